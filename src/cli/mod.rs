@@ -1,0 +1,64 @@
+//! The command line: arguments in, one subcommand run, one exit code out. Each subcommand has a file of its own with
+//! its arguments (`Args`) and what it does with them (`run`).
+
+mod bench;
+mod demo;
+mod detect;
+mod eval;
+mod run;
+mod signal;
+#[cfg(feature = "train")]
+mod train;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// What a subcommand returns: the exit code, or an error whose chain of causes is printed as one sentence.
+pub(crate) type Outcome = anyhow::Result<ExitCode>;
+
+/// The arguments of the `maskwatch` command.
+#[derive(Debug, Parser)]
+#[command(name = "maskwatch", version, about, max_term_width = 100, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Watch the entrance: read the camera, classify faces, drive the outputs, until stopped
+    Run(run::Args),
+    /// Find and classify the faces of pictures
+    Detect(detect::Args),
+    /// Show the whole chain at work on bundled pictures or a camera, with simulated pins
+    Demo(demo::Args),
+    /// Measure the networks on labelled pictures
+    Eval(eval::Args),
+    /// Time the stages a frame goes through
+    Bench(bench::Args),
+    /// Show a door state on the configured outputs
+    Signal(signal::Args),
+    /// Fit the networks to labelled pictures
+    #[cfg(feature = "train")]
+    Train(train::Args),
+}
+
+/// Parses the command line, runs the subcommand and reports its error as one sentence on standard error.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let outcome = match cli.command {
+        Command::Run(args) => run::run(args),
+        Command::Detect(args) => detect::run(args),
+        Command::Demo(args) => demo::run(args),
+        Command::Eval(args) => eval::run(args),
+        Command::Bench(args) => bench::run(args),
+        Command::Signal(args) => signal::run(args),
+        #[cfg(feature = "train")]
+        Command::Train(args) => train::run(args),
+    };
+    outcome.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
+}

@@ -1,0 +1,30 @@
+//! maskwatch watches an entrance: it reads frames, finds faces, tells for each face whether it wears a mask and
+//! drives LEDs, a buzzer or a relay. Everything happens on the board's CPU; no frame leaves the process, none is stored.
+//!
+//! A frame goes one way, and no stage knows the one behind it:
+//!
+//! ```text
+//! source ──Frame──▶ detect ──faces──▶ track ──crops──▶ classify ──scores──▶ decide ──signal──▶ outputs
+//! (camera,           (YuNet)         (ids over        (MobileNetV2)        (votes, hold,       (LED, buzzer,
+//!  files, pipe)                       time)                                 re-arm; pure)       relay patterns)
+//! ```
+//!
+//! [`daemon`] is the loop that carries frames along this way. [`nn`] holds the two networks, [`kernels`] the CPU kernels
+//! below them, [`eval`] measures both on labelled pictures, and `train` (feature `train`) fits them.
+
+pub mod classify;
+pub mod cli;
+pub mod config;
+pub mod daemon;
+pub mod decide;
+pub mod detect;
+pub mod eval;
+pub mod geometry;
+pub mod kernels;
+pub mod nn;
+pub mod outputs;
+pub mod pixels;
+pub mod source;
+pub mod track;
+#[cfg(feature = "train")]
+pub mod train;
