@@ -1,1 +1,3 @@
-//! Not written yet.
+//! Pixels in and out: decoding, resizing, drawing.
+
+pub mod annotate;
