@@ -1,3 +1,4 @@
 //! From pixels as they come to pixels as the networks want them.
 
+pub mod annotate;
 pub mod preprocess;
