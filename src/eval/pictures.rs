@@ -2,6 +2,7 @@
 //! told, not dropped silently.
 
 use super::labels::LabelledBox;
+use crate::pixels::decode;
 use anyhow::Context;
 use image::RgbImage;
 use rayon::prelude::*;
@@ -92,10 +93,8 @@ pub fn measure<T: Send>(
 }
 
 fn open(path: &Path) -> anyhow::Result<RgbImage> {
-    let reader = image::ImageReader::open(path).with_context(|| format!("cannot open {}", path.display()))?;
-    let picture =
-        reader.with_guessed_format().map_err(anyhow::Error::from).and_then(|reader| Ok(reader.decode()?));
-    Ok(picture.with_context(|| format!("cannot decode {}", path.display()))?.into_rgb8())
+    let bytes = std::fs::read(path).with_context(|| format!("cannot open {}", path.display()))?;
+    decode::picture(&bytes).with_context(|| format!("cannot decode {}", path.display()))
 }
 
 fn check_boxes(picture: &LabelledPicture, pixels: &RgbImage) -> anyhow::Result<()> {
