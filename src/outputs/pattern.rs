@@ -70,7 +70,7 @@ impl Pattern {
         let pattern = Self::read(text)?;
         match pattern.shortest_phase() {
             Some(phase) if phase < SHORTEST => {
-                Err(format!("changes after {} s; use no phase below 0.05 s", phase.as_secs_f64()))
+                Err(format!("changes after {} ms; use no phase below 50 ms", phase.as_millis()))
             }
             _ => Ok(pattern),
         }
@@ -231,7 +231,7 @@ mod tests {
             ("blink 1 1.5", "has 1.5 for the part it is on"),
             ("beep -1", "has -1 for the number of beeps; use a number from 1 to 100"),
             ("beep 3 0.2 1e30", "has 1e30 for a time"),
-            ("blink 0.2 0.1", "changes after 0.02 s; use no phase below 0.05 s"),
+            ("blink 0.2 0.1", "changes after 20 ms; use no phase below 50 ms"),
         ] {
             let error = Pattern::parse(text).unwrap_err();
             assert!(error.contains(part), "{text:?}: {error}");
