@@ -1,1 +1,3 @@
-//! Not written yet.
+//! Fitting the networks to labelled pictures (feature `train`). Nothing here runs on the board.
+
+pub mod draw;
