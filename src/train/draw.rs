@@ -78,7 +78,8 @@ impl Frame {
         }
         let height = dot(from(eyes, mouth), down).max(1.0);
         let shift = (dot(from(eyes, nose), across) + dot(from(eyes, mouth), across)) / 2.0;
-        let half = |side: f32| (1.78 * (distance / 2.0 + side * shift)).clamp(0.45 * distance, 1.3 * distance);
+        let half =
+            |side: f32| (1.78 * (distance / 2.0 + side * shift)).clamp(0.45 * distance, 1.3 * distance);
         let origin = point(eyes.x + across.x * shift, eyes.y + across.y * shift);
         Self { origin, across, down, half_widths: [half(1.0), half(-1.0)], height }
     }
@@ -171,10 +172,9 @@ fn hem(edge: f32) -> f32 {
 /// Height of the mask's upper edge over one point across the face.
 fn top_edge(x: f32) -> f32 {
     let x = x.abs().min(1.0);
-    OUTLINE[..5]
-        .windows(2)
-        .find(|pair| x <= pair[1].x)
-        .map_or(OUTLINE[4].y, |pair| pair[0].y + (x - pair[0].x) / (pair[1].x - pair[0].x) * (pair[1].y - pair[0].y))
+    OUTLINE[..5].windows(2).find(|pair| x <= pair[1].x).map_or(OUTLINE[4].y, |pair| {
+        pair[0].y + (x - pair[0].x) / (pair[1].x - pair[0].x) * (pair[1].y - pair[0].y)
+    })
 }
 
 /// The light that falls on the face, taken from the picture itself before anything is drawn: coarse, relative to its
@@ -234,7 +234,8 @@ fn ear_loops(frame: &Frame) -> [Vec<Point>; 4] {
         (0..=10)
             .map(|step| {
                 let t = step as f32 / 10.0;
-                let mix = |a: f32, b: f32, c: f32| a * (1.0 - t).powi(2) + 2.0 * b * t * (1.0 - t) + c * t * t;
+                let mix =
+                    |a: f32, b: f32, c: f32| a * (1.0 - t).powi(2) + 2.0 * b * t * (1.0 - t) + c * t * t;
                 frame.to_picture(point(side * mix(start.x, bend.x, end.x), mix(start.y, bend.y, end.y)))
             })
             .collect::<Vec<_>>()
@@ -362,7 +363,11 @@ mod tests {
         draw_mask(&mut picture, &face(), MaskKind::Surgical);
         for covered in [(224, 128), (204, 143), (243, 143), (224, 165)] {
             let Rgb([r, _, b]) = *picture.get_pixel(covered.0, covered.1);
-            assert!(b > r, "{covered:?} should be blue cloth, is {:?}", picture.get_pixel(covered.0, covered.1));
+            assert!(
+                b > r,
+                "{covered:?} should be blue cloth, is {:?}",
+                picture.get_pixel(covered.0, covered.1)
+            );
         }
         for bare in [(203, 104), (247, 104), (224, 80), (224, 230), (20, 20)] {
             assert_eq!(*picture.get_pixel(bare.0, bare.1), Rgb([205, 150, 120]), "{bare:?}");
