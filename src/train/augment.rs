@@ -70,7 +70,8 @@ impl Augmentation {
         let scale = spread(generator, self.scale);
         let sigma = generator.random_range(0.5..2.0);
         let side = spread(generator, self.downscale_to);
-        let quality = generator.random_range(self.jpeg_quality.0..=self.jpeg_quality.1.max(self.jpeg_quality.0));
+        let quality =
+            generator.random_range(self.jpeg_quality.0..=self.jpeg_quality.1.max(self.jpeg_quality.0));
         let eraser = Eraser {
             area: generator.random_range(0.02..0.15),
             aspect: spread(generator, (0.4, 2.5)),
@@ -215,7 +216,8 @@ fn interpolated(picture: &RgbImage, x: f32, y: f32) -> Rgb<u8> {
     let (left, top) = (x as u32, y as u32);
     let (right, bottom) = ((left + 1).min(last_x), (top + 1).min(last_y));
     let (x, y) = (x - left as f32, y - top as f32);
-    let corners = [(left, top), (right, top), (left, bottom), (right, bottom)].map(|(x, y)| picture.get_pixel(x, y).0);
+    let corners =
+        [(left, top), (right, top), (left, bottom), (right, bottom)].map(|(x, y)| picture.get_pixel(x, y).0);
     Rgb(std::array::from_fn(|channel| {
         let [a, b, c, d] = corners.map(|pixel| f32::from(pixel[channel]));
         let (above, below) = (a + (b - a) * x, c + (d - c) * x);
@@ -227,7 +229,9 @@ impl Colour {
     /// All four changes are linear in the colour, so they are one matrix and one offset.
     fn apply(self, crop: &mut RgbImage) {
         const GREY: [f32; 3] = [0.299, 0.587, 0.114];
-        let grey = |pixel: &Rgb<u8>| pixel.0.iter().zip(GREY).map(|(&value, weight)| f32::from(value) * weight).sum::<f32>();
+        let grey = |pixel: &Rgb<u8>| {
+            pixel.0.iter().zip(GREY).map(|(&value, weight)| f32::from(value) * weight).sum::<f32>()
+        };
         let mean = crop.pixels().map(grey).sum::<f32>() / crop.pixels().len().max(1) as f32;
         let (sin, cos) = self.hue.sin_cos();
         let gain = self.brightness * self.contrast;
@@ -375,7 +379,9 @@ mod tests {
         let crop = turned.render(&marked, &Rect::new(1.0, 1.0, 100.0, 100.0), 100);
         assert!(crop.get_pixel(49, 49).0[0] > 100);
         // 20 pixels above the middle, turned by 30°: 10 to the side, 17.3 above.
-        let brightest = (0..45).flat_map(|y| (0..100).map(move |x| (x, y))).max_by_key(|&(x, y)| crop.get_pixel(x, y).0[0]);
+        let brightest = (0..45)
+            .flat_map(|y| (0..100).map(move |x| (x, y)))
+            .max_by_key(|&(x, y)| crop.get_pixel(x, y).0[0]);
         let (x, y) = brightest.unwrap();
         assert!((i64::from(x) - 49).unsigned_abs().abs_diff(10) <= 1 && y.abs_diff(32) <= 1, "{x} {y}");
     }
@@ -388,7 +394,10 @@ mod tests {
         let mut crop = RgbImage::from_pixel(4, 4, Rgb([200, 60, 60]));
         Colour { brightness: 1.0, contrast: 1.0, saturation: 1.0, hue: 120f32.to_radians() }.apply(&mut crop);
         let Rgb([r, g, b]) = *crop.get_pixel(0, 0);
-        assert!(g.abs_diff(200) <= 1 && r.abs_diff(60) <= 1 && b.abs_diff(60) <= 1, "red turned by a third is green");
+        assert!(
+            g.abs_diff(200) <= 1 && r.abs_diff(60) <= 1 && b.abs_diff(60) <= 1,
+            "red turned by a third is green"
+        );
     }
 
     #[test]

@@ -117,7 +117,9 @@ pub enum DatasetError {
         reason: String,
     },
     /// A weight was given to a name that no face has.
-    #[error("nothing is called {name:?} that a weight could be given to; there are {known}, and files that list pictures")]
+    #[error(
+        "nothing is called {name:?} that a weight could be given to; there are {known}, and files that list pictures"
+    )]
     Weight {
         /// The name given.
         name: String,
@@ -168,8 +170,11 @@ impl Dataset {
             weigh(&mut faces, folder, name, *factor)?;
         }
         let dataset = Self { faces };
-        let subsets: &[Subset] =
-            if tables.is_empty() { &[Subset::Train, Subset::Val] } else { &[Subset::Train, Subset::Selection] };
+        let subsets: &[Subset] = if tables.is_empty() {
+            &[Subset::Train, Subset::Val]
+        } else {
+            &[Subset::Train, Subset::Selection]
+        };
         for subset in subsets {
             for (class, name) in [(MASK, "mask"), (NO_MASK, "no_mask")] {
                 let drawn = |face: &&Face| face.subset == *subset && face.class == class && face.weight > 0.0;
@@ -203,7 +208,8 @@ impl Dataset {
             let origin = format!("{}/{}", face.table, face.source);
             let class = if face.class == MASK { "mask" } else { "no_mask" };
             let group = format!("{} {class}", face.subset.name());
-            *counts.entry(origin.trim_end_matches('/').to_owned()).or_default().entry(group).or_default() += 1;
+            *counts.entry(origin.trim_end_matches('/').to_owned()).or_default().entry(group).or_default() +=
+                1;
         }
         counts
     }
@@ -212,7 +218,8 @@ impl Dataset {
 fn from_tables(folder: &Path, tables: &[String], options: &Options) -> Result<Vec<Face>, DatasetError> {
     let mut faces = Vec::new();
     for name in tables {
-        let table = Path::new(name).file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
+        let table =
+            Path::new(name).file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
         for row in labels::read(&folder.join(name))? {
             let class = match (row.label, row.split) {
                 (Label::Mask, _) => MASK,
@@ -272,7 +279,8 @@ fn from_tree(folder: &Path, options: &Options) -> Result<Vec<Face>, DatasetError
     for (class, name) in [(MASK, "mask"), (NO_MASK, "no_mask")] {
         let paths = pictures_in(&folder.join(name))?;
         let mut generator = stream(options.seed, Purpose::Subsets, class as u64);
-        let val: BTreeSet<PathBuf> = take(paths.clone(), options.val_share, &mut generator).into_iter().collect();
+        let val: BTreeSet<PathBuf> =
+            take(paths.clone(), options.val_share, &mut generator).into_iter().collect();
         for picture in paths {
             let (width, height) = dimensions(&picture)?;
             faces.push(Face {
@@ -328,8 +336,13 @@ pub fn open_picture(path: &Path) -> Result<image::RgbImage, DatasetError> {
 fn weigh(faces: &mut [Face], folder: &Path, name: &str, factor: f64) -> Result<(), DatasetError> {
     let list = folder.join(name);
     let listed: BTreeSet<PathBuf> = if list.is_file() {
-        let text = std::fs::read_to_string(&list).map_err(|source| DatasetError::Read { path: list, source })?;
-        text.lines().map(str::trim).filter(|line| !line.is_empty()).map(|line| folder.join("images").join(line)).collect()
+        let text =
+            std::fs::read_to_string(&list).map_err(|source| DatasetError::Read { path: list, source })?;
+        text.lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty())
+            .map(|line| folder.join("images").join(line))
+            .collect()
     } else {
         BTreeSet::new()
     };
@@ -341,8 +354,11 @@ fn weigh(faces: &mut [Face], folder: &Path, name: &str, factor: f64) -> Result<(
         }
     }
     if !found {
-        let known: BTreeSet<&str> =
-            faces.iter().flat_map(|face| [face.table.as_str(), face.source.as_str()]).filter(|name| !name.is_empty()).collect();
+        let known: BTreeSet<&str> = faces
+            .iter()
+            .flat_map(|face| [face.table.as_str(), face.source.as_str()])
+            .filter(|name| !name.is_empty())
+            .collect();
         let known = known.into_iter().collect::<Vec<_>>().join(", ");
         return Err(DatasetError::Weight { name: name.to_owned(), known });
     }
@@ -392,10 +408,15 @@ mod tests {
         let mut faces = "image,x,y,w,h,label,split,source\n".to_owned();
         let mut scenes = "image,x,y,w,h,label,split\n".to_owned();
         for i in 0..100 {
-            let (label, split) = (if i % 2 == 0 { "mask" } else { "no_mask" }, if i % 5 == 0 { "val" } else { "train" });
+            let (label, split) =
+                (if i % 2 == 0 { "mask" } else { "no_mask" }, if i % 5 == 0 { "val" } else { "train" });
             let source = if i < 50 { "old" } else { "new" };
             faces += &format!("{source}/{i}.jpg,1,2,30,40,{label},{split},{source}\n");
-            scenes += &format!("street/{}.jpg,1,2,30,{},{label},{split}\n", i / 10 * 10, if i < 20 { 10 } else { 40 });
+            scenes += &format!(
+                "street/{}.jpg,1,2,30,{},{label},{split}\n",
+                i / 10 * 10,
+                if i < 20 { 10 } else { 40 }
+            );
         }
         scenes += "street/1.jpg,1,2,30,30,incorrect,train\nstreet/1.jpg,1,2,30,30,incorrect,val\n";
         std::fs::write(folder.path().join("faces.csv"), faces).unwrap();
@@ -409,7 +430,9 @@ mod tests {
         for class in ["mask", "no_mask"] {
             std::fs::create_dir(folder.path().join(class)).unwrap();
             for i in 0..count {
-                image::RgbImage::new(8 + i, 9).save(folder.path().join(class).join(format!("{i}.png"))).unwrap();
+                image::RgbImage::new(8 + i, 9)
+                    .save(folder.path().join(class).join(format!("{i}.png")))
+                    .unwrap();
             }
         }
         folder
@@ -422,7 +445,13 @@ mod tests {
         let rows = labels::read(&folder.path().join("faces.csv")).unwrap();
         for row in rows.iter().filter(|row| row.split == Split::Val) {
             let path = folder.path().join("images").join(&row.image);
-            assert!(dataset.faces.iter().filter(|face| face.picture == path).all(|face| face.subset == Subset::Val));
+            assert!(
+                dataset
+                    .faces
+                    .iter()
+                    .filter(|face| face.picture == path)
+                    .all(|face| face.subset == Subset::Val)
+            );
         }
         let of = |subset| -> BTreeSet<_> {
             dataset.subset(subset).into_iter().map(|index| dataset.faces[index].picture.clone()).collect()
