@@ -141,6 +141,8 @@ pub enum DatasetError {
 /// Labelled faces, in an order that depends on nothing but the folder's content.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Dataset {
+    /// The folder that was read.
+    pub folder: PathBuf,
     /// The faces.
     pub faces: Vec<Face>,
 }
@@ -169,7 +171,7 @@ impl Dataset {
         for (name, factor) in &options.weights {
             weigh(&mut faces, folder, name, *factor)?;
         }
-        let dataset = Self { faces };
+        let dataset = Self { folder: folder.to_owned(), faces };
         let subsets: &[Subset] = if tables.is_empty() {
             &[Subset::Train, Subset::Val]
         } else {
@@ -198,6 +200,19 @@ impl Dataset {
     pub fn chosen_by(&self) -> Subset {
         let selection = self.faces.iter().any(|face| face.subset == Subset::Selection);
         if selection { Subset::Selection } else { Subset::Val }
+    }
+
+    /// CRC-32 over what a run depends on: which faces there are, in which subsets, with which weights. The folder's own
+    /// name and the pictures' content do not count.
+    #[must_use]
+    pub fn checksum(&self) -> String {
+        let mut hasher = crc32fast::Hasher::new();
+        for Face { picture, rect, class, subset, weight, .. } in &self.faces {
+            let picture = picture.strip_prefix(&self.folder).unwrap_or(picture);
+            let line = format!("{} {rect:?} {class} {} {weight}\n", picture.display(), subset.name());
+            hasher.update(line.as_bytes());
+        }
+        format!("{:08x}", hasher.finalize())
     }
 
     /// Number of faces by table and source (`faces/rmfd`), then by subset and class (`train mask`).
@@ -499,7 +514,9 @@ mod tests {
         let load = |seed| Dataset::load(folder.path(), &Options { seed, ..Options::default() }).unwrap();
         let dataset = load(3);
         assert_eq!(dataset, load(3));
-        assert_ne!(dataset, load(4));
+        assert_ne!(dataset.faces, load(4).faces);
+        assert_eq!(dataset.checksum(), load(3).checksum());
+        assert_ne!(dataset.checksum(), load(4).checksum());
         assert_eq!(dataset.summary()["folder"]["val mask"], 2);
         assert_eq!(dataset.summary()["folder"]["train no_mask"], 8);
         assert_eq!(dataset.chosen_by(), Subset::Val);
