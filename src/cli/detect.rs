@@ -7,7 +7,7 @@ use crate::decide::{Rules, Verdict};
 use crate::detect::Detector;
 use crate::geometry::Rect;
 use crate::pixels::annotate::{Mark, annotate};
-use crate::pixels::decode;
+use crate::source::files;
 use anyhow::Context;
 use image::RgbImage;
 use rayon::prelude::*;
@@ -44,9 +44,6 @@ enum Format {
     /// One JSON object per picture and line
     Jsonl,
 }
-
-/// Larger files are no pictures that anybody wants searched; they are refused before they fill the memory.
-const MAX_FILE_BYTES: u64 = 256 << 20;
 
 /// One line of `--format jsonl`.
 #[derive(Debug, Serialize)]
@@ -92,10 +89,10 @@ pub(crate) fn run(args: Args) -> Outcome {
                 Format::Jsonl => serde_json::to_string(&line)? + "\n",
                 Format::Text => line.text(),
             };
-            if let Line::Failed { image, error } = &line {
+            if let Line::Failed { error, .. } = &line {
                 failed += 1;
                 if args.format == Format::Text {
-                    eprintln!("error: {image}: {error}");
+                    eprintln!("error: {error}");
                 }
             }
             super::print(&text)?;
@@ -127,7 +124,7 @@ impl Chain {
         if let Some(problem) = &input.problem {
             anyhow::bail!("{problem}");
         }
-        let mut picture = read(&input.path)?;
+        let mut picture = files::load(&input.path)?;
         let found = self.detector.detect(&picture)?;
         let rects: Vec<Rect> = found.iter().map(|face| face.rect).collect();
         let answers = self.classifier.classify(&picture, &rects)?;
@@ -196,13 +193,6 @@ fn mark(rect: &Rect, verdict: Verdict, face: &Face) -> Mark {
     Mark { rect: *rect, text: format!("{} {:.2}", face.label, face.p_mask), colour: image::Rgb(colour) }
 }
 
-fn read(path: &Path) -> anyhow::Result<RgbImage> {
-    let file = std::fs::metadata(path)?;
-    anyhow::ensure!(file.is_file(), "it is neither a file nor a folder");
-    anyhow::ensure!(file.len() <= MAX_FILE_BYTES, "it is larger than {} MiB", MAX_FILE_BYTES >> 20);
-    Ok(decode::picture(&std::fs::read(path)?)?)
-}
-
 fn save(picture: &RgbImage, target: &Path) -> anyhow::Result<()> {
     let file = std::io::BufWriter::new(std::fs::File::create(target)?);
     Ok(picture.write_with_encoder(image::codecs::jpeg::JpegEncoder::new_with_quality(file, 90))?)
@@ -215,45 +205,14 @@ struct Input {
     problem: Option<String>,
 }
 
-/// What `path` stands for: itself, or the pictures below it by name.
+/// What `path` stands for: itself, or the pictures below it.
 fn inputs(path: &Path) -> Vec<Input> {
-    let one = |problem| vec![Input { path: path.to_owned(), problem }];
-    if !path.is_dir() {
-        return one(None);
-    }
-    let mut found = Vec::new();
-    walk(path, &mut found);
-    if found.is_empty() {
-        return one(Some("the folder has no pictures (.jpg, .jpeg, .png)".into()));
-    }
-    found
-}
-
-fn walk(folder: &Path, found: &mut Vec<Input>) {
-    let listed = std::fs::read_dir(folder).and_then(Iterator::collect::<std::io::Result<Vec<_>>>);
-    let mut entries = match listed {
-        Ok(entries) => entries,
+    match files::list(path) {
+        Ok(pictures) => pictures.into_iter().map(|path| Input { path, problem: None }).collect(),
         Err(error) => {
-            found
-                .push(Input { path: folder.to_owned(), problem: Some(format!("cannot be listed: {error}")) });
-            return;
-        }
-    };
-    entries.sort_by_key(std::fs::DirEntry::file_name);
-    for entry in entries {
-        let path = entry.path();
-        // A linked folder is not followed, so that a link to a folder above cannot lead round in circles.
-        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            walk(&path, found);
-        } else if is_picture(&path) && !path.is_dir() {
-            found.push(Input { path, problem: None });
+            vec![Input { path: path.to_owned(), problem: Some(format!("{:#}", anyhow::Error::from(error))) }]
         }
     }
-}
-
-fn is_picture(path: &Path) -> bool {
-    let extension = path.extension().map(|extension| extension.to_string_lossy().to_lowercase());
-    matches!(extension.as_deref(), Some("jpg" | "jpeg" | "png"))
 }
 
 /// Where the annotated picture of each input goes: `NAME-faces.jpg`, numbered where two have one name, never an input.
@@ -277,29 +236,6 @@ fn targets(folder: &Path, inputs: &[Input]) -> anyhow::Result<Vec<PathBuf>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn folders_are_walked_in_order_and_only_for_pictures() {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::create_dir_all(folder.path().join("b/c.jpg")).unwrap();
-        for name in ["z.PNG", "a.jpg", "notes.txt", "b/1.jpeg", "b/c.jpg/d.png"] {
-            std::fs::write(folder.path().join(name), "").unwrap();
-        }
-        #[cfg(unix)]
-        std::os::unix::fs::symlink(folder.path(), folder.path().join("b/loop")).unwrap();
-        let names: Vec<_> = inputs(folder.path())
-            .iter()
-            .map(|input| input.path.strip_prefix(folder.path()).unwrap().display().to_string())
-            .collect();
-        assert_eq!(names, ["a.jpg", "b/1.jpeg", "b/c.jpg/d.png", "z.PNG"]);
-        let empty = tempfile::tempdir().unwrap();
-        assert!(inputs(empty.path())[0].problem.as_deref().unwrap().contains("no pictures"));
-        // A path that is named is tried, whatever it is called.
-        assert_eq!(
-            inputs(Path::new("/nowhere/x.gif")),
-            [Input { path: "/nowhere/x.gif".into(), problem: None }]
-        );
-    }
 
     #[test]
     fn annotated_pictures_overwrite_no_input_and_no_other() {

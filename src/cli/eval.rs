@@ -164,10 +164,9 @@ pub(crate) fn run(args: Args) -> Outcome {
 
 impl DetectorSettings {
     fn of(args: &DetectorArgs) -> anyhow::Result<Self> {
-        let networks::InputSize { width, height } = args.detector_input;
         Ok(Self {
             detector: args.path()?,
-            detector_input: [width, height],
+            detector_input: args.detector_input.into(),
             score_threshold: args.score_threshold,
             min_iou: MIN_IOU,
         })

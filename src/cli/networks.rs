@@ -7,7 +7,6 @@ use crate::geometry::Rect;
 use crate::nn::NetworkError;
 use crate::nn::weights;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
 /// Which classifier.
 #[derive(Debug, Clone, clap::Args)]
@@ -34,8 +33,8 @@ pub(crate) struct DetectorArgs {
     #[arg(long, value_name = "FILE")]
     detector: Option<PathBuf>,
     /// Size to which a picture is fitted for the detector, small ones enlarged, the rest black; multiples of 32
-    #[arg(long, value_name = "WIDTHxHEIGHT", default_value = "640x640")]
-    pub(crate) detector_input: InputSize,
+    #[arg(long, value_name = "WIDTHxHEIGHT", default_value = "640x640", value_parser = super::size)]
+    pub(crate) detector_input: (u32, u32),
     /// Score from which a detection counts as a face, 0 to 1
     #[arg(long, value_name = "SCORE", default_value = "0.5", value_parser = fraction)]
     pub(crate) score_threshold: f32,
@@ -47,8 +46,7 @@ impl DetectorArgs {
     }
 
     pub(crate) fn load(&self) -> Result<Detector, NetworkError> {
-        let InputSize { width, height } = self.detector_input;
-        Detector::load(&self.path()?, (width, height), self.score_threshold)
+        Detector::load(&self.path()?, self.detector_input, self.score_threshold)
     }
 }
 
@@ -78,36 +76,6 @@ pub(crate) fn verdict(rules: &Rules, face: &Rect, p_mask: f32) -> Verdict {
     if face.side() < rules.min_face_side { Verdict::Unsure } else { rules.vote(p_mask) }
 }
 
-/// Width and height in pixels that the detector takes, written `640x480`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct InputSize {
-    pub(crate) width: u32,
-    pub(crate) height: u32,
-}
-
-impl FromStr for InputSize {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let parse = |part: &str| part.parse::<u32>().ok();
-        let size =
-            text.split_once(['x', '×']).and_then(|(width, height)| Some((parse(width)?, parse(height)?)));
-        let fits = |side: u32| (32..=2048).contains(&side) && side.is_multiple_of(32);
-        match size {
-            Some((width, height)) if fits(width) && fits(height) => Ok(Self { width, height }),
-            _ => {
-                Err("write it as WIDTHxHEIGHT, such as 640x480, each a multiple of 32 from 32 to 2048".into())
-            }
-        }
-    }
-}
-
-impl std::fmt::Display for InputSize {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(out, "{}x{}", self.width, self.height)
-    }
-}
-
 fn number_in(text: &str, range: std::ops::RangeInclusive<f32>, what: &str) -> Result<f32, String> {
     text.parse().ok().filter(|value| range.contains(value)).ok_or_else(|| format!("it must be {what}"))
 }
@@ -127,14 +95,6 @@ pub(crate) fn pixels(text: &str) -> Result<f32, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn input_sizes() {
-        assert_eq!("640x480".parse(), Ok(InputSize { width: 640, height: 480 }));
-        for text in ["640", "640x", "x480", "640x481", "0x0", "-32x32", "640x999999968", "640x480x3"] {
-            assert!(text.parse::<InputSize>().is_err(), "{text}");
-        }
-    }
 
     #[test]
     fn numbers_out_of_range_are_refused() {
