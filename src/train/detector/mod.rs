@@ -1,0 +1,7 @@
+//! wip
+
+mod assign;
+mod cells;
+mod loss;
+mod placement;
+mod truth;
