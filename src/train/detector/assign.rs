@@ -67,7 +67,11 @@ pub(super) fn assign(cells: &[Cell], predictions: &[Prediction], faces: &[Rect])
         .iter()
         .enumerate()
         .filter_map(|(cell, owner)| {
-            owner.map(|Owner { face, rank, .. }| Match { cell, face, overlap: candidates[face][rank].overlap })
+            owner.map(|Owner { face, rank, .. }| Match {
+                cell,
+                face,
+                overlap: candidates[face][rank].overlap,
+            })
         })
         .collect()
 }
@@ -153,10 +157,12 @@ fn rescue(
                 held[owner.face] -= 1;
                 true
             }
-            Some(owner) => rescue(owner.face, candidates, owners, held, visited) && {
-                held[owner.face] -= 1;
-                true
-            },
+            Some(owner) => {
+                rescue(owner.face, candidates, owners, held, visited) && {
+                    held[owner.face] -= 1;
+                    true
+                }
+            }
         };
         if available {
             owners[candidate.cell] = Some(Owner { face, rank, cost: candidate.cost });

@@ -119,7 +119,8 @@ mod tests {
             let mut product = (0.0, 0.0, 0.0);
             for (&before, &after) in scene.iter().zip(picture.iter()) {
                 let (before, after) = (f64::from(before) - mean_before, f64::from(after) - mean_after);
-                product = (product.0 + before * after, product.1 + before * before, product.2 + after * after);
+                product =
+                    (product.0 + before * after, product.1 + before * before, product.2 + after * after);
             }
             let correlation = product.0 / (product.1 * product.2).sqrt();
             assert!(correlation > 0.5, "seed {seed}: {correlation}");

@@ -186,12 +186,7 @@ impl Losses {
     /// Class, objectness, box and landmark loss as numbers.
     pub(super) fn values(&self) -> Result<[f32; 4]> {
         let value = |loss: &Tensor| loss.to_dtype(DType::F32)?.to_scalar::<f32>();
-        Ok([
-            value(&self.class)?,
-            value(&self.objectness)?,
-            value(&self.boxes)?,
-            value(&self.landmarks)?,
-        ])
+        Ok([value(&self.class)?, value(&self.objectness)?, value(&self.boxes)?, value(&self.landmarks)?])
     }
 }
 

@@ -1,0 +1,259 @@
+//! Which pictures the detector is fitted to, what is known about each, and how often each is drawn.
+//!
+//! A picture is of use only if no face in it is missing from the labels, since what is not listed counts as background.
+
+use super::truth::{Face, Truth};
+use crate::eval::labels::{self, Split};
+use anyhow::Context as _;
+use image::RgbImage;
+use rand::{Rng, RngExt};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+/// Sources whose masks are drawn into the picture; they are drawn from less often.
+const DRAWN_MASKS: [&str; 1] = ["prajnasb"];
+/// How much less often pictures are drawn that show the same thing over and over.
+const REPETITIVE: f64 = 0.3;
+
+/// A picture with its faces.
+#[derive(Debug, Clone)]
+pub(super) struct Picture {
+    /// As the labels name it.
+    pub(super) name: String,
+    /// Where it lies.
+    pub(super) path: PathBuf,
+    /// Where it came from.
+    pub(super) source: String,
+    /// Its faces.
+    pub(super) truth: Truth,
+    /// Whether people have marked every face. Otherwise a detector has, and may have missed some.
+    pub(super) annotated: bool,
+    /// Whether it resembles many others, so that it shall count for less.
+    pub(super) repetitive: bool,
+}
+
+impl Picture {
+    /// Decodes the picture.
+    ///
+    /// # Errors
+    /// The file cannot be read or is no picture.
+    pub(super) fn open(&self) -> anyhow::Result<RgbImage> {
+        let picture = image::open(&self.path).with_context(|| {
+            format!("cannot use {}; mend the picture or take it out of the labels", self.path.display())
+        })?;
+        Ok(picture.into_rgb8())
+    }
+}
+
+/// Reads the pictures of split `train` whose faces are all listed: those of labels without the column `n_faces`, and of
+/// others those where as many faces are listed as were counted. Names in `repetitive` are marked so. Ordered by labels
+/// and name.
+///
+/// # Errors
+/// A CSV file cannot be used, or no picture is left.
+pub(super) fn read(
+    labels: &[PathBuf],
+    images: &Path,
+    repetitive: &BTreeSet<String>,
+) -> anyhow::Result<Vec<Picture>> {
+    let tables = labels.iter().map(|path| labels::read(path)).collect::<Result<Vec<_>, _>>()?;
+    // A picture that is held out anywhere is held out everywhere.
+    let held_out: BTreeSet<String> = tables
+        .iter()
+        .flatten()
+        .filter(|row| row.split != Split::Train)
+        .map(|row| row.image.clone())
+        .collect();
+    let mut pictures = Vec::new();
+    for rows in tables {
+        let mut by_picture: BTreeMap<String, Vec<labels::LabelledBox>> = BTreeMap::new();
+        for row in rows.into_iter().filter(|row| !held_out.contains(&row.image)) {
+            by_picture.entry(row.image.clone()).or_default().push(row);
+        }
+        for (name, rows) in by_picture {
+            let listed = u32::try_from(rows.len()).unwrap_or(u32::MAX);
+            if rows.iter().any(|row| row.n_faces.is_some_and(|count| count != listed)) {
+                continue;
+            }
+            let source = rows[0].source.clone().unwrap_or_default();
+            pictures.push(Picture {
+                path: images.join(&name),
+                annotated: rows.iter().all(|row| row.n_faces.is_none()),
+                repetitive: repetitive.contains(&name) || DRAWN_MASKS.contains(&source.as_str()),
+                truth: Truth {
+                    faces: rows.iter().map(|row| Face { rect: row.rect, landmarks: None }).collect(),
+                    ignored: Vec::new(),
+                },
+                source,
+                name,
+            });
+        }
+    }
+    anyhow::ensure!(
+        !pictures.is_empty(),
+        "the labels {} list no picture of split train with all its faces; name other labels",
+        labels.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
+    );
+    Ok(pictures)
+}
+
+/// Takes a subset out for choosing the best weights: a fifth of each source, at most `most` pictures, none repetitive.
+/// Returns what is left for fitting, and the subset.
+pub(super) fn carve(
+    pictures: Vec<Picture>,
+    most: usize,
+    random: &mut impl Rng,
+) -> (Vec<Picture>, Vec<Picture>) {
+    let mut candidates: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for picture in pictures.iter().filter(|picture| !picture.repetitive) {
+        candidates.entry(picture.source.clone()).or_default().push(picture.name.clone());
+    }
+    let mut chosen = BTreeSet::new();
+    for mut names in candidates.into_values() {
+        for _ in 0..(names.len() / 5).min(most) {
+            chosen.insert(names.swap_remove(random.random_range(0..names.len())));
+        }
+    }
+    pictures.into_iter().partition(|picture| !chosen.contains(&picture.name))
+}
+
+/// Draws pictures by chance, some more often than others.
+#[derive(Debug)]
+pub(super) struct Sampler {
+    pictures: Vec<Picture>,
+    /// For each picture the sum of the weights up to and with it.
+    sums: Vec<f64>,
+}
+
+impl Sampler {
+    /// Gives `share` of the draws (0..=1) to annotated pictures. The rest is divided among the sources by the square
+    /// root of their size, so that large ones do not drown the others.
+    pub(super) fn new(pictures: Vec<Picture>, share: f64) -> Self {
+        let weight = |picture: &Picture| if picture.repetitive { REPETITIVE } else { 1.0 };
+        let mut sources: BTreeMap<(bool, &str), f64> = BTreeMap::new();
+        for picture in &pictures {
+            *sources.entry((picture.annotated, &picture.source)).or_default() += weight(picture);
+        }
+        let total = |annotated: bool| -> f64 {
+            sources.iter().filter(|(key, _)| key.0 == annotated).map(|(_, size)| size.sqrt()).sum()
+        };
+        let totals = [total(false), total(true)];
+        let mut sum = 0.0;
+        let sums = pictures.iter().map(|picture| {
+            let size = sources[&(picture.annotated, picture.source.as_str())];
+            let share = if picture.annotated { share } else { 1.0 - share };
+            sum += share * weight(picture) / size.sqrt() / totals[usize::from(picture.annotated)];
+            sum
+        });
+        Self { sums: sums.collect(), pictures }
+    }
+
+    /// One picture by chance.
+    pub(super) fn draw(&self, random: &mut impl Rng) -> &Picture {
+        let last = self.sums.last().copied().unwrap_or_default();
+        let at = random.random_range(0.0..1.0) * last;
+        let index = self.sums.partition_point(|&sum| sum <= at);
+        &self.pictures[index.min(self.pictures.len() - 1)]
+    }
+
+    /// All pictures.
+    pub(super) fn pictures(&self) -> &[Picture] {
+        &self.pictures
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::SeedableRng;
+    use rand_chacha::ChaCha8Rng;
+
+    fn read_text(tables: &[&str], repetitive: &[&str]) -> anyhow::Result<Vec<Picture>> {
+        let folder = tempfile::tempdir().unwrap();
+        let paths: Vec<PathBuf> = tables
+            .iter()
+            .enumerate()
+            .map(|(index, text)| {
+                let path = folder.path().join(format!("{index}.csv"));
+                std::fs::write(&path, text).unwrap();
+                path
+            })
+            .collect();
+        read(&paths, Path::new("images"), &repetitive.iter().map(ToString::to_string).collect())
+    }
+
+    const FACES: &str = "image,x,y,w,h,label,split,source,n_faces\n\
+        web/one.jpg,1,2,30,40,mask,train,web,1\n\
+        web/more.jpg,1,2,30,40,mask,train,web,2\n\
+        web/held.jpg,1,2,30,40,mask,val,web,1\n\
+        web/twice.jpg,1,2,30,40,mask,train,web,1\n\
+        group/all.jpg,1,2,30,40,no_mask,train,group,2\n\
+        group/all.jpg,51,2,30,40,no_mask,train,group,2\n\
+        prajnasb/drawn.jpg,1,2,30,40,mask,train,prajnasb,1\n";
+    const SCENES: &str = "image,x,y,w,h,label,split\n\
+        town/a.jpg,1,2,30,40,mask,train\n\
+        town/a.jpg,41,2,3,4,incorrect,train\n\
+        town/b.jpg,1,2,30,40,no_mask,val\n\
+        web/twice.jpg,1,2,30,40,mask,val\n";
+
+    #[test]
+    fn only_pictures_with_all_faces_and_never_val() {
+        let pictures = read_text(&[FACES, SCENES], &["town/a.jpg"]).unwrap();
+        let names: Vec<&str> = pictures.iter().map(|picture| picture.name.as_str()).collect();
+        assert_eq!(names, ["group/all.jpg", "prajnasb/drawn.jpg", "web/one.jpg", "town/a.jpg"]);
+        let faces: Vec<usize> = pictures.iter().map(|picture| picture.truth.faces.len()).collect();
+        assert_eq!(faces, [2, 1, 1, 2]);
+        assert_eq!(pictures.iter().filter(|picture| picture.annotated).count(), 1);
+        assert_eq!(
+            pictures.iter().map(|picture| picture.repetitive).collect::<Vec<_>>(),
+            [false, true, false, true]
+        );
+        assert_eq!(pictures[2].path, Path::new("images/web/one.jpg"));
+        let nothing = read_text(&["image,x,y,w,h,label,split\nb.jpg,1,2,30,40,no_mask,val\n"], &[]);
+        assert!(nothing.unwrap_err().to_string().contains("0.csv list no picture"));
+    }
+
+    fn many() -> Vec<Picture> {
+        let picture = |source: &str, index: usize, annotated: bool| Picture {
+            name: format!("{source}/{index}"),
+            path: PathBuf::new(),
+            source: source.to_owned(),
+            truth: Truth::default(),
+            annotated,
+            repetitive: source == "twins",
+        };
+        let web = (0..400).map(|index| picture("web", index, false));
+        let few = (0..25).map(|index| picture("few", index, false));
+        let twins = (0..25).map(|index| picture("twins", index, false));
+        web.chain(few).chain(twins).chain((0..50).map(|index| picture("town", index, true))).collect()
+    }
+
+    #[test]
+    fn the_subset_is_disjoint_bounded_and_repeatable() {
+        let carved = |seed| carve(many(), 30, &mut ChaCha8Rng::seed_from_u64(seed));
+        let (training, selection) = carved(1);
+        assert_eq!(training.len() + selection.len(), 500);
+        let names = |pictures: &[Picture]| -> BTreeSet<String> {
+            pictures.iter().map(|picture| picture.name.clone()).collect()
+        };
+        assert!(names(&training).is_disjoint(&names(&selection)));
+        let count = |source: &str| selection.iter().filter(|picture| picture.source == source).count();
+        assert_eq!([count("web"), count("few"), count("town"), count("twins")], [30, 5, 10, 0]);
+        assert_eq!(names(&carved(1).1), names(&selection));
+        assert_ne!(names(&carved(2).1), names(&selection));
+    }
+
+    #[test]
+    fn draws_follow_the_shares() {
+        let sampler = Sampler::new(many(), 0.4);
+        let mut random = ChaCha8Rng::seed_from_u64(5);
+        let mut counts: BTreeMap<&str, f64> = BTreeMap::new();
+        for _ in 0..20_000 {
+            *counts.entry(&sampler.draw(&mut random).source).or_default() += 1.0 / 20_000.0;
+        }
+        assert!((counts["town"] - 0.4).abs() < 0.02, "{counts:?}");
+        // 400 against 25 pictures: four times as often, not sixteen.
+        assert!((counts["web"] / counts["few"] - 4.0).abs() < 0.5, "{counts:?}");
+        assert!((counts["few"] / counts["twins"] - 0.3f64.sqrt().recip()).abs() < 0.3, "{counts:?}");
+    }
+}
