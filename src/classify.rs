@@ -1,1 +1,116 @@
 //! Mask or no mask, for the faces of one picture. How many such answers make a verdict is [`crate::decide`]'s business.
+
+use crate::geometry::Rect;
+use crate::nn::head::{self, Head};
+use crate::nn::mobilenet_v2::MobileNetV2;
+use crate::nn::weights::Weights;
+use crate::nn::{Mode, NetworkError};
+use crate::pixels::preprocess;
+use image::RgbImage;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// Faces that go through the network at once: enough for its matrix products, few enough for a small board's memory.
+const BATCH: usize = 8;
+/// Input sides that the network takes; beyond them its maps vanish or the memory of a board does.
+const INPUTS: std::ops::RangeInclusive<u32> = 32..=512;
+
+/// How faces are cut out for a classifier; fixed when it is trained and written into its weight file.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Preprocessing {
+    /// Side of the square that the network sees, as a multiple of the face's longer side.
+    pub margin: f32,
+    /// Side of the network's input in pixels; 224 in the paper.
+    pub input: u32,
+}
+
+impl Preprocessing {
+    /// Reads the metadata entries `margin`, `input` and `classes` of a weight file.
+    ///
+    /// # Errors
+    /// When one is missing, out of range, or the classes are others than *mask* and *no mask*.
+    pub fn of(weights: &Weights) -> Result<Self, NetworkError> {
+        let this = Self { margin: weights.number("margin")?, input: weights.number("input")? };
+        let classes = weights.metadata.get("classes").map(String::as_str);
+        if !(0.5..=3.0).contains(&this.margin)
+            || !INPUTS.contains(&this.input)
+            || classes != Some(head::CLASSES)
+        {
+            let reason = format!(
+                "its metadata says margin {}, input {}, classes {}",
+                this.margin,
+                this.input,
+                classes.unwrap_or("missing")
+            );
+            return Err(NetworkError::Mismatch { origin: weights.origin().to_owned(), reason });
+        }
+        Ok(this)
+    }
+
+    /// Writes the entries that [`Preprocessing::of`] reads.
+    pub fn write(&self, metadata: &mut BTreeMap<String, String>) {
+        metadata.insert("margin".to_owned(), self.margin.to_string());
+        metadata.insert("input".to_owned(), self.input.to_string());
+        metadata.insert("classes".to_owned(), head::CLASSES.to_owned());
+    }
+}
+
+/// The classifier network behind the paper's preprocessing: a picture and its face boxes in, probabilities out.
+pub struct Classifier {
+    backbone: MobileNetV2,
+    head: Head,
+    preprocessing: Preprocessing,
+}
+
+impl Classifier {
+    /// Reads the classifier's weights from `path`.
+    ///
+    /// # Errors
+    /// When the file is missing, damaged or of another network.
+    pub fn load(path: &Path) -> Result<Self, NetworkError> {
+        Self::new(&Weights::load(path)?)
+    }
+
+    /// The classifier made from weights in memory.
+    ///
+    /// # Errors
+    /// When the weights are of another network.
+    pub fn new(weights: &Weights) -> Result<Self, NetworkError> {
+        Ok(Self {
+            backbone: MobileNetV2::new(weights, Mode::Inference)?,
+            head: Head::new(weights)?,
+            preprocessing: Preprocessing::of(weights)?,
+        })
+    }
+
+    /// The probability, 0 to 1, that each of `faces` wears a mask, in their order. Boxes are in pixels of `picture`.
+    ///
+    /// # Errors
+    /// When candle cannot run the network.
+    pub fn classify(&self, picture: &RgbImage, faces: &[Rect]) -> Result<Vec<f32>, NetworkError> {
+        let Preprocessing { margin, input } = self.preprocessing;
+        let mut probabilities = Vec::with_capacity(faces.len());
+        for faces in faces.chunks(BATCH) {
+            let crops: Vec<_> =
+                faces.iter().map(|face| preprocess::face_crop(picture, face, margin, input)).collect();
+            probabilities.extend(self.classify_crops(&crops)?);
+        }
+        Ok(probabilities)
+    }
+
+    /// The probability of a mask on each of `crops`, which [`preprocess::face_crop`] has made.
+    ///
+    /// # Errors
+    /// When the crops are not of one size, or candle cannot run the network.
+    pub fn classify_crops(&self, crops: &[RgbImage]) -> Result<Vec<f32>, NetworkError> {
+        let features = self.backbone.features(&preprocess::normalised(crops)?)?;
+        let probabilities = candle_nn::ops::softmax(&self.head.forward(&features, None)?, 1)?;
+        Ok(probabilities.narrow(1, head::MASK, 1)?.flatten_all()?.to_vec1()?)
+    }
+
+    /// How this classifier's faces are cut out.
+    #[must_use]
+    pub fn preprocessing(&self) -> Preprocessing {
+        self.preprocessing
+    }
+}

@@ -1,1 +1,63 @@
-//! Not written yet.
+//! The two networks in candle, their weights, and their two ways of being run: for inference, with batch norms folded
+//! into the convolutions, and for training, with gradients.
+//!
+//! All maps are NHWC (see [`crate::kernels`]); weights keep the names and layouts of their files and are laid out for the
+//! kernels when a network is made. What is done with the outputs is up to [`crate::detect`] and [`crate::classify`].
+
+pub mod convolution;
+pub mod head;
+pub mod mobilenet_v2;
+pub mod weights;
+pub mod yunet;
+
+use std::path::PathBuf;
+
+/// Why a network could not be made or run.
+#[derive(Debug, thiserror::Error)]
+pub enum NetworkError {
+    /// The file could not be read or written.
+    #[error("{path}: {source}; check that the file exists and may be read, or name another one", path = path.display())]
+    File {
+        /// The weight file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// The file is no safetensors file, or is damaged.
+    #[error("{path} is not a sound weight file: {reason}; fetch or train it again", path = path.display())]
+    Damaged {
+        /// The weight file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The file is sound but holds another network.
+    #[error("{origin} does not hold the weights of this network: {reason}; name the file made for it")]
+    Mismatch {
+        /// Where the weights came from.
+        origin: String,
+        /// The tensor or entry that does not fit.
+        reason: String,
+    },
+    /// candle refused an operation.
+    #[error("the network could not be run: {0}")]
+    Run(#[from] candle_core::Error),
+}
+
+/// How a network is going to be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Batch norms folded and weights laid out once; the tensors given are no longer needed.
+    Inference,
+    /// Weights laid out at each pass, so that gradients reach those given as variables; batch norms as said.
+    Training(BatchNorm),
+}
+
+/// What batch normalisation (Ioffe & Szegedy 2015) does while training.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BatchNorm {
+    /// Normalise by the running statistics of the weight file, which stay as they are.
+    Frozen,
+    /// Normalise by the statistics of the batch and move the running ones by a tenth towards them.
+    Live,
+}

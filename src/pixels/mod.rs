@@ -1,1 +1,3 @@
-//! Not written yet.
+//! From pixels as they come to pixels as the networks want them.
+
+pub mod preprocess;

@@ -1,0 +1,242 @@
+//! A convolution with what follows it: batch normalisation or a bias, then an activation. Both networks are made of these.
+
+use super::weights::Weights;
+use super::{BatchNorm, Mode, NetworkError};
+use crate::kernels::{self, Activation};
+use candle_core::{D, Result, Tensor};
+use std::sync::Mutex;
+
+/// Added to a variance before its root is taken, as torchvision does.
+const EPSILON: f64 = 1e-5;
+/// How far live batch normalisation moves its running statistics towards those of a batch.
+const MOMENTUM: f64 = 0.1;
+
+/// Which convolution it is, with the number of channels it reads and writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// 3×3 over all channels, stride 2, one pixel of zero padding; the first layer.
+    Full {
+        /// Channels of the picture.
+        inputs: usize,
+        /// Channels of the result.
+        outputs: usize,
+    },
+    /// 3×3 within each channel, one pixel of zero padding.
+    Depthwise {
+        /// Channels of input and output.
+        channels: usize,
+        /// 1 or 2.
+        stride: usize,
+    },
+    /// 1×1 over all channels.
+    Pointwise {
+        /// Channels of the input.
+        inputs: usize,
+        /// Channels of the result.
+        outputs: usize,
+    },
+}
+
+impl Kind {
+    /// Extents of the weight in its file: `[out, in / groups, height, width]`.
+    fn weight_shape(self) -> [usize; 4] {
+        match self {
+            Self::Full { inputs, outputs } => [outputs, inputs, 3, 3],
+            Self::Depthwise { channels, .. } => [channels, 1, 3, 3],
+            Self::Pointwise { inputs, outputs } => [outputs, inputs, 1, 1],
+        }
+    }
+
+    fn outputs(self) -> usize {
+        self.weight_shape()[0]
+    }
+
+    /// The weight as the kernels want it: outputs last, what they are summed over first.
+    fn lay_out(self, weight: &Tensor) -> Result<Tensor> {
+        let outputs = self.outputs();
+        match self {
+            Self::Full { .. } => weight.permute((2, 3, 1, 0))?.reshape(((), outputs))?.contiguous(),
+            Self::Depthwise { .. } | Self::Pointwise { .. } => {
+                weight.reshape((outputs, ()))?.t()?.contiguous()
+            }
+        }
+    }
+
+    fn run(self, input: &Tensor, weight: &Tensor, bias: &Tensor, activation: Activation) -> Result<Tensor> {
+        match self {
+            Self::Full { .. } => kernels::pointwise(&kernels::patches3x3(input)?, weight, bias, activation),
+            Self::Depthwise { stride, .. } => kernels::depthwise3x3(input, weight, bias, stride, activation),
+            Self::Pointwise { .. } => kernels::pointwise(input, weight, bias, activation),
+        }
+    }
+}
+
+/// One convolution, ready for its [`Mode`].
+pub struct Convolution {
+    kind: Kind,
+    activation: Activation,
+    form: Form,
+}
+
+enum Form {
+    /// Laid out, nothing left to fold.
+    Prepared { weight: Tensor, bias: Tensor },
+    /// As in the file, with a bias.
+    Biased { weight: Tensor, bias: Tensor },
+    /// As in the file, with a batch norm.
+    Normalised { weight: Tensor, norm: Normalisation, live: bool },
+}
+
+struct Normalisation {
+    name: String,
+    scale: Tensor,
+    shift: Tensor,
+    running: Mutex<Running>,
+}
+
+#[derive(Clone)]
+struct Running {
+    mean: Tensor,
+    variance: Tensor,
+}
+
+impl Normalisation {
+    fn load(weights: &Weights, name: &str, channels: usize) -> std::result::Result<Self, NetworkError> {
+        let get = |part: &str| weights.get(&format!("{name}.{part}"), &[channels]);
+        let running = Running { mean: get("running_mean")?, variance: get("running_var")? };
+        Ok(Self {
+            name: name.to_owned(),
+            scale: get("weight")?,
+            shift: get("bias")?,
+            running: Mutex::new(running),
+        })
+    }
+
+    fn running(&self) -> std::sync::MutexGuard<'_, Running> {
+        // A poisoned lock still holds whole tensors: they are only ever replaced.
+        self.running.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// The convolution's weight and bias that do what `weight` and this batch norm do one after the other.
+    fn fold(&self, weight: &Tensor) -> Result<(Tensor, Tensor)> {
+        let running = self.running().clone();
+        let factor = (&self.scale / (running.variance + EPSILON)?.sqrt()?)?;
+        let bias = (&self.shift - running.mean.mul(&factor)?)?;
+        Ok((weight.broadcast_mul(&factor.reshape(((), 1, 1, 1))?)?, bias))
+    }
+
+    /// Normalises `[N, H, W, C]` by its own statistics and moves the running ones towards them.
+    fn normalise(&self, map: &Tensor) -> Result<Tensor> {
+        let rows = map.flatten_to(2)?;
+        let count = rows.dim(0)? as f64;
+        let mean = rows.mean_keepdim(0)?;
+        let centred = rows.broadcast_sub(&mean)?;
+        let variance = centred.sqr()?.mean_keepdim(0)?;
+        {
+            let mut running = self.running();
+            // The running variance is the unbiased one, that of the pass is not, as everywhere since the paper.
+            let unbiased = (variance.detach().squeeze(0)? * (count / (count - 1.0).max(1.0)))?;
+            let moved = |old: &Tensor, new: &Tensor| (old * (1.0 - MOMENTUM))? + (new * MOMENTUM)?;
+            running.mean = moved(&running.mean, &mean.detach().squeeze(0)?)?;
+            running.variance = moved(&running.variance, &unbiased)?;
+        }
+        let normalised = centred.broadcast_div(&(variance + EPSILON)?.sqrt()?)?;
+        normalised.broadcast_mul(&self.scale)?.broadcast_add(&self.shift)?.reshape(map.shape())
+    }
+}
+
+impl Convolution {
+    /// The convolution whose weight is `{name}.weight` and whose bias is `{name}.bias`.
+    ///
+    /// # Errors
+    /// When a tensor is missing or has other extents than `kind` says.
+    pub fn biased(
+        weights: &Weights,
+        name: &str,
+        kind: Kind,
+        activation: Activation,
+        mode: Mode,
+    ) -> std::result::Result<Self, NetworkError> {
+        let weight = weights.get(&format!("{name}.weight"), &kind.weight_shape())?;
+        let bias = weights.get(&format!("{name}.bias"), &[kind.outputs()])?;
+        let form = match mode {
+            Mode::Inference => Form::Prepared { weight: kind.lay_out(&weight)?, bias },
+            Mode::Training(_) => Form::Biased { weight, bias },
+        };
+        Ok(Self { kind, activation, form })
+    }
+
+    /// The convolution whose weight is `{name}.weight`, followed by the batch norm of the four tensors `{norm}.weight`,
+    /// `.bias`, `.running_mean` and `.running_var`.
+    ///
+    /// # Errors
+    /// When a tensor is missing or has other extents than `kind` says.
+    pub fn normalised(
+        weights: &Weights,
+        (name, norm): (&str, &str),
+        kind: Kind,
+        activation: Activation,
+        mode: Mode,
+    ) -> std::result::Result<Self, NetworkError> {
+        let weight = weights.get(&format!("{name}.weight"), &kind.weight_shape())?;
+        let norm = Normalisation::load(weights, norm, kind.outputs())?;
+        let form = match mode {
+            Mode::Inference => {
+                let (weight, bias) = norm.fold(&weight)?;
+                Form::Prepared { weight: kind.lay_out(&weight)?, bias }
+            }
+            Mode::Training(batch_norm) => {
+                Form::Normalised { weight, norm, live: batch_norm == BatchNorm::Live }
+            }
+        };
+        Ok(Self { kind, activation, form })
+    }
+
+    /// Runs the convolution on `[N, H, W, in]`: `[N, H', W', out]`.
+    ///
+    /// # Errors
+    /// When the input does not have the channels of this convolution.
+    pub fn forward(&self, input: &Tensor) -> Result<Tensor> {
+        let kind = self.kind;
+        match &self.form {
+            Form::Prepared { weight, bias } => kind.run(input, weight, bias, self.activation),
+            Form::Biased { weight, bias } => kind.run(input, &kind.lay_out(weight)?, bias, self.activation),
+            Form::Normalised { weight, norm, live: false } => {
+                let (weight, bias) = norm.fold(weight)?;
+                kind.run(input, &kind.lay_out(&weight)?, &bias, self.activation)
+            }
+            Form::Normalised { weight, norm, live: true } => {
+                let bias = norm.shift.zeros_like()?;
+                let map = kind.run(input, &kind.lay_out(weight)?, &bias, Activation::Identity)?;
+                let map = norm.normalise(&map)?;
+                match self.activation {
+                    Activation::Identity => Ok(map),
+                    Activation::Relu => map.relu(),
+                    Activation::Relu6 => map.clamp(0f32, 6f32),
+                }
+            }
+        }
+    }
+
+    /// The running statistics by their names in the weight file, where there is a batch norm left.
+    pub(super) fn running_statistics(&self) -> Vec<(String, Tensor)> {
+        match &self.form {
+            Form::Normalised { norm, .. } => {
+                let Running { mean, variance } = norm.running().clone();
+                vec![
+                    (format!("{}.running_mean", norm.name), mean),
+                    (format!("{}.running_var", norm.name), variance),
+                ]
+            }
+            Form::Prepared { .. } | Form::Biased { .. } => Vec::new(),
+        }
+    }
+}
+
+/// The mean over height and width of `[N, H, W, C]`: `[N, C]`.
+///
+/// # Errors
+/// When `map` is not of rank 4.
+pub fn average_pool(map: &Tensor) -> Result<Tensor> {
+    map.flatten(1, 2)?.mean(D::Minus2)
+}

@@ -1,0 +1,131 @@
+//! MobileNetV2, width 1.0 (Sandler et al. 2018, <https://arxiv.org/abs/1801.04381>): inverted residuals with linear
+//! bottlenecks and ReLU6, up to its 1280 features. Tensor names are torchvision's.
+
+use super::convolution::{Convolution, Kind, average_pool};
+use super::weights::Weights;
+use super::{Mode, NetworkError};
+use crate::kernels::Activation;
+use candle_core::{Result, Tensor};
+use std::ops::Range;
+
+/// Features per picture behind the average pooling.
+pub const FEATURES: usize = 1280;
+/// Number of blocks: the first convolution, 17 inverted residuals, the last 1×1 convolution; `features.0` to `.18`.
+pub const BLOCKS: usize = 19;
+/// Table 2 of the paper: expansion factor, output channels, repetitions, stride of the first repetition.
+const RESIDUALS: [(usize, usize, usize, usize); 7] = [
+    (1, 16, 1, 1),
+    (6, 24, 2, 2),
+    (6, 32, 3, 2),
+    (6, 64, 4, 2),
+    (6, 96, 3, 1),
+    (6, 160, 3, 2),
+    (6, 320, 1, 1),
+];
+
+/// The network up to its features; [`super::head::Head`] turns them into classes.
+pub struct MobileNetV2 {
+    blocks: Vec<Block>,
+}
+
+struct Block {
+    convolutions: Vec<Convolution>,
+    /// Input and output are of one shape and are added.
+    residual: bool,
+}
+
+impl Block {
+    fn forward(&self, input: &Tensor) -> Result<Tensor> {
+        let mut map = input.clone();
+        for convolution in &self.convolutions {
+            map = convolution.forward(&map)?;
+        }
+        if self.residual { map + input } else { Ok(map) }
+    }
+}
+
+impl MobileNetV2 {
+    /// The network made from the tensors `features.*`.
+    ///
+    /// # Errors
+    /// When a tensor is missing or has other extents.
+    pub fn new(weights: &Weights, mode: Mode) -> std::result::Result<Self, NetworkError> {
+        let first = Convolution::normalised(
+            weights,
+            ("features.0.0", "features.0.1"),
+            Kind::Full { inputs: 3, outputs: 32 },
+            Activation::Relu6,
+            mode,
+        )?;
+        let mut blocks = vec![Block { convolutions: vec![first], residual: false }];
+        let mut inputs = 32;
+        for (expansion, outputs, repetitions, first_stride) in RESIDUALS {
+            for repetition in 0..repetitions {
+                let stride = if repetition == 0 { first_stride } else { 1 };
+                let name = format!("features.{}.conv", blocks.len());
+                let hidden = inputs * expansion;
+                let mut convolutions = Vec::new();
+                let mut add = |index: usize, kind: Kind, activation: Activation| {
+                    let linear = activation == Activation::Identity;
+                    let convolution =
+                        if linear { format!("{name}.{index}") } else { format!("{name}.{index}.0") };
+                    let norm =
+                        if linear { format!("{name}.{}", index + 1) } else { format!("{name}.{index}.1") };
+                    Convolution::normalised(weights, (&convolution, &norm), kind, activation, mode)
+                        .map(|convolution| convolutions.push(convolution))
+                };
+                let mut index = 0;
+                if expansion > 1 {
+                    add(index, Kind::Pointwise { inputs, outputs: hidden }, Activation::Relu6)?;
+                    index += 1;
+                }
+                add(index, Kind::Depthwise { channels: hidden, stride }, Activation::Relu6)?;
+                add(index + 1, Kind::Pointwise { inputs: hidden, outputs }, Activation::Identity)?;
+                blocks.push(Block { convolutions, residual: stride == 1 && inputs == outputs });
+                inputs = outputs;
+            }
+        }
+        let last = Convolution::normalised(
+            weights,
+            ("features.18.0", "features.18.1"),
+            Kind::Pointwise { inputs, outputs: FEATURES },
+            Activation::Relu6,
+            mode,
+        )?;
+        blocks.push(Block { convolutions: vec![last], residual: false });
+        Ok(Self { blocks })
+    }
+
+    /// The features `[N, 1280]` of pictures `[N, H, W, 3]`, RGB, normalised as [`crate::pixels::preprocess`] does.
+    ///
+    /// # Errors
+    /// When the pictures do not have three channels.
+    pub fn features(&self, pictures: &Tensor) -> Result<Tensor> {
+        average_pool(&self.forward_blocks(pictures, 0..BLOCKS)?)
+    }
+
+    /// Runs only some blocks, on what the blocks before them gave: frozen ones once, the others over and over. Block k is
+    /// torchvision's `features.k`; behind block 18 comes [`average_pool`].
+    ///
+    /// # Errors
+    /// When `map` does not have the channels that the first of the blocks reads.
+    ///
+    /// # Panics
+    /// When the range goes beyond [`BLOCKS`].
+    pub fn forward_blocks(&self, map: &Tensor, blocks: Range<usize>) -> Result<Tensor> {
+        self.blocks[blocks].iter().try_fold(map.clone(), |map, block| block.forward(&map))
+    }
+
+    /// The running statistics of live batch norms under their names in the weight file, to be saved with the weights.
+    #[must_use]
+    pub fn running_statistics(&self) -> Vec<(String, Tensor)> {
+        let convolutions = self.blocks.iter().flat_map(|block| &block.convolutions);
+        convolutions.flat_map(Convolution::running_statistics).collect()
+    }
+}
+
+/// The block that a tensor named `features.K.*` belongs to; none for the tensors of a head.
+#[must_use]
+pub fn block_of(name: &str) -> Option<usize> {
+    name.strip_prefix("features.")?.split('.').next()?.parse().ok()
+}

@@ -1,0 +1,158 @@
+//! YuNet-n, the face detector (Wu, Peng & Yu 2023, "YuNet: A Tiny Millisecond-level Face Detector"): 74 thousand
+//! parameters, three strides, a box and five landmarks per cell. Batch norms are folded in its weight files, also for
+//! training.
+
+use super::convolution::{Convolution, Kind};
+use super::weights::Weights;
+use super::{Mode, NetworkError};
+use crate::kernels::{Activation, max_pool2, upsample2};
+use candle_core::{D, Result, Tensor};
+
+/// Pixels between neighbouring cells of the three levels.
+pub const STRIDES: [usize; 3] = [8, 16, 32];
+/// Height and width of an input must be multiples of this.
+pub const MULTIPLE: usize = 32;
+/// Values per cell and part of a level's output.
+const PARTS: [(&str, usize); 4] = [("cls", 1), ("obj", 1), ("bbox", 4), ("kps", 10)];
+
+/// The detector network.
+pub struct YuNet {
+    stem: Convolution,
+    stages: [Vec<Separable>; 6],
+    lateral: [Separable; 3],
+    heads: [LevelHead; 3],
+}
+
+/// What one level says about each of its cells; all maps are `[N, rows, columns, values]`.
+pub struct Level {
+    /// Pixels between neighbouring cells.
+    pub stride: usize,
+    /// Logit of "this is a face, not background"; 1 value.
+    pub class: Tensor,
+    /// Logit of "a box here fits well"; 1 value.
+    pub objectness: Tensor,
+    /// Box: centre relative to the cell's corner in cells, then logarithm of width and height in cells; 4 values.
+    pub boxes: Tensor,
+    /// Landmarks relative to the cell's corner in cells, x and y of five points; 10 values.
+    pub landmarks: Tensor,
+}
+
+/// 1×1 convolution, then depthwise 3×3.
+struct Separable([Convolution; 2]);
+
+impl Separable {
+    fn new(
+        weights: &Weights,
+        name: &str,
+        (inputs, outputs): (usize, usize),
+        activation: Activation,
+        mode: Mode,
+    ) -> std::result::Result<Self, NetworkError> {
+        let pointwise = Kind::Pointwise { inputs, outputs };
+        let depthwise = Kind::Depthwise { channels: outputs, stride: 1 };
+        Ok(Self([
+            Convolution::biased(weights, &format!("{name}.conv1"), pointwise, Activation::Identity, mode)?,
+            Convolution::biased(weights, &format!("{name}.conv2"), depthwise, activation, mode)?,
+        ]))
+    }
+
+    fn forward(&self, map: &Tensor) -> Result<Tensor> {
+        self.0[1].forward(&self.0[0].forward(map)?)
+    }
+}
+
+struct LevelHead {
+    shared: Separable,
+    parts: [Separable; 4],
+}
+
+impl YuNet {
+    /// The network made from the tensors of its weight file.
+    ///
+    /// # Errors
+    /// When a tensor is missing or has other extents.
+    pub fn new(weights: &Weights, mode: Mode) -> std::result::Result<Self, NetworkError> {
+        let relu = Activation::Relu;
+        let separable = |name: &str, channels| Separable::new(weights, name, channels, relu, mode);
+        let stage = |model: usize, inputs: usize, middle: usize, outputs: usize| {
+            Ok::<_, NetworkError>(vec![
+                separable(&format!("backbone.model{model}.conv1"), (inputs, middle))?,
+                separable(&format!("backbone.model{model}.conv2"), (middle, outputs))?,
+            ])
+        };
+        let head = |level: usize| {
+            let part = |index: usize| {
+                let (part, values) = PARTS[index];
+                let name = format!("head.multi_level_{part}.{level}");
+                Separable::new(weights, &name, (64, values), Activation::Identity, mode)
+            };
+            let shared = separable(&format!("head.multi_level_share_convs.{level}.0"), (64, 64))?;
+            Ok::<_, NetworkError>(LevelHead { shared, parts: [part(0)?, part(1)?, part(2)?, part(3)?] })
+        };
+        let lateral = |level: usize| separable(&format!("neck.lateral_convs.{level}"), (64, 64));
+        let stem = Kind::Full { inputs: 3, outputs: 16 };
+        Ok(Self {
+            stem: Convolution::biased(weights, "backbone.model0.conv1", stem, relu, mode)?,
+            stages: [
+                vec![separable("backbone.model0.conv2", (16, 16))?],
+                stage(1, 16, 16, 64)?,
+                stage(2, 64, 64, 64)?,
+                stage(3, 64, 64, 64)?,
+                stage(4, 64, 64, 64)?,
+                stage(5, 64, 64, 64)?,
+            ],
+            lateral: [lateral(0)?, lateral(1)?, lateral(2)?],
+            heads: [head(0)?, head(1)?, head(2)?],
+        })
+    }
+
+    /// Runs the network on pictures `[N, H, W, 3]`, **BGR**, 0 to 255, H and W multiples of [`MULTIPLE`].
+    ///
+    /// # Errors
+    /// When the pictures have other extents.
+    pub fn forward(&self, pictures: &Tensor) -> Result<[Level; 3]> {
+        let run =
+            |map: Tensor, stage: &[Separable]| stage.iter().try_fold(map, |map, layer| layer.forward(&map));
+        let [first, second, third, fourth, fifth, sixth] = &self.stages;
+        let map = run(self.stem.forward(pictures)?, first)?;
+        let map = run(run(max_pool2(&map)?, second)?, third)?;
+        let at_8 = run(max_pool2(&map)?, fourth)?;
+        let at_16 = run(max_pool2(&at_8)?, fifth)?;
+        let at_32 = run(max_pool2(&at_16)?, sixth)?;
+
+        let at_32 = self.lateral[2].forward(&at_32)?;
+        let at_16 = self.lateral[1].forward(&(at_16 + upsample2(&at_32)?)?)?;
+        let at_8 = self.lateral[0].forward(&(at_8 + upsample2(&at_16)?)?)?;
+        let level = |index: usize, map: &Tensor| {
+            let head = &self.heads[index];
+            let map = head.shared.forward(map)?;
+            let [class, objectness, boxes, landmarks] = &head.parts;
+            Ok::<_, candle_core::Error>(Level {
+                stride: STRIDES[index],
+                class: class.forward(&map)?,
+                objectness: objectness.forward(&map)?,
+                boxes: boxes.forward(&map)?,
+                landmarks: landmarks.forward(&map)?,
+            })
+        };
+        Ok([level(0, &at_8)?, level(1, &at_16)?, level(2, &at_32)?])
+    }
+}
+
+impl Level {
+    /// Score of each cell, `[N, rows, columns, 1]`: the geometric mean of the two probabilities, 0 to 1.
+    ///
+    /// # Errors
+    /// When candle cannot compute it.
+    pub fn scores(&self) -> Result<Tensor> {
+        (candle_nn::ops::sigmoid(&self.class)? * candle_nn::ops::sigmoid(&self.objectness)?)?.sqrt()
+    }
+
+    /// Rows and columns of cells.
+    ///
+    /// # Errors
+    /// Never for the outputs of [`YuNet::forward`].
+    pub fn cells(&self) -> Result<(usize, usize)> {
+        Ok((self.class.dim(D::Minus(3))?, self.class.dim(D::Minus2)?))
+    }
+}

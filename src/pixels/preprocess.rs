@@ -1,0 +1,169 @@
+//! What the two networks see: the paper's square crop around a face, and the letterboxed picture for the detector.
+
+use crate::geometry::Rect;
+use candle_core::{Device, Tensor};
+use fast_image_resize as fir;
+use image::RgbImage;
+
+/// Mean of ImageNet's red, green and blue on a scale of 0 to 1.
+pub const MEAN: [f32; 3] = [0.485, 0.456, 0.406];
+/// Standard deviation of ImageNet's red, green and blue on that scale.
+pub const STANDARD_DEVIATION: [f32; 3] = [0.229, 0.224, 0.225];
+/// The paper resizes to 256 and cuts the middle 224 out: the network sees this share of the cut square's side.
+const RESIZED: u32 = 256;
+const CROPPED: u32 = 224;
+
+/// The paper's preprocessing up to the normalisation: a square around `face` is cut out (edge pixels are repeated where it
+/// reaches over the picture), resized to 256, and its middle 224 × 224 taken; for another `input` both sizes scale.
+///
+/// `margin` × the face's longer side is the side of the square that is left, so 1.0 is the face box made square.
+#[must_use]
+pub fn face_crop(picture: &RgbImage, face: &Rect, margin: f32, input: u32) -> RgbImage {
+    let square = face.square(margin * RESIZED as f32 / CROPPED as f32);
+    let resized = (input * RESIZED + CROPPED / 2) / CROPPED;
+    let square = resize(&cut_square(picture, &square), resized, resized);
+    let border = (resized - input) / 2;
+    image::imageops::crop_imm(&square, border, border, input, input).to_image()
+}
+
+/// The whole pixels of `square`, edge pixels repeated beyond the picture's edges.
+fn cut_square(picture: &RgbImage, square: &Rect) -> RgbImage {
+    let side = (square.w.round() as u32).clamp(1, 2 * picture.width().max(picture.height()).max(1));
+    let (left, top) = (square.x.round() as i64, square.y.round() as i64);
+    let nearest = |start: i64, offset: u32, length: u32| {
+        (start.saturating_add(i64::from(offset))).clamp(0, i64::from(length).max(1) - 1) as u32
+    };
+    let columns: Vec<u32> = (0..side).map(|x| nearest(left, x, picture.width())).collect();
+    RgbImage::from_fn(side, side, |x, y| {
+        *picture.get_pixel(columns[x as usize], nearest(top, y, picture.height()))
+    })
+}
+
+/// `picture` at another size, averaged over each target pixel's area where it shrinks (antialiased bilinear).
+#[must_use]
+pub fn resize(picture: &RgbImage, width: u32, height: u32) -> RgbImage {
+    let (width, height) = (width.max(1), height.max(1));
+    if picture.dimensions() == (width, height) {
+        return picture.clone();
+    }
+    let mut target = RgbImage::new(width, height);
+    let options =
+        fir::ResizeOptions::new().resize_alg(fir::ResizeAlg::Convolution(fir::FilterType::Bilinear));
+    let source =
+        fir::images::ImageRef::new(picture.width(), picture.height(), picture.as_raw(), fir::PixelType::U8x3);
+    let view = fir::images::Image::from_slice_u8(width, height, target.as_mut(), fir::PixelType::U8x3);
+    if let (Ok(source), Ok(mut view)) = (source, view) {
+        let resized = fir::Resizer::new().resize(&source, &mut view, &options);
+        // Fails only where pixel types differ or a crop reaches over the picture, and there is neither.
+        debug_assert!(resized.is_ok(), "{resized:?}");
+    }
+    target
+}
+
+/// Faces as the classifier takes them: `[N, side, side, 3]`, RGB, normalised by ImageNet's mean and standard deviation.
+///
+/// # Errors
+/// When the crops are not of one size, or there is none.
+pub fn normalised(crops: &[RgbImage]) -> candle_core::Result<Tensor> {
+    let Some((width, height)) = crops.first().map(RgbImage::dimensions) else {
+        candle_core::bail!("there is no crop to classify");
+    };
+    let scale = STANDARD_DEVIATION.map(|deviation| 1.0 / (255.0 * deviation));
+    let shift: [f32; 3] = std::array::from_fn(|channel| -MEAN[channel] / STANDARD_DEVIATION[channel]);
+    let values: Vec<f32> = crops
+        .iter()
+        .flat_map(|crop| crop.as_raw().chunks_exact(3))
+        .flat_map(|pixel| -> [f32; 3] {
+            std::array::from_fn(|channel| f32::from(pixel[channel]) * scale[channel] + shift[channel])
+        })
+        .collect();
+    Tensor::from_vec(values, (crops.len(), height as usize, width as usize, 3), &Device::Cpu)
+}
+
+/// `picture` scaled (enlarged too) to fit into `width` × `height`, at the top left, black elsewhere; and the scale.
+#[must_use]
+pub fn letterbox(picture: &RgbImage, width: u32, height: u32) -> (RgbImage, f32) {
+    let (across, down) = (picture.width().max(1) as f32, picture.height().max(1) as f32);
+    let scale = (width as f32 / across).min(height as f32 / down);
+    let fitted = |length: f32, limit: u32| ((length * scale).round() as u32).clamp(1, limit);
+    let resized = resize(picture, fitted(across, width), fitted(down, height));
+    if resized.dimensions() == (width, height) {
+        return (resized, scale);
+    }
+    let mut canvas = RgbImage::new(width, height);
+    image::imageops::replace(&mut canvas, &resized, 0, 0);
+    (canvas, scale)
+}
+
+/// Pictures of one size as the detector takes them: `[N, H, W, 3]`, **BGR**, 0 to 255.
+///
+/// # Errors
+/// When the pictures are not of one size, or there is none.
+pub fn bgr(pictures: &[RgbImage]) -> candle_core::Result<Tensor> {
+    let Some((width, height)) = pictures.first().map(RgbImage::dimensions) else {
+        candle_core::bail!("there is no picture to search");
+    };
+    let values: Vec<f32> = pictures
+        .iter()
+        .flat_map(|picture| picture.as_raw().chunks_exact(3))
+        .flat_map(|pixel| [f32::from(pixel[2]), f32::from(pixel[1]), f32::from(pixel[0])])
+        .collect();
+    Tensor::from_vec(values, (pictures.len(), height as usize, width as usize, 3), &Device::Cpu)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use image::Rgb;
+    use proptest::prelude::*;
+
+    /// Red grows to the right, green downwards: a crop tells where it was taken.
+    fn ramp(width: u32, height: u32) -> RgbImage {
+        RgbImage::from_fn(width, height, |x, y| Rgb([x as u8, y as u8, 7]))
+    }
+
+    #[test]
+    fn a_crop_of_the_inputs_own_size_is_not_resampled() {
+        let picture = ramp(250, 250);
+        // The face is 28 px: the square cut out is 28 · 256/224 = 32, as is the resized one; its middle 28 is taken.
+        let crop = face_crop(&picture, &Rect::new(100.0, 60.0, 28.0, 20.0), 1.0, 28);
+        assert_eq!(crop.dimensions(), (28, 28));
+        assert_eq!(crop.get_pixel(0, 0), &Rgb([100, 56, 7]));
+        assert_eq!(crop.get_pixel(27, 27), &Rgb([127, 83, 7]));
+    }
+
+    #[test]
+    fn edges_are_repeated() {
+        let picture = ramp(40, 40);
+        let crop = face_crop(&picture, &Rect::new(-28.0, -28.0, 28.0, 28.0), 1.0, 28);
+        assert!(crop.pixels().all(|pixel| pixel.0[0] <= 2 && pixel.0[1] <= 2 && pixel.0[2] == 7));
+    }
+
+    #[test]
+    fn normalisation_is_the_papers() {
+        let crop = RgbImage::from_pixel(1, 1, Rgb([0, 128, 255]));
+        let values = normalised(&[crop]).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        for (channel, (value, pixel)) in values.iter().zip([0.0f32, 128.0, 255.0]).enumerate() {
+            let expected = (pixel / 255.0 - MEAN[channel]) / STANDARD_DEVIATION[channel];
+            assert!((value - expected).abs() < 1e-5, "{value} {expected}");
+        }
+    }
+
+    #[test]
+    fn a_letterbox_keeps_the_aspect() {
+        let (canvas, scale) = letterbox(&RgbImage::from_pixel(20, 10, Rgb([9, 9, 9])), 64, 64);
+        assert_eq!((canvas.dimensions(), scale), ((64, 64), 3.2));
+        assert_eq!(canvas.get_pixel(63, 31), &Rgb([9, 9, 9]));
+        assert_eq!(canvas.get_pixel(0, 32), &Rgb([0, 0, 0]));
+    }
+
+    proptest! {
+        #[test]
+        fn any_box_gives_a_crop(
+            x in -1e9f32..1e9, y in -1e9f32..1e9, w in 0f32..1e9, h in 0f32..1e9, margin in 0f32..10.0,
+        ) {
+            let crop = face_crop(&ramp(30, 20), &Rect::new(x, y, w, h), margin, 32);
+            prop_assert_eq!(crop.dimensions(), (32, 32));
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! What the integration tests share.
+#![allow(dead_code)]
+
+use std::path::PathBuf;
+
+/// A file of the folder with starting weights and pictures, which is not part of the repository: `$MASKWATCH_SHARED`, or
+/// `../shared`. Says on standard error what is skipped where it is absent.
+pub(crate) fn shared(file: &str) -> Option<PathBuf> {
+    let folder =
+        std::env::var_os("MASKWATCH_SHARED").map_or_else(|| PathBuf::from("../shared"), PathBuf::from);
+    let path = folder.join(file);
+    if path.exists() {
+        return Some(path);
+    }
+    eprintln!("skipped: {} is not here (set MASKWATCH_SHARED to the folder that has it)", path.display());
+    None
+}
