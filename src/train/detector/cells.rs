@@ -2,9 +2,7 @@
 //! losses.
 
 use crate::geometry::{Point, Rect};
-
-/// The strides of the three output levels, in pixels of the network's input.
-pub(super) const STRIDES: [usize; 3] = [8, 16, 32];
+use crate::nn::yunet::STRIDES;
 
 /// One output position: it covers a square of `stride` × `stride` pixels of the input.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -138,6 +138,9 @@ impl Sampler {
             sources.iter().filter(|(key, _)| key.0 == annotated).map(|(_, size)| size.sqrt()).sum()
         };
         let totals = [total(false), total(true)];
+        // With pictures of one kind only there is nothing to share.
+        let share = if totals[0] == 0.0 { 1.0 } else { share };
+        let share = if totals[1] == 0.0 { 0.0 } else { share };
         let mut sum = 0.0;
         let sums = pictures.iter().map(|picture| {
             let size = sources[&(picture.annotated, picture.source.as_str())];
@@ -241,6 +244,20 @@ mod tests {
         assert_eq!([count("web"), count("few"), count("town"), count("twins")], [30, 5, 10, 0]);
         assert_eq!(names(&carved(1).1), names(&selection));
         assert_ne!(names(&carved(2).1), names(&selection));
+    }
+
+    #[test]
+    fn one_kind_of_pictures_is_enough() {
+        for share in [0.0, 1.0] {
+            for annotated in [false, true] {
+                let pictures = many().into_iter().filter(|picture| picture.annotated == annotated);
+                let sampler = Sampler::new(pictures.collect(), share);
+                let mut random = ChaCha8Rng::seed_from_u64(5);
+                let drawn: BTreeSet<&str> =
+                    (0..50).map(|_| sampler.draw(&mut random).name.as_str()).collect();
+                assert!(drawn.len() > 10, "{share} {annotated} {}", drawn.len());
+            }
+        }
     }
 
     #[test]
