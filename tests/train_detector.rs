@@ -38,7 +38,7 @@ fn data(folder: &Path) {
 fn fit(folder: &Path, weights: &Path, options: &[&str]) -> anyhow::Result<Outcome> {
     let (data, out) = (folder.to_str().unwrap(), folder.join("out"));
     let weights = weights.to_str().unwrap();
-    let fixed = ["detector", "--data", data, "--out", out.to_str().unwrap(), "--weights", weights];
+    let fixed = ["detector", "--data", data, "--output", out.to_str().unwrap(), "--weights", weights];
     let sizes = ["--epochs", "1", "--examples", "4", "--batch", "2"];
     run(&Command::parse_from(fixed.iter().chain(&sizes).chain(options)).args)
 }
@@ -57,7 +57,7 @@ fn a_short_run_leaves_a_detector_that_still_finds_the_face() {
     let picture = image::open("tests/fixtures/astronaut.jpg").unwrap().to_rgb8();
     let faces = Detector::new(&fitted, (512, 512), 0.5).unwrap().detect(&picture).unwrap();
     assert_eq!(faces.len(), 1);
-    let curves = std::fs::read_to_string(folder.path().join("out/curves.csv")).unwrap();
+    let curves = std::fs::read_to_string(folder.path().join("out/history.csv")).unwrap();
     assert_eq!(curves.lines().count(), 3, "{curves}");
 
     // The run is complete: nothing is overwritten unasked, and going on changes nothing.
@@ -75,9 +75,17 @@ fn what_cannot_be_used_is_named() {
         format!("{:#}", fit(folder.path(), Path::new("none.safetensors"), options).unwrap_err())
     };
     assert!(message(&[]).contains("none.safetensors"), "{}", message(&[]));
-    for options in [["--learning-rate", "0"], ["--scenes", "2"], ["--score-threshold", "1"], ["--batch", "0"]]
-    {
-        let refused = Command::try_parse_from(["detector"].iter().chain(&options)).err().unwrap();
+    for options in [
+        ["--learning-rate", "0"],
+        ["--scenes", "2"],
+        ["--score-threshold", "1"],
+        ["--batch", "0"],
+        ["--weight", "old"],
+    ] {
+        let refused =
+            Command::try_parse_from(["detector", "--data", "d", "--weights", "w"].iter().chain(&options))
+                .err()
+                .unwrap();
         assert!(refused.to_string().contains(options[0]), "{refused}");
     }
 }

@@ -220,10 +220,11 @@ mod tests {
         let picture = Picture {
             name: "picture".into(),
             path,
+            table: String::new(),
             source: String::new(),
             truth,
             annotated: true,
-            repetitive: false,
+            weight: 1.0,
         };
         Sampler::new(vec![picture], 1.0)
     }

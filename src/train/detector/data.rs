@@ -3,17 +3,13 @@
 //! A picture is of use only if no face in it is missing from the labels, since what is not listed counts as background.
 
 use super::truth::{Face, Truth};
-use crate::eval::labels::{self, Split};
+use crate::eval::labels::{self, LabelledBox, Split};
+use crate::train::dataset::{DatasetError, open_picture};
 use anyhow::Context as _;
 use image::RgbImage;
 use rand::{Rng, RngExt};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-
-/// Sources whose masks are drawn into the picture; they are drawn from less often.
-const DRAWN_MASKS: [&str; 1] = ["prajnasb"];
-/// How much less often pictures are drawn that show the same thing over and over.
-const REPETITIVE: f64 = 0.3;
 
 /// A picture with its faces.
 #[derive(Debug, Clone)]
@@ -22,14 +18,16 @@ pub(super) struct Picture {
     pub(super) name: String,
     /// Where it lies.
     pub(super) path: PathBuf,
+    /// The table that lists it, `faces` for `faces.csv`.
+    pub(super) table: String,
     /// Where it came from.
     pub(super) source: String,
     /// Its faces.
     pub(super) truth: Truth,
     /// Whether people have marked every face. Otherwise a detector has, and may have missed some.
     pub(super) annotated: bool,
-    /// Whether it resembles many others, so that it shall count for less.
-    pub(super) repetitive: bool,
+    /// How often it is drawn in comparison with others of its source.
+    pub(super) weight: f64,
 }
 
 impl Picture {
@@ -37,67 +35,95 @@ impl Picture {
     ///
     /// # Errors
     /// The file cannot be read or is no picture.
-    pub(super) fn open(&self) -> anyhow::Result<RgbImage> {
-        let picture = image::open(&self.path).with_context(|| {
-            format!("cannot use {}; mend the picture or take it out of the labels", self.path.display())
-        })?;
-        Ok(picture.into_rgb8())
+    pub(super) fn open(&self) -> Result<RgbImage, DatasetError> {
+        open_picture(&self.path)
     }
 }
 
-/// Reads the pictures of split `train` whose faces are all listed: those of labels without the column `n_faces`, and of
-/// others those where as many faces are listed as were counted. Names in `repetitive` are marked so. Ordered by labels
-/// and name.
+/// Reads the pictures of split `train` whose faces are all listed: those of tables without the column `n_faces`, and of
+/// others those where as many faces are listed as were counted. Ordered by table and name.
+///
+/// `tables` are names of CSV files in `folder`; if there are none, `faces.csv` and `scenes.csv`, whichever are there.
+/// `weights` are factors by name: a table (`scenes`), a source, or a text file in the folder that lists pictures.
 ///
 /// # Errors
-/// A CSV file cannot be used, or no picture is left.
+/// A file cannot be used, a weight fits nothing, or no picture is left.
 pub(super) fn read(
-    labels: &[PathBuf],
-    images: &Path,
-    repetitive: &BTreeSet<String>,
+    folder: &Path,
+    tables: &[String],
+    weights: &[(String, f64)],
 ) -> anyhow::Result<Vec<Picture>> {
-    let tables = labels.iter().map(|path| labels::read(path)).collect::<Result<Vec<_>, _>>()?;
+    let usual = ["faces.csv".to_owned(), "scenes.csv".to_owned()];
+    let usual = usual.into_iter().filter(|name| folder.join(name).is_file());
+    let tables: Vec<String> = if tables.is_empty() { usual.collect() } else { tables.to_vec() };
+    let rows = tables.iter().map(|name| labels::read(&folder.join(name))).collect::<Result<Vec<_>, _>>()?;
     // A picture that is held out anywhere is held out everywhere.
-    let held_out: BTreeSet<String> = tables
-        .iter()
-        .flatten()
-        .filter(|row| row.split != Split::Train)
-        .map(|row| row.image.clone())
-        .collect();
+    let held_out: BTreeSet<String> =
+        rows.iter().flatten().filter(|row| row.split != Split::Train).map(|row| row.image.clone()).collect();
     let mut pictures = Vec::new();
-    for rows in tables {
-        let mut by_picture: BTreeMap<String, Vec<labels::LabelledBox>> = BTreeMap::new();
+    for (table, rows) in tables.iter().zip(rows) {
+        let mut by_picture: BTreeMap<String, Vec<LabelledBox>> = BTreeMap::new();
         for row in rows.into_iter().filter(|row| !held_out.contains(&row.image)) {
             by_picture.entry(row.image.clone()).or_default().push(row);
         }
         for (name, rows) in by_picture {
-            let listed = u32::try_from(rows.len()).unwrap_or(u32::MAX);
-            if rows.iter().any(|row| row.n_faces.is_some_and(|count| count != listed)) {
-                continue;
-            }
-            let source = rows[0].source.clone().unwrap_or_default();
-            pictures.push(Picture {
-                path: images.join(&name),
-                annotated: rows.iter().all(|row| row.n_faces.is_none()),
-                repetitive: repetitive.contains(&name) || DRAWN_MASKS.contains(&source.as_str()),
-                truth: Truth {
-                    faces: rows.iter().map(|row| Face { rect: row.rect, landmarks: None }).collect(),
-                    ignored: Vec::new(),
-                },
-                source,
-                name,
-            });
+            pictures.extend(picture(folder, table, name, &rows));
         }
     }
+    for (name, factor) in weights {
+        weigh(&mut pictures, folder, name, *factor)?;
+    }
     anyhow::ensure!(
-        !pictures.is_empty(),
-        "the labels {} list no picture of split train with all its faces; name other labels",
-        labels.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
+        pictures.iter().any(|picture| picture.weight > 0.0),
+        "{} lists no picture of split train with all its faces; name another folder or table",
+        folder.display()
     );
     Ok(pictures)
 }
 
-/// Takes a subset out for choosing the best weights: a fifth of each source, at most `most` pictures, none repetitive.
+fn picture(folder: &Path, table: &str, name: String, rows: &[LabelledBox]) -> Option<Picture> {
+    let listed = u32::try_from(rows.len()).ok()?;
+    if rows.iter().any(|row| row.n_faces.is_some_and(|count| count != listed)) {
+        return None;
+    }
+    let faces = rows.iter().map(|row| Face { rect: row.rect, landmarks: None }).collect();
+    Some(Picture {
+        path: folder.join("images").join(&name),
+        table: table.trim_end_matches(".csv").to_owned(),
+        source: rows.first()?.source.clone().unwrap_or_default(),
+        truth: Truth { faces, ignored: Vec::new() },
+        annotated: rows.iter().all(|row| row.n_faces.is_none()),
+        weight: 1.0,
+        name,
+    })
+}
+
+fn weigh(pictures: &mut [Picture], folder: &Path, name: &str, factor: f64) -> anyhow::Result<()> {
+    let list = folder.join(name);
+    let listed: BTreeSet<String> = if list.is_file() {
+        let text =
+            std::fs::read_to_string(&list).with_context(|| format!("cannot read {}", list.display()))?;
+        text.lines().map(|line| line.trim().to_owned()).collect()
+    } else {
+        BTreeSet::new()
+    };
+    let mut fits = false;
+    for picture in pictures {
+        if picture.table == name || picture.source == name || listed.contains(&picture.name) {
+            picture.weight *= factor;
+            fits = true;
+        }
+    }
+    anyhow::ensure!(
+        fits,
+        "nothing is called {name:?} that a weight could be given to; name a table, a source or a file in {} that lists pictures",
+        folder.display()
+    );
+    Ok(())
+}
+
+/// Takes a subset out for choosing the best weights: a fifth of each source, at most `most` pictures, none of
+/// those that count for less than others.
 /// Returns what is left for fitting, and the subset.
 pub(super) fn carve(
     pictures: Vec<Picture>,
@@ -105,7 +131,7 @@ pub(super) fn carve(
     random: &mut impl Rng,
 ) -> (Vec<Picture>, Vec<Picture>) {
     let mut candidates: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for picture in pictures.iter().filter(|picture| !picture.repetitive) {
+    for picture in pictures.iter().filter(|picture| picture.weight >= 1.0) {
         candidates.entry(picture.source.clone()).or_default().push(picture.name.clone());
     }
     let mut chosen = BTreeSet::new();
@@ -129,10 +155,9 @@ impl Sampler {
     /// Gives `share` of the draws (0..=1) to annotated pictures. The rest is divided among the sources by the square
     /// root of their size, so that large ones do not drown the others.
     pub(super) fn new(pictures: Vec<Picture>, share: f64) -> Self {
-        let weight = |picture: &Picture| if picture.repetitive { REPETITIVE } else { 1.0 };
         let mut sources: BTreeMap<(bool, &str), f64> = BTreeMap::new();
         for picture in &pictures {
-            *sources.entry((picture.annotated, &picture.source)).or_default() += weight(picture);
+            *sources.entry((picture.annotated, &picture.source)).or_default() += picture.weight;
         }
         let total = |annotated: bool| -> f64 {
             sources.iter().filter(|(key, _)| key.0 == annotated).map(|(_, size)| size.sqrt()).sum()
@@ -145,7 +170,9 @@ impl Sampler {
         let sums = pictures.iter().map(|picture| {
             let size = sources[&(picture.annotated, picture.source.as_str())];
             let share = if picture.annotated { share } else { 1.0 - share };
-            sum += share * weight(picture) / size.sqrt() / totals[usize::from(picture.annotated)];
+            sum += share * picture.weight
+                / size.max(f64::MIN_POSITIVE).sqrt()
+                / totals[usize::from(picture.annotated)];
             sum
         });
         Self { sums: sums.collect(), pictures }
@@ -171,18 +198,15 @@ mod tests {
     use rand::SeedableRng;
     use rand_chacha::ChaCha8Rng;
 
-    fn read_text(tables: &[&str], repetitive: &[&str]) -> anyhow::Result<Vec<Picture>> {
+    fn read_text(tables: &[(&str, &str)], weights: &[(&str, f64)]) -> anyhow::Result<Vec<Picture>> {
         let folder = tempfile::tempdir().unwrap();
-        let paths: Vec<PathBuf> = tables
-            .iter()
-            .enumerate()
-            .map(|(index, text)| {
-                let path = folder.path().join(format!("{index}.csv"));
-                std::fs::write(&path, text).unwrap();
-                path
-            })
-            .collect();
-        read(&paths, Path::new("images"), &repetitive.iter().map(ToString::to_string).collect())
+        for (name, text) in tables {
+            std::fs::write(folder.path().join(name), text).unwrap();
+        }
+        std::fs::write(folder.path().join("few.txt"), "town/a.jpg\n").unwrap();
+        let weights: Vec<(String, f64)> =
+            weights.iter().map(|(name, factor)| ((*name).to_owned(), *factor)).collect();
+        read(folder.path(), &[], &weights)
     }
 
     const FACES: &str = "image,x,y,w,h,label,split,source,n_faces\n\
@@ -201,29 +225,36 @@ mod tests {
 
     #[test]
     fn only_pictures_with_all_faces_and_never_val() {
-        let pictures = read_text(&[FACES, SCENES], &["town/a.jpg"]).unwrap();
+        let weights = [("few.txt", 0.5), ("prajnasb", 0.25), ("scenes", 0.5)];
+        let pictures = read_text(&[("faces.csv", FACES), ("scenes.csv", SCENES)], &weights).unwrap();
         let names: Vec<&str> = pictures.iter().map(|picture| picture.name.as_str()).collect();
         assert_eq!(names, ["group/all.jpg", "prajnasb/drawn.jpg", "web/one.jpg", "town/a.jpg"]);
         let faces: Vec<usize> = pictures.iter().map(|picture| picture.truth.faces.len()).collect();
         assert_eq!(faces, [2, 1, 1, 2]);
         assert_eq!(pictures.iter().filter(|picture| picture.annotated).count(), 1);
-        assert_eq!(
-            pictures.iter().map(|picture| picture.repetitive).collect::<Vec<_>>(),
-            [false, true, false, true]
-        );
-        assert_eq!(pictures[2].path, Path::new("images/web/one.jpg"));
-        let nothing = read_text(&["image,x,y,w,h,label,split\nb.jpg,1,2,30,40,no_mask,val\n"], &[]);
-        assert!(nothing.unwrap_err().to_string().contains("0.csv list no picture"));
+        assert_eq!(pictures.iter().map(|picture| picture.weight).collect::<Vec<_>>(), [1.0, 0.25, 1.0, 0.25]);
+        assert!(pictures[2].path.ends_with("images/web/one.jpg"));
+    }
+
+    #[test]
+    fn what_fits_nothing_is_refused() {
+        let only_val = "image,x,y,w,h,label,split\nb.jpg,1,2,30,40,no_mask,val\n";
+        let nothing = read_text(&[("scenes.csv", only_val)], &[]).unwrap_err().to_string();
+        assert!(nothing.contains("lists no picture of split train"), "{nothing}");
+        let unknown = read_text(&[("faces.csv", FACES)], &[("nowhere", 0.5)]).unwrap_err().to_string();
+        assert!(unknown.contains("\"nowhere\""), "{unknown}");
+        assert!(read_text(&[("faces.csv", FACES)], &[("faces", 0.0)]).is_err());
     }
 
     fn many() -> Vec<Picture> {
         let picture = |source: &str, index: usize, annotated: bool| Picture {
             name: format!("{source}/{index}"),
             path: PathBuf::new(),
+            table: String::new(),
             source: source.to_owned(),
             truth: Truth::default(),
             annotated,
-            repetitive: source == "twins",
+            weight: if source == "twins" { 0.3 } else { 1.0 },
         };
         let web = (0..400).map(|index| picture("web", index, false));
         let few = (0..25).map(|index| picture("few", index, false));

@@ -274,10 +274,11 @@ mod tests {
         let picture = Picture {
             name: "picture".into(),
             path,
+            table: String::new(),
             source: String::new(),
             truth: Truth { faces: vec![face], ignored: vec![] },
             annotated: true,
-            repetitive: false,
+            weight: 1.0,
         };
         Sampler::new(vec![picture], 1.0)
     }

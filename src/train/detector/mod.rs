@@ -16,9 +16,9 @@ mod cells;
 mod data;
 mod distort;
 mod fitting;
+mod history;
 mod loss;
 mod placement;
-mod progress;
 mod ranking;
 mod run;
 mod teacher;
@@ -32,45 +32,53 @@ use std::path::PathBuf;
 /// Arguments of `maskwatch train detector`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Args {
-    /// Folder with faces.csv, scenes.csv and images/
-    #[arg(long, value_name = "DIR", default_value = "../shared/data")]
+    /// Folder with the labelled pictures: faces.csv, scenes.csv and images/
+    #[arg(long, value_name = "DIR")]
     pub data: PathBuf,
-    /// Labels to use instead of faces.csv and scenes.csv [may be given several times]
-    #[arg(long, value_name = "CSV")]
-    pub labels: Vec<PathBuf>,
-    /// Weights to start from [default: ../models/yunet_n.safetensors beside the data folder]
+    /// Weights to start from: YuNet-n with its batch norms folded
     #[arg(long, value_name = "FILE")]
-    pub weights: Option<PathBuf>,
-    /// Folder for weights, checkpoint and curves
-    #[arg(long, value_name = "DIR", default_value = "training/detector")]
-    pub out: PathBuf,
-    /// Go on from the checkpoint in the output folder
+    pub weights: PathBuf,
+    /// Folder for weights, checkpoint, history.csv and curves.png
+    #[arg(long, value_name = "DIR", default_value = "runs/detector")]
+    pub output: PathBuf,
+    /// Go on with the run in the output folder
     #[arg(long)]
     pub resume: bool,
+
+    /// CSV tables in the data folder [default: faces.csv and scenes.csv, whichever are there]
+    #[arg(long, value_name = "NAME", help_heading = "Data")]
+    pub table: Vec<String>,
+    /// Draw pictures of a table, a source, or a file that lists pictures FACTOR times as often
+    #[arg(long, value_name = "NAME=FACTOR", value_parser = factor, help_heading = "Data")]
+    pub weight: Vec<(String, f64)>,
+    /// Share of the examples that start from a picture in which people have marked every face
+    #[arg(long, value_name = "SHARE", default_value_t = 0.5, value_parser = share, help_heading = "Data")]
+    pub scenes: f64,
+
     /// How many times the weights are measured, and the best kept
-    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    #[arg(long, value_name = "N", default_value_t = 10, help_heading = "Fitting",
+        value_parser = clap::value_parser!(u64).range(1..=10_000))]
     pub epochs: u64,
     /// Training examples per epoch
-    #[arg(long, value_name = "N", default_value_t = 2000, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    #[arg(long, value_name = "N", default_value_t = 2000, help_heading = "Fitting",
+        value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub examples: u64,
     /// Training examples per step
-    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u64).range(1..=1024))]
+    #[arg(long, value_name = "N", default_value_t = 16, help_heading = "Fitting",
+        value_parser = clap::value_parser!(u64).range(1..=1024))]
     pub batch: u64,
-    /// Highest learning rate
-    #[arg(long, value_name = "RATE", default_value_t = 5e-4, value_parser = rate)]
+    /// Highest learning rate of AdamW
+    #[arg(long, value_name = "RATE", default_value_t = 5e-4, value_parser = rate, help_heading = "Fitting")]
     pub learning_rate: f64,
-    /// Share of the examples that start from a scene in which people have marked every face
-    #[arg(long, value_name = "SHARE", default_value_t = 0.5, value_parser = share)]
-    pub scenes: f64,
-    /// Score threshold that false positives are kept equal at
-    #[arg(long, value_name = "SCORE", default_value_t = 0.6, value_parser = score)]
+    /// Score threshold at which there shall be no more false positives than at the start
+    #[arg(long, value_name = "SCORE", default_value_t = 0.6, value_parser = score, help_heading = "Fitting")]
     pub score_threshold: f32,
-    /// Threads that make examples while the network is fitted
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub threads: usize,
-    /// Decides everything that is left to chance
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    /// Decides everything random
+    #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Fitting")]
     pub seed: u64,
+    /// Threads that prepare pictures while the network is fitted
+    #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Fitting")]
+    pub threads: usize,
 }
 
 /// What a run came to: the written weights, and start and end on the pictures kept apart for choosing.
@@ -116,6 +124,13 @@ fn rate(text: &str) -> Result<f64, String> {
 
 fn share(text: &str) -> Result<f64, String> {
     number(text, |value| (0.0..=1.0).contains(&value), "a number from 0 to 1")
+}
+
+fn factor(text: &str) -> Result<(String, f64), String> {
+    let (name, factor) = text.rsplit_once('=').ok_or("it must be NAME=FACTOR")?;
+    let factor =
+        number(factor, |value| value >= 0.0 && value.is_finite(), "NAME=FACTOR with a factor of 0 or above")?;
+    Ok((name.to_owned(), factor))
 }
 
 fn score(text: &str) -> Result<f32, String> {

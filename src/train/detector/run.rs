@@ -2,38 +2,36 @@
 
 use super::data::{self, Picture, Sampler};
 use super::fitting::{Fitting, Plan};
-use super::progress::{self, Row};
+use super::history::{self, Row};
 use super::ranking::{Ranking, Working};
 use super::{Args, Outcome, teacher};
 use crate::nn::weights::Weights;
+use crate::train::progress::Progress;
 use crate::train::random::{Purpose, stream};
 use anyhow::Context as _;
-use indicatif::{ProgressBar, ProgressStyle};
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 
-/// The list of pictures in the data folder that show the same few persons over and over.
-const REPETITIVE: &str = "scenes_volunteers.txt";
 /// At most so many pictures of each source are kept for choosing.
 const SELECTION: usize = 40;
 /// The scores are shifted by at most this, in units of the objectness logit.
 const MOST_SHIFT: f32 = 2.0;
 const SHIFT_STEPS: u32 = 7;
 
-/// Fits the detector and writes `detector.safetensors`, `checkpoint.safetensors`, `curves.csv` and `curves.png`.
+/// Fits the detector and writes `detector.safetensors`, `checkpoint.safetensors`, `history.csv` and `curves.png`.
 ///
 /// # Errors
 /// Data, weights or folder cannot be used, the run to be resumed had other options, or fitting diverges.
 pub fn run(args: &Args) -> anyhow::Result<Outcome> {
-    let checkpoint = args.out.join("checkpoint.safetensors");
+    let checkpoint = args.output.join("checkpoint.safetensors");
     anyhow::ensure!(
         args.resume || !checkpoint.exists(),
-        "{} is there already; give --resume to go on with it or another --out to start anew",
+        "{} is there already; give --resume to go on with it or another --output to start anew",
         checkpoint.display()
     );
-    std::fs::create_dir_all(&args.out)
-        .with_context(|| format!("cannot make the folder {}", args.out.display()))?;
-    let start = starting_weights(args)?;
+    std::fs::create_dir_all(&args.output)
+        .with_context(|| format!("cannot make the folder {}", args.output.display()))?;
+    let start = Weights::load(&args.weights)?;
     let (sampler, selection) = pictures(args, &start)?;
     let plan = plan(args);
     let mut run = Run {
@@ -61,47 +59,19 @@ fn plan(args: &Args) -> Plan {
     }
 }
 
-fn starting_weights(args: &Args) -> anyhow::Result<Weights> {
-    let beside = args.data.join("../models/yunet_n.safetensors");
-    let path = args.weights.clone().unwrap_or(beside);
-    Ok(Weights::load(&path)?)
-}
-
 fn pictures(args: &Args, start: &Weights) -> anyhow::Result<(Sampler, Vec<Picture>)> {
-    let tables = ["faces.csv", "scenes.csv"].map(|name| args.data.join(name));
-    let labels: Vec<PathBuf> = if args.labels.is_empty() {
-        tables.into_iter().filter(|path| path.exists()).collect()
-    } else {
-        args.labels.clone()
-    };
-    anyhow::ensure!(
-        !labels.is_empty(),
-        "{} has neither faces.csv nor scenes.csv; give the folder that has them with --data",
-        args.data.display()
-    );
-    let list = args.data.join(REPETITIVE);
-    let repetitive: BTreeSet<String> = match std::fs::read_to_string(&list) {
-        Ok(text) => text.lines().map(|line| line.trim().to_owned()).collect(),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => BTreeSet::new(),
-        Err(error) => return Err(error).with_context(|| format!("cannot read {}", list.display())),
-    };
-    let mut pictures = data::read(&labels, &args.data.join("images"), &repetitive)?;
-    let bar = bar(pictures.len() as u64, "landmarks from the starting network");
-    teacher::teach(start, &mut pictures, || bar.inc(1))?;
-    bar.finish_and_clear();
+    let mut pictures = data::read(&args.data, &args.table, &args.weight)?;
+    {
+        let progress =
+            Progress::new("landmarks from the starting network", "pictures", pictures.len() as u64, 0);
+        teacher::teach(start, &mut pictures, || progress.advance(1))?;
+    }
     let (training, selection) = data::carve(pictures, SELECTION, &mut stream(args.seed, Purpose::Subsets, 0));
     anyhow::ensure!(
         !selection.is_empty(),
         "there are too few pictures to keep some apart for choosing the best weights; label at least five"
     );
     Ok((Sampler::new(training, args.scenes), selection))
-}
-
-fn bar(length: u64, what: &'static str) -> ProgressBar {
-    let style = ProgressStyle::with_template("{prefix} {wide_bar} {pos}/{len}, {eta} left {msg}");
-    let bar = ProgressBar::new(length).with_prefix(what);
-    // The template is fixed; were it wrong, the default bar would do.
-    style.map_or(bar.clone(), |style| bar.with_style(style))
 }
 
 /// A run under way.
@@ -116,50 +86,55 @@ struct Run<'a> {
 
 /// What a checkpoint says besides the state of the fitting.
 #[derive(serde::Serialize, serde::Deserialize)]
-struct Progress {
+struct Reached {
     rows: Vec<Row>,
     best_epoch: u64,
 }
 
 impl Run<'_> {
     fn fit(&mut self, sampler: &Sampler, selection: &[Picture]) -> anyhow::Result<()> {
+        let Plan { epochs, batches, .. } = plan(self.args);
+        let done = (self.rows.len() as u64).saturating_sub(1) * batches;
+        let progress = Progress::new("fitting", "steps", epochs * batches, done);
         if self.rows.is_empty() {
             let start = Ranking::new(&self.best, selection)?;
-            self.record(0, None, &start);
+            self.record(0, None, &start, &progress);
         }
-        let Plan { epochs, batches, .. } = plan(self.args);
-        let bar = bar(epochs * batches, "fitting");
-        bar.set_position((self.rows.len() as u64 - 1) * batches);
-        bar.reset_eta();
         while (self.rows.len() as u64) <= epochs {
             let epoch = self.rows.len() as u64;
-            let losses = self.fitting.epoch(epoch - 1, sampler, self.args.threads, |losses| {
-                bar.inc(1);
-                bar.set_message(format!("loss {:.3}", losses.iter().sum::<f32>()));
+            let losses = self.fitting.epoch(epoch - 1, sampler, self.args.threads, |_| {
+                progress.advance(1);
             })?;
             let averaged = self.fitting.averaged()?;
             let ranking = Ranking::new(&averaged, selection)?;
-            if self.record(epoch, Some(losses), &ranking) {
+            if self.record(epoch, Some(losses), &ranking, &progress) {
                 (self.best, self.best_epoch) = (averaged, epoch);
             }
             self.save()?;
-            progress::write(&self.args.out, &self.rows, epochs)?;
+            history::write(&self.args.output, &self.rows, epochs)?;
         }
-        bar.finish_and_clear();
         Ok(())
     }
 
     /// Adds a row; tells whether it is the best so far.
-    fn record(&mut self, epoch: u64, losses: Option<[f64; 4]>, ranking: &Ranking) -> bool {
+    fn record(
+        &mut self,
+        epoch: u64,
+        losses: Option<[f64; 4]>,
+        ranking: &Ranking,
+        progress: &Progress,
+    ) -> bool {
         let figure = ranking.figure();
         let best = self.rows.iter().all(|row| figure > row.figure);
         let working = ranking.at(self.args.score_threshold);
-        log::info!(
-            "epoch {epoch}: FROC {figure:.4}, recall {:.4} with {:.3} false positives per picture{}",
+        progress.note(&format!(
+            "epoch {epoch}{}: mean recall {figure:.4}; at score {} recall {:.4}, {:.3} false positives per picture{}",
+            losses.map_or_else(String::new, |losses| format!(", loss {:.3}", losses.iter().sum::<f64>())),
+            self.args.score_threshold,
             working.recall,
             working.false_positives,
-            if best { ", the best so far" } else { "" }
-        );
+            if best && epoch > 0 { ", the best so far" } else { "" }
+        ));
         self.rows.push(Row { epoch, losses, figure, working });
         best
     }
@@ -169,17 +144,17 @@ impl Run<'_> {
         for (name, tensor) in self.best.tensors() {
             state.insert(format!("best.{name}"), tensor.clone());
         }
-        let progress = Progress { rows: self.rows.clone(), best_epoch: self.best_epoch };
-        state.metadata.insert("progress".to_owned(), serde_json::to_string(&progress)?);
+        let reached = Reached { rows: self.rows.clone(), best_epoch: self.best_epoch };
+        state.metadata.insert("reached".to_owned(), serde_json::to_string(&reached)?);
         Ok(state.save(&self.checkpoint)?)
     }
 
     fn restore(&mut self) -> anyhow::Result<()> {
         let state = Weights::load(&self.checkpoint)?;
         self.fitting.restore(&state)?;
-        let progress = state.metadata.get("progress").and_then(|text| serde_json::from_str(text).ok());
-        let Progress { rows, best_epoch } =
-            progress.with_context(|| format!("{} does not say how far it is", self.checkpoint.display()))?;
+        let reached = state.metadata.get("reached").and_then(|text| serde_json::from_str(text).ok());
+        let Reached { rows, best_epoch } =
+            reached.with_context(|| format!("{} does not say how far it is", self.checkpoint.display()))?;
         let mut best = BTreeMap::new();
         for (name, tensor) in self.best.tensors() {
             best.insert(name.clone(), state.get(&format!("best.{name}"), tensor.dims())?);
@@ -205,7 +180,7 @@ impl Run<'_> {
         let ranking = Ranking::new(&weights, selection)?;
         let (figure, fitted) = (ranking.figure(), ranking.at(threshold));
         weights.metadata = self.metadata(sampler, selection, shift, figure, fitted)?;
-        let path = self.args.out.join("detector.safetensors");
+        let path = self.args.output.join("detector.safetensors");
         weights.save(&path)?;
         Ok(Outcome {
             weights: path,
@@ -243,8 +218,7 @@ impl Run<'_> {
             "training": summary(sampler.pictures()),
             "selection": summary(selection),
         });
-        let origin = Path::new(self.args.weights.as_deref().unwrap_or(Path::new("yunet_n.safetensors")));
-        let origin = origin.file_name().unwrap_or_default().to_string_lossy();
+        let origin = self.args.weights.file_name().unwrap_or_default().to_string_lossy();
         Ok(BTreeMap::from(
             [
                 ("network", "YuNet-n, batch norms folded".to_owned()),

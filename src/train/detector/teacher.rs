@@ -84,10 +84,11 @@ mod tests {
             let mut picture = Picture {
                 name: String::new(),
                 path: "".into(),
+                table: String::new(),
                 source: String::new(),
                 truth: Truth { faces: vec![face(0.0), face(100.0)], ignored: vec![] },
                 annotated,
-                repetitive: false,
+                weight: 1.0,
             };
             add(&mut picture, &[detection(200.0), detection(3.0)]);
             assert_eq!(picture.truth.faces[0].landmarks, Some(detection(3.0).landmarks));

@@ -2,7 +2,7 @@
 
 use super::ranking::Working;
 use crate::train::curves::{Chart, Series, draw};
-use anyhow::Context as _;
+use crate::train::{TrainError, write_file};
 use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
 use std::path::Path;
@@ -19,15 +19,18 @@ pub(super) struct Row {
     pub(super) working: Working,
 }
 
-/// Writes `curves.csv` and `curves.png` into `folder`. The horizontal axis reaches to `epochs`.
+/// Writes `history.csv` and `curves.png` into `folder`. The horizontal axis reaches to `epochs`.
 ///
 /// # Errors
 /// A file cannot be written.
-pub(super) fn write(folder: &Path, rows: &[Row], epochs: u64) -> anyhow::Result<()> {
-    let path = folder.join("curves.csv");
-    std::fs::write(&path, table(rows)).with_context(|| format!("cannot write {}", path.display()))?;
+pub(super) fn write(folder: &Path, rows: &[Row], epochs: u64) -> Result<(), TrainError> {
+    write_file(&folder.join("history.csv"), table(rows).as_bytes())?;
     let path = folder.join("curves.png");
-    draw(&charts(rows, epochs)).save(&path).with_context(|| format!("cannot write {}", path.display()))
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    draw(&charts(rows, epochs))
+        .write_to(&mut bytes, image::ImageFormat::Png)
+        .map_err(|error| TrainError::File { path: path.clone(), source: std::io::Error::other(error) })?;
+    write_file(&path, &bytes.into_inner())
 }
 
 fn table(rows: &[Row]) -> String {
@@ -96,7 +99,7 @@ mod tests {
         ];
         let folder = tempfile::tempdir().unwrap();
         write(folder.path(), &rows, 5).unwrap();
-        let table = std::fs::read_to_string(folder.path().join("curves.csv")).unwrap();
+        let table = std::fs::read_to_string(folder.path().join("history.csv")).unwrap();
         let lines: Vec<&str> = table.lines().collect();
         assert_eq!(lines.len(), 3);
         assert!(lines.iter().all(|line| line.split(',').count() == 8), "{table}");
@@ -104,7 +107,7 @@ mod tests {
         assert_eq!(lines[2], "1,0.10000,0.20000,0.30000,0.40000,0.62500,0.75000,0.12500");
         assert_eq!(image::open(folder.path().join("curves.png")).unwrap().height(), 480);
         assert!(
-            write(&folder.path().join("nowhere"), &rows, 5).unwrap_err().to_string().contains("curves.csv")
+            write(&folder.path().join("nowhere"), &rows, 5).unwrap_err().to_string().contains("history.csv")
         );
     }
 }
