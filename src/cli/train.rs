@@ -5,6 +5,7 @@ use crate::detect::Detector;
 use crate::nn::weights::{Weights, find};
 use crate::train::classifier::{self, Depth, Session, Settings};
 use crate::train::dataset::{Dataset, Options, Subset};
+use crate::train::detector;
 use crate::train::draw::{MaskKind, draw_mask};
 use anyhow::Context;
 use std::collections::BTreeMap;
@@ -22,6 +23,8 @@ pub(crate) struct Args {
 enum What {
     /// Fit the classifier: mask or no mask
     Classifier(Box<ClassifierArgs>),
+    /// Fit the detector: boxes of masked, bare and small faces
+    Detector(Box<detector::Args>),
     /// Draw a mask over the faces of a picture, for free test pictures
     Draw(DrawArgs),
 }
@@ -29,6 +32,10 @@ enum What {
 pub(crate) fn run(args: Args) -> Outcome {
     match args.what {
         What::Classifier(args) => fit_classifier(&args),
+        What::Detector(args) => {
+            println!("{}", detector::run(&args)?);
+            Ok(ExitCode::SUCCESS)
+        }
         What::Draw(args) => draw(&args),
     }
 }

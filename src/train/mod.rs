@@ -1,13 +1,14 @@
 //! Fitting the networks to labelled pictures (feature `train`). Nothing here runs on the board.
 //!
 //! [`dataset`] says which faces there are, [`augment`] cuts them out and changes them, [`classifier`] fits the classifier
-//! to them. Shared below: [`optimizer`], [`history`] with its [`curves`], [`prefetch`] and [`random`], which make runs
+//! to them; [`detector`] fits the detector. Shared below: [`optimizer`], [`history`] with its [`curves`], [`prefetch`] and [`random`], which make runs
 //! repeatable on any number of threads, [`progress`]. [`draw`] makes the free pictures of masked faces.
 
 pub mod augment;
 pub mod classifier;
 pub mod curves;
 pub mod dataset;
+pub mod detector;
 pub mod draw;
 pub mod history;
 pub mod optimizer;
