@@ -28,8 +28,8 @@ pub(super) trait Buffer {
 
 /// Enough for the driver to go on while one frame is looked at; more would only hold older frames.
 const BUFFERS: u32 = 4;
-/// How long to wait for a frame that is fresher than those of a full queue.
-const FRESH: Duration = Duration::from_millis(100);
+/// How long to wait for a frame that is fresher than those of a full queue: in poor light cameras slow down to 5 a second.
+const FRESH: Duration = Duration::from_millis(250);
 
 /// A device that captures. Dropping it stops the capture and closes the device; nothing of that can panic.
 #[derive(Debug)]
