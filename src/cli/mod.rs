@@ -5,6 +5,7 @@ mod bench;
 mod demo;
 mod detect;
 mod eval;
+mod networks;
 mod run;
 mod signal;
 #[cfg(feature = "train")]
@@ -61,6 +62,17 @@ pub fn main() -> ExitCode {
         eprintln!("error: {error:#}");
         ExitCode::FAILURE
     })
+}
+
+/// Writes `text` to standard output. A reader that has gone away (`maskwatch detect … | head`) is no error: the process ends
+/// as if killed by the closed pipe, without a message.
+fn print(text: &str) -> anyhow::Result<()> {
+    use std::io::Write;
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => std::process::exit(141),
+        written => Ok(written.map_err(|error| anyhow::anyhow!("cannot write to standard output: {error}"))?),
+    }
 }
 
 /// Reads `WIDTHxHEIGHT`, both multiples of 32, as the detector takes them.
