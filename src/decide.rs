@@ -1,1 +1,363 @@
-//! Not written yet.
+//! What the door says: observations of faces and the time go in, a door state comes out. Pure: no clock, no pins, no
+//! pictures; the caller hands in monotonic time.
+//!
+//! Every classified sighting of a face is a vote. A face is *masked* or *unmasked* once enough of its last votes agree,
+//! and stays so until enough of them say the opposite, so that one bad frame changes nothing. The door then shows the
+//! strongest of what is wanted: off > fault > alert > look > pass > idle; one unmasked face among masked ones alerts.
+//!
+//! An alert lasts for its hold time and on for as long as an unmasked face is present. One person raises one alert: the
+//! door goes red again when the person takes the mask off once more or steps back into view, but as the same alert
+//! (same `since`: a buzzer that has had its beeps stays silent), until the person was absent for the re-arm time.
+
+use crate::track::TrackId;
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+use std::time::Duration;
+
+/// What is thought of one face.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Verdict {
+    /// Wears a mask.
+    Masked,
+    /// Wears none.
+    Unmasked,
+    /// Not known: too small, turned away, too dark, scores too close, or not yet seen often enough.
+    Unsure,
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.pad(match self {
+            Self::Masked => "masked",
+            Self::Unmasked => "unmasked",
+            Self::Unsure => "unsure",
+        })
+    }
+}
+
+/// What the door shows; a later one beats an earlier one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum DoorState {
+    /// Nobody is there.
+    Idle,
+    /// Everybody who is there wears a mask.
+    Pass,
+    /// Somebody is there who cannot be judged: come closer, look here.
+    Look,
+    /// Somebody wears no mask.
+    Alert,
+    /// Nothing can be said: no camera, no frames, a broken network.
+    Fault,
+    /// Switched off: silent and dark whatever happens.
+    Off,
+}
+
+impl DoorState {
+    /// Every state, the weakest first.
+    pub const ALL: [Self; 6] = [Self::Idle, Self::Pass, Self::Look, Self::Alert, Self::Fault, Self::Off];
+
+    /// The state's name in the configuration, the log and on the command line.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Idle => "idle",
+            Self::Pass => "pass",
+            Self::Look => "look",
+            Self::Alert => "alert",
+            Self::Fault => "fault",
+            Self::Off => "off",
+        }
+    }
+
+    /// The state called `name`, if there is one.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.name() == name)
+    }
+}
+
+impl fmt::Display for DoorState {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.pad(self.name())
+    }
+}
+
+/// The rules that a [`Decider`] follows; [`crate::config`] documents and checks them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rules {
+    /// Faces whose shorter side is below this many pixels are not there at all.
+    pub ignore_below: f32,
+    /// Faces below this many pixels (shorter side) are not classified; they may be asked to come closer.
+    pub min_face_side: f32,
+    /// How probable one answer has to be for a vote; less for both is a vote for *unsure*. 0.5 to 1.
+    pub certainty: f32,
+    /// How many votes of the last [`window`](Self::window) make a verdict. At least 1.
+    pub votes: usize,
+    /// How many of the last votes count.
+    pub window: usize,
+    /// How long an alert lasts at the least.
+    pub hold: Duration,
+    /// How long a person has to be absent to count as a new one, who may raise a new alert.
+    pub re_arm: Duration,
+    /// How long a face counts as present after it was last seen.
+    pub linger: Duration,
+    /// How long a face may stay undecided before the door asks it to come closer.
+    pub look_after: Duration,
+    /// How often a face whose verdict stands is classified again.
+    pub recheck: Duration,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self {
+            ignore_below: 16.0,
+            min_face_side: 24.0,
+            certainty: 0.9,
+            votes: 3,
+            window: 5,
+            hold: Duration::from_secs(3),
+            re_arm: Duration::from_secs(5),
+            linger: Duration::from_secs(1),
+            look_after: Duration::from_secs(1),
+            recheck: Duration::from_millis(500),
+        }
+    }
+}
+
+impl Rules {
+    /// The vote of one classified sighting with this probability of a mask.
+    ///
+    /// ```
+    /// use maskwatch::decide::{Rules, Verdict};
+    /// let rules = Rules::default();
+    /// assert_eq!(rules.vote(0.97), Verdict::Masked);
+    /// assert_eq!(rules.vote(0.03), Verdict::Unmasked);
+    /// assert_eq!(rules.vote(0.6), Verdict::Unsure);
+    /// ```
+    #[must_use]
+    pub fn vote(&self, p_mask: f32) -> Verdict {
+        if p_mask >= self.certainty {
+            Verdict::Masked
+        } else if 1.0 - p_mask >= self.certainty {
+            Verdict::Unmasked
+        } else {
+            Verdict::Unsure
+        }
+    }
+}
+
+/// One face in one frame.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Observation {
+    /// Whose face it is.
+    pub track: TrackId,
+    /// Its shorter side in pixels.
+    pub side: f32,
+    /// The probability of a mask, where the face was classified in this frame.
+    pub p_mask: Option<f32>,
+}
+
+/// Something worth telling that an observation brought about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Finding {
+    /// A person's verdict is another one now.
+    Verdict {
+        /// Whose.
+        track: TrackId,
+        /// The new verdict.
+        verdict: Verdict,
+    },
+    /// A person raised an alert.
+    Alert {
+        /// Who.
+        track: TrackId,
+    },
+}
+
+/// What the door shows, and since when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Signal {
+    /// The state.
+    pub state: DoorState,
+    /// The time at which it began; for an alert the time at which it was raised.
+    pub since: Duration,
+}
+
+#[derive(Debug, Clone)]
+struct Person {
+    first_seen: Duration,
+    last_seen: Duration,
+    last_vote: Duration,
+    votes: VecDeque<Verdict>,
+    verdict: Verdict,
+    alerted: bool,
+}
+
+impl Person {
+    fn new(now: Duration) -> Self {
+        Self {
+            first_seen: now,
+            last_seen: now,
+            last_vote: now,
+            votes: VecDeque::new(),
+            verdict: Verdict::Unsure,
+            alerted: false,
+        }
+    }
+
+    /// Takes a vote and returns the verdict if it changed.
+    fn vote(&mut self, vote: Verdict, now: Duration, rules: &Rules) -> Option<Verdict> {
+        self.last_vote = now;
+        self.votes.push_back(vote);
+        while self.votes.len() > rules.window {
+            self.votes.pop_front();
+        }
+        let count = |wanted| self.votes.iter().filter(|vote| **vote == wanted).count();
+        let (masked, unmasked) = (count(Verdict::Masked), count(Verdict::Unmasked));
+        let verdict = if unmasked > masked { Verdict::Unmasked } else { Verdict::Masked };
+        let decided = masked != unmasked && masked.max(unmasked) >= rules.votes.max(1);
+        (decided && verdict != self.verdict).then(|| {
+            self.verdict = verdict;
+            verdict
+        })
+    }
+}
+
+/// Turns observations into the door's state.
+#[derive(Debug, Clone)]
+pub struct Decider {
+    rules: Rules,
+    persons: BTreeMap<TrackId, Person>,
+    /// When the last alert was raised and until when it holds.
+    alert: Option<(Duration, Duration)>,
+    fault: bool,
+    off: bool,
+    shown: Signal,
+    now: Duration,
+}
+
+impl Decider {
+    /// A decider that has seen nobody: *idle*.
+    #[must_use]
+    pub fn new(rules: Rules) -> Self {
+        Self {
+            rules,
+            persons: BTreeMap::new(),
+            alert: None,
+            fault: false,
+            off: false,
+            shown: Signal { state: DoorState::Idle, since: Duration::ZERO },
+            now: Duration::ZERO,
+        }
+    }
+
+    /// The rules in force.
+    #[must_use]
+    pub fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    /// Follows other rules from the next observation on.
+    pub fn set_rules(&mut self, rules: Rules) {
+        self.rules = rules;
+    }
+
+    /// Shows *fault* from now on, or no longer.
+    pub fn set_fault(&mut self, fault: bool) {
+        self.fault = fault;
+    }
+
+    /// Shows *off* from now on, or no longer.
+    pub fn set_off(&mut self, off: bool) {
+        self.off = off;
+    }
+
+    /// Whether a face is worth classifying at `now`: it is large enough, and undecided, in doubt or due for a new look.
+    #[must_use]
+    pub fn wants_vote(&self, track: TrackId, side: f32, now: Duration) -> bool {
+        let now = self.now.max(now);
+        if side < self.rules.min_face_side.max(self.rules.ignore_below) {
+            return false;
+        }
+        match self.persons.get(&track) {
+            Some(person) if now - person.last_seen < self.rules.re_arm => {
+                person.verdict == Verdict::Unsure
+                    || person.votes.back() != Some(&person.verdict)
+                    || now - person.last_vote >= self.rules.recheck
+            }
+            _ => true,
+        }
+    }
+
+    /// Takes the faces of one frame, seen at `now`. Times are monotonic; an earlier one than the last counts as the last.
+    pub fn observe(&mut self, now: Duration, faces: &[Observation]) -> Vec<Finding> {
+        self.advance(now);
+        let (now, rules) = (self.now, &self.rules);
+        let mut findings = Vec::new();
+        for face in faces.iter().filter(|face| face.side >= rules.ignore_below) {
+            let person = self.persons.entry(face.track).or_insert_with(|| Person::new(now));
+            person.last_seen = now;
+            let Some(p_mask) = face.p_mask.filter(|_| face.side >= rules.min_face_side) else { continue };
+            let Some(verdict) = person.vote(rules.vote(p_mask), now, rules) else { continue };
+            findings.push(Finding::Verdict { track: face.track, verdict });
+            if verdict == Verdict::Unmasked && !person.alerted {
+                person.alerted = true;
+                self.alert = Some((now, now + rules.hold));
+                findings.push(Finding::Alert { track: face.track });
+            }
+        }
+        findings
+    }
+
+    /// What is thought of a person now; *unsure* for one who is unknown or long gone.
+    #[must_use]
+    pub fn verdict(&self, track: TrackId) -> Verdict {
+        self.persons.get(&track).map_or(Verdict::Unsure, |person| person.verdict)
+    }
+
+    /// What the door shows at `now`.
+    pub fn signal(&mut self, now: Duration) -> Signal {
+        self.advance(now);
+        let state = self.state();
+        let since = match (state, self.alert) {
+            (DoorState::Alert, Some((raised, _))) => raised,
+            _ if state == self.shown.state => self.shown.since,
+            _ => self.now,
+        };
+        self.shown = Signal { state, since };
+        self.shown
+    }
+
+    fn state(&self) -> DoorState {
+        if self.off {
+            return DoorState::Off;
+        }
+        if self.fault {
+            return DoorState::Fault;
+        }
+        if self.alert.is_some_and(|(_, until)| self.now < until) {
+            return DoorState::Alert;
+        }
+        let present = self.persons.values().filter(|person| self.now - person.last_seen <= self.rules.linger);
+        present
+            .map(|person| match person.verdict {
+                Verdict::Unmasked => DoorState::Alert,
+                Verdict::Masked => DoorState::Pass,
+                Verdict::Unsure if self.now - person.first_seen >= self.rules.look_after => DoorState::Look,
+                Verdict::Unsure => DoorState::Idle,
+            })
+            .max()
+            .unwrap_or(DoorState::Idle)
+    }
+
+    /// Moves time forward, never back, and forgets who was absent for the re-arm time.
+    fn advance(&mut self, now: Duration) {
+        self.now = self.now.max(now);
+        let (now, re_arm) = (self.now, self.rules.re_arm);
+        self.persons.retain(|_, person| now - person.last_seen < re_arm);
+    }
+}
+
+#[cfg(test)]
+#[path = "decide_tests.rs"]
+mod tests;

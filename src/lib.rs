@@ -12,6 +12,7 @@
 //! [`daemon`] is the loop that carries frames along this way. [`nn`] holds the two networks, [`kernels`] the CPU kernels
 //! below them, [`eval`] measures both on labelled pictures, and `train` (feature `train`) fits them.
 
+pub mod bench;
 pub mod classify;
 pub mod cli;
 pub mod config;

@@ -1,11 +1,122 @@
-//! `maskwatch bench`: not written yet.
+//! `maskwatch bench`: how long each stage of a frame takes on this machine.
 
 use super::Outcome;
+use super::networks::{ClassifierArgs, DetectorArgs};
+use crate::bench::{Spread, interleaved, machine, peak_memory_mib};
+use crate::classify::Classifier;
+use crate::detect::Detector;
+use crate::geometry::Rect;
+use crate::pixels::preprocess;
+use anyhow::Context;
+use image::{ImageFormat, RgbImage};
+use serde_json::json;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
-/// Arguments.
+/// The public-domain portrait that all timings are taken on.
+const PORTRAIT: &[u8] = include_bytes!("../../tests/fixtures/astronaut.jpg");
+/// The face on it.
+const FACE: Rect = Rect::new(178.0, 65.0, 91.0, 111.0);
+
+/// Arguments of `maskwatch bench`.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Args {}
+pub(crate) struct Args {
+    /// How to print the figures; json prints one object per stage and one for loading and memory
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+    /// Threads that the networks may use; default: one per core
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=64))]
+    threads: Option<u16>,
+    /// Seconds that all stages together are timed
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=600))]
+    seconds: u64,
+    #[command(flatten)]
+    classifier: ClassifierArgs,
+    #[command(flatten)]
+    detector: DetectorArgs,
+}
 
-pub(crate) fn run(_args: Args) -> Outcome {
-    anyhow::bail!("not written yet")
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Format {
+    Text,
+    Json,
+}
+
+pub(crate) fn run(args: Args) -> Outcome {
+    let threads =
+        args.threads.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from);
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build_global()
+        .context("the threads could not be started")?;
+
+    let start = Instant::now();
+    let classifier = args.classifier.load()?;
+    let detector = args.detector.load()?;
+    let (width, height) = args.detector.detector_input;
+    let load_ms = start.elapsed().as_secs_f64() * 1e3;
+
+    let portrait = image::load_from_memory_with_format(PORTRAIT, ImageFormat::Jpeg)?.to_rgb8();
+    let frame = camera_frame(&portrait);
+    let mut jpeg = Vec::new();
+    frame.write_to(&mut std::io::Cursor::new(&mut jpeg), ImageFormat::Jpeg)?;
+    let input = classifier.preprocessing().input;
+    let crop = || preprocess::face_crop(&portrait, &FACE, classifier.preprocessing().margin, input);
+    let crops = [crop()];
+    // A stage fails only where the first one of its kind would have failed when the networks were made.
+    let check = |succeeded: bool| assert!(succeeded, "a stage failed while it was timed");
+
+    let names = ["decode", "detect", "preprocess", "classify", "frame"];
+    let spreads = interleaved(
+        Duration::from_secs(args.seconds),
+        &mut [
+            Box::new(|| check(image::load_from_memory_with_format(&jpeg, ImageFormat::Jpeg).is_ok())),
+            Box::new(|| check(detector.detect(&frame).is_ok())),
+            Box::new(|| check(preprocess::normalised(&[crop()]).is_ok())),
+            Box::new(|| check(classifier.classify_crops(&crops).is_ok())),
+            Box::new(|| check(whole_frame(&jpeg, &detector, &classifier).is_ok())),
+        ],
+    );
+
+    if matches!(args.format, Format::Text) {
+        println!("{}; {threads} threads; f32; milliseconds (p10, median, p90)", machine());
+        println!("640×480 MJPEG, detector {width}×{height}, classifier {input} px");
+    }
+    for (stage, spread) in names.into_iter().zip(spreads) {
+        let Spread { p10_ms, p50_ms, p90_ms } = spread;
+        match args.format {
+            Format::Text => println!("{stage:12} {p10_ms:9.3} {p50_ms:9.3} {p90_ms:9.3}"),
+            Format::Json => println!(
+                "{}",
+                json!({"stage": stage, "precision": "f32", "threads": threads, "kernel": "candle",
+                       "p10_ms": p10_ms, "p50_ms": p50_ms, "p90_ms": p90_ms})
+            ),
+        }
+    }
+    let memory = peak_memory_mib();
+    match args.format {
+        Format::Text => println!(
+            "loading {load_ms:.1} ms, peak memory {}",
+            memory.map_or_else(|| "unknown".to_owned(), |mib| format!("{mib:.1} MiB"))
+        ),
+        Format::Json => println!(
+            "{}",
+            json!({"load_ms": load_ms, "peak_rss_mb": memory, "machine": machine(), "detector_input": format!("{width}x{height}"),
+                   "classifier_input": input})
+        ),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The portrait as a camera of 640×480 at an entrance would see it.
+fn camera_frame(portrait: &RgbImage) -> RgbImage {
+    let mut frame = RgbImage::from_pixel(640, 480, image::Rgb([90, 95, 100]));
+    image::imageops::replace(&mut frame, &preprocess::resize(portrait, 480, 480), 80, 0);
+    frame
+}
+
+fn whole_frame(jpeg: &[u8], detector: &Detector, classifier: &Classifier) -> anyhow::Result<Vec<f32>> {
+    let frame = image::load_from_memory_with_format(jpeg, ImageFormat::Jpeg)?.to_rgb8();
+    let faces: Vec<Rect> = detector.detect(&frame)?.iter().map(|face| face.rect).collect();
+    Ok(classifier.classify(&frame, &faces)?)
 }

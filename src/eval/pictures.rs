@@ -2,7 +2,7 @@
 //! told, not dropped silently.
 
 use super::labels::LabelledBox;
-use anyhow::Context;
+use crate::source::files;
 use image::RgbImage;
 use rayon::prelude::*;
 use std::collections::HashMap;
@@ -73,7 +73,7 @@ pub fn measure<T: Send>(
     let outcomes: Vec<Result<T, Failure>> = pictures
         .par_iter()
         .map(|picture| {
-            let outcome = open(&images.join(&picture.image)).and_then(|pixels| {
+            let outcome = files::load(&images.join(&picture.image)).map_err(Into::into).and_then(|pixels| {
                 check_boxes(picture, &pixels)?;
                 measurement(picture, &pixels)
             });
@@ -89,13 +89,6 @@ pub fn measure<T: Send>(
         }
     }
     measured
-}
-
-fn open(path: &Path) -> anyhow::Result<RgbImage> {
-    let reader = image::ImageReader::open(path).with_context(|| format!("cannot open {}", path.display()))?;
-    let picture =
-        reader.with_guessed_format().map_err(anyhow::Error::from).and_then(|reader| Ok(reader.decode()?));
-    Ok(picture.with_context(|| format!("cannot decode {}", path.display()))?.into_rgb8())
 }
 
 fn check_boxes(picture: &LabelledPicture, pixels: &RgbImage) -> anyhow::Result<()> {
@@ -186,8 +179,8 @@ pub(super) mod tests {
             let failure = measured.failures.iter().find(|failure| failure.image == image);
             failure.unwrap_or_else(|| panic!("{image} did not fail")).problem.clone()
         };
-        assert!(problem("broken.png").contains("cannot decode"));
-        assert!(problem("missing.png").contains("cannot open"));
+        assert!(problem("broken.png").contains("damaged"));
+        assert!(problem("missing.png").contains("missing.png"));
         assert!(problem("small.png").contains("lies outside of this picture of 8×8 pixels"));
         assert_eq!(problem("refused.png"), "not today");
     }

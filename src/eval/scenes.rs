@@ -10,12 +10,13 @@ use super::matching::{MIN_IOU, match_faces};
 use super::metrics::{FACE_SIZE_BANDS, Proportion};
 use super::mistakes::Mistake;
 use super::pictures::{self, LabelledPicture, Measured};
+use crate::decide::Verdict;
 use crate::geometry::Rect;
 use serde::{Serialize, Serializer};
 use std::path::Path;
 
-/// What is said of a found face, from its box and its probability of `mask`; nothing when that is too unsure.
-pub type Verdict<'a> = dyn Fn(&Rect, f32) -> Option<Label> + Sync + 'a;
+/// What is said of a found face, from its box and its probability of `mask`.
+pub type Judge<'a> = dyn Fn(&Rect, f32) -> Verdict + Sync + 'a;
 
 /// What became of annotated faces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
@@ -37,9 +38,9 @@ impl Outcomes {
         self.n += 1;
         match outcome {
             Outcome::Missed => self.missed += 1,
-            Outcome::Found(Some(Label::Mask)) => self.mask += 1,
-            Outcome::Found(Some(Label::NoMask | Label::Incorrect)) => self.no_mask += 1,
-            Outcome::Found(None) => self.unsure += 1,
+            Outcome::Found(Verdict::Masked) => self.mask += 1,
+            Outcome::Found(Verdict::Unmasked) => self.no_mask += 1,
+            Outcome::Found(Verdict::Unsure) => self.unsure += 1,
         }
     }
 
@@ -53,7 +54,7 @@ impl Outcomes {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Outcome {
     Missed,
-    Found(Option<Label>),
+    Found(Verdict),
 }
 
 /// What became of annotated faces, by label.
@@ -159,7 +160,7 @@ pub fn evaluate(
     images: &Path,
     min_side: f32,
     networks: (&Detect<'_>, &Classify<'_>),
-    verdict: &Verdict<'_>,
+    judge: &Judge<'_>,
     progress: &(dyn Fn(usize) + Sync),
 ) -> Evaluation<ScenesReport> {
     let (detect, classify) = networks;
@@ -187,7 +188,7 @@ pub fn evaluate(
             scene.answers.push(Answer { face: face.clone(), p_mask });
             let (outcome, p_found) = match found_by {
                 Some(index) => {
-                    (Outcome::Found(verdict(&found[*index], p_found[*index])), Some(p_found[*index]))
+                    (Outcome::Found(judge(&found[*index], p_found[*index])), Some(p_found[*index]))
                 }
                 None => (Outcome::Missed, None),
             };
@@ -199,7 +200,7 @@ pub fn evaluate(
         }
         for index in &matching.unmatched {
             let (rect, p_mask) = (found[*index], p_found[*index]);
-            if scene.fully_labelled && verdict(&rect, p_mask) == Some(Label::NoMask) {
+            if scene.fully_labelled && judge(&rect, p_mask) == Verdict::Unmasked {
                 scene.alarms_without_a_face += 1;
                 let image = picture.image.clone();
                 let problem = "end to end: an alarm without a face";
@@ -231,13 +232,11 @@ pub fn evaluate(
 fn problem(label: Label, outcome: Outcome) -> Option<&'static str> {
     match (label, outcome) {
         (_, Outcome::Missed) => Some("end to end: missed"),
-        (Label::Mask, Outcome::Found(Some(Label::NoMask | Label::Incorrect))) => {
-            Some("end to end: false alarm")
-        }
-        (Label::NoMask | Label::Incorrect, Outcome::Found(Some(Label::Mask))) => {
+        (Label::Mask, Outcome::Found(Verdict::Unmasked)) => Some("end to end: false alarm"),
+        (Label::NoMask | Label::Incorrect, Outcome::Found(Verdict::Masked)) => {
             Some("end to end: called mask")
         }
-        (_, Outcome::Found(None)) => Some("end to end: unsure"),
+        (_, Outcome::Found(Verdict::Unsure)) => Some("end to end: unsure"),
         _ => None,
     }
 }
@@ -286,14 +285,14 @@ mod tests {
             })
             .collect();
         let detect = |_: &image::RgbImage| Ok(found.clone());
-        let verdict = |_: &Rect, p: f32| match p {
-            p if p >= 0.9 => Some(Label::Mask),
-            p if p <= 0.1 => Some(Label::NoMask),
-            _ => None,
+        let judge = |_: &Rect, p: f32| match p {
+            p if p >= 0.9 => Verdict::Masked,
+            p if p <= 0.1 => Verdict::Unmasked,
+            _ => Verdict::Unsure,
         };
         let networks: (&Detect<'_>, &Classify<'_>) = (&detect, &read_off);
         let run = |min_side| {
-            evaluate(&pictures::group(rows.clone()), folder.path(), min_side, networks, &verdict, &|_| ())
+            evaluate(&pictures::group(rows.clone()), folder.path(), min_side, networks, &judge, &|_| ())
         };
 
         let evaluation = run(20.0);

@@ -166,46 +166,61 @@ fn for_each_row(
     });
 }
 
-/// One output row without bias, by the widest vectors that the CPU announces.
-fn convolve_row(shape: &DepthwiseShape, rows: [Option<&[f32]>; 3], weight: &[f32], output: &mut [f32]) {
-    #[cfg(target_arch = "x86_64")]
-    if std::arch::is_x86_feature_detected!("avx2") {
-        // SAFETY: the CPU has just been asked for AVX2.
-        return unsafe { convolve_row_avx2(shape, rows, weight, output) };
-    }
-    convolve_row_portable(shape, rows, weight, output);
+/// Defines a kernel over one row that runs `$lanes` for eight channels at a time, by the widest vectors that the CPU
+/// announces: the same code is compiled for AVX2 and for what every CPU of the architecture has.
+macro_rules! row_kernel {
+    ($(#[$doc:meta])* $name:ident by $lanes:ident($($argument:ident: $type:ty),*)) => {
+        $(#[$doc])*
+        fn $name(shape: &DepthwiseShape, $($argument: $type),*) {
+            #[inline(always)]
+            fn portable(shape: &DepthwiseShape, $($argument: $type),*) {
+                let whole = shape.channels / LANES * LANES;
+                for channel in (0..whole).step_by(LANES) {
+                    $lanes::<LANES>(shape, channel, $($argument),*);
+                }
+                for channel in whole..shape.channels {
+                    $lanes::<1>(shape, channel, $($argument),*);
+                }
+            }
+
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx2")]
+            fn avx2(shape: &DepthwiseShape, $($argument: $type),*) {
+                portable(shape, $($argument),*);
+            }
+
+            #[cfg(target_arch = "x86_64")]
+            if std::arch::is_x86_feature_detected!("avx2") {
+                // SAFETY: the CPU has just been asked for AVX2.
+                return unsafe { avx2(shape, $($argument),*) };
+            }
+            portable(shape, $($argument),*);
+        }
+    };
 }
 
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2")]
-fn convolve_row_avx2(shape: &DepthwiseShape, rows: [Option<&[f32]>; 3], weight: &[f32], output: &mut [f32]) {
-    convolve_row_portable(shape, rows, weight, output);
+row_kernel! {
+    /// One output row without bias and activation; `output` must be zero.
+    convolve_row by convolve_lanes(rows: [Option<&[f32]>; 3], weight: &[f32], output: &mut [f32])
 }
 
-#[inline(always)]
-fn convolve_row_portable(
-    shape: &DepthwiseShape,
-    rows: [Option<&[f32]>; 3],
-    weight: &[f32],
-    output: &mut [f32],
-) {
-    let whole = shape.channels / LANES * LANES;
-    for channel in (0..whole).step_by(LANES) {
-        convolve_lanes::<LANES>(shape, rows, weight, output, channel);
-    }
-    for channel in whole..shape.channels {
-        convolve_lanes::<1>(shape, rows, weight, output, channel);
-    }
+row_kernel! {
+    /// Adds what output row `y` with the gradient `slopes` hands back to the picture's gradient.
+    spread_row by spread_lanes(y: usize, slopes: &[f32], weight: &[f32], picture: &mut [f32])
 }
 
-/// `N` channels of one output row: the interior without a branch, then the columns whose window reaches into the padding.
+row_kernel! {
+    /// Adds what an output row with the gradient `slopes` contributes to the gradient `sums` of the taps.
+    correlate_row by correlate_lanes(rows: [Option<&[f32]>; 3], slopes: &[f32], sums: &mut [f32])
+}
+
 #[inline(always)]
 fn convolve_lanes<const N: usize>(
     shape: &DepthwiseShape,
+    channel: usize,
     rows: [Option<&[f32]>; 3],
     weight: &[f32],
     output: &mut [f32],
-    channel: usize,
 ) {
     let &DepthwiseShape { width, channels, stride, .. } = shape;
     for (ky, row) in rows.into_iter().enumerate() {
@@ -223,6 +238,63 @@ fn convolve_lanes<const N: usize>(
                 accumulate(&mut sums, &lanes(row, (centre + 1) * channels + channel), &taps[2]);
             }
             output.copy_from_slice(&sums);
+        }
+    }
+}
+
+#[inline(always)]
+fn spread_lanes<const N: usize>(
+    shape: &DepthwiseShape,
+    channel: usize,
+    y: usize,
+    slopes: &[f32],
+    weight: &[f32],
+    picture: &mut [f32],
+) {
+    let &DepthwiseShape { height, width, channels, stride, .. } = shape;
+    for ky in 0..3 {
+        let Some(row) = (y * stride + ky).checked_sub(1).filter(|row| *row < height) else { continue };
+        let row = &mut picture[row * width * channels..(row + 1) * width * channels];
+        let taps: [[f32; N]; 3] = std::array::from_fn(|kx| lanes(weight, (ky * 3 + kx) * channels + channel));
+        for (x, slopes) in slopes.chunks_exact(channels).enumerate() {
+            let slopes: [f32; N] = lanes(slopes, channel);
+            for (kx, taps) in taps.iter().enumerate() {
+                let Some(column) = (x * stride + kx).checked_sub(1).filter(|column| *column < width) else {
+                    continue;
+                };
+                let target = &mut row[column * channels + channel..][..N];
+                let mut sums: [f32; N] = lanes(target, 0);
+                accumulate(&mut sums, &slopes, taps);
+                target.copy_from_slice(&sums);
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn correlate_lanes<const N: usize>(
+    shape: &DepthwiseShape,
+    channel: usize,
+    rows: [Option<&[f32]>; 3],
+    slopes: &[f32],
+    sums: &mut [f32],
+) {
+    let &DepthwiseShape { width, channels, stride, .. } = shape;
+    for (ky, row) in rows.into_iter().enumerate() {
+        let Some(row) = row else { continue };
+        let mut taps = [[0.0f32; N]; 3];
+        for (x, slopes) in slopes.chunks_exact(channels).enumerate() {
+            let slopes: [f32; N] = lanes(slopes, channel);
+            for (kx, taps) in taps.iter_mut().enumerate() {
+                let Some(column) = (x * stride + kx).checked_sub(1).filter(|column| *column < width) else {
+                    continue;
+                };
+                accumulate(taps, &lanes(row, column * channels + channel), &slopes);
+            }
+        }
+        for (kx, taps) in taps.iter().enumerate() {
+            let sums = &mut sums[(ky * 3 + kx) * channels + channel..][..N];
+            sums.iter_mut().zip(taps).for_each(|(sum, tap)| *sum += tap);
         }
     }
 }
@@ -270,13 +342,9 @@ fn input_gradient(shape: &DepthwiseShape, weight: &[f32], gradient: &[f32]) -> V
     let mut result = vec![0.0f32; shape.batch * shape.picture()];
     let per_picture = shape.rows() * shape.output_row();
     result.par_chunks_mut(shape.picture()).zip(gradient.par_chunks(per_picture)).for_each(
-        |(result, gradient)| {
-            for (y, row) in gradient.chunks_exact(shape.output_row()).enumerate() {
-                for_each_tap(shape, y, |tap, x, at| {
-                    let slopes = &row[x * shape.channels..][..shape.channels];
-                    let taps = &weight[tap * shape.channels..][..shape.channels];
-                    multiply_add(&mut result[at..at + shape.channels], slopes, taps);
-                });
+        |(picture, gradient)| {
+            for (y, slopes) in gradient.chunks_exact(shape.output_row()).enumerate() {
+                spread_row(shape, y, slopes, weight, picture);
             }
         },
     );
@@ -290,14 +358,10 @@ fn weight_gradient(shape: &DepthwiseShape, input: &[f32], gradient: &[f32]) -> V
     let partial: Vec<Vec<f32>> = input
         .par_chunks(shape.picture())
         .zip(gradient.par_chunks(per_picture))
-        .map(|(input, gradient)| {
+        .map(|(picture, gradient)| {
             let mut sums = vec![0.0f32; 9 * shape.channels];
-            for (y, row) in gradient.chunks_exact(shape.output_row()).enumerate() {
-                for_each_tap(shape, y, |tap, x, at| {
-                    let slopes = &row[x * shape.channels..][..shape.channels];
-                    let values = &input[at..at + shape.channels];
-                    multiply_add(&mut sums[tap * shape.channels..][..shape.channels], slopes, values);
-                });
+            for (y, slopes) in gradient.chunks_exact(shape.output_row()).enumerate() {
+                correlate_row(shape, shape.input_rows(picture, y), slopes, &mut sums);
             }
             sums
         })
@@ -307,41 +371,4 @@ fn weight_gradient(shape: &DepthwiseShape, input: &[f32], gradient: &[f32]) -> V
         total.iter_mut().zip(sums).for_each(|(total, sum)| *total += sum);
     }
     total
-}
-
-/// Calls `visit(tap, output column, offset of the input pixel in its picture)` for all taps of output row `y` that lie on
-/// the picture.
-#[inline(always)]
-fn for_each_tap(shape: &DepthwiseShape, y: usize, mut visit: impl FnMut(usize, usize, usize)) {
-    for x in 0..shape.columns() {
-        for tap in 0..9 {
-            let (row, column) = (y * shape.stride + tap / 3, x * shape.stride + tap % 3);
-            if (1..=shape.height).contains(&row) && (1..=shape.width).contains(&column) {
-                visit(tap, x, ((row - 1) * shape.width + column - 1) * shape.channels);
-            }
-        }
-    }
-}
-
-#[inline(always)]
-fn multiply_add(sums: &mut [f32], left: &[f32], right: &[f32]) {
-    #[cfg(target_arch = "x86_64")]
-    if std::arch::is_x86_feature_detected!("avx2") {
-        // SAFETY: the CPU has just been asked for AVX2.
-        return unsafe { multiply_add_avx2(sums, left, right) };
-    }
-    multiply_add_portable(sums, left, right);
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2")]
-fn multiply_add_avx2(sums: &mut [f32], left: &[f32], right: &[f32]) {
-    multiply_add_portable(sums, left, right);
-}
-
-#[inline(always)]
-fn multiply_add_portable(sums: &mut [f32], left: &[f32], right: &[f32]) {
-    for ((sum, left), right) in sums.iter_mut().zip(left).zip(right) {
-        *sum += left * right;
-    }
 }

@@ -1,0 +1,394 @@
+//! The configuration: TOML in, checked values out. Every mistake is refused with one sentence that names the file, the
+//! line, the key and the mend; nothing is guessed, nothing unknown is passed over. What the values do is documented in
+//! the default file, [`DOCUMENTED`].
+
+mod reader;
+
+use crate::decide::{DoorState, Rules};
+use crate::outputs::{Active, Backend, Kind, Output, Pattern, Patterns};
+use reader::{Section, Sourced};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// The default configuration with every key and its documentation, as installed in /etc/maskwatch/maskwatch.toml.
+pub const DOCUMENTED: &str = include_str!("../../systemd/maskwatch.toml");
+
+/// No sensible configuration is longer; what is longer is not read to its end.
+const LONGEST_FILE: u64 = 1 << 20;
+
+/// Why a configuration was refused.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error(
+        "{file} cannot be read: {cause}; give the path of a maskwatch configuration, or none to use the defaults"
+    )]
+    Unreadable {
+        /// Its path as it was given.
+        file: String,
+        /// What the system said.
+        cause: String,
+    },
+    /// The text is no TOML.
+    #[error("{file} line {line}: this is not TOML: {problem}")]
+    Syntax {
+        /// Name of the file.
+        file: String,
+        /// Line of the mistake, counted from 1.
+        line: usize,
+        /// What the parser met.
+        problem: String,
+    },
+    /// A key is unknown, missing, or has a value that it cannot have.
+    #[error("{file} line {line}: {key} {problem}")]
+    Value {
+        /// Name of the file.
+        file: String,
+        /// Line of the mistake, counted from 1.
+        line: usize,
+        /// The key with its sections, such as `outputs.red.pin`.
+        key: String,
+        /// What is wrong and what to write instead.
+        problem: String,
+    },
+}
+
+/// Where frames come from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SourceConfig {
+    /// Camera, picture, folder or command, in the words of [`crate::source`].
+    pub spec: String,
+    /// Width to ask for, in pixels.
+    pub width: u32,
+    /// Height to ask for, in pixels.
+    pub height: u32,
+    /// Frames a second to ask for.
+    pub frames_per_second: f32,
+    /// How long to go without a frame before the door shows a fault.
+    pub timeout: Duration,
+}
+
+/// Where the networks' weights are; `None` looks in the usual places.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ModelsConfig {
+    /// The classifier's weights.
+    pub classifier: Option<PathBuf>,
+    /// The detector's weights.
+    pub detector: Option<PathBuf>,
+}
+
+/// How faces are searched.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DetectorConfig {
+    /// Width of the network's input in pixels, a multiple of 32.
+    pub width: u32,
+    /// Height of the network's input in pixels, a multiple of 32.
+    pub height: u32,
+    /// The least score of a face.
+    pub score_threshold: f32,
+}
+
+/// What is switched.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OutputsConfig {
+    /// The way to the pins.
+    pub backend: Backend,
+    /// The GPIO chip by label, name or path.
+    pub chip: Option<String>,
+    /// The outputs in the order of the file; names and pins differ.
+    pub outputs: Vec<Output>,
+}
+
+/// A checked configuration.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Config {
+    /// Section `[source]`.
+    pub source: SourceConfig,
+    /// Section `[models]`.
+    pub models: ModelsConfig,
+    /// Section `[detector]`.
+    pub detector: DetectorConfig,
+    /// Section `[decision]`.
+    pub decision: Rules,
+    /// Section `[outputs]`.
+    pub outputs: OutputsConfig,
+}
+
+impl Default for SourceConfig {
+    fn default() -> Self {
+        Self {
+            spec: "/dev/video0".into(),
+            width: 640,
+            height: 480,
+            frames_per_second: 10.0,
+            timeout: Duration::from_secs(5),
+        }
+    }
+}
+
+impl Default for DetectorConfig {
+    fn default() -> Self {
+        Self { width: 480, height: 384, score_threshold: 0.6 }
+    }
+}
+
+impl Default for OutputsConfig {
+    fn default() -> Self {
+        let outputs = ["red", "green", "amber", "buzzer"].into_iter().filter_map(usual_output).collect();
+        Self { backend: Backend::Auto, chip: None, outputs }
+    }
+}
+
+/// The usual wiring of the four outputs that have one.
+fn usual_output(name: &str) -> Option<Output> {
+    let blink = Pattern::Blink { period: Duration::from_secs(1), duty: 0.5 };
+    let fifth = Duration::from_millis(200);
+    let beeps = Pattern::Beep { times: 3, on: fifth, off: fifth };
+    let patterns = Patterns::default();
+    let (pin, kind, patterns) = match name {
+        "red" => (17, Kind::Led, patterns.with(DoorState::Alert, Pattern::Steady)),
+        "green" => (27, Kind::Led, patterns.with(DoorState::Pass, Pattern::Steady)),
+        "amber" => {
+            (22, Kind::Led, patterns.with(DoorState::Look, Pattern::Steady).with(DoorState::Fault, blink))
+        }
+        "buzzer" => (23, Kind::Buzzer, patterns.with(DoorState::Alert, beeps)),
+        _ => return None,
+    };
+    Some(Output { name: name.into(), pin, active: Active::High, kind, patterns })
+}
+
+impl Config {
+    /// Reads and checks the configuration in the file at `path`.
+    ///
+    /// # Errors
+    /// [`ConfigError`], one sentence.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let file = path.display().to_string();
+        let unreadable = |cause: String| ConfigError::Unreadable { file: file.clone(), cause };
+        let mut bytes = Vec::new();
+        std::fs::File::open(path)
+            .and_then(|opened| opened.take(LONGEST_FILE + 1).read_to_end(&mut bytes))
+            .map_err(|error| unreadable(error.to_string()))?;
+        if bytes.len() as u64 > LONGEST_FILE {
+            return Err(unreadable("it is longer than 1 MiB".into()));
+        }
+        let text = String::from_utf8(bytes).map_err(|_| unreadable("it is not UTF-8 text".into()))?;
+        Self::parse(&text, &file)
+    }
+
+    /// Checks the configuration `text`; `name` stands for the file in errors.
+    ///
+    /// # Errors
+    /// [`ConfigError`], one sentence.
+    ///
+    /// ```
+    /// use maskwatch::config::Config;
+    /// let error = Config::parse("[decision]\nvotes = 6\n", "door.toml").unwrap_err();
+    /// assert_eq!(
+    ///     error.to_string(),
+    ///     "door.toml line 2: decision.votes is 6, more than the window of 5; use at most 5, or a larger window"
+    /// );
+    /// ```
+    pub fn parse(text: &str, name: &str) -> Result<Self, ConfigError> {
+        let mut root = Section::root(text, name)?;
+        let config = Self {
+            source: source(root.section("source")?)?,
+            models: models(root.section("models")?)?,
+            detector: detector(root.section("detector")?)?,
+            decision: decision(root.section("decision")?)?,
+            outputs: outputs(root.section("outputs")?)?,
+        };
+        root.finish()?;
+        Ok(config)
+    }
+}
+
+fn source(mut section: Section<'_>) -> Result<SourceConfig, ConfigError> {
+    let usual = SourceConfig::default();
+    let config = SourceConfig {
+        spec: section.text("spec")?.map_or(usual.spec, |spec| spec.value),
+        width: section.whole("width", 64..=4096)?.map_or(usual.width, |width| width.value),
+        height: section.whole("height", 64..=4096)?.map_or(usual.height, |height| height.value),
+        frames_per_second: section
+            .number("frames_per_second", 0.1..=120.0)?
+            .map_or(usual.frames_per_second, |rate| rate.value as f32),
+        timeout: section.seconds("timeout_seconds", 0.5..=60.0)?.map_or(usual.timeout, |time| time.value),
+    };
+    section.finish()?;
+    Ok(config)
+}
+
+fn models(mut section: Section<'_>) -> Result<ModelsConfig, ConfigError> {
+    let config = ModelsConfig {
+        classifier: section.text("classifier")?.map(|path| path.value.into()),
+        detector: section.text("detector")?.map(|path| path.value.into()),
+    };
+    section.finish()?;
+    Ok(config)
+}
+
+fn detector(mut section: Section<'_>) -> Result<DetectorConfig, ConfigError> {
+    let usual = DetectorConfig::default();
+    let mut side = |key, usual| {
+        let Some(side) = section.whole(key, 64..=1920)? else { return Ok(usual) };
+        if side.value % 32 != 0 {
+            let below = side.value / 32 * 32;
+            let problem = format!("is {}, not a multiple of 32; use {below} or {}", side.value, below + 32);
+            return Err(section.refuse(&side, problem));
+        }
+        Ok(side.value)
+    };
+    let (width, height) = (side("width", usual.width)?, side("height", usual.height)?);
+    let score_threshold = section
+        .number("score_threshold", 0.05..=0.99)?
+        .map_or(usual.score_threshold, |threshold| threshold.value as f32);
+    section.finish()?;
+    Ok(DetectorConfig { width, height, score_threshold })
+}
+
+fn decision(mut section: Section<'_>) -> Result<Rules, ConfigError> {
+    let usual = Rules::default();
+    let ignore_below = section.number("ignore_below", 0.0..=1000.0)?;
+    let min_face_side = section.number("min_face_side", 8.0..=1000.0)?;
+    let certainty = section.number("certainty", 0.5..=0.999)?;
+    let votes = section.whole("votes", 1..=50)?;
+    let window = section.whole("window", 1..=50)?;
+    let hold = section.seconds("hold_seconds", 0.0..=3600.0)?;
+    let re_arm = section.seconds("re_arm_seconds", 0.5..=3600.0)?;
+    let linger = section.seconds("linger_seconds", 0.0..=60.0)?;
+    let look_after = section.seconds("look_after_seconds", 0.0..=60.0)?;
+    let recheck = section.seconds("recheck_seconds", 0.0..=60.0)?;
+    let rules = Rules {
+        ignore_below: Sourced::or(&ignore_below, f64::from(usual.ignore_below)) as f32,
+        min_face_side: Sourced::or(&min_face_side, f64::from(usual.min_face_side)) as f32,
+        certainty: Sourced::or(&certainty, f64::from(usual.certainty)) as f32,
+        votes: votes.as_ref().map_or(usual.votes, |votes| votes.value as usize),
+        window: window.as_ref().map_or(usual.window, |window| window.value as usize),
+        hold: Sourced::or(&hold, usual.hold),
+        re_arm: Sourced::or(&re_arm, usual.re_arm),
+        linger: Sourced::or(&linger, usual.linger),
+        look_after: Sourced::or(&look_after, usual.look_after),
+        recheck: Sourced::or(&recheck, usual.recheck),
+    };
+    // Of two keys that contradict each other the one that was written is named, so the line is one that exists.
+    if rules.votes > rules.window {
+        let (Rules { votes: v, window: w, .. }, most) = (&rules, rules.window);
+        return Err(match (&votes, &window) {
+            (Some(votes), _) => section.refuse(
+                votes,
+                format!("is {v}, more than the window of {w}; use at most {most}, or a larger window"),
+            ),
+            (None, window) => section
+                .refuse_any(window, format!("is {w}, less than the {v} votes needed; use at least {v}")),
+        });
+    }
+    if rules.ignore_below > rules.min_face_side {
+        let (ignored, judged) = (rules.ignore_below, rules.min_face_side);
+        return Err(match (&ignore_below, &min_face_side) {
+            (Some(key), _) => section.refuse(
+                key,
+                format!("is {ignored}, more than min_face_side ({judged}); use at most {judged}"),
+            ),
+            (None, key) => section.refuse_any(
+                key,
+                format!("is {judged}, less than ignore_below ({ignored}); set that lower too"),
+            ),
+        });
+    }
+    if rules.linger > rules.re_arm {
+        let (linger_for, absent_for) = (rules.linger.as_secs_f64(), rules.re_arm.as_secs_f64());
+        return Err(match (&linger, &re_arm) {
+            (Some(key), _) => section.refuse(
+                key,
+                format!("is {linger_for}, more than re_arm_seconds ({absent_for}); use at most {absent_for}"),
+            ),
+            (None, key) => section.refuse_any(
+                key,
+                format!(
+                    "is {absent_for}, less than linger_seconds ({linger_for}); use at least {linger_for}"
+                ),
+            ),
+        });
+    }
+    section.finish()?;
+    Ok(rules)
+}
+
+fn outputs(mut section: Section<'_>) -> Result<OutputsConfig, ConfigError> {
+    let usual = OutputsConfig::default();
+    let backend = section.choice("backend", &Backend::NAMES)?.unwrap_or(usual.backend);
+    let chip = section.text("chip")?.map(|chip| chip.value);
+    let mut outputs: Vec<Output> = Vec::new();
+    for (name, mut table) in section.tables()? {
+        let output = output(&name, &mut table, &outputs)?;
+        table.finish()?;
+        outputs.push(output);
+    }
+    section.finish()?;
+    Ok(OutputsConfig { backend, chip, outputs: if outputs.is_empty() { usual.outputs } else { outputs } })
+}
+
+fn output(name: &str, table: &mut Section<'_>, others: &[Output]) -> Result<Output, ConfigError> {
+    let well_named =
+        name.len() <= 32 && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+    if !well_named || name.is_empty() {
+        return Err(
+            table.refuse_whole("has a name of other than 1 to 32 letters, digits, - and _; rename it".into())
+        );
+    }
+    let usual = usual_output(name);
+    let pin = table.whole("pin", 0..=511)?;
+    let number = match (&pin, &usual) {
+        (Some(pin), _) => pin.value,
+        (None, Some(usual)) => usual.pin,
+        (None, None) => return Err(table.refuse_whole("has no pin; add for example pin = 24".into())),
+    };
+    if let Some(other) = others.iter().find(|other| other.pin == number) {
+        let problem =
+            format!("is {number}, which outputs.{} uses too; give each output its own pin", other.name);
+        return Err(match &pin {
+            Some(pin) => table.refuse(pin, problem),
+            None => table.refuse_key("pin", problem),
+        });
+    }
+    let active = table.choice("active", &[("high", Active::High), ("low", Active::Low)])?;
+    let kinds = [("led", Kind::Led), ("buzzer", Kind::Buzzer), ("relay", Kind::Relay)];
+    let kind = table.choice("kind", &kinds)?;
+    let mut output = usual.unwrap_or(Output {
+        name: name.into(),
+        pin: number,
+        active: Active::High,
+        kind: Kind::Led,
+        patterns: Patterns::default(),
+    });
+    output.pin = number;
+    output.active = active.unwrap_or(output.active);
+    output.kind = kind.unwrap_or(output.kind);
+    for state in DoorState::ALL {
+        let Some(text) = table.text(state.name())? else { continue };
+        if state == DoorState::Off {
+            return Err(
+                table.refuse(&text, "cannot be set: off is always silent and dark; remove this line".into())
+            );
+        }
+        let pattern = Pattern::parse(&text.value).map_err(|problem| table.refuse(&text, problem))?;
+        output.patterns.set(state, pattern);
+        let relay_phase = Duration::from_millis(500);
+        if output.kind == Kind::Relay && pattern.shortest_phase().is_some_and(|phase| phase < relay_phase) {
+            return Err(
+                table.refuse(&text, "switches a relay faster than every 0.5 s; use longer times".into())
+            );
+        }
+    }
+    if output.patterns.all_off() {
+        return Err(
+            table.refuse_whole("is never on; give it a pattern, for example alert = \"steady\"".into())
+        );
+    }
+    Ok(output)
+}
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

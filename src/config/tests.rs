@@ -1,0 +1,271 @@
+//! Tests of [`super`]: each kind of mistake and its sentence, and that no text whatever makes it panic.
+
+use super::*;
+use proptest::prelude::*;
+
+fn refusal(text: &str) -> String {
+    Config::parse(text, "door.toml").unwrap_err().to_string()
+}
+
+#[test]
+fn the_documented_file_is_the_default() {
+    assert_eq!(Config::parse(DOCUMENTED, "maskwatch.toml").unwrap(), Config::default());
+    assert_eq!(Config::parse("", "empty").unwrap(), Config::default());
+}
+
+#[test]
+fn the_commented_keys_of_the_documented_file_are_right_too() {
+    let all =
+        DOCUMENTED.replace("\n#detector =", "\ndetector =").replace("\n#classifier =", "\nclassifier =");
+    let config = Config::parse(&all.replace("\n#chip =", "\nchip ="), "maskwatch.toml").unwrap();
+    assert!(config.models.classifier.is_some() && config.models.detector.is_some());
+    assert_eq!(config.outputs.chip.as_deref(), Some("pinctrl-bcm2835"));
+}
+
+#[test]
+fn values_arrive() {
+    let config = Config::parse(
+        "[source]\nspec = \"/dev/video2\"\nframes_per_second = 5\n[detector]\nwidth = 640\n\
+         [decision]\nhold_seconds = 0\nmin_face_side = 40.5\n[outputs]\nbackend = \"gpiocdev\"\n\
+         [outputs.red]\npin = 5\nactive = \"low\"\n[outputs.gate]\npin = 6\nkind = \"relay\"\npass = \"steady\"\n",
+        "door.toml",
+    )
+    .unwrap();
+    assert_eq!(config.source.spec, "/dev/video2");
+    assert_eq!(config.source.frames_per_second, 5.0);
+    assert_eq!((config.detector.width, config.detector.height), (640, 384));
+    assert_eq!((config.decision.hold, config.decision.min_face_side), (Duration::ZERO, 40.5));
+    assert_eq!(config.outputs.backend, Backend::Gpiocdev);
+    let [red, gate] = config.outputs.outputs.as_slice() else { panic!("two outputs") };
+    assert_eq!((red.pin, red.active, red.kind), (5, Active::Low, Kind::Led));
+    assert_eq!(red.patterns.get(DoorState::Alert), Pattern::Steady, "red keeps its usual pattern");
+    assert_eq!((gate.pin, gate.kind), (6, Kind::Relay));
+}
+
+#[test]
+fn every_mistake_gets_one_sentence_with_line_key_and_mend() {
+    for (text, sentence) in [
+        (
+            "[outputs.green]\npin = 17\n\n[outputs.red]\npin = 17\n",
+            "door.toml line 5: outputs.red.pin is 17, which outputs.green uses too; give each output its own pin",
+        ),
+        (
+            "[outputs.green]\npin = 17\n[outputs.red]\n",
+            "door.toml line 3: outputs.red.pin is 17, which outputs.green uses too; give each output its own pin",
+        ),
+        ("[decision]\nvote = 3\n", "door.toml line 2: decision.vote is not known; did you mean votes?"),
+        ("[sauce]\n", "door.toml line 1: sauce is not known; did you mean source?"),
+        (
+            "[models]\nxyzzy = 1\n",
+            "door.toml line 2: models.xyzzy is not known; use classifier, detector, or remove it",
+        ),
+        (
+            "\n[detector]\nscore_threshold = 1.5\n",
+            "door.toml line 3: detector.score_threshold is 1.5; use a number from 0.05 to 0.99",
+        ),
+        (
+            "[detector]\nscore_threshold = nan\n",
+            "door.toml line 2: detector.score_threshold is nan; use a number from 0.05 to 0.99",
+        ),
+        (
+            "[detector]\nwidth = 500\n",
+            "door.toml line 2: detector.width is 500, not a multiple of 32; use 480 or 512",
+        ),
+        (
+            "[source]\nwidth = -1\n",
+            "door.toml line 2: source.width is -1; use a whole number from 64 to 4096",
+        ),
+        (
+            "[source]\nwidth = 99999999999999999999\n",
+            "door.toml line 2: source.width is 99999999999999999999; use a whole number from 64 to 4096",
+        ),
+        (
+            "[source]\nwidth = \"wide\"\n",
+            "door.toml line 2: source.width is text; use a whole number from 64 to 4096",
+        ),
+        (
+            "[source]\nspec = \"\"\n",
+            "door.toml line 2: source.spec is empty; write a value, or remove the line for the default",
+        ),
+        ("source = 1\n", "door.toml line 1: source is a number; use a section [source]"),
+        (
+            "[decision]\nwindow = 2\n",
+            "door.toml line 2: decision.window is 2, less than the 3 votes needed; use at least 3",
+        ),
+        (
+            "[decision]\nignore_below = 30\n",
+            "door.toml line 2: decision.ignore_below is 30, more than min_face_side (24); use at most 24",
+        ),
+        (
+            "[decision]\nre_arm_seconds = 0.5\n",
+            "door.toml line 2: decision.re_arm_seconds is 0.5, less than linger_seconds (1); use at least 1",
+        ),
+        (
+            "[outputs]\nbackend = \"gpio\"\n",
+            "door.toml line 2: outputs.backend is \"gpio\"; use one of \"auto\", \"rppal\", \"gpiocdev\", \"simulated\"",
+        ),
+        (
+            "[outputs]\nred = 17\n",
+            "door.toml line 2: outputs.red is not known; use backend, chip, or remove it",
+        ),
+        (
+            "[outputs.siren]\nalert = \"steady\"\n",
+            "door.toml line 1: outputs.siren has no pin; add for example pin = 24",
+        ),
+        (
+            "[outputs.siren]\npin = 24\n",
+            "door.toml line 1: outputs.siren is never on; give it a pattern, for example alert = \"steady\"",
+        ),
+        (
+            "[outputs.\"a b\"]\npin = 24\n",
+            "door.toml line 1: outputs.a b has a name of other than 1 to 32 letters, digits, - and _; rename it",
+        ),
+        (
+            "[outputs.red]\noff = \"steady\"\n",
+            "door.toml line 2: outputs.red.off cannot be set: off is always silent and dark; remove this line",
+        ),
+        (
+            "[outputs.red]\nalert = \"beep 0\"\n",
+            "door.toml line 2: outputs.red.alert has 0 for the number of beeps; use a number from 1 to 100",
+        ),
+        (
+            "[outputs.gate]\nkind = \"relay\"\npin = 4\npass = \"blink 0.6\"\n",
+            "door.toml line 4: outputs.gate.pass switches a relay faster than every 0.5 s; use longer times",
+        ),
+    ] {
+        assert_eq!(refusal(text), sentence);
+    }
+}
+
+#[test]
+fn what_is_no_toml_is_refused_with_its_line() {
+    for text in ["a = \n", "[source\n", "x = 1\nx = 2\n", "[source]\nspec = \"unfinished\n", "\u{0}"] {
+        let sentence = refusal(text);
+        assert!(
+            sentence.starts_with("door.toml line ") && sentence.contains("this is not TOML"),
+            "{sentence}"
+        );
+        assert_eq!(sentence.lines().count(), 1, "{sentence}");
+    }
+}
+
+#[test]
+fn files_that_are_none_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let missing = folder.path().join("door.toml");
+    let sentence = Config::load(&missing).unwrap_err().to_string();
+    assert!(sentence.contains("door.toml cannot be read: "), "{sentence}");
+    std::fs::write(&missing, [0xff, 0xfe, 0x00]).unwrap();
+    assert!(Config::load(&missing).unwrap_err().to_string().contains("it is not UTF-8 text"));
+    std::fs::write(&missing, vec![b'#'; 2 << 20]).unwrap();
+    assert!(Config::load(&missing).unwrap_err().to_string().contains("it is longer than 1 MiB"));
+    assert!(Config::load(folder.path()).is_err());
+    std::fs::write(&missing, DOCUMENTED).unwrap();
+    assert_eq!(Config::load(&missing).unwrap(), Config::default());
+}
+
+/// The documented file with one stretch of bytes replaced: mostly close to what the reader expects.
+fn mangled() -> impl Strategy<Value = String> {
+    let piece = prop_oneof![
+        Just(String::new()),
+        "[-0-9.e]{1,12}",
+        "\"[a-z 0-9.]{0,12}\"",
+        "[\\[\\]={}\"'#\n.]{1,4}",
+        ".{0,8}"
+    ];
+    (0..DOCUMENTED.len(), 0usize..30, piece).prop_map(|(start, length, piece)| {
+        let mut bytes = DOCUMENTED.as_bytes().to_vec();
+        let end = (start + length).min(bytes.len());
+        bytes.splice(start..end, piece.into_bytes());
+        String::from_utf8_lossy(&bytes).into_owned()
+    })
+}
+
+/// A document of the sections and keys that there are, with any values.
+fn any_values() -> impl Strategy<Value = String> {
+    let section = prop::sample::select(vec![
+        "source",
+        "models",
+        "detector",
+        "decision",
+        "outputs",
+        "outputs.red",
+        "outputs.x",
+        "outputs.\"\"",
+    ]);
+    let key = prop_oneof![
+        prop::sample::select(vec![
+            "spec",
+            "width",
+            "height",
+            "frames_per_second",
+            "timeout_seconds",
+            "score_threshold",
+            "votes",
+            "window",
+            "ignore_below",
+            "min_face_side",
+            "certainty",
+            "hold_seconds",
+            "re_arm_seconds",
+            "linger_seconds",
+            "backend",
+            "chip",
+            "pin",
+            "active",
+            "kind",
+            "alert",
+            "off",
+        ])
+        .prop_map(String::from),
+        "[a-z]{1,6}"
+    ];
+    let value = prop_oneof![
+        any::<f64>().prop_map(|number| if number.is_finite() { format!("{number:?}") } else { "nan".into() }),
+        any::<i64>().prop_map(|number| number.to_string()),
+        (0i64..40).prop_map(|number| number.to_string()),
+        "\"(blink|beep|steady)? ?[0-9.]{0,4}\"",
+        Just("[]".into()),
+        Just("{ a = [1979-05-27] }".into()),
+    ];
+    let table = (section, prop::collection::vec((key, value), 0..5)).prop_map(|(section, entries)| {
+        let lines = entries.into_iter().map(|(key, value)| format!("{key} = {value}\n"));
+        format!("[{section}]\n{}", lines.collect::<String>())
+    });
+    prop::collection::vec(table, 0..4).prop_map(|tables| tables.concat())
+}
+
+fn one_sentence_or_none(text: &str) {
+    if let Err(error) = Config::parse(text, "door.toml") {
+        let sentence = error.to_string();
+        assert!(sentence.starts_with("door.toml line "), "{sentence}");
+        let written = text.lines().count().max(1) + 1;
+        let (ConfigError::Value { line, .. } | ConfigError::Syntax { line, .. }) = error else {
+            panic!("{sentence}")
+        };
+        assert!(line <= written, "line {line} of {written}: {sentence}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_text_is_a_configuration_or_a_sentence(text in "\\PC{0,200}") {
+        one_sentence_or_none(&text);
+    }
+
+    #[test]
+    fn a_mangled_file_is_a_configuration_or_a_sentence(text in mangled()) {
+        one_sentence_or_none(&text);
+    }
+
+    #[test]
+    fn any_values_are_a_configuration_or_a_sentence(text in any_values()) {
+        one_sentence_or_none(&text);
+    }
+}
+
+#[test]
+fn deep_nesting_does_not_exhaust_the_stack() {
+    refusal(&format!("a = {}", "[".repeat(100_000)));
+    refusal(&format!("{} = 1", vec!["a"; 10_000].join(".")));
+}

@@ -1,0 +1,244 @@
+//! The loop that carries frames from the source to the outputs, and its health. It ends when told to, when a source of
+//! files is at its end, or when something fails that cannot heal; a camera that is away is the door state *fault*, and
+//! the loop goes on waiting for it.
+
+mod health;
+mod vision;
+mod watch;
+
+pub use vision::{Networks, Vision, VisionError};
+pub use watch::{Face, Seen, Watch};
+
+use crate::decide::{DoorState, Finding, Signal, Verdict};
+use crate::outputs::{OutputError, Outputs};
+use crate::source::{Next, Source, SourceError, State};
+use health::{Health, Throttle, unsaid};
+use image::RgbImage;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// How long the loop waits for a frame before it looks at everything else.
+const PATIENCE: Duration = Duration::from_millis(200);
+/// How long the outputs believe in a loop that shows no sign of life: longer than a slow board takes for a frame.
+pub const STALL: Duration = Duration::from_secs(20);
+
+/// Monotonic time.
+pub trait Clock {
+    /// Time since some moment; never less than before.
+    fn now(&self) -> Duration;
+}
+
+/// The system's monotonic clock.
+#[derive(Debug, Clone, Copy)]
+pub struct SystemClock(Instant);
+
+impl SystemClock {
+    /// A clock that begins at zero.
+    #[must_use]
+    pub fn start() -> Self {
+        Self(Instant::now())
+    }
+}
+
+impl Clock for SystemClock {
+    fn now(&self) -> Duration {
+        self.0.elapsed()
+    }
+}
+
+/// Something that happened in the loop.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// A frame was looked at.
+    Frame {
+        /// Its pixels.
+        picture: &'a RgbImage,
+        /// Its faces.
+        faces: &'a [Face],
+        /// What the door shows now.
+        signal: Signal,
+    },
+    /// Something about a person was found.
+    Finding(Finding),
+    /// The door shows another state.
+    State {
+        /// What it showed before.
+        from: DoorState,
+        /// What it shows now.
+        signal: Signal,
+    },
+    /// A fault began (with its cause) or is over.
+    Health {
+        /// What is wrong, or nothing.
+        fault: Option<&'a str>,
+    },
+}
+
+/// Someone who is told what happens, after the outputs were.
+pub trait Observer {
+    /// Takes note of `event`, which happened at `now` of the loop's clock.
+    fn on_event(&mut self, now: Duration, event: &Event<'_>);
+}
+
+/// An observer that takes no note.
+impl Observer for () {
+    fn on_event(&mut self, _: Duration, _: &Event<'_>) {}
+}
+
+/// Flags by which others, such as signal handlers, steer the loop.
+#[derive(Debug, Clone, Copy)]
+pub struct Flags<'a> {
+    /// The loop ends when this is true.
+    pub stop: &'a AtomicBool,
+    /// The loop pauses with [`Ended::Reload`] when this is true, and makes it false.
+    pub reload: &'a AtomicBool,
+}
+
+/// Why the loop ended without fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// It was told to.
+    Stopped,
+    /// The source has no more frames.
+    SourceEnded,
+    /// It was told to read the configuration anew; run it again to go on.
+    Reload,
+}
+
+/// Why the loop cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum DaemonError {
+    /// The source broke for good.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// The outputs cannot be driven.
+    #[error(transparent)]
+    Outputs(#[from] OutputError),
+}
+
+/// The daemon's parts; [`run`](Self::run) may be called again after it returned, with parts replaced in between.
+pub struct Daemon<'a> {
+    /// Where frames come from.
+    pub source: Box<dyn Source>,
+    /// What is made of them.
+    pub watch: Watch,
+    /// What is switched.
+    pub outputs: Outputs,
+    /// How long to go without a frame before that is a fault.
+    pub timeout: Duration,
+    clock: &'a dyn Clock,
+    shown: DoorState,
+    last_frame: Duration,
+    health: Health,
+    skipped: Throttle,
+}
+
+impl<'a> Daemon<'a> {
+    /// The daemon made of these parts; time begins to count now.
+    #[must_use]
+    pub fn new(
+        source: Box<dyn Source>,
+        watch: Watch,
+        outputs: Outputs,
+        timeout: Duration,
+        clock: &'a dyn Clock,
+    ) -> Self {
+        Self {
+            source,
+            watch,
+            outputs,
+            timeout,
+            clock,
+            shown: DoorState::Off,
+            last_frame: clock.now(),
+            health: Health::default(),
+            skipped: Throttle::default(),
+        }
+    }
+
+    /// Runs the loop until it ends. The outputs keep what they show until they are stopped or dropped, or go off by
+    /// themselves when the flag they watch is that of [`Flags::stop`].
+    ///
+    /// # Errors
+    /// What cannot heal: a broken source that does not reopen itself, or outputs that cannot be driven.
+    pub fn run(&mut self, flags: Flags<'_>, observer: &mut dyn Observer) -> Result<Ended, DaemonError> {
+        loop {
+            if flags.stop.load(Ordering::Relaxed) {
+                return Ok(Ended::Stopped);
+            }
+            if flags.reload.swap(false, Ordering::Relaxed) {
+                return Ok(Ended::Reload);
+            }
+            match self.source.next(PATIENCE)? {
+                Next::Frame(frame) => self.frame(&frame.picture, observer)?,
+                Next::Skipped(skipped) => {
+                    let (now, text) = (self.clock.now(), skipped.to_string());
+                    if let Some(count) = self.skipped.admit(&text, now) {
+                        log::warn!("skipped a frame of {text}{}", unsaid(count));
+                    }
+                    self.no_frame(observer)?;
+                }
+                Next::Nothing => self.no_frame(observer)?,
+                Next::End => return Ok(Ended::SourceEnded),
+            }
+        }
+    }
+
+    fn frame(&mut self, picture: &RgbImage, observer: &mut dyn Observer) -> Result<(), DaemonError> {
+        let arrived = self.clock.now();
+        let seen = self.watch.look(picture, arrived);
+        let now = self.clock.now();
+        self.last_frame = now;
+        let (seen, problem) = match seen {
+            Ok(seen) => (seen, None),
+            Err(error) => (Seen::default(), Some(error.to_string())),
+        };
+        let signal = self.show(problem, observer)?;
+        for finding in &seen.findings {
+            tell(finding);
+            observer.on_event(now, &Event::Finding(*finding));
+        }
+        observer.on_event(now, &Event::Frame { picture, faces: &seen.faces, signal });
+        Ok(())
+    }
+
+    fn no_frame(&mut self, observer: &mut dyn Observer) -> Result<(), DaemonError> {
+        let now = self.clock.now();
+        let overdue = now.saturating_sub(self.last_frame) >= self.timeout;
+        let problem = match self.source.state() {
+            State::Away(away) => Some(away.reason),
+            State::Starting | State::Connected if overdue => {
+                let seconds = self.timeout.as_secs_f32();
+                Some(format!("no usable frame from {} for {seconds} s", self.source.describe()))
+            }
+            // A gap that is not yet too long neither begins nor ends a fault.
+            State::Starting | State::Connected => self.health.fault().map(str::to_owned),
+        };
+        self.show(problem, observer).map(drop)
+    }
+
+    /// Brings health and time to the outputs, then tells what changed.
+    fn show(&mut self, problem: Option<String>, observer: &mut dyn Observer) -> Result<Signal, DaemonError> {
+        let now = self.clock.now();
+        self.watch.set_fault(problem.is_some());
+        let signal = self.watch.signal(now);
+        self.outputs.show(signal.state, now.saturating_sub(signal.since))?;
+        if self.health.report(problem, now) {
+            observer.on_event(now, &Event::Health { fault: self.health.fault() });
+        }
+        if signal.state != self.shown {
+            log::info!("door: {} (was {})", signal.state, self.shown);
+            observer.on_event(now, &Event::State { from: self.shown, signal });
+            self.shown = signal.state;
+        }
+        Ok(signal)
+    }
+}
+
+fn tell(finding: &Finding) {
+    match finding {
+        Finding::Verdict { track, verdict: Verdict::Unsure } => log::debug!("person {track} is unsure"),
+        Finding::Verdict { track, verdict } => log::info!("person {track} is {verdict}"),
+        Finding::Alert { track } => log::warn!("alert: person {track} wears no mask"),
+    }
+}

@@ -1,0 +1,64 @@
+//! The two networks as the loop sees them: pictures in, faces and probabilities out.
+
+use crate::classify::Classifier;
+use crate::config::Config;
+use crate::detect::Detector;
+use crate::geometry::Rect;
+use crate::nn::{NetworkError, weights};
+use image::RgbImage;
+use std::error::Error;
+use std::path::PathBuf;
+
+/// Why a picture could not be looked at.
+pub type VisionError = Box<dyn Error + Send + Sync>;
+
+/// What can look at pictures. The real one is [`Networks`]; tests script others.
+pub trait Vision {
+    /// The faces of `picture`, in its pixels.
+    ///
+    /// # Errors
+    /// When the network cannot be run.
+    fn faces(&mut self, picture: &RgbImage) -> Result<Vec<Rect>, VisionError>;
+
+    /// The probability, 0 to 1, that each of `faces` in `picture` wears a mask, in the same order.
+    ///
+    /// # Errors
+    /// When the network cannot be run.
+    fn masks(&mut self, picture: &RgbImage, faces: &[Rect]) -> Result<Vec<f32>, VisionError>;
+}
+
+/// Detector and classifier.
+pub struct Networks {
+    detector: Detector,
+    classifier: Classifier,
+}
+
+impl Networks {
+    /// Loads both networks as configured.
+    ///
+    /// # Errors
+    /// When a weight file is missing or damaged; the error names it.
+    pub fn load(config: &Config) -> Result<Self, NetworkError> {
+        let path = |named: &Option<PathBuf>, usual| match named {
+            Some(path) => Ok(path.clone()),
+            None => weights::find(usual),
+        };
+        let input = (config.detector.width, config.detector.height);
+        let detector = path(&config.models.detector, "detector.safetensors")?;
+        let classifier = path(&config.models.classifier, "classifier.safetensors")?;
+        Ok(Self {
+            detector: Detector::load(&detector, input, config.detector.score_threshold)?,
+            classifier: Classifier::load(&classifier)?,
+        })
+    }
+}
+
+impl Vision for Networks {
+    fn faces(&mut self, picture: &RgbImage) -> Result<Vec<Rect>, VisionError> {
+        Ok(self.detector.detect(picture)?.into_iter().map(|face| face.rect).collect())
+    }
+
+    fn masks(&mut self, picture: &RgbImage, faces: &[Rect]) -> Result<Vec<f32>, VisionError> {
+        Ok(self.classifier.classify(picture, faces)?)
+    }
+}
