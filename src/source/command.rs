@@ -1,0 +1,408 @@
+//! A child process that writes frames to its standard output: `rpicam-vid` for CSI cameras, `ffmpeg` for everything
+//! else. The child's pipe is always read, so it never waits for us; of its frames only the newest is kept.
+//!
+//! Starting the command again when it ends is the work of [`super::reconnect`].
+
+use std::io::Read;
+use std::os::unix::process::CommandExt;
+use std::process::{Child, ExitStatus, Stdio};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use super::mjpeg::Splitter;
+use super::{CommandLine, Frame, Next, Patience, Skipped, Source, SourceError};
+use crate::pixels::decode::{self, PixelFormat};
+
+/// How long a command may write no usable frame. Cameras take a few seconds to start.
+const FRAME_LIMIT: Duration = Duration::from_secs(10);
+/// How long a child may take to end by itself when it is told to.
+const GRACE: Duration = Duration::from_millis(500);
+/// How long a killed child may take to be gone; longer only if it hangs inside the kernel.
+const KILL_LIMIT: Duration = Duration::from_secs(2);
+/// Longer lines of the child's standard error are cut, in bytes.
+const LINE_LIMIT: usize = 300;
+
+/// A running command. Dropping it ends the command, with everything that the command started.
+#[derive(Debug)]
+pub struct Command {
+    line: CommandLine,
+    child: Child,
+    mailbox: Arc<Mailbox>,
+    stderr: Arc<Mutex<String>>,
+    stderr_reader: JoinHandle<()>,
+    patience: Patience,
+    last_defect: Option<String>,
+}
+
+impl Command {
+    /// Starts `line` in a shell. Its standard error goes to the log, at debug level; its last line goes into the error
+    /// when the command ends.
+    ///
+    /// # Errors
+    /// [`SourceError::CommandStart`] if there is no shell, [`SourceError::CommandFormat`] for an impossible size. A
+    /// command that does not exist shows when it has ended: [`SourceError::CommandEnded`].
+    pub fn start(line: &CommandLine) -> Result<Self, SourceError> {
+        let started = |error| SourceError::CommandStart { command: line.shell.clone(), error };
+        let cutter = Cutter::new(line)?;
+        let mut child = std::process::Command::new("/bin/sh")
+            .arg("-c")
+            .arg(&line.shell)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            // A group of its own, so that a whole pipeline can be ended.
+            .process_group(0)
+            .spawn()
+            .map_err(started)?;
+        let (Some(stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) else {
+            return Err(started(std::io::ErrorKind::BrokenPipe.into()));
+        };
+        let mailbox = Arc::new(Mailbox::default());
+        let last_line = Arc::new(Mutex::new(String::new()));
+        let frames = {
+            let mailbox = Arc::clone(&mailbox);
+            move || read_frames(stdout, cutter, &mailbox)
+        };
+        let words = {
+            let (last_line, name) = (Arc::clone(&last_line), line.shell.clone());
+            move || read_lines(stderr, &name, &last_line)
+        };
+        let readers = thread::Builder::new().name("command-frames".into()).spawn(frames).and_then(|_| {
+            // Not joined either: a grandchild that outlives the kill could keep the pipe open.
+            thread::Builder::new().name("command-stderr".into()).spawn(words)
+        });
+        match readers {
+            Ok(stderr_reader) => Ok(Self {
+                line: line.clone(),
+                child,
+                mailbox,
+                stderr: last_line,
+                stderr_reader,
+                patience: Patience::new(FRAME_LIMIT, Instant::now()),
+                last_defect: None,
+            }),
+            Err(error) => {
+                stop(&mut child, &line.shell);
+                Err(started(error))
+            }
+        }
+    }
+
+    fn ended(&mut self) -> SourceError {
+        // Its output has ended, so it is about to; only one that closed the pipe and stays must be stopped.
+        let status = wait_for(&mut self.child, GRACE);
+        let status = stop(&mut self.child, &self.line.shell).or(status);
+        // The pipe of the standard error closes with the child; its reader then has the last line.
+        let limit = Instant::now() + Duration::from_millis(200);
+        while !self.stderr_reader.is_finished() && Instant::now() < limit {
+            thread::sleep(Duration::from_millis(5));
+        }
+        SourceError::CommandEnded {
+            command: self.line.shell.clone(),
+            status: status.map_or_else(|| "it had to be killed".to_owned(), |status| status.to_string()),
+            stderr: lock(&self.stderr).clone(),
+        }
+    }
+
+    fn out_of_patience(&mut self) -> SourceError {
+        let Seen { frames, bytes } = self.mailbox.seen();
+        let limit = FRAME_LIMIT;
+        let name = format!("`{}`", self.line.shell);
+        match self.last_defect.take() {
+            Some(reason) => SourceError::OnlyDamaged { name, limit, reason },
+            None if frames == 0 && bytes > 0 => {
+                let (command, expected) = (self.line.shell.clone(), expected(&self.line));
+                SourceError::CommandWritesNoFrames { command, bytes, expected, limit }
+            }
+            None => SourceError::Stalled { name, limit },
+        }
+    }
+}
+
+impl Source for Command {
+    fn next(&mut self, wait: Duration) -> Result<Next, SourceError> {
+        let wait = wait.min(self.patience.left(Instant::now()));
+        match self.mailbox.take(wait) {
+            Taken::Frame(raw) => match decode::frame(&raw.bytes, &self.line.format) {
+                Ok(picture) => {
+                    self.patience.renew(Instant::now());
+                    self.last_defect = None;
+                    let Raw { sequence, captured, .. } = raw;
+                    return Ok(Next::Frame(Frame { picture, name: None, sequence, captured }));
+                }
+                Err(reason) => {
+                    self.last_defect = Some(reason.to_string());
+                    if !self.patience.is_over(Instant::now()) {
+                        return Ok(Next::Skipped(Skipped { name: self.describe(), reason }));
+                    }
+                }
+            },
+            Taken::Ended => return Err(self.ended()),
+            Taken::Nothing => {}
+        }
+        if self.patience.is_over(Instant::now()) { Err(self.out_of_patience()) } else { Ok(Next::Nothing) }
+    }
+
+    fn describe(&self) -> String {
+        format!("command `{}` ({})", self.line.shell, expected(&self.line))
+    }
+}
+
+impl Drop for Command {
+    fn drop(&mut self) {
+        stop(&mut self.child, &self.line.shell);
+    }
+}
+
+fn expected(line: &CommandLine) -> String {
+    match line.format.pixels {
+        PixelFormat::Mjpeg => "Motion JPEG".to_owned(),
+        pixels => format!("{pixels} {}x{}", line.format.width, line.format.height),
+    }
+}
+
+/// Ends the child and its group, politely first, and reaps it. `None` if it hangs inside the kernel.
+fn stop(child: &mut Child, name: &str) -> Option<ExitStatus> {
+    let mut status = wait_for(child, Duration::ZERO);
+    if status.is_none() {
+        signal_group(child, libc::SIGTERM);
+        status = wait_for(child, GRACE);
+    }
+    // Even when the leader is gone, others of its group may not be.
+    signal_group(child, libc::SIGKILL);
+    let status = status.or_else(|| wait_for(child, KILL_LIMIT));
+    if status.is_none() {
+        log::warn!("`{name}` does not end, not even when killed; it is left behind");
+    }
+    status
+}
+
+fn wait_for(child: &mut Child, limit: Duration) -> Option<ExitStatus> {
+    let deadline = Instant::now() + limit;
+    loop {
+        if let Ok(Some(status)) = child.try_wait() {
+            return Some(status);
+        }
+        if Instant::now() >= deadline {
+            return None;
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn signal_group(child: &Child, signal: libc::c_int) {
+    let Ok(group) = libc::pid_t::try_from(child.id()) else { return };
+    // SAFETY: kill takes two integers and touches no memory of ours. The group is the child's own (process_group(0));
+    // group 0 or 1 would be ours or everyone's, but no child has such an id.
+    unsafe {
+        libc::kill(-group, signal);
+    }
+}
+
+/// Cuts the child's output into frames.
+#[derive(Debug)]
+enum Cutter {
+    Mjpeg(Splitter),
+    Raw { size: usize, part: Vec<u8> },
+}
+
+impl Cutter {
+    fn new(line: &CommandLine) -> Result<Self, SourceError> {
+        match line.format.bytes() {
+            Ok(None) => Ok(Self::Mjpeg(Splitter::default())),
+            Ok(Some(size)) => Ok(Self::Raw { size, part: Vec::new() }),
+            Err(reason) => Err(SourceError::CommandFormat {
+                command: line.shell.clone(),
+                expected: expected(line),
+                reason,
+            }),
+        }
+    }
+
+    fn push(&mut self, mut chunk: &[u8], mut found: impl FnMut(Vec<u8>)) {
+        match self {
+            Self::Mjpeg(splitter) => splitter.push(chunk, found),
+            Self::Raw { size, part } => {
+                while !chunk.is_empty() {
+                    let (now, later) = chunk.split_at(chunk.len().min(*size - part.len()));
+                    part.extend_from_slice(now);
+                    chunk = later;
+                    if part.len() == *size {
+                        found(std::mem::replace(part, Vec::with_capacity(*size)));
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn read_frames(mut stdout: impl Read, mut cutter: Cutter, mailbox: &Mailbox) {
+    let mut chunk = vec![0; 64 << 10];
+    loop {
+        match stdout.read(&mut chunk) {
+            Ok(0) => break,
+            Ok(length) => {
+                mailbox.count(length);
+                cutter.push(&chunk[..length], |frame| mailbox.put(frame));
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => {
+                log::debug!("a command's output cannot be read: {error}");
+                break;
+            }
+        }
+    }
+    mailbox.end();
+}
+
+fn read_lines(mut stderr: impl Read, name: &str, last: &Mutex<String>) {
+    let mut chunk = [0; 1024];
+    let mut line = Vec::new();
+    let finish = |line: &mut Vec<u8>| {
+        let text = String::from_utf8_lossy(line);
+        let text: String = text.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        if !text.is_empty() {
+            log::debug!("`{name}`: {text}");
+            *lock(last) = text;
+        }
+        line.clear();
+    };
+    while let Ok(length) = stderr.read(&mut chunk) {
+        if length == 0 {
+            break;
+        }
+        for &byte in &chunk[..length] {
+            // Progress lines end with a carriage return only.
+            if byte == b'\n' || byte == b'\r' {
+                finish(&mut line);
+            } else if line.len() < LINE_LIMIT {
+                line.push(byte);
+            }
+        }
+    }
+    finish(&mut line);
+}
+
+/// One slot between the reading thread and whoever asks: a new frame takes the place of one that nobody took.
+#[derive(Debug, Default)]
+struct Mailbox {
+    slot: Mutex<Slot>,
+    news: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Slot {
+    frame: Option<Raw>,
+    seen: Seen,
+    ended: bool,
+}
+
+#[derive(Debug, Default, Clone, Copy)]
+struct Seen {
+    frames: u64,
+    bytes: u64,
+}
+
+#[derive(Debug)]
+struct Raw {
+    bytes: Vec<u8>,
+    sequence: u64,
+    captured: Instant,
+}
+
+enum Taken {
+    Frame(Raw),
+    Nothing,
+    Ended,
+}
+
+impl Mailbox {
+    fn put(&self, bytes: Vec<u8>) {
+        let mut slot = lock(&self.slot);
+        let sequence = slot.seen.frames;
+        slot.seen.frames += 1;
+        slot.frame = Some(Raw { bytes, sequence, captured: Instant::now() });
+        self.news.notify_one();
+    }
+
+    fn count(&self, bytes: usize) {
+        lock(&self.slot).seen.bytes += bytes as u64;
+    }
+
+    fn end(&self) {
+        lock(&self.slot).ended = true;
+        self.news.notify_one();
+    }
+
+    fn seen(&self) -> Seen {
+        lock(&self.slot).seen
+    }
+
+    /// The frame in the slot; the last one is handed out before the end is told.
+    fn take(&self, wait: Duration) -> Taken {
+        let slot = lock(&self.slot);
+        let empty = |slot: &mut Slot| slot.frame.is_none() && !slot.ended;
+        let (mut slot, _) =
+            self.news.wait_timeout_while(slot, wait, empty).unwrap_or_else(PoisonError::into_inner);
+        match slot.frame.take() {
+            Some(frame) => Taken::Frame(frame),
+            None if slot.ended => Taken::Ended,
+            None => Taken::Nothing,
+        }
+    }
+}
+
+/// A poisoned lock guards plain data here, whole at every moment.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn raw_frames_are_cut_however_they_arrive(
+            bytes in prop::collection::vec(any::<u8>(), 0..300), size in 1usize..40, step in 1usize..60,
+        ) {
+            let mut cutter = Cutter::Raw { size, part: Vec::new() };
+            let mut found = Vec::new();
+            for chunk in bytes.chunks(step) {
+                cutter.push(chunk, |frame| found.push(frame));
+            }
+            let expected: Vec<Vec<u8>> = bytes.chunks_exact(size).map(<[u8]>::to_vec).collect();
+            prop_assert_eq!(found, expected);
+        }
+
+        #[test]
+        fn any_standard_error_is_read(bytes: Vec<u8>) {
+            let last = Mutex::new(String::new());
+            read_lines(&bytes[..], "x", &last);
+            prop_assert!(!lock(&last).chars().any(char::is_control));
+        }
+    }
+
+    #[test]
+    fn the_newest_frame_wins_and_comes_before_the_end() {
+        let mailbox = Mailbox::default();
+        mailbox.put(vec![1]);
+        mailbox.put(vec![2]);
+        mailbox.end();
+        let Taken::Frame(raw) = mailbox.take(Duration::ZERO) else { panic!("no frame") };
+        assert_eq!((raw.bytes, raw.sequence), (vec![2], 1));
+        assert!(matches!(mailbox.take(Duration::from_secs(60)), Taken::Ended));
+    }
+
+    #[test]
+    fn the_last_line_is_remembered_and_cut() {
+        let last = Mutex::new(String::new());
+        let long = "x".repeat(LINE_LIMIT * 2);
+        read_lines(format!("first\nprogress 1\rprogress 2\r\n{long}").as_bytes(), "x", &last);
+        assert_eq!(lock(&last).len(), LINE_LIMIT);
+        read_lines(&b"ERROR: no cameras available \n\n"[..], "x", &last);
+        assert_eq!(*lock(&last), "ERROR: no cameras available");
+    }
+}

@@ -1,0 +1,259 @@
+//! Pictures and folders of pictures as a source, and reading one picture file safely ([`load`]).
+//!
+//! No picture is dropped here, unlike in the live sources: every one is delivered or reported as skipped, in order.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use image::RgbImage;
+
+use super::{Frame, Next, Skipped, Source, SourceError};
+use crate::pixels::decode;
+
+/// Files above this size are not read, in bytes: no picture within the limit of pixels needs it.
+const MAX_FILE_SIZE: u64 = 256 << 20;
+/// File names that are taken for pictures inside folders, in any case.
+const EXTENSIONS: [&str; 3] = ["jpg", "jpeg", "png"];
+
+/// Reads one JPEG or PNG picture, upright, 8-bit RGB.
+///
+/// # Errors
+/// [`SourceError::Unreadable`], [`SourceError::NotAPictureFile`] for anything but a regular file of sane size, and
+/// [`SourceError::BadPicture`]; each names the file.
+pub fn load(path: &Path) -> Result<RgbImage, SourceError> {
+    let bytes = read(path)?;
+    decode::picture(&bytes).map_err(|reason| SourceError::BadPicture { path: path.to_owned(), reason })
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, SourceError> {
+    let unreadable = |error| SourceError::Unreadable { path: path.to_owned(), error };
+    let odd = |found| SourceError::NotAPictureFile { path: path.to_owned(), found };
+    // Looked at before it is opened: opening a named pipe would wait for its writer.
+    let metadata = fs::metadata(path).map_err(unreadable)?;
+    if metadata.is_dir() {
+        return Err(odd("it is a folder"));
+    }
+    if !metadata.is_file() {
+        return Err(odd("it is a device or a pipe"));
+    }
+    if metadata.len() > MAX_FILE_SIZE {
+        return Err(odd("it is larger than 256 MiB"));
+    }
+    let mut bytes = Vec::with_capacity(metadata.len() as usize);
+    File::open(path)
+        .and_then(|file| file.take(MAX_FILE_SIZE).read_to_end(&mut bytes))
+        .map_err(unreadable)?;
+    Ok(bytes)
+}
+
+/// The pictures that `path` stands for: itself if it is a file, otherwise every .jpg, .jpeg and .png in it and in the
+/// folders below, sorted by path. Hidden files and folders are left out; links are followed, each folder once.
+///
+/// # Errors
+/// If `path` or a folder below it cannot be read, or if there is no picture in it.
+pub fn list(path: &Path) -> Result<Vec<PathBuf>, SourceError> {
+    let unreadable = |path: &Path, error| SourceError::Unreadable { path: path.to_owned(), error };
+    if !fs::metadata(path).map_err(|error| unreadable(path, error))?.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let mut pictures = Vec::new();
+    let mut seen = BTreeSet::new();
+    let mut folders = vec![path.to_owned()];
+    while let Some(folder) = folders.pop() {
+        let failed = |error| unreadable(&folder, error);
+        if !seen.insert(fs::canonicalize(&folder).map_err(failed)?) {
+            continue;
+        }
+        for entry in fs::read_dir(&folder).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            let path = entry.path();
+            if entry.file_name().as_encoded_bytes().starts_with(b".") {
+                continue;
+            }
+            // `Path::is_dir` follows links; a dangling one is neither a folder nor, below, a readable picture.
+            if path.is_dir() {
+                folders.push(path);
+            } else if has_picture_name(&path) {
+                pictures.push(path);
+            }
+        }
+    }
+    if pictures.is_empty() {
+        return Err(SourceError::NoPictures { path: path.to_owned() });
+    }
+    pictures.sort();
+    Ok(pictures)
+}
+
+fn has_picture_name(path: &Path) -> bool {
+    let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+    EXTENSIONS.iter().any(|known| extension.eq_ignore_ascii_case(known))
+}
+
+/// A source of picture files.
+#[derive(Debug)]
+pub struct Pictures {
+    paths: Vec<PathBuf>,
+    place: usize,
+    repeat: bool,
+    pace: Option<Pace>,
+    sequence: u64,
+    good_in_this_round: bool,
+    last_defect: String,
+}
+
+impl Pictures {
+    /// Lists the pictures of all `paths`, in their order. At most `frames_per_second` are delivered if that is above 0,
+    /// otherwise as many as are asked for; with `repeat` the first follows the last for ever.
+    ///
+    /// # Errors
+    /// What [`list`] says.
+    pub fn open<P: AsRef<Path>>(
+        paths: impl IntoIterator<Item = P>,
+        frames_per_second: Option<f32>,
+        repeat: bool,
+    ) -> Result<Self, SourceError> {
+        let mut found = Vec::new();
+        for path in paths {
+            found.extend(list(path.as_ref())?);
+        }
+        Ok(Self {
+            paths: found,
+            place: 0,
+            repeat,
+            pace: frames_per_second.and_then(Pace::new),
+            sequence: 0,
+            good_in_this_round: false,
+            last_defect: String::new(),
+        })
+    }
+
+    /// How many pictures one round has.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.paths.len()
+    }
+
+    /// Whether there is no picture at all.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.paths.is_empty()
+    }
+
+    fn load_next(&mut self, now: Instant) -> Result<Next, SourceError> {
+        let Some(path) = self.paths.get(self.place) else { return Ok(Next::End) };
+        let name = path.display().to_string();
+        let sequence = self.sequence;
+        self.place += 1;
+        self.sequence += 1;
+        match load(path) {
+            Ok(picture) => {
+                self.good_in_this_round = true;
+                Ok(Next::Frame(Frame { picture, name: Some(name), sequence, captured: now }))
+            }
+            Err(SourceError::BadPicture { reason, .. }) => {
+                self.last_defect = format!("{name}: {reason}");
+                Ok(Next::Skipped(Skipped { name, reason }))
+            }
+            Err(other) => Err(other),
+        }
+    }
+
+    /// Goes back to the first picture; a round without one good picture would go on for ever without a frame.
+    fn rewind(&mut self) -> Result<(), SourceError> {
+        if !std::mem::take(&mut self.good_in_this_round) {
+            let last = std::mem::take(&mut self.last_defect);
+            return Err(SourceError::OnlyBadPictures { count: self.paths.len(), last });
+        }
+        self.place = 0;
+        Ok(())
+    }
+}
+
+impl Source for Pictures {
+    /// A file that has vanished or may not be read is an error, but not the end: the next call goes on behind it.
+    fn next(&mut self, wait: Duration) -> Result<Next, SourceError> {
+        if self.place == self.paths.len() && self.repeat && !self.paths.is_empty() {
+            self.rewind()?;
+        }
+        let mut now = Instant::now();
+        if let Some(pace) = &mut self.pace
+            && self.place < self.paths.len()
+        {
+            let delay = pace.delay(now);
+            std::thread::sleep(delay.min(wait));
+            if delay > wait {
+                return Ok(Next::Nothing);
+            }
+            now = Instant::now();
+            pace.took(now);
+        }
+        self.load_next(now)
+    }
+
+    fn describe(&self) -> String {
+        match &*self.paths {
+            [only] => format!("picture {}", only.display()),
+            [first, .., last] => {
+                format!("{} pictures, {} to {}", self.paths.len(), first.display(), last.display())
+            }
+            [] => "no pictures".to_owned(),
+        }
+    }
+}
+
+/// Keeps pictures apart by a least time. Pure: the time is handed in.
+#[derive(Debug, Clone, Copy)]
+struct Pace {
+    interval: Duration,
+    due: Option<Instant>,
+}
+
+impl Pace {
+    /// `None` for a rate that means no pacing: 0, negative or not a number.
+    fn new(frames_per_second: f32) -> Option<Self> {
+        let interval = Duration::try_from_secs_f64(1.0 / f64::from(frames_per_second)).ok()?;
+        (!interval.is_zero()).then_some(Self { interval, due: None })
+    }
+
+    fn delay(&self, now: Instant) -> Duration {
+        self.due.map_or(Duration::ZERO, |due| due.saturating_duration_since(now))
+    }
+
+    /// A late picture does not make the next ones hurry, but a slightly late wake-up does not slow the rate either.
+    fn took(&mut self, now: Instant) {
+        let due = self.due.unwrap_or(now);
+        let late = now.saturating_duration_since(due) > self.interval;
+        self.due = (if late { now } else { due }).checked_add(self.interval);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pace_is_kept_on_average_and_never_hurried() {
+        let mut pace = Pace::new(10.0).unwrap();
+        let start = Instant::now();
+        let at = |milliseconds| start + Duration::from_millis(milliseconds);
+        assert_eq!(pace.delay(at(0)), Duration::ZERO);
+        pace.took(at(0));
+        assert_eq!(pace.delay(at(30)), Duration::from_millis(70));
+        pace.took(at(104));
+        assert_eq!(pace.delay(at(104)), Duration::from_millis(96), "4 ms late are made good");
+        pace.took(at(900));
+        assert_eq!(pace.delay(at(900)), Duration::from_millis(100), "700 ms late are not");
+    }
+
+    #[test]
+    fn rates_without_meaning_are_no_pace() {
+        for rate in [0.0, -1.0, f32::NAN, f32::INFINITY] {
+            assert!(Pace::new(rate).is_none(), "{rate}");
+        }
+        assert!(Pace::new(0.001).is_some());
+    }
+}

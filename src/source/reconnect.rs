@@ -1,0 +1,275 @@
+//! A source that comes back: open → run → close → reopen as one loop, driven by [`Source::next`], with growing pauses.
+//! It wraps whatever can be opened; what opening means is none of its business.
+
+use std::time::{Duration, Instant};
+
+use super::{Away, Next, Source, SourceError, State};
+
+/// The pauses before the 1st, 2nd, 3rd and every further attempt.
+pub const PAUSES: [Duration; 4] =
+    [Duration::from_secs(1), Duration::from_secs(5), Duration::from_secs(10), Duration::from_secs(60)];
+/// A source that gave frames for this long has worked: its next failure begins with the shortest pause again.
+pub const STEADY: Duration = Duration::from_secs(10);
+
+/// How long to pause before the next attempt. Pure: the time is handed in.
+#[derive(Debug, Clone)]
+pub struct Backoff {
+    pauses: Vec<Duration>,
+    steady: Duration,
+    failures: usize,
+    first_frame: Option<Instant>,
+}
+
+impl Default for Backoff {
+    fn default() -> Self {
+        Self::new(PAUSES.to_vec(), STEADY)
+    }
+}
+
+impl Backoff {
+    /// Goes through `pauses` from one failure to the next and stays with the last one; begins anew once frames have
+    /// come for `steady`. Without pauses, attempts follow one another at once.
+    #[must_use]
+    pub fn new(pauses: Vec<Duration>, steady: Duration) -> Self {
+        Self { pauses, steady, failures: 0, first_frame: None }
+    }
+
+    /// A frame came at `now`.
+    pub fn worked(&mut self, now: Instant) {
+        let first = *self.first_frame.get_or_insert(now);
+        if now.saturating_duration_since(first) >= self.steady {
+            self.failures = 0;
+        }
+    }
+
+    /// The source failed, or could not be opened, at `now`: when to try again.
+    pub fn failed(&mut self, now: Instant) -> Instant {
+        self.first_frame = None;
+        let last = self.pauses.len().saturating_sub(1);
+        let pause = self.pauses.get(self.failures.min(last)).copied().unwrap_or_default();
+        self.failures = self.failures.saturating_add(1);
+        now + pause
+    }
+}
+
+/// A source that is opened again whenever it fails. [`Source::next`] gives no error; [`Source::state`] tells.
+pub struct Reconnecting {
+    name: String,
+    open: Box<dyn FnMut() -> Result<Box<dyn Source>, SourceError> + Send>,
+    source: Option<Box<dyn Source>>,
+    backoff: Backoff,
+    state: State,
+    started: Instant,
+}
+
+impl Reconnecting {
+    /// Opens with `open`, at the first call of `next`; `name` is what [`Source::describe`] says while there is none.
+    #[must_use]
+    pub fn new(
+        name: String,
+        open: impl FnMut() -> Result<Box<dyn Source>, SourceError> + Send + 'static,
+    ) -> Self {
+        Self::with_backoff(name, Backoff::default(), open)
+    }
+
+    /// The same with other pauses.
+    #[must_use]
+    pub fn with_backoff(
+        name: String,
+        backoff: Backoff,
+        open: impl FnMut() -> Result<Box<dyn Source>, SourceError> + Send + 'static,
+    ) -> Self {
+        let (open, started) = (Box::new(open), Instant::now());
+        Self { name, open, source: None, backoff, state: State::Starting, started }
+    }
+
+    fn failed(&mut self, error: &SourceError) {
+        // Closed before anything else, so that the device is free for the next attempt.
+        self.source = None;
+        let now = Instant::now();
+        let retry_at = self.backoff.failed(now);
+        let reason = error.to_string();
+        let (since, attempts, known) = match &self.state {
+            State::Away(away) => (away.since, away.attempts.saturating_add(1), away.reason == reason),
+            State::Starting => (self.started, 1, false),
+            State::Connected => (now, 0, false),
+        };
+        // The same fault again and again is one line, not many.
+        if known {
+            log::debug!("{reason} (attempt {attempts})");
+        } else {
+            log::warn!("{reason}");
+        }
+        self.state = State::Away(Away { reason, since, attempts, retry_at: Some(retry_at) });
+    }
+
+    fn connected(&mut self, now: Instant) {
+        self.backoff.worked(now);
+        match std::mem::replace(&mut self.state, State::Connected) {
+            State::Connected => {}
+            State::Starting => log::info!("frames come from {}", self.describe()),
+            State::Away(Away { since, attempts, .. }) => log::info!(
+                "frames come again from {}, after {:.0} s and {attempts} failed attempts",
+                self.describe(),
+                now.saturating_duration_since(since).as_secs_f32(),
+            ),
+        }
+    }
+}
+
+impl Source for Reconnecting {
+    fn next(&mut self, wait: Duration) -> Result<Next, SourceError> {
+        let Some(source) = &mut self.source else {
+            if let State::Away(Away { retry_at: Some(retry_at), .. }) = self.state {
+                let pause = retry_at.saturating_duration_since(Instant::now());
+                if !pause.is_zero() {
+                    std::thread::sleep(pause.min(wait));
+                    return Ok(Next::Nothing);
+                }
+            }
+            match (self.open)() {
+                Ok(source) => {
+                    log::debug!("opened {}", source.describe());
+                    self.source = Some(source);
+                    if let State::Away(away) = &mut self.state {
+                        away.retry_at = None;
+                    }
+                }
+                Err(error) => self.failed(&error),
+            }
+            return Ok(Next::Nothing);
+        };
+        match source.next(wait) {
+            Ok(Next::Frame(frame)) => {
+                self.connected(Instant::now());
+                Ok(Next::Frame(frame))
+            }
+            Ok(other) => Ok(other),
+            Err(error) => {
+                self.failed(&error);
+                Ok(Next::Nothing)
+            }
+        }
+    }
+
+    fn describe(&self) -> String {
+        self.source.as_ref().map_or_else(|| self.name.clone(), |source| source.describe())
+    }
+
+    fn state(&self) -> State {
+        self.state.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+    use crate::source::Frame;
+
+    fn seconds(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn pauses_grow_to_a_minute_and_stay() {
+        let mut backoff = Backoff::default();
+        let now = Instant::now();
+        let pauses: Vec<u64> = (0..6).map(|_| (backoff.failed(now) - now).as_secs()).collect();
+        assert_eq!(pauses, [1, 5, 10, 60, 60, 60]);
+    }
+
+    #[test]
+    fn only_steady_work_starts_the_pauses_anew() {
+        let mut backoff = Backoff::default();
+        let now = Instant::now();
+        backoff.failed(now);
+        backoff.worked(now);
+        backoff.worked(now + seconds(9));
+        assert_eq!(backoff.failed(now + seconds(9)), now + seconds(9 + 5), "9 s were not enough");
+        // The time of the run before does not count.
+        backoff.worked(now + seconds(20));
+        assert_eq!(backoff.failed(now + seconds(21)), now + seconds(21 + 10));
+        backoff.worked(now + seconds(40));
+        backoff.worked(now + seconds(50));
+        assert_eq!(backoff.failed(now + seconds(60)), now + seconds(61));
+    }
+
+    /// Gives what it is told to give, then fails.
+    struct Scripted(VecDeque<bool>);
+
+    impl Source for Scripted {
+        fn next(&mut self, _: Duration) -> Result<Next, SourceError> {
+            match self.0.pop_front() {
+                Some(true) => Ok(Next::Frame(Frame {
+                    picture: image::RgbImage::new(1, 1),
+                    name: None,
+                    sequence: 0,
+                    captured: Instant::now(),
+                })),
+                Some(false) => Ok(Next::Nothing),
+                None => Err(SourceError::Unplugged { device: "/dev/video9".into() }),
+            }
+        }
+
+        fn describe(&self) -> String {
+            "scripted".into()
+        }
+    }
+
+    #[test]
+    fn a_lost_source_is_reopened_until_frames_come_again() {
+        // The first run gives two frames and breaks off, two attempts fail, the next run only waits at first.
+        let runs = Arc::new(Mutex::new(VecDeque::from([
+            Some(vec![true, true]),
+            None,
+            None,
+            Some(vec![false, true, true, true]),
+        ])));
+        let left = Arc::clone(&runs);
+        let pauses = Backoff::new(vec![Duration::from_millis(3)], STEADY);
+        let mut source = Reconnecting::with_backoff("test".into(), pauses, move || {
+            match left.lock().unwrap().pop_front().flatten() {
+                Some(script) => Ok(Box::new(Scripted(script.into())) as Box<dyn Source>),
+                None => Err(SourceError::NoSuchCamera { device: "/dev/video9".into() }),
+            }
+        });
+        assert_eq!(source.state(), State::Starting);
+        assert_eq!(source.describe(), "test");
+        let mut states = Vec::new();
+        let mut frames = 0;
+        while frames < 4 {
+            if let Next::Frame(_) = source.next(Duration::from_millis(1)).unwrap() {
+                frames += 1;
+            }
+            let state = match source.state() {
+                State::Starting => "starting".to_owned(),
+                State::Connected => "connected".to_owned(),
+                State::Away(away) => format!("away {} {}", away.attempts, away.retry_at.is_some()),
+            };
+            if states.last() != Some(&state) {
+                states.push(state);
+            }
+        }
+        assert_eq!(
+            states,
+            ["starting", "connected", "away 0 true", "away 1 true", "away 2 true", "away 2 false", "connected"]
+        );
+        assert_eq!(source.describe(), "scripted");
+        assert!(runs.lock().unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_pause_does_not_outlast_the_wait() {
+        let mut source = Reconnecting::new("test".into(), || Err(SourceError::NoCamerasHere));
+        assert!(matches!(source.next(seconds(0)), Ok(Next::Nothing)));
+        let before = Instant::now();
+        assert!(matches!(source.next(Duration::from_millis(1)), Ok(Next::Nothing)));
+        assert!(before.elapsed() < Duration::from_millis(900), "slept through the whole pause");
+        let State::Away(away) = source.state() else { panic!("not away") };
+        assert_eq!(away.attempts, 1);
+        assert_eq!(away.reason, SourceError::NoCamerasHere.to_string());
+    }
+}

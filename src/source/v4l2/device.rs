@@ -1,0 +1,426 @@
+//! The system calls on a V4L2 device, all in this file, each made safe for the rest of the room. No policy here.
+//!
+//! Structures and request numbers come from the crate `v4l`, whose bindings are made from the kernel's own header for
+//! the target. Its `Device` and `Stream` are not used: they panic on odd text and on errors in `Drop`, hand a buffer
+//! that the kernel still owns back to it after a timeout, and leave out `bytesused` and the error flag.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::path::Path;
+use std::ptr::NonNull;
+use std::time::{Duration, Instant};
+
+use v4l::v4l_sys as sys;
+use v4l::v4l2::vidioc;
+
+use super::choice::{Offer, Sizes};
+use super::format::{FourCc, Negotiated};
+
+const CAPTURE: u32 = sys::v4l2_buf_type_V4L2_BUF_TYPE_VIDEO_CAPTURE;
+const MMAP: u32 = sys::v4l2_memory_V4L2_MEMORY_MMAP;
+/// The major number of every V4L2 node (Documentation/admin-guide/devices.txt).
+const VIDEO_MAJOR: libc::c_uint = 81;
+/// A driver that enumerates more than this is broken.
+const MAX_ENUMERATED: u32 = 256;
+/// A timestamp older than this is on another clock than it claims.
+const MAX_AGE: Duration = Duration::from_secs(10);
+
+/// C structures that the kernel fills: all zeros is a valid value of each.
+///
+/// # Safety
+/// Only for structures of integers, and of unions and raw pointers that the calls in this file leave unused.
+unsafe trait Plain: Sized {
+    fn zeroed() -> Self {
+        // SAFETY: the implementer promises that all zeros is a value of the type.
+        unsafe { std::mem::zeroed() }
+    }
+}
+
+// SAFETY: integers and arrays of integers.
+unsafe impl Plain for sys::v4l2_capability {}
+// SAFETY: integers and arrays of integers.
+unsafe impl Plain for sys::v4l2_fmtdesc {}
+// SAFETY: integers and a union of structures of integers.
+unsafe impl Plain for sys::v4l2_frmsizeenum {}
+// SAFETY: integers and a union; for capture its member `pix` is used, which is integers.
+unsafe impl Plain for sys::v4l2_format {}
+// SAFETY: integers.
+unsafe impl Plain for sys::v4l2_requestbuffers {}
+// SAFETY: integers, and a union that holds an offset for single-planar capture by mmap.
+unsafe impl Plain for sys::v4l2_buffer {}
+// SAFETY: an integer.
+unsafe impl Plain for libc::c_int {}
+
+/// What a device is, from VIDIOC_QUERYCAP.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Capabilities {
+    pub(super) driver: String,
+    pub(super) card: String,
+    pub(super) bus: String,
+    pub(super) flags: u32,
+}
+
+impl Capabilities {
+    fn has(&self, flag: u32) -> bool {
+        self.flags & flag == flag
+    }
+
+    /// Captures into one plane, with buffers that can be mapped: what this room reads.
+    pub(super) fn can_capture(&self) -> bool {
+        self.has(sys::V4L2_CAP_VIDEO_CAPTURE | sys::V4L2_CAP_STREAMING)
+    }
+
+    /// The media controller sets the formats, as with CSI sensors.
+    pub(super) fn is_media_controlled(&self) -> bool {
+        // V4L2_CAP_IO_MC, which headers before Linux 5.9 lack.
+        self.has(0x2000_0000)
+    }
+
+    /// What a device is that cannot be read here.
+    pub(super) fn other_kind(&self) -> &'static str {
+        if self.flags & (sys::V4L2_CAP_VIDEO_M2M | sys::V4L2_CAP_VIDEO_M2M_MPLANE) != 0 {
+            "a video codec"
+        } else if self.has(sys::V4L2_CAP_META_CAPTURE) {
+            "a camera's metadata device"
+        } else if self.has(sys::V4L2_CAP_VIDEO_CAPTURE_MPLANE) {
+            "a multi-planar capture device; read it through a command"
+        } else if self.flags & (sys::V4L2_CAP_VIDEO_OUTPUT | sys::V4L2_CAP_VIDEO_OUTPUT_MPLANE) != 0 {
+            "a video output, or a loopback that nothing is written to yet"
+        } else if self.has(sys::V4L2_CAP_VIDEO_CAPTURE) {
+            "a capture device without streaming"
+        } else {
+            "a video device that does not capture"
+        }
+    }
+}
+
+/// An open device. Closing it cannot fail in a way that matters.
+#[derive(Debug)]
+pub(super) struct Device {
+    file: File,
+}
+
+/// A buffer that the driver has filled and that is ours until it is queued again.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Filled {
+    pub(super) index: u32,
+    pub(super) used: usize,
+    pub(super) damaged: bool,
+    pub(super) sequence: u32,
+    pub(super) captured: Instant,
+}
+
+impl Device {
+    /// Opens a node if it is a video device. Others are not even opened: that alone would start a watchdog's timer.
+    pub(super) fn open(path: &Path) -> io::Result<Option<Self>> {
+        let metadata = std::fs::metadata(path)?;
+        if !metadata.file_type().is_char_device() || libc::major(metadata.rdev()) != VIDEO_MAJOR {
+            return Ok(None);
+        }
+        let file = OpenOptions::new().read(true).write(true).custom_flags(libc::O_NONBLOCK).open(path)?;
+        Ok(Some(Self { file }))
+    }
+
+    /// One ioctl; begins again when a signal interrupts it.
+    fn ioctl<T: Plain>(&self, request: vidioc::_IOC_TYPE, argument: &mut T) -> io::Result<()> {
+        // The request number holds the size of its argument: a mismatch would let the kernel write past the end.
+        if (request >> 16) as usize & 0x3FFF != size_of::<T>() {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        loop {
+            let pointer = std::ptr::from_mut(argument).cast();
+            // SAFETY: the descriptor is open as long as `self`; `pointer` is valid for reads and writes of as many
+            // bytes as the request says, which was checked; all values of the plain structures are valid afterwards.
+            match unsafe { v4l::v4l2::ioctl(self.file.as_raw_fd(), request, pointer) } {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                result => return result,
+            }
+        }
+    }
+
+    pub(super) fn capabilities(&self) -> io::Result<Capabilities> {
+        let mut raw = sys::v4l2_capability::zeroed();
+        self.ioctl(vidioc::VIDIOC_QUERYCAP, &mut raw)?;
+        let has_own = raw.capabilities & sys::V4L2_CAP_DEVICE_CAPS != 0;
+        Ok(Capabilities {
+            driver: text(&raw.driver),
+            card: text(&raw.card),
+            bus: text(&raw.bus_info),
+            // Of this node rather than of the whole device, where the driver tells.
+            flags: if has_own { raw.device_caps } else { raw.capabilities },
+        })
+    }
+
+    /// The formats and sizes that are offered, in the driver's order.
+    pub(super) fn offers(&self) -> Vec<Offer> {
+        let mut offers = Vec::new();
+        for index in 0..MAX_ENUMERATED {
+            let mut raw = sys::v4l2_fmtdesc { index, type_: CAPTURE, ..Plain::zeroed() };
+            if self.ioctl(vidioc::VIDIOC_ENUM_FMT, &mut raw).is_err() {
+                break;
+            }
+            let fourcc = FourCc(raw.pixelformat);
+            offers.push(Offer { fourcc, sizes: self.sizes(fourcc) });
+        }
+        offers
+    }
+
+    fn sizes(&self, fourcc: FourCc) -> Sizes {
+        let mut discrete = Vec::new();
+        for index in 0..MAX_ENUMERATED {
+            let mut raw = sys::v4l2_frmsizeenum { index, pixel_format: fourcc.0, ..Plain::zeroed() };
+            if self.ioctl(vidioc::VIDIOC_ENUM_FRAMESIZES, &mut raw).is_err() {
+                break;
+            }
+            if raw.type_ == sys::v4l2_frmsizetypes_V4L2_FRMSIZE_TYPE_DISCRETE {
+                // SAFETY: both members of the union are integers, so any bytes are a value; the type says which is meant.
+                let size = unsafe { raw.__bindgen_anon_1.discrete };
+                discrete.push((size.width, size.height));
+            } else {
+                // SAFETY: as above.
+                let steps = unsafe { raw.__bindgen_anon_1.stepwise };
+                return Sizes::Steps {
+                    least: (steps.min_width, steps.min_height),
+                    most: (steps.max_width, steps.max_height),
+                    step: (steps.step_width, steps.step_height),
+                };
+            }
+        }
+        if discrete.is_empty() { Sizes::Unknown } else { Sizes::Discrete(discrete) }
+    }
+
+    /// Asks for a format and tells what the driver made of it.
+    pub(super) fn set_format(&self, fourcc: FourCc, width: u32, height: u32) -> io::Result<Negotiated> {
+        let mut raw = sys::v4l2_format { type_: CAPTURE, ..Plain::zeroed() };
+        raw.fmt.pix = sys::v4l2_pix_format {
+            width,
+            height,
+            pixelformat: fourcc.0,
+            field: sys::v4l2_field_V4L2_FIELD_ANY,
+            bytesperline: 0,
+            sizeimage: 0,
+            colorspace: 0,
+            priv_: sys::V4L2_PIX_FMT_PRIV_MAGIC,
+            flags: 0,
+            __bindgen_anon_1: sys::v4l2_pix_format__bindgen_ty_1 { ycbcr_enc: 0 },
+            quantization: 0,
+            xfer_func: 0,
+        };
+        self.ioctl(vidioc::VIDIOC_S_FMT, &mut raw)?;
+        // SAFETY: for a capture format the kernel fills `pix`, which is integers, so any bytes are a value.
+        let pix = unsafe { raw.fmt.pix };
+        // SAFETY: both members of this union are the same integer type.
+        let encoding = unsafe { pix.__bindgen_anon_1.ycbcr_enc };
+        Ok(Negotiated {
+            fourcc: FourCc(pix.pixelformat),
+            width: pix.width,
+            height: pix.height,
+            stride: pix.bytesperline,
+            colorspace: pix.colorspace,
+            encoding,
+            quantization: pix.quantization,
+        })
+    }
+
+    /// Asks for `count` buffers; tells how many there are.
+    pub(super) fn request_buffers(&self, count: u32) -> io::Result<u32> {
+        let mut raw = sys::v4l2_requestbuffers { count, type_: CAPTURE, memory: MMAP, ..Plain::zeroed() };
+        self.ioctl(vidioc::VIDIOC_REQBUFS, &mut raw)?;
+        Ok(raw.count)
+    }
+
+    pub(super) fn map(&self, index: u32) -> io::Result<Mapping> {
+        let mut raw = buffer(index);
+        self.ioctl(vidioc::VIDIOC_QUERYBUF, &mut raw)?;
+        // SAFETY: for a single-planar buffer in mmap memory the kernel fills `offset`; all members begin with integers.
+        let offset = unsafe { raw.m.offset };
+        let length = raw.length as usize;
+        // SAFETY: a new mapping at an address of the kernel's choice touches no memory of ours. Read and write, as the
+        // V4L2 documentation recommends for every driver.
+        let start = unsafe {
+            v4l::v4l2::mmap(
+                std::ptr::null_mut(),
+                length,
+                libc::PROT_READ | libc::PROT_WRITE,
+                libc::MAP_SHARED,
+                self.file.as_raw_fd(),
+                i64::from(offset) as libc::off_t,
+            )?
+        };
+        let start = NonNull::new(start.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
+        Ok(Mapping { start, length })
+    }
+
+    /// Gives a buffer to the driver.
+    pub(super) fn queue(&self, index: u32) -> io::Result<()> {
+        self.ioctl(vidioc::VIDIOC_QBUF, &mut buffer(index))
+    }
+
+    /// Takes a filled buffer from the driver, if there is one. Does not wait.
+    pub(super) fn dequeue(&self) -> io::Result<Option<Filled>> {
+        let mut raw = buffer(0);
+        match self.ioctl(vidioc::VIDIOC_DQBUF, &mut raw) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
+            Err(error) => return Err(error),
+        }
+        Ok(Some(Filled {
+            index: raw.index,
+            used: raw.bytesused as usize,
+            damaged: raw.flags & sys::V4L2_BUF_FLAG_ERROR != 0 || raw.bytesused == 0,
+            sequence: raw.sequence,
+            captured: captured(&raw),
+        }))
+    }
+
+    pub(super) fn start(&self) -> io::Result<()> {
+        self.ioctl(vidioc::VIDIOC_STREAMON, &mut (CAPTURE as libc::c_int))
+    }
+
+    pub(super) fn stop(&self) -> io::Result<()> {
+        self.ioctl(vidioc::VIDIOC_STREAMOFF, &mut (CAPTURE as libc::c_int))
+    }
+
+    /// Waits for a filled buffer. False when the time is over or a signal came, an error when the driver reports one
+    /// instead of a buffer.
+    pub(super) fn wait(&self, wait: Duration) -> io::Result<bool> {
+        let mut poll = libc::pollfd { fd: self.file.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+        let milliseconds = i32::try_from(wait.as_micros().div_ceil(1000)).unwrap_or(i32::MAX);
+        // SAFETY: one pollfd, alive and ours during the call.
+        let ready = unsafe { libc::poll(&raw mut poll, 1, milliseconds) };
+        if ready < 0 {
+            let error = io::Error::last_os_error();
+            return if error.kind() == io::ErrorKind::Interrupted { Ok(false) } else { Err(error) };
+        }
+        if poll.revents & libc::POLLIN != 0 {
+            return Ok(true);
+        }
+        if poll.revents == 0 {
+            return Ok(false);
+        }
+        // An error without data. The call says which; if it does not, this must still not become a busy loop.
+        match self.dequeue() {
+            Ok(_) => Err(io::Error::from_raw_os_error(libc::EIO)),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn buffer(index: u32) -> sys::v4l2_buffer {
+    sys::v4l2_buffer { index, type_: CAPTURE, memory: MMAP, ..Plain::zeroed() }
+}
+
+/// The driver's time of capture if it is on the monotonic clock, which is also `Instant`'s; otherwise now.
+fn captured(raw: &sys::v4l2_buffer) -> Instant {
+    let now = Instant::now();
+    let age = || {
+        if raw.flags & sys::V4L2_BUF_FLAG_TIMESTAMP_MASK != sys::V4L2_BUF_FLAG_TIMESTAMP_MONOTONIC {
+            return None;
+        }
+        let seconds = u64::try_from(raw.timestamp.tv_sec).ok()?;
+        let microseconds = u64::try_from(raw.timestamp.tv_usec).ok()?;
+        let then = Duration::from_secs(seconds).checked_add(Duration::from_micros(microseconds))?;
+        let age = monotonic()?.checked_sub(then)?;
+        (age <= MAX_AGE).then_some(age)
+    };
+    age().and_then(|age| now.checked_sub(age)).unwrap_or(now)
+}
+
+fn monotonic() -> Option<Duration> {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `time` is a timespec of ours, which the call fills.
+    if unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time) } != 0 {
+        return None;
+    }
+    Some(Duration::new(u64::try_from(time.tv_sec).ok()?, u32::try_from(time.tv_nsec).ok()?))
+}
+
+fn text(bytes: &[u8]) -> String {
+    let end = bytes.iter().position(|&byte| byte == 0).unwrap_or(bytes.len());
+    String::from_utf8_lossy(&bytes[..end]).into_owned()
+}
+
+/// A driver's buffer, mapped. The driver, and with some drivers other processes, may write to it at any time, so it
+/// is only ever copied out of, never borrowed.
+#[derive(Debug)]
+pub(super) struct Mapping {
+    start: NonNull<u8>,
+    length: usize,
+}
+
+// SAFETY: the mapping belongs to the process, not to a thread, and `Mapping` is its only owner.
+unsafe impl Send for Mapping {}
+
+impl Mapping {
+    pub(super) fn len(&self) -> usize {
+        self.length
+    }
+
+    /// Replaces what is in `into` by the first `length` bytes, or by all if there are not as many.
+    pub(super) fn copy(&self, length: usize, into: &mut Vec<u8>) {
+        let length = length.min(self.length);
+        into.clear();
+        into.reserve(length);
+        // SAFETY: source and target are valid for `length` bytes, which is at most the mapping's length and reserved
+        // in the vector; they are different memory. The copied bytes are initialised, whatever they are.
+        unsafe {
+            std::ptr::copy_nonoverlapping(self.start.as_ptr(), into.as_mut_ptr(), length);
+            into.set_len(length);
+        }
+    }
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        // SAFETY: start and length are those of the mapping, nothing borrows from it, and it is not used again.
+        if let Err(error) = unsafe { v4l::v4l2::munmap(self.start.as_ptr().cast(), self.length) } {
+            log::debug!("a camera buffer cannot be unmapped: {error}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn odd_text_does_no_harm() {
+        assert_eq!(text(b"HD Webcam\0\0rest"), "HD Webcam");
+        assert_eq!(text(b"full"), "full");
+        assert_eq!(text(&[0xFF, b'a', 0]), "\u{FFFD}a");
+    }
+
+    #[test]
+    fn only_video_devices_are_opened() {
+        assert!(Device::open(Path::new("/dev/null")).unwrap().is_none());
+        assert!(Device::open(Path::new("/dev")).unwrap().is_none());
+        assert_eq!(Device::open(Path::new("/dev/video-none")).unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn a_wrong_argument_never_reaches_the_kernel() {
+        let device = Device { file: File::open("/dev/null").unwrap() };
+        let error = device.ioctl(vidioc::VIDIOC_QUERYCAP, &mut buffer(0)).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+        let error = device.capabilities().unwrap_err();
+        assert_eq!(error.raw_os_error(), Some(libc::ENOTTY));
+    }
+
+    #[test]
+    fn a_timestamp_counts_only_on_the_right_clock() {
+        let mut raw = buffer(0);
+        let then = monotonic().unwrap() - Duration::from_secs(2);
+        raw.timestamp.tv_sec = then.as_secs().try_into().unwrap();
+        raw.timestamp.tv_usec = then.subsec_micros().into();
+        raw.flags = sys::V4L2_BUF_FLAG_TIMESTAMP_MONOTONIC;
+        assert!(captured(&raw).elapsed() >= Duration::from_secs(2));
+        raw.flags = sys::V4L2_BUF_FLAG_TIMESTAMP_COPY;
+        assert!(captured(&raw).elapsed() < Duration::from_secs(2));
+        raw.flags = sys::V4L2_BUF_FLAG_TIMESTAMP_MONOTONIC;
+        raw.timestamp.tv_sec = 0;
+        raw.timestamp.tv_usec = -1;
+        assert!(captured(&raw).elapsed() < Duration::from_secs(2), "a negative time is no time");
+    }
+}

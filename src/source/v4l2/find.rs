@@ -1,0 +1,218 @@
+//! Which device node a camera's name means, now and after it was unplugged: names come from udev's links, and a
+//! camera that was known by its number is found again by what it says of itself.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::device::{Capabilities, Device};
+use crate::source::{CameraName, SourceError};
+
+/// Where udev links cameras by name.
+const LINKS: [&str; 2] = ["/dev/v4l/by-id", "/dev/v4l/by-path"];
+/// How the names of capture nodes end there; a camera's metadata node is `index1`.
+const SUFFIX: &str = "-video-index0";
+
+/// Finds one camera, again and again.
+#[derive(Debug)]
+pub struct Finder {
+    name: CameraName,
+    known: Option<Identity>,
+}
+
+/// What tells a camera from others. The bus names the USB port, so two of the same make can be told apart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Identity {
+    driver: String,
+    card: String,
+    bus: String,
+}
+
+impl Identity {
+    fn of(capabilities: &Capabilities) -> Self {
+        let Capabilities { driver, card, bus, .. } = capabilities.clone();
+        Self { driver, card, bus }
+    }
+}
+
+/// An open device that can capture.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) device: Device,
+    pub(super) capabilities: Capabilities,
+    /// The node, for messages.
+    pub(super) node: String,
+}
+
+impl Finder {
+    /// A finder for the camera of that name.
+    #[must_use]
+    pub fn new(name: CameraName) -> Self {
+        Self { name, known: None }
+    }
+
+    /// Opens the camera: at its name, or, if another or none is there now, where it went.
+    pub(super) fn open(&mut self) -> Result<Found, SourceError> {
+        let found = match &self.name {
+            CameraName::Id(id) => open(&resolve(id)?)?,
+            CameraName::Path(path) => {
+                let there = open(path);
+                let elsewhere = match (&there, &self.known) {
+                    (Ok(found), Some(known)) if Identity::of(&found.capabilities) == *known => None,
+                    (_, Some(known)) => search(known, path),
+                    (_, None) => None,
+                };
+                match elsewhere {
+                    Some(found) => {
+                        log::info!("camera {} is now {}", path.display(), found.node);
+                        found
+                    }
+                    None => there?,
+                }
+            }
+        };
+        self.known = Some(Identity::of(&found.capabilities));
+        Ok(found)
+    }
+}
+
+fn open(path: &Path) -> Result<Found, SourceError> {
+    let node = path.display().to_string();
+    let not_a_camera =
+        |found: &str| SourceError::NotACamera { device: node.clone(), found: found.to_owned() };
+    let device = match Device::open(path) {
+        Ok(Some(device)) => device,
+        Ok(None) => return Err(not_a_camera("it is no video device")),
+        Err(error) => return Err(super::explain(&node, "opening", error)),
+    };
+    let capabilities = match device.capabilities() {
+        Ok(capabilities) => capabilities,
+        Err(error) if error.raw_os_error() == Some(libc::ENOTTY) => return Err(not_a_camera("it does not speak V4L2")),
+        Err(error) => return Err(super::explain(&node, "asking what it is", error)),
+    };
+    if !capabilities.can_capture() {
+        return Err(not_a_camera(&format!("{} is {}", capabilities.card, capabilities.other_kind())));
+    }
+    Ok(Found { device, capabilities, node })
+}
+
+/// Looks through all video nodes, but for the one that was tried, for a camera that was known.
+fn search(known: &Identity, tried: &Path) -> Option<Found> {
+    let mut others = Vec::new();
+    for path in nodes().unwrap_or_default() {
+        if path != tried
+            && let Ok(found) = open(&path)
+        {
+            others.push(found);
+        }
+    }
+    let identities: Vec<_> = others.iter().map(|found| Identity::of(&found.capabilities)).collect();
+    pick(known, &identities).map(|index| others.swap_remove(index))
+}
+
+/// The one at the same place, else the only one of the same make. Pure.
+fn pick(known: &Identity, others: &[Identity]) -> Option<usize> {
+    let same_make = |other: &Identity| other.driver == known.driver && other.card == known.card;
+    if let Some(index) = others.iter().position(|other| other == known) {
+        return Some(index);
+    }
+    let mut alike = others.iter().enumerate().filter(|(_, other)| same_make(other));
+    match (alike.next(), alike.next()) {
+        (Some((index, _)), None) => Some(index),
+        _ => None,
+    }
+}
+
+/// /dev/video0, /dev/video1, … by number.
+fn nodes() -> io::Result<Vec<PathBuf>> {
+    let mut numbers: Vec<u32> = std::fs::read_dir("/dev")?
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.strip_prefix("video")?.parse().ok())
+        .collect();
+    numbers.sort_unstable();
+    Ok(numbers.into_iter().map(|number| PathBuf::from(format!("/dev/video{number}"))).collect())
+}
+
+/// The link that a name, or a part of one, means.
+fn resolve(id: &str) -> Result<PathBuf, SourceError> {
+    let mut links: Vec<PathBuf> = Vec::new();
+    for folder in LINKS {
+        // No such folder: no camera, or a system without udev.
+        let Ok(entries) = std::fs::read_dir(folder) else { continue };
+        links.extend(entries.filter_map(|entry| Some(entry.ok()?.path())));
+    }
+    links.sort();
+    let names: Vec<String> =
+        links.iter().map(|link| link.file_name().unwrap_or_default().to_string_lossy().into_owned()).collect();
+    // Links in both folders may lead to the same node.
+    let target = |index: usize| std::fs::canonicalize(&links[index]).unwrap_or_else(|_| links[index].clone());
+    let mut fitting = matching(&names, id);
+    fitting.dedup_by_key(|index| target(*index));
+    match *fitting {
+        [] => Err(SourceError::NoSuchCamera { device: id.to_owned() }),
+        [only] => Ok(links[only].clone()),
+        _ => Err(SourceError::SeveralCameras {
+            name: format!("camera:{id}"),
+            found: fitting.iter().map(|&index| names[index].clone()).collect(),
+        }),
+    }
+}
+
+/// The places of the names that `id` means: a whole name, a whole name without its suffix, or all that contain it.
+/// Pure.
+fn matching(names: &[String], id: &str) -> Vec<usize> {
+    let places = |fits: &dyn Fn(&str) -> bool| -> Vec<usize> {
+        names.iter().enumerate().filter(|(_, name)| fits(name)).map(|(index, _)| index).collect()
+    };
+    let exact = places(&|name| name == id || name.strip_suffix(SUFFIX) == Some(id));
+    if exact.is_empty() { places(&|name| name.ends_with(SUFFIX) && name.contains(id)) } else { exact }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn identity(card: &str, bus: &str) -> Identity {
+        Identity { driver: "uvcvideo".into(), card: card.into(), bus: bus.into() }
+    }
+
+    #[test]
+    fn a_camera_is_known_again_by_port_then_by_make() {
+        let known = identity("HD Webcam", "usb-1.2");
+        let other = identity("Capture Dongle", "usb-1.2");
+        let moved = identity("HD Webcam", "usb-1.4");
+        assert_eq!(pick(&known, &[other.clone(), moved.clone(), known.clone()]), Some(2));
+        assert_eq!(pick(&known, &[other.clone(), moved.clone()]), Some(1));
+        assert_eq!(pick(&known, &[moved.clone(), identity("HD Webcam", "usb-1.3")]), None, "which of the two?");
+        assert_eq!(pick(&known, &[other]), None);
+    }
+
+    #[test]
+    fn names_mean_capture_nodes() {
+        let names: Vec<String> = [
+            "usb-046d_HD_Pro_Webcam_C920_A1-video-index0",
+            "usb-046d_HD_Pro_Webcam_C920_A1-video-index1",
+            "usb-046d_HD_Pro_Webcam_C920_B2-video-index0",
+            "usb-Sonix_Camera-video-index0",
+        ]
+        .map(String::from)
+        .into();
+        assert_eq!(matching(&names, "usb-046d_HD_Pro_Webcam_C920_A1-video-index1"), [1]);
+        assert_eq!(matching(&names, "usb-046d_HD_Pro_Webcam_C920_B2"), [2]);
+        assert_eq!(matching(&names, "Sonix"), [3]);
+        assert_eq!(matching(&names, "C920"), [0, 2]);
+        assert!(matching(&names, "Logitech").is_empty());
+    }
+
+    #[test]
+    fn what_is_no_camera_is_told() {
+        let told = |name: CameraName| Finder::new(name).open().unwrap_err().to_string();
+        assert_eq!(
+            told(CameraName::Path("/dev/null".into())),
+            "/dev/null is not a camera (it is no video device); name the capture device, see `v4l2-ctl --list-devices`"
+        );
+        assert_eq!(
+            told(CameraName::Path("/dev/video-none".into())),
+            "camera /dev/video-none is not there; plug it in, or see what there is with `ls -l /dev/v4l/by-id`"
+        );
+        assert!(told(CameraName::Id("Sonix 9".into())).starts_with("camera Sonix 9 is not there"));
+    }
+}
