@@ -1,16 +1,15 @@
 //! `maskwatch bench`: how long each stage of a frame takes on this machine.
 
 use super::Outcome;
+use super::networks::{ClassifierArgs, DetectorArgs};
 use crate::bench::{Spread, interleaved, machine, peak_memory_mib};
 use crate::classify::Classifier;
 use crate::detect::Detector;
 use crate::geometry::Rect;
-use crate::nn::weights;
 use crate::pixels::preprocess;
 use anyhow::Context;
 use image::{ImageFormat, RgbImage};
 use serde_json::json;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -28,18 +27,13 @@ pub(crate) struct Args {
     /// Threads that the networks may use; default: one per core
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=64))]
     threads: Option<u16>,
-    /// Input of the detector, WIDTHxHEIGHT, multiples of 32
-    #[arg(long, default_value = "320x256", value_parser = super::size)]
-    detector_input: (u32, u32),
     /// Seconds that all stages together are timed
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=600))]
     seconds: u64,
-    /// Weights of the classifier; default: those installed
-    #[arg(long)]
-    classifier: Option<PathBuf>,
-    /// Weights of the detector; default: those installed
-    #[arg(long)]
-    detector: Option<PathBuf>,
+    #[command(flatten)]
+    classifier: ClassifierArgs,
+    #[command(flatten)]
+    detector: DetectorArgs,
 }
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
@@ -57,10 +51,8 @@ pub(crate) fn run(args: Args) -> Outcome {
         .context("the threads could not be started")?;
 
     let start = Instant::now();
-    let classifier =
-        Classifier::load(&args.classifier.map_or_else(|| weights::find("classifier.safetensors"), Ok)?)?;
-    let detector_weights = args.detector.map_or_else(|| weights::find("detector.safetensors"), Ok)?;
-    let detector = Detector::load(&detector_weights, args.detector_input, 0.5)?;
+    let classifier = args.classifier.load()?;
+    let detector = args.detector.load()?;
     let load_ms = start.elapsed().as_secs_f64() * 1e3;
 
     let portrait = image::load_from_memory_with_format(PORTRAIT, ImageFormat::Jpeg)?.to_rgb8();
@@ -87,10 +79,7 @@ pub(crate) fn run(args: Args) -> Outcome {
 
     if matches!(args.format, Format::Text) {
         println!("{}; {threads} threads; f32; milliseconds (p10, median, p90)", machine());
-        println!(
-            "640×480 MJPEG, detector {}×{}, classifier {input} px",
-            args.detector_input.0, args.detector_input.1
-        );
+        println!("640×480 MJPEG, detector {}, classifier {input} px", args.detector.detector_input);
     }
     for (stage, spread) in names.into_iter().zip(spreads) {
         let Spread { p10_ms, p50_ms, p90_ms } = spread;
@@ -111,7 +100,7 @@ pub(crate) fn run(args: Args) -> Outcome {
         ),
         Format::Json => println!(
             "{}",
-            json!({"load_ms": load_ms, "peak_rss_mb": memory, "machine": machine(), "detector_input": args.detector_input,
+            json!({"load_ms": load_ms, "peak_rss_mb": memory, "machine": machine(), "detector_input": args.detector.detector_input.to_string(),
                    "classifier_input": input})
         ),
     }

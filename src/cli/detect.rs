@@ -1,11 +1,269 @@
-//! `maskwatch detect`: not written yet.
+//! `maskwatch detect`: finds and classifies the faces of pictures, prints them, and draws them if asked.
 
 use super::Outcome;
+use super::networks::{ClassifierArgs, DetectorArgs, VerdictArgs, verdict};
+use crate::classify::Classifier;
+use crate::decide::{Rules, Verdict};
+use crate::detect::Detector;
+use crate::geometry::Rect;
+use crate::pixels::annotate::{Mark, annotate};
+use crate::source::files;
+use anyhow::Context;
+use image::RgbImage;
+use rayon::prelude::*;
+use serde::Serialize;
+use std::collections::HashSet;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Args {}
+pub(crate) struct Args {
+    /// JPEG and PNG pictures, and folders of them (searched with their subfolders)
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// How to print what was found
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+    /// Also write each picture with its faces framed into this folder, as NAME-faces.jpg
+    #[arg(long, value_name = "DIR")]
+    annotate: Option<PathBuf>,
+    #[command(flatten)]
+    detector: DetectorArgs,
+    #[command(flatten)]
+    classifier: ClassifierArgs,
+    #[command(flatten)]
+    verdict: VerdictArgs,
+}
 
-pub(crate) fn run(_args: Args) -> Outcome {
-    anyhow::bail!("not written yet")
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// Lines for people
+    Text,
+    /// One JSON object per picture and line
+    Jsonl,
+}
+
+/// One line of `--format jsonl`.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Line {
+    Found { image: String, width: u32, height: u32, faces: Vec<Face> },
+    Failed { image: String, error: String },
+}
+
+#[derive(Debug, Clone, Serialize)]
+struct Face {
+    /// Left, top, width, height in pixels of the picture.
+    #[serde(rename = "box")]
+    rect: [f32; 4],
+    score: f32,
+    label: &'static str,
+    p_mask: f32,
+}
+
+pub(crate) fn run(args: Args) -> Outcome {
+    let chain = Chain {
+        detector: args.detector.load()?,
+        classifier: args.classifier.load()?,
+        rules: args.verdict.rules(),
+    };
+    let inputs: Vec<Input> = args.paths.iter().flat_map(|path| inputs(path)).collect();
+    let targets = match &args.annotate {
+        Some(folder) => {
+            std::fs::create_dir_all(folder)
+                .with_context(|| format!("cannot create the folder {}", folder.display()))?;
+            targets(folder, &inputs)?.into_iter().map(Some).collect()
+        }
+        None => vec![None; inputs.len()],
+    };
+    let work: Vec<(Input, Option<PathBuf>)> = inputs.into_iter().zip(targets).collect();
+    let mut failed = 0;
+    // As many pictures as there are threads are in memory at a time; lines come in the order of the arguments.
+    for part in work.chunks(rayon::current_num_threads().max(1)) {
+        let lines: Vec<Line> =
+            part.par_iter().map(|(input, target)| chain.line(input, target.as_deref())).collect();
+        for line in lines {
+            let text = match args.format {
+                Format::Jsonl => serde_json::to_string(&line)? + "\n",
+                Format::Text => line.text(),
+            };
+            if let Line::Failed { error, .. } = &line {
+                failed += 1;
+                if args.format == Format::Text {
+                    eprintln!("error: {error}");
+                }
+            }
+            super::print(&text)?;
+        }
+    }
+    if failed == 0 {
+        return Ok(ExitCode::SUCCESS);
+    }
+    anyhow::bail!("{failed} of {} pictures could not be searched", work.len())
+}
+
+/// The networks and the rule for what is said of a face.
+struct Chain {
+    detector: Detector,
+    classifier: Classifier,
+    rules: Rules,
+}
+
+impl Chain {
+    fn line(&self, input: &Input, target: Option<&Path>) -> Line {
+        let image = input.path.display().to_string();
+        match self.search(input, target) {
+            Ok((width, height, faces)) => Line::Found { image, width, height, faces },
+            Err(error) => Line::Failed { image, error: format!("{error:#}") },
+        }
+    }
+
+    fn search(&self, input: &Input, target: Option<&Path>) -> anyhow::Result<(u32, u32, Vec<Face>)> {
+        if let Some(problem) = &input.problem {
+            anyhow::bail!("{problem}");
+        }
+        let mut picture = files::load(&input.path)?;
+        let found = self.detector.detect(&picture)?;
+        let rects: Vec<Rect> = found.iter().map(|face| face.rect).collect();
+        let answers = self.classifier.classify(&picture, &rects)?;
+        anyhow::ensure!(
+            answers.iter().all(|p| (0.0..=1.0).contains(p)),
+            "the classifier does not give a probability; its weights may be damaged"
+        );
+        let faces: Vec<(Verdict, Face)> = found
+            .iter()
+            .zip(answers)
+            .map(|(face, p_mask)| {
+                let Rect { x, y, w, h } = face.rect;
+                let verdict = verdict(&self.rules, &face.rect, p_mask);
+                let rect = [x, y, w, h].map(|value| rounded(value, 10.0));
+                let (score, p_mask) = (rounded(face.score, 1e4), rounded(p_mask, 1e4));
+                (verdict, Face { rect, score, label: label(verdict), p_mask })
+            })
+            .collect();
+        let (width, height) = picture.dimensions();
+        if let Some(target) = target {
+            let marks: Vec<Mark> =
+                rects.iter().zip(&faces).map(|(rect, (verdict, face))| mark(rect, *verdict, face)).collect();
+            annotate(&mut picture, &marks);
+            save(&picture, target).with_context(|| format!("cannot write {}", target.display()))?;
+        }
+        Ok((width, height, faces.into_iter().map(|(_, face)| face).collect()))
+    }
+}
+
+impl Line {
+    fn text(&self) -> String {
+        let Self::Found { image, width, height, faces } = self else { return String::new() };
+        let count = match faces.len() {
+            1 => "1 face".to_owned(),
+            n => format!("{n} faces"),
+        };
+        let mut text = format!("{image}: {width}x{height}, {count}\n");
+        for Face { rect: [x, y, w, h], score, label, p_mask } in faces {
+            text += &format!(
+                "  {label:<8} p_mask {p_mask:.3}  box {x:.0},{y:.0} {w:.0}x{h:.0}  score {score:.2}\n"
+            );
+        }
+        text
+    }
+}
+
+/// The nearest value with the decimals that one `unit`-th shows: more say nothing and make lines long.
+fn rounded(value: f32, unit: f32) -> f32 {
+    (f64::from(value * unit).round() / f64::from(unit)) as f32
+}
+
+fn label(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Masked => "mask",
+        Verdict::Unmasked => "no_mask",
+        Verdict::Unsure => "unsure",
+    }
+}
+
+fn mark(rect: &Rect, verdict: Verdict, face: &Face) -> Mark {
+    let colour = match verdict {
+        Verdict::Masked => [0, 150, 60],
+        Verdict::Unmasked => [215, 30, 30],
+        Verdict::Unsure => [225, 160, 0],
+    };
+    Mark { rect: *rect, text: format!("{} {:.2}", face.label, face.p_mask), colour: image::Rgb(colour) }
+}
+
+fn save(picture: &RgbImage, target: &Path) -> anyhow::Result<()> {
+    let file = std::io::BufWriter::new(std::fs::File::create(target)?);
+    Ok(picture.write_with_encoder(image::codecs::jpeg::JpegEncoder::new_with_quality(file, 90))?)
+}
+
+/// A picture to search, or a path that cannot be searched and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Input {
+    path: PathBuf,
+    problem: Option<String>,
+}
+
+/// What `path` stands for: itself, or the pictures below it.
+fn inputs(path: &Path) -> Vec<Input> {
+    match files::list(path) {
+        Ok(pictures) => pictures.into_iter().map(|path| Input { path, problem: None }).collect(),
+        Err(error) => {
+            vec![Input { path: path.to_owned(), problem: Some(format!("{:#}", anyhow::Error::from(error))) }]
+        }
+    }
+}
+
+/// Where the annotated picture of each input goes: `NAME-faces.jpg`, numbered where two have one name, never an input.
+fn targets(folder: &Path, inputs: &[Input]) -> anyhow::Result<Vec<PathBuf>> {
+    let folder = folder.canonicalize().with_context(|| format!("cannot open {}", folder.display()))?;
+    let mut taken: HashSet<PathBuf> =
+        inputs.iter().filter_map(|input| input.path.canonicalize().ok()).collect();
+    let target = |input: &Input| {
+        let name = |number: usize| {
+            let mut name = input.path.file_stem().map_or_else(OsString::new, OsString::from);
+            name.push(if number == 1 { "-faces.jpg".into() } else { format!("-faces-{number}.jpg") });
+            folder.join(name)
+        };
+        let free = (1..).map(name).find(|target| !taken.contains(target)).unwrap_or_else(|| name(1));
+        taken.insert(free.clone());
+        free
+    };
+    Ok(inputs.iter().map(target).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn annotated_pictures_overwrite_no_input_and_no_other() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("b")).unwrap();
+        for name in ["a.jpg", "a.png", "b/a.jpg", "a-faces.jpg"] {
+            std::fs::write(folder.path().join(name), "").unwrap();
+        }
+        let inputs = inputs(folder.path());
+        let targets = targets(folder.path(), &inputs).unwrap();
+        let names: Vec<_> = targets.iter().map(|path| path.file_name().unwrap().to_str().unwrap()).collect();
+        assert_eq!(names, ["a-faces-faces.jpg", "a-faces-2.jpg", "a-faces-3.jpg", "a-faces-4.jpg"]);
+    }
+
+    #[test]
+    fn a_line_of_json() {
+        let face = Face {
+            rect: [1.25, -2.0, 30.04, 40.0].map(|value| rounded(value, 10.0)),
+            score: rounded(0.912_345, 1e4),
+            label: "unsure",
+            p_mask: 0.5,
+        };
+        let line = Line::Found { image: "a.jpg".into(), width: 64, height: 48, faces: vec![face] };
+        assert_eq!(
+            serde_json::to_string(&line).unwrap(),
+            r#"{"image":"a.jpg","width":64,"height":48,"faces":[{"box":[1.3,-2.0,30.0,40.0],"score":0.9123,"label":"unsure","p_mask":0.5}]}"#
+        );
+        let line = Line::Failed { image: "b.jpg".into(), error: "it is empty".into() };
+        assert_eq!(serde_json::to_string(&line).unwrap(), r#"{"image":"b.jpg","error":"it is empty"}"#);
+    }
 }

@@ -1,11 +1,311 @@
-//! `maskwatch eval`: not written yet.
+//! `maskwatch eval`: runs the measurements of [`crate::eval`] and prints their reports.
 
 use super::Outcome;
+use super::networks::{self, ClassifierArgs, DetectorArgs, VerdictArgs, pixels};
+use crate::eval::faces::{self, Evaluation};
+use crate::eval::labels::{self, Split};
+use crate::eval::matching::MIN_IOU;
+use crate::eval::pictures::{self, LabelledPicture};
+use crate::eval::{detector, mistakes, scenes};
+use anyhow::Context;
+use serde::Serialize;
+use std::fmt::Display;
+use std::fs::File;
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// How many pictures that failed are named one by one.
+const NAMED_FAILURES: usize = 20;
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Args {}
+pub(crate) struct Args {
+    #[command(subcommand)]
+    what: What,
+}
 
-pub(crate) fn run(_args: Args) -> Outcome {
-    anyhow::bail!("not written yet")
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    /// How often the classifier is right on annotated faces
+    Faces {
+        #[command(flatten)]
+        data: DataArgs,
+        #[command(flatten)]
+        classifier: ClassifierArgs,
+    },
+    /// The same on scenes, and what detector and classifier make of each face together
+    Scenes {
+        #[command(flatten)]
+        data: DataArgs,
+        #[command(flatten)]
+        classifier: ClassifierArgs,
+        #[command(flatten)]
+        detector: DetectorArgs,
+        #[command(flatten)]
+        verdict: VerdictArgs,
+    },
+    /// How many annotated faces the detector finds, and how many it sees that are not there
+    Detector {
+        #[command(flatten)]
+        data: DataArgs,
+        #[command(flatten)]
+        detector: DetectorArgs,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+struct DataArgs {
+    /// Labelled boxes: CSV with the columns image,x,y,w,h,label,split [default: data/faces.csv, for scenes and detector
+    /// data/scenes.csv, in $MASKWATCH_SHARED or ../shared]
+    #[arg(long, value_name = "CSV")]
+    labels: Option<PathBuf>,
+    /// Folder that the pictures' paths start from [default: images beside the CSV file]
+    #[arg(long, value_name = "DIR")]
+    images: Option<PathBuf>,
+    /// Part of the data to measure on: val or train
+    #[arg(long, default_value = "val")]
+    split: Split,
+    /// Leave out faces whose shorter side is below this many pixels
+    #[arg(long, value_name = "PX", default_value = "0", value_parser = pixels)]
+    min_side: f32,
+    /// How to print the figures
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+    /// Also write the faces behind the wrong answers to this file (image, box, label, p_mask, problem)
+    #[arg(long, value_name = "CSV")]
+    errors: Option<PathBuf>,
+    /// Threads to work with [default: one per core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// Tables for a terminal
+    Text,
+    /// One JSON object
+    Json,
+}
+
+/// What was measured, and how; printed with the figures.
+#[derive(Debug, Serialize)]
+struct Settings {
+    labels: PathBuf,
+    images: PathBuf,
+    split: Split,
+    min_side: f32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    classifier: Option<PathBuf>,
+    #[serde(flatten)]
+    detector: Option<DetectorSettings>,
+    #[serde(flatten)]
+    verdict: Option<VerdictSettings>,
+}
+
+#[derive(Debug, Serialize)]
+struct DetectorSettings {
+    detector: PathBuf,
+    detector_input: [u32; 2],
+    score_threshold: f32,
+    min_iou: f32,
+}
+
+#[derive(Debug, Serialize)]
+struct VerdictSettings {
+    certainty: f32,
+    min_face_side: f32,
+}
+
+pub(crate) fn run(args: Args) -> Outcome {
+    match args.what {
+        What::Faces { data, classifier } => {
+            let data = Data::read(data, "faces.csv")?;
+            let settings = Settings { classifier: Some(classifier.path()?), ..data.settings() };
+            let network = classifier.load()?;
+            data.measure(settings, |progress| {
+                let classify = |picture: &_, rects: &[_]| Ok(network.classify(picture, rects)?);
+                faces::evaluate(&data.pictures, &data.images, data.args.min_side, &classify, progress)
+            })
+        }
+        What::Scenes { data, classifier, detector, verdict } => {
+            let data = Data::read(data, "scenes.csv")?;
+            let settings = Settings {
+                classifier: Some(classifier.path()?),
+                detector: Some(DetectorSettings::of(&detector)?),
+                verdict: Some(VerdictSettings {
+                    certainty: verdict.certainty,
+                    min_face_side: verdict.min_face_side,
+                }),
+                ..data.settings()
+            };
+            let (finder, network, rules) = (detector.load()?, classifier.load()?, verdict.rules());
+            data.measure(settings, |progress| {
+                let detect = |picture: &_| Ok(finder.detect(picture)?);
+                let classify = |picture: &_, rects: &[_]| Ok(network.classify(picture, rects)?);
+                let verdict = |face: &_, p_mask| networks::verdict(&rules, face, p_mask);
+                let min_side = data.args.min_side;
+                let networks: (&detector::Detect<'_>, &faces::Classify<'_>) = (&detect, &classify);
+                scenes::evaluate(&data.pictures, &data.images, min_side, networks, &verdict, progress)
+            })
+        }
+        What::Detector { data, detector } => {
+            let data = Data::read(data, "scenes.csv")?;
+            let settings = Settings { detector: Some(DetectorSettings::of(&detector)?), ..data.settings() };
+            let (finder, threshold) = (detector.load()?, detector.score_threshold);
+            data.measure(settings, |progress| {
+                let detect = |picture: &_| Ok(finder.detect(picture)?);
+                let min_side = data.args.min_side;
+                detector::evaluate(&data.pictures, &data.images, min_side, threshold, &detect, progress)
+            })
+        }
+    }
+}
+
+impl DetectorSettings {
+    fn of(args: &DetectorArgs) -> anyhow::Result<Self> {
+        Ok(Self {
+            detector: args.path()?,
+            detector_input: args.detector_input.into(),
+            score_threshold: args.score_threshold,
+            min_iou: MIN_IOU,
+        })
+    }
+}
+
+/// The pictures to measure on, and how.
+struct Data {
+    args: DataArgs,
+    labels: PathBuf,
+    images: PathBuf,
+    pictures: Vec<LabelledPicture>,
+}
+
+impl Data {
+    fn read(args: DataArgs, usual: &str) -> anyhow::Result<Self> {
+        let labels = args.labels.clone().unwrap_or_else(|| {
+            let shared =
+                std::env::var_os("MASKWATCH_SHARED").map_or_else(|| "../shared".into(), PathBuf::from);
+            shared.join("data").join(usual)
+        });
+        let beside = || labels.parent().unwrap_or(Path::new("")).join("images");
+        let images = args.images.clone().unwrap_or_else(beside);
+        let mut boxes = labels::read(&labels)?;
+        anyhow::ensure!(
+            images.is_dir(),
+            "{} is not a folder; name the folder of the pictures with --images",
+            images.display()
+        );
+        boxes.retain(|face| face.split == args.split);
+        anyhow::ensure!(
+            boxes.iter().any(|face| face.rect.side() >= args.min_side),
+            "{} has no box of split {} whose shorter side is {} pixels or more; measure another --split or lower --min-side",
+            labels.display(),
+            args.split,
+            args.min_side
+        );
+        Ok(Self { args, labels, images, pictures: pictures::group(boxes) })
+    }
+
+    fn settings(&self) -> Settings {
+        Settings {
+            labels: self.labels.clone(),
+            images: self.images.clone(),
+            split: self.args.split,
+            min_side: self.args.min_side,
+            classifier: None,
+            detector: None,
+            verdict: None,
+        }
+    }
+
+    /// Runs `evaluate` on the wanted number of threads, prints its report and tells what failed.
+    fn measure<Report: Serialize + Display + Send>(
+        &self,
+        settings: Settings,
+        evaluate: impl FnOnce(&(dyn Fn(usize) + Sync)) -> Evaluation<Report> + Send,
+    ) -> Outcome {
+        // Created before the long work, so that a path that cannot be written is known at once.
+        let errors = self.args.errors.as_deref().map(|path| (path, File::create(path)));
+        let errors = match errors {
+            Some((path, file)) => {
+                Some((path, file.with_context(|| format!("cannot write {}", path.display()))?))
+            }
+            None => None,
+        };
+        let threads = self.args.threads.map_or(0, usize::from);
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
+        let total = self.pictures.len();
+        let show_progress = std::io::stderr().is_terminal();
+        let progress = move |done: usize| {
+            if show_progress && (done.is_multiple_of(10) || done >= total) {
+                let end = if done >= total { "\r\x1b[K" } else { "" };
+                eprint!("\r{done} of {total} pictures{end}");
+            }
+        };
+        let Evaluation { report, mistakes, failures } = pool.install(|| evaluate(&progress));
+        if let Some((path, file)) = errors {
+            mistakes::write(&mistakes, std::io::BufWriter::new(file))
+                .with_context(|| format!("cannot write {}", path.display()))?;
+        }
+        let text = match self.args.format {
+            Format::Text => format!("{}\n{report}", settings.lines()),
+            Format::Json => {
+                let report = Json { settings, failed_pictures: failures.len(), report };
+                serde_json::to_string_pretty(&report)? + "\n"
+            }
+        };
+        super::print(&text)?;
+        for failure in failures.iter().take(NAMED_FAILURES) {
+            eprintln!("warning: {}: {}", failure.image, failure.problem);
+        }
+        if failures.is_empty() {
+            return Ok(ExitCode::SUCCESS);
+        }
+        anyhow::bail!(
+            "{} of {total} pictures could not be measured; the figures are those of the others",
+            failures.len()
+        )
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct Json<Report> {
+    settings: Settings,
+    failed_pictures: usize,
+    #[serde(flatten)]
+    report: Report,
+}
+
+impl Settings {
+    fn lines(&self) -> String {
+        let mut lines = format!(
+            "split {} of {}, pictures in {}\n",
+            self.split,
+            self.labels.display(),
+            self.images.display()
+        );
+        if self.min_side > 0.0 {
+            lines += &format!("faces of at least {} px (shorter side)\n", self.min_side);
+        }
+        if let Some(classifier) = &self.classifier {
+            lines += &format!("classifier {}\n", classifier.display());
+        }
+        if let Some(detector) = &self.detector {
+            let [width, height] = detector.detector_input;
+            lines += &format!(
+                "detector {}, input {width}x{height}, score threshold {}, matched at IoU {} or more\n",
+                detector.detector.display(),
+                detector.score_threshold,
+                detector.min_iou
+            );
+        }
+        if let Some(verdict) = &self.verdict {
+            lines += &format!(
+                "unsure below a probability of {} or a shorter side of {} px\n",
+                verdict.certainty, verdict.min_face_side
+            );
+        }
+        lines
+    }
 }

@@ -5,6 +5,7 @@ mod bench;
 mod demo;
 mod detect;
 mod eval;
+mod networks;
 mod run;
 mod signal;
 #[cfg(feature = "train")]
@@ -63,12 +64,13 @@ pub fn main() -> ExitCode {
     })
 }
 
-/// Reads `WIDTHxHEIGHT`, both multiples of 32, as the detector takes them.
-fn size(text: &str) -> Result<(u32, u32), String> {
-    let sides =
-        text.split_once('x').and_then(|(width, height)| Some((width.parse().ok()?, height.parse().ok()?)));
-    let fits = |side: u32| (32..=2048).contains(&side) && side.is_multiple_of(32);
-    sides
-        .filter(|(width, height)| fits(*width) && fits(*height))
-        .ok_or_else(|| "give WIDTHxHEIGHT, both multiples of 32 from 32 to 2048, such as 640x640".to_owned())
+/// Writes `text` to standard output. A reader that has gone away (`maskwatch detect … | head`) is no error: the process ends
+/// as if killed by the closed pipe, without a message.
+fn print(text: &str) -> anyhow::Result<()> {
+    use std::io::Write;
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => std::process::exit(141),
+        written => Ok(written.map_err(|error| anyhow::anyhow!("cannot write to standard output: {error}"))?),
+    }
 }

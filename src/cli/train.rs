@@ -1,11 +1,273 @@
-//! `maskwatch train`: not written yet.
+//! `maskwatch train`: fits the networks to labelled pictures.
 
 use super::Outcome;
+use crate::detect::Detector;
+use crate::nn::weights::{Weights, find};
+use crate::train::classifier::{self, Depth, Session, Settings};
+use crate::train::dataset::{Dataset, Options, Subset};
+use crate::train::detector;
+use crate::train::draw::{MaskKind, draw_mask};
+use anyhow::Context;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::ExitCode;
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Args {}
+pub(crate) struct Args {
+    #[command(subcommand)]
+    what: What,
+}
 
-pub(crate) fn run(_args: Args) -> Outcome {
-    anyhow::bail!("not written yet")
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    /// Fit the classifier: mask or no mask
+    Classifier(Box<ClassifierArgs>),
+    /// Fit the detector: boxes of masked, bare and small faces
+    Detector(Box<detector::Args>),
+    /// Draw a mask over the faces of a picture, for free test pictures
+    Draw(DrawArgs),
+}
+
+pub(crate) fn run(args: Args) -> Outcome {
+    match args.what {
+        What::Classifier(args) => fit_classifier(&args),
+        What::Detector(args) => {
+            println!("{}", detector::run(&args)?);
+            Ok(ExitCode::SUCCESS)
+        }
+        What::Draw(args) => draw(&args),
+    }
+}
+
+/// Fits the head to the features of a frozen backbone, or with --unfreeze the backbone too.
+///
+/// The data is a folder with faces.csv, scenes.csv (columns image,x,y,w,h,label,split) and images/, or an ImageFolder
+/// tree mask/ and no_mask/ whose pictures are faces. Rows of split val are only measured; which epoch is the best is
+/// decided by a tenth of the rows of split train that is set aside.
+#[derive(Debug, clap::Args)]
+struct ClassifierArgs {
+    /// Folder with the labelled pictures
+    #[arg(long, value_name = "DIR")]
+    data: PathBuf,
+    /// Weights to start from: MobileNetV2 with torchvision's names, or a classifier trained here
+    #[arg(long, value_name = "FILE")]
+    weights: PathBuf,
+    /// Folder for weights, checkpoint, history.csv and curves.png
+    #[arg(long, value_name = "DIR", default_value = "runs/classifier")]
+    output: PathBuf,
+    /// Folder for features that several runs share
+    #[arg(long, value_name = "DIR", default_value = "runs/features")]
+    cache: PathBuf,
+    /// Go on with the run in the output folder
+    #[arg(long)]
+    resume: bool,
+    /// Stop after this many epochs or steps, at the next measurement; --resume goes on
+    #[arg(long, value_name = "N")]
+    stop_after: Option<u64>,
+    /// What is fitted: head, features.K (the head and the backbone from block K on) or all
+    #[arg(long, value_name = "DEPTH", default_value = "head")]
+    unfreeze: Depth,
+
+    /// CSV tables in the data folder [default: faces.csv and scenes.csv, whichever are there]
+    #[arg(long, value_name = "NAME", help_heading = "Data")]
+    table: Vec<String>,
+    /// Draw faces of a table, a source, or a file that lists pictures FACTOR times as often
+    #[arg(long, value_name = "NAME=FACTOR", value_parser = factor, help_heading = "Data")]
+    weight: Vec<(String, f64)>,
+    /// Leave out faces whose shorter side has fewer pixels
+    #[arg(long, value_name = "PX", default_value_t = 16.0, help_heading = "Data")]
+    min_side: f32,
+    /// Share of the training pictures of tables that chooses the best epoch
+    #[arg(long, value_name = "SHARE", default_value_t = 0.1, value_parser = share, help_heading = "Data")]
+    selection_share: f64,
+    /// Share of the pictures of an ImageFolder tree that is held back for validation
+    #[arg(long, value_name = "SHARE", default_value_t = 0.2, value_parser = share, help_heading = "Data")]
+    val_share: f64,
+    /// Count faces labelled `incorrect` as no_mask in training instead of leaving them out
+    #[arg(long, help_heading = "Data")]
+    incorrect_as_no_mask: bool,
+    /// Sides of the network's input; the first is used later, more are mixed in while fine-tuning
+    #[arg(long, value_name = "PX,…", value_delimiter = ',', default_value = "128", help_heading = "Data")]
+    input: Vec<u32>,
+    /// Side of the square that the network sees, in use, as a multiple of the face's longer side
+    #[arg(long, value_name = "FACTOR", default_value_t = 1.1, help_heading = "Data")]
+    margin: f32,
+    /// Changed views of each face whose features are computed, for a head alone
+    #[arg(long, value_name = "N", default_value_t = 4, help_heading = "Data")]
+    views: usize,
+
+    /// Length for a head alone
+    #[arg(long, value_name = "N", default_value_t = 30, help_heading = "Fitting")]
+    epochs: u64,
+    /// Length of fine-tuning
+    #[arg(long, value_name = "N", default_value_t = 400, help_heading = "Fitting")]
+    steps: u64,
+    /// In fine-tuning, steps between measurements, each followed by a checkpoint
+    #[arg(long, value_name = "N", default_value_t = 50, help_heading = "Fitting")]
+    every: u64,
+    /// Faces in a batch [default: 256 for a head alone, else 64]
+    #[arg(long, value_name = "N", help_heading = "Fitting")]
+    batch: Option<usize>,
+    /// Highest learning rate of AdamW [default: 0.001 for a head alone, else 0.0003 for the backbone]
+    #[arg(long, value_name = "RATE", help_heading = "Fitting")]
+    learning_rate: Option<f64>,
+    /// In fine-tuning, the head's learning rate in units of the backbone's
+    #[arg(long, value_name = "FACTOR", default_value_t = 5.0, help_heading = "Fitting")]
+    head_factor: f64,
+    /// Decoupled weight decay
+    #[arg(long, value_name = "DECAY", default_value_t = 0.01, help_heading = "Fitting")]
+    weight_decay: f64,
+    /// Steps over which the learning rate rises, before it falls along a cosine
+    #[arg(long, value_name = "STEPS", default_value_t = 30, help_heading = "Fitting")]
+    warm_up: u64,
+    /// Share of each label that is given to both classes alike
+    #[arg(long, value_name = "SHARE", default_value_t = 0.05, help_heading = "Fitting")]
+    label_smoothing: f64,
+    /// Share of the head's hidden values that are dropped
+    #[arg(long, value_name = "SHARE", default_value_t = 0.2, help_heading = "Fitting")]
+    dropout: f64,
+    /// Decay of the weights' moving average, which is what is measured and kept; 0 for none
+    #[arg(long, value_name = "DECAY", default_value_t = 0.998, help_heading = "Fitting")]
+    average: f64,
+    /// Decides everything random
+    #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Fitting")]
+    seed: u64,
+    /// Threads that prepare pictures [default: all cores]
+    #[arg(long, value_name = "N", help_heading = "Fitting")]
+    threads: Option<usize>,
+}
+
+impl ClassifierArgs {
+    fn options(&self) -> Options {
+        Options {
+            tables: self.table.clone(),
+            weights: self.weight.clone(),
+            min_side: self.min_side,
+            selection_share: self.selection_share,
+            val_share: self.val_share,
+            incorrect_as_no_mask: self.incorrect_as_no_mask,
+            seed: self.seed,
+        }
+    }
+
+    fn settings(&self) -> Settings {
+        let usual = Settings::new(self.unfreeze);
+        Settings {
+            inputs: self.input.clone(),
+            margin: self.margin,
+            views: self.views,
+            length: if self.unfreeze == Depth::Head { self.epochs } else { self.steps },
+            batch: self.batch.unwrap_or(usual.batch),
+            learning_rate: self.learning_rate.unwrap_or(usual.learning_rate),
+            head_factor: self.head_factor,
+            weight_decay: self.weight_decay,
+            warm_up: self.warm_up,
+            label_smoothing: self.label_smoothing,
+            dropout: self.dropout,
+            average: self.average,
+            every: self.every,
+            seed: self.seed,
+            threads: self.threads.unwrap_or(usual.threads),
+            ..usual
+        }
+    }
+}
+
+fn fit_classifier(args: &ClassifierArgs) -> Outcome {
+    let dataset = Dataset::load(&args.data, &args.options())?;
+    for (origin, counts) in dataset.summary() {
+        let counts: Vec<String> = counts.iter().map(|(group, count)| format!("{group} {count}")).collect();
+        eprintln!("{origin}: {}", counts.join(", "));
+    }
+    let weights = Weights::load(&args.weights)?;
+    let session = Session {
+        output: args.output.clone(),
+        cache: args.cache.clone(),
+        resume: args.resume,
+        stop_after: args.stop_after,
+    };
+    let about = BTreeMap::from([("command".to_owned(), command_line())]);
+    let Some(report) = classifier::run(&dataset, &weights, &args.settings(), &session, &about)? else {
+        println!("stopped before the end; the same command with --resume goes on");
+        return Ok(ExitCode::SUCCESS);
+    };
+    let chosen_by = match dataset.chosen_by() {
+        Subset::Val => "the validation pictures",
+        Subset::Train | Subset::Selection => "the pictures set aside",
+    };
+    println!("best at {} by {chosen_by}; measured with its weights:", report.best.at);
+    for (name, figures) in &report.figures {
+        println!(
+            "  {name}: n {}, accuracy {:.4}, balanced accuracy {:.4}, loss {:.4}",
+            figures.n, figures.accuracy, figures.balanced_accuracy, figures.loss
+        );
+    }
+    println!("written: {}", session.weights().display());
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The arguments as given, after the command's bare name: where the binary lies is nobody's business.
+fn command_line() -> String {
+    std::iter::once("maskwatch".to_owned()).chain(std::env::args().skip(1)).collect::<Vec<_>>().join(" ")
+}
+
+fn factor(text: &str) -> Result<(String, f64), String> {
+    let (name, factor) = text.rsplit_once('=').ok_or("it must be NAME=FACTOR")?;
+    match factor.parse::<f64>() {
+        Ok(factor) if factor.is_finite() && factor >= 0.0 => Ok((name.to_owned(), factor)),
+        _ => Err(format!("the factor {factor:?} must be a number, 0 or above")),
+    }
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(share) if share > 0.0 && share < 1.0 => Ok(share),
+        _ => Err("it must be a number between 0 and 1".to_owned()),
+    }
+}
+
+#[derive(Debug, clap::Args)]
+struct DrawArgs {
+    /// The picture whose faces get masks
+    picture: PathBuf,
+    /// Where the changed picture goes; its ending says whether as JPEG or PNG
+    out: PathBuf,
+    /// What kind of mask
+    #[arg(long, value_enum, default_value_t = MaskKind::Surgical)]
+    mask: MaskKind,
+    /// The detector's weights [default: the shipped ones]
+    #[arg(long, value_name = "FILE")]
+    detector: Option<PathBuf>,
+    /// Score from which on something counts as a face
+    #[arg(long, value_name = "SCORE", default_value_t = 0.7)]
+    score: f32,
+}
+
+fn draw(args: &DrawArgs) -> Outcome {
+    let mut picture = crate::train::dataset::open_picture(&args.picture)?;
+    let weights = match &args.detector {
+        Some(path) => path.clone(),
+        None => find("detector.safetensors")?,
+    };
+    let faces = Detector::load(&weights, (640, 640), args.score)?.detect(&picture)?;
+    if faces.is_empty() {
+        anyhow::bail!("no face was found in {}; try a lower --score", args.picture.display());
+    }
+    for face in &faces {
+        draw_mask(&mut picture, face, args.mask);
+    }
+    let written = || format!("cannot write {} (its name must end in .jpg or .png)", args.out.display());
+    let format = image::ImageFormat::from_path(&args.out).with_context(written)?;
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    match format {
+        image::ImageFormat::Jpeg => {
+            picture.write_with_encoder(image::codecs::jpeg::JpegEncoder::new_with_quality(&mut bytes, 92))
+        }
+        _ => picture.write_to(&mut bytes, format),
+    }
+    .with_context(written)?;
+    std::fs::write(&args.out, bytes.into_inner()).with_context(written)?;
+    println!("{} masked faces: {}", faces.len(), args.out.display());
+    Ok(ExitCode::SUCCESS)
 }

@@ -1,1 +1,46 @@
-//! Not written yet.
+//! Measures the two networks on labelled pictures: how often the classifier is right ([`faces`]), how many faces the
+//! detector finds ([`detector`]), and what comes out when both work together ([`scenes`]). Nothing here fits a network
+//! (that is `train`) or knows the command line; the networks come in as functions, so figures can be tested without them.
+//!
+//! The face size is everywhere the shorter side of its box, min(w, h), in pixels. Fractions are between 0 and 1 and come
+//! with their counts and a 95 % Wilson interval; a fraction of nothing is `None`, `null` in JSON.
+
+pub mod detector;
+pub mod faces;
+pub mod labels;
+pub mod matching;
+pub mod metrics;
+pub mod mistakes;
+pub mod pictures;
+pub mod scenes;
+mod table;
+
+use serde::ser::{Serialize, SerializeMap, Serializer};
+
+/// Values under names, in the order in which they are to be printed; a JSON object.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Named<T>(pub Vec<(String, T)>);
+
+impl<T> Named<T> {
+    /// The value under `name`.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&T> {
+        self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value)
+    }
+}
+
+impl<N: Into<String>, T> FromIterator<(N, T)> for Named<T> {
+    fn from_iter<I: IntoIterator<Item = (N, T)>>(pairs: I) -> Self {
+        Self(pairs.into_iter().map(|(name, value)| (name.into(), value)).collect())
+    }
+}
+
+impl<T: Serialize> Serialize for Named<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for (name, value) in &self.0 {
+            map.serialize_entry(name, value)?;
+        }
+        map.end()
+    }
+}

@@ -5,7 +5,7 @@
 use super::NetworkError;
 use candle_core::{DType, Device, Tensor, Var};
 use safetensors::SafeTensors;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Metadata entry that holds the CRC-32 of all tensors' bytes in the order of their names.
@@ -69,30 +69,41 @@ impl Weights {
 
     /// Writes a safetensors file with metadata and checksum; an existing file is replaced as a whole or not at all.
     ///
+    /// The same tensors and metadata always give the same bytes. (The header is put together here because the
+    /// safetensors crate keeps metadata in a hash map, whose order changes from run to run.)
+    ///
     /// # Errors
     /// When a file cannot be written in that folder, or a tensor is not f32.
     pub fn save(&self, path: &Path) -> Result<(), NetworkError> {
-        let mut bytes = BTreeMap::new();
+        let mut metadata = self.metadata.clone();
+        metadata.insert(CHECKSUM.to_owned(), self.checksum()?);
+        let mut header = serde_json::Map::new();
+        header.insert("__metadata__".to_owned(), serde_json::json!(metadata));
+        let mut data = Vec::new();
         for (name, tensor) in &self.tensors {
-            let values = tensor.flatten_all()?.to_vec1::<f32>()?;
-            let bytes_of: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-            bytes.insert(name.as_str(), (tensor.dims().to_vec(), bytes_of));
+            let start = data.len();
+            data.extend(bytes_of(tensor)?);
+            let entry = serde_json::json!({"dtype": "F32", "shape": tensor.dims(), "data_offsets": [start, data.len()]});
+            header.insert(name.clone(), entry);
         }
-        let mut metadata: HashMap<String, String> = self.metadata.clone().into_iter().collect();
-        metadata.insert(CHECKSUM.to_owned(), checksum(bytes.values().map(|(_, bytes)| bytes.as_slice())));
-        let mut views = Vec::new();
-        for (name, (shape, bytes)) in &bytes {
-            let view = safetensors::tensor::TensorView::new(safetensors::Dtype::F32, shape.clone(), bytes);
-            let reason =
-                |error| NetworkError::Damaged { path: path.to_owned(), reason: format!("{name}: {error}") };
-            views.push((*name, view.map_err(reason)?));
-        }
-        let serialized = safetensors::serialize(views, Some(metadata))
-            .map_err(|error| NetworkError::Damaged { path: path.to_owned(), reason: error.to_string() })?;
+        let mut header = serde_json::Value::Object(header).to_string().into_bytes();
+        header.resize(header.len().next_multiple_of(8), b' '); // the format wants the values aligned
+        let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
+        bytes.append(&mut header);
+        bytes.append(&mut data);
         let partial = path.with_extension("partial");
-        std::fs::write(&partial, serialized)
+        std::fs::write(&partial, bytes)
             .and_then(|()| std::fs::rename(&partial, path))
             .map_err(|source| NetworkError::File { path: path.to_owned(), source })
+    }
+
+    /// CRC-32 of all tensors' bytes in the order of their names, as eight hexadecimal digits.
+    ///
+    /// # Errors
+    /// When a tensor is not f32.
+    pub fn checksum(&self) -> Result<String, NetworkError> {
+        let bytes = self.tensors.values().map(bytes_of).collect::<Result<Vec<_>, _>>()?;
+        Ok(checksum(bytes.iter().map(Vec::as_slice)))
     }
 
     /// Where the weights came from, for error messages.
@@ -163,6 +174,10 @@ impl Weights {
     }
 }
 
+fn bytes_of(tensor: &Tensor) -> Result<Vec<u8>, NetworkError> {
+    Ok(tensor.flatten_all()?.to_vec1::<f32>()?.iter().flat_map(|value| value.to_le_bytes()).collect())
+}
+
 fn checksum<'a>(parts: impl Iterator<Item = &'a [u8]>) -> String {
     let mut hasher = crc32fast::Hasher::new();
     parts.for_each(|part| hasher.update(part));
@@ -216,6 +231,17 @@ mod tests {
         assert_eq!(tensor.to_vec2::<f32>().unwrap(), [[1.0, -2.5], [0.25, 8.0]]);
         assert!(matches!(loaded.get("layer.weight", &[4]), Err(NetworkError::Mismatch { .. })));
         assert!(matches!(loaded.get("layer.bias", &[2]), Err(NetworkError::Mismatch { .. })));
+    }
+
+    #[test]
+    fn the_same_weights_give_the_same_bytes() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = ["a", "b"].map(|name| folder.path().join(name));
+        let mut weights = sample();
+        weights.metadata.extend((0..20).map(|i| (format!("entry {i}"), "value".to_owned())));
+        files.iter().for_each(|path| weights.save(path).unwrap());
+        assert_eq!(std::fs::read(&files[0]).unwrap(), std::fs::read(&files[1]).unwrap());
+        assert_eq!(Weights::load(&files[0]).unwrap().metadata[CHECKSUM], weights.checksum().unwrap());
     }
 
     #[test]

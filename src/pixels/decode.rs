@@ -297,7 +297,8 @@ fn jpeg_picture(bytes: &[u8]) -> Result<RgbImage, PictureError> {
     if bytes.is_empty() {
         return Err(PictureError::Empty);
     }
-    let marked = jpeg::lacks_huffman_tables(bytes).then(|| [&bytes[..2], MOTION_JPEG_MARK, &bytes[2..]].concat());
+    let marked =
+        jpeg::lacks_huffman_tables(bytes).then(|| [&bytes[..2], MOTION_JPEG_MARK, &bytes[2..]].concat());
     let decoder = JpegDecoder::new(Cursor::new(marked.as_deref().unwrap_or(bytes))).map_err(damaged)?;
     // The decoder fills what is missing with grey and says nothing.
     if !jpeg::is_whole(bytes) {

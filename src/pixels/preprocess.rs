@@ -19,22 +19,33 @@ const CROPPED: u32 = 224;
 /// `margin` × the face's longer side is the side of the square that is left, so 1.0 is the face box made square.
 #[must_use]
 pub fn face_crop(picture: &RgbImage, face: &Rect, margin: f32, input: u32) -> RgbImage {
-    let square = face.square(margin * RESIZED as f32 / CROPPED as f32);
-    let resized = (input * RESIZED + CROPPED / 2) / CROPPED;
-    let square = resize(&cut_square(picture, &square), resized, resized);
+    let resized = resized_side(input);
+    let square = resize(&cut(picture, &resized_square(face, margin)), resized, resized);
     let border = (resized - input) / 2;
     image::imageops::crop_imm(&square, border, border, input, input).to_image()
 }
 
-/// The whole pixels of `square`, edge pixels repeated beyond the picture's edges.
-fn cut_square(picture: &RgbImage, square: &Rect) -> RgbImage {
-    let side = (square.w.round() as u32).clamp(1, 2 * picture.width().max(picture.height()).max(1));
-    let (left, top) = (square.x.round() as i64, square.y.round() as i64);
+/// The square that is cut out for [`face_crop`], of which the network sees the middle.
+pub(crate) fn resized_square(face: &Rect, margin: f32) -> Rect {
+    face.square(margin * RESIZED as f32 / CROPPED as f32)
+}
+
+/// The side that this square is resized to, 256 for an input of 224.
+pub(crate) fn resized_side(input: u32) -> u32 {
+    (input * RESIZED + CROPPED / 2) / CROPPED
+}
+
+/// The whole pixels of `rect`, edge pixels repeated beyond the picture's edges.
+pub(crate) fn cut(picture: &RgbImage, rect: &Rect) -> RgbImage {
+    let longest = 2 * picture.width().max(picture.height()).max(1);
+    let (width, height) =
+        ((rect.w.round() as u32).clamp(1, longest), (rect.h.round() as u32).clamp(1, longest));
+    let (left, top) = (rect.x.round() as i64, rect.y.round() as i64);
     let nearest = |start: i64, offset: u32, length: u32| {
         (start.saturating_add(i64::from(offset))).clamp(0, i64::from(length).max(1) - 1) as u32
     };
-    let columns: Vec<u32> = (0..side).map(|x| nearest(left, x, picture.width())).collect();
-    RgbImage::from_fn(side, side, |x, y| {
+    let columns: Vec<u32> = (0..width).map(|x| nearest(left, x, picture.width())).collect();
+    RgbImage::from_fn(width, height, |x, y| {
         *picture.get_pixel(columns[x as usize], nearest(top, y, picture.height()))
     })
 }

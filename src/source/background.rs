@@ -200,7 +200,9 @@ mod tests {
         let late = now + ANSWER_LIMIT;
         assert_eq!(state_after(&State::Connected, Some(now), "x", late - WAIT), State::Connected);
         assert_eq!(state_after(&State::Connected, None, "x", late), State::Connected);
-        let State::Away(away) = state_after(&State::Connected, Some(now), "x", late) else { panic!("not away") };
+        let State::Away(away) = state_after(&State::Connected, Some(now), "x", late) else {
+            panic!("not away")
+        };
         assert_eq!((away.since, away.attempts), (now, 0));
     }
 }

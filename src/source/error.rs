@@ -24,13 +24,17 @@ pub enum SourceError {
         found: Vec<String>,
     },
     /// The device node cannot be opened by this user.
-    #[error("no permission to open camera {device}; add the user to the group `video` (sudo usermod -aG video USER) and log in again")]
+    #[error(
+        "no permission to open camera {device}; add the user to the group `video` (sudo usermod -aG video USER) and log in again"
+    )]
     CameraPermission {
         /// The device.
         device: String,
     },
     /// Another program captures from it.
-    #[error("camera {device} is in use by another program; stop that one first (`fuser -v {device}` names it)")]
+    #[error(
+        "camera {device} is in use by another program; stop that one first (`fuser -v {device}` names it)"
+    )]
     CameraBusy {
         /// The device.
         device: String,
@@ -44,7 +48,9 @@ pub enum SourceError {
         found: String,
     },
     /// A CSI camera behind the media controller: raw Bayer data that the CPU cannot develop.
-    #[error("camera {device} ({card}) is a CSI camera that gives only raw sensor data; read it through `command: rpicam-vid --nopreview --timeout 0 --width 640 --height 480 --codec mjpeg --output -`")]
+    #[error(
+        "camera {device} ({card}) is a CSI camera that gives only raw sensor data; read it through `command: rpicam-vid --nopreview --timeout 0 --width 640 --height 480 --codec mjpeg --output -`"
+    )]
     RawSensor {
         /// The device.
         device: String,
@@ -60,7 +66,9 @@ pub enum SourceError {
         offered: Vec<String>,
     },
     /// The USB bus is full.
-    #[error("camera {device} gets no bandwidth on its USB bus; set a smaller size, or move it away from other cameras and hubs")]
+    #[error(
+        "camera {device} gets no bandwidth on its USB bus; set a smaller size, or move it away from other cameras and hubs"
+    )]
     NoBandwidth {
         /// The device.
         device: String,

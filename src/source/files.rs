@@ -43,9 +43,7 @@ fn read(path: &Path) -> Result<Vec<u8>, SourceError> {
         return Err(odd("it is larger than 256 MiB"));
     }
     let mut bytes = Vec::with_capacity(metadata.len() as usize);
-    File::open(path)
-        .and_then(|file| file.take(MAX_FILE_SIZE).read_to_end(&mut bytes))
-        .map_err(unreadable)?;
+    File::open(path).and_then(|file| file.take(MAX_FILE_SIZE).read_to_end(&mut bytes)).map_err(unreadable)?;
     Ok(bytes)
 }
 

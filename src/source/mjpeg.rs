@@ -1,4 +1,7 @@
 //! Cuts a stream of bytes into JPEG pictures. It decodes nothing; memory is bounded, and garbage is stepped over.
+//!
+//! A picture that is cut off in its image data costs itself alone. One that is cut off in its headers, which say how
+//! long they are, may cost the next one or two as well.
 
 use crate::pixels::jpeg::{Step, Walk};
 
@@ -107,7 +110,8 @@ mod tests {
     }
 
     fn pictures() -> impl Strategy<Value = Vec<Vec<u8>>> {
-        let bytes = || prop::collection::vec(prop_oneof![Just(0xFFu8), Just(0xD8), Just(0xD9), any::<u8>()], 0..40);
+        let bytes =
+            || prop::collection::vec(prop_oneof![Just(0xFFu8), Just(0xD8), Just(0xD9), any::<u8>()], 0..40);
         prop::collection::vec((bytes(), bytes()).prop_map(|(segment, data)| picture(&segment, &data)), 0..6)
     }
 
@@ -151,6 +155,15 @@ mod tests {
         }
 
         #[test]
+        fn a_picture_cut_anywhere_costs_few_others(cut in 0usize..400, picture in picture_of_length(200)) {
+            let whole = 400.max(picture.len());
+            let stream = [&picture[..cut.min(picture.len() - 1)], &picture.repeat(6 + 65_536 / picture.len())].concat();
+            let found = split(&stream, &[whole], &mut Splitter::default());
+            prop_assert!(found.len() >= 5, "{} came through", found.len());
+            prop_assert_eq!(&found[found.len() - 1], &picture);
+        }
+
+        #[test]
         fn any_bytes_and_any_limit_are_survived(
             stream in prop::collection::vec(prop_oneof![Just(0xFFu8), Just(0xD8), Just(0xD9), Just(0xDA), Just(0), any::<u8>()], 0..600),
             sizes in prop::collection::vec(1usize..90, 1..5), limit in 0usize..200,
@@ -165,6 +178,10 @@ mod tests {
             prop_assert!(splitter.stray() as usize + used + splitter.picture.len() <= stream.len());
             prop_assert!(splitter.stray() as usize + used + splitter.picture.len() + 1 >= stream.len());
         }
+    }
+
+    fn picture_of_length(data: usize) -> impl Strategy<Value = Vec<u8>> {
+        prop::collection::vec(any::<u8>(), data).prop_map(|data| picture(&data[..20], &data))
     }
 
     fn picture_and_cut() -> impl Strategy<Value = Vec<u8>> {

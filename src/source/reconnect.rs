@@ -255,7 +255,15 @@ mod tests {
         }
         assert_eq!(
             states,
-            ["starting", "connected", "away 0 true", "away 1 true", "away 2 true", "away 2 false", "connected"]
+            [
+                "starting",
+                "connected",
+                "away 0 true",
+                "away 1 true",
+                "away 2 true",
+                "away 2 false",
+                "connected"
+            ]
         );
         assert_eq!(source.describe(), "scripted");
         assert!(runs.lock().unwrap().is_empty());

@@ -74,13 +74,19 @@ pub enum SpecError {
     #[error("no camera is named behind `camera:`; see /dev/v4l/by-id for names")]
     NoCamera,
     /// `camera:` with a path inside.
-    #[error("`{0}` is no name of a camera; write the path as it is, without `camera:`, or a name from /dev/v4l/by-id")]
+    #[error(
+        "`{0}` is no name of a camera; write the path as it is, without `camera:`, or a name from /dev/v4l/by-id"
+    )]
     BadCamera(String),
     /// `command:` with nothing behind it.
-    #[error("no command is given behind `command:`; write for example `command: rpicam-vid -t 0 --codec mjpeg -o -`")]
+    #[error(
+        "no command is given behind `command:`; write for example `command: rpicam-vid -t 0 --codec mjpeg -o -`"
+    )]
     NoCommand,
     /// What stands in the parentheses cannot be read.
-    #[error("`{0}` is no format of frames; write `command(mjpeg): …` or `command(FORMAT WIDTHxHEIGHT): …` with one of rgb24, bgr24, yuyv422, uyvy422, nv12, yuv420p, gray")]
+    #[error(
+        "`{0}` is no format of frames; write `command(mjpeg): …` or `command(FORMAT WIDTHxHEIGHT): …` with one of rgb24, bgr24, yuyv422, uyvy422, nv12, yuv420p, gray"
+    )]
     BadFormat(String),
     /// The size is impossible.
     #[error("frames of {0} cannot be: {1}")]
@@ -227,7 +233,10 @@ mod tests {
         assert_eq!(read("pictures:command:x"), Ok(SourceSpec::Pictures("command:x".into())));
         assert_eq!(read("commander.jpg"), Ok(SourceSpec::Pictures("commander.jpg".into())));
         let Ok(SourceSpec::Command(line)) = read("command: rpicam-vid -o - | tee x") else { panic!() };
-        assert_eq!((line.shell.as_str(), line.format.pixels), ("rpicam-vid -o - | tee x", PixelFormat::Mjpeg));
+        assert_eq!(
+            (line.shell.as_str(), line.format.pixels),
+            ("rpicam-vid -o - | tee x", PixelFormat::Mjpeg)
+        );
         let Ok(SourceSpec::Command(line)) = read("command(yuv420p 320x240):cat (a):b") else { panic!() };
         assert_eq!(line.format, FrameFormat::new(PixelFormat::Yuv420p, 320, 240));
         assert_eq!(line.shell, "cat (a):b");

@@ -1,1 +1,68 @@
-//! Not written yet.
+//! Fitting the networks to labelled pictures (feature `train`). Nothing here runs on the board.
+//!
+//! [`dataset`] says which faces there are, [`augment`] cuts them out and changes them, [`classifier`] fits the classifier
+//! to them; [`detector`] fits the detector. Shared below: [`optimizer`], [`history`] with its [`curves`], [`prefetch`] and [`random`], which make runs
+//! repeatable on any number of threads, [`progress`]. [`draw`] makes the free pictures of masked faces.
+
+pub mod augment;
+pub mod classifier;
+pub mod curves;
+pub mod dataset;
+pub mod detector;
+pub mod draw;
+pub mod history;
+pub mod optimizer;
+pub mod prefetch;
+pub mod progress;
+pub mod random;
+
+use crate::nn::NetworkError;
+use std::path::{Path, PathBuf};
+
+/// Why a network could not be fitted.
+#[derive(Debug, thiserror::Error)]
+pub enum TrainError {
+    /// The data cannot be used.
+    #[error(transparent)]
+    Dataset(#[from] dataset::DatasetError),
+    /// Weights cannot be read or written, or do not fit.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
+    /// candle refused an operation.
+    #[error("the network could not be trained: {0}")]
+    Run(#[from] candle_core::Error),
+    /// A file of the run cannot be read or written.
+    #[error("{}: {source}; check that the folder exists and may be written to", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The run cannot be taken up, or must not be overwritten.
+    #[error("{}: {reason}", path.display())]
+    Checkpoint {
+        /// The checkpoint.
+        path: PathBuf,
+        /// What is wrong and how to mend it.
+        reason: String,
+    },
+    /// Settings contradict each other or are out of range.
+    #[error("{0}")]
+    Settings(String),
+    /// The loss is no number any more.
+    #[error("the loss is no longer finite at step {step}; use a lower learning rate")]
+    Diverged {
+        /// Steps taken before.
+        step: u64,
+    },
+}
+
+/// Writes a file as a whole or not at all.
+pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> Result<(), TrainError> {
+    let mut partial = path.as_os_str().to_owned();
+    partial.push(".partial");
+    std::fs::write(&partial, bytes)
+        .and_then(|()| std::fs::rename(&partial, path))
+        .map_err(|source| TrainError::File { path: path.to_owned(), source })
+}

@@ -46,8 +46,38 @@ fn without_segments(bytes: &[u8], marker: u8) -> Vec<u8> {
 /// A JPEG picture with an EXIF block that has nothing but an orientation.
 fn with_orientation(bytes: &[u8], orientation: u8) -> Vec<u8> {
     let exif: &[u8] = &[
-        b'E', b'x', b'i', b'f', 0, 0, b'M', b'M', 0, 42, 0, 0, 0, 8, 0, 1, 0x01, 0x12, 0, 3, 0, 0, 0, 1, 0, orientation,
-        0, 0, 0, 0, 0, 0,
+        b'E',
+        b'x',
+        b'i',
+        b'f',
+        0,
+        0,
+        b'M',
+        b'M',
+        0,
+        42,
+        0,
+        0,
+        0,
+        8,
+        0,
+        1,
+        0x01,
+        0x12,
+        0,
+        3,
+        0,
+        0,
+        0,
+        1,
+        0,
+        orientation,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
     ];
     let mut out = vec![0xFF, 0xD8, 0xFF, 0xE1, 0, exif.len() as u8 + 2];
     out.extend_from_slice(exif);
@@ -173,7 +203,9 @@ fn rgb_orders() {
 
 #[test]
 fn impossible_sizes_are_refused() {
-    let refused = |width, height, stride| frame(&[0; 16], &format(PixelFormat::Gray, width, height, stride)).unwrap_err();
+    let refused = |width, height, stride| {
+        frame(&[0; 16], &format(PixelFormat::Gray, width, height, stride)).unwrap_err()
+    };
     assert!(matches!(refused(0, 4, 0), PictureError::NoPixels { .. }));
     assert!(matches!(refused(u32::MAX, u32::MAX, 0), PictureError::TooLarge { .. }));
     assert!(matches!(refused(8, 2, 7), PictureError::NarrowRows { .. }));

@@ -86,7 +86,9 @@ fn open(path: &Path) -> Result<Found, SourceError> {
     };
     let capabilities = match device.capabilities() {
         Ok(capabilities) => capabilities,
-        Err(error) if error.raw_os_error() == Some(libc::ENOTTY) => return Err(not_a_camera("it does not speak V4L2")),
+        Err(error) if error.raw_os_error() == Some(libc::ENOTTY) => {
+            return Err(not_a_camera("it does not speak V4L2"));
+        }
         Err(error) => return Err(super::explain(&node, "asking what it is", error)),
     };
     if !capabilities.can_capture() {
@@ -140,8 +142,10 @@ fn resolve(id: &str) -> Result<PathBuf, SourceError> {
         links.extend(entries.filter_map(|entry| Some(entry.ok()?.path())));
     }
     links.sort();
-    let names: Vec<String> =
-        links.iter().map(|link| link.file_name().unwrap_or_default().to_string_lossy().into_owned()).collect();
+    let names: Vec<String> = links
+        .iter()
+        .map(|link| link.file_name().unwrap_or_default().to_string_lossy().into_owned())
+        .collect();
     // Links in both folders may lead to the same node.
     let target = |index: usize| std::fs::canonicalize(&links[index]).unwrap_or_else(|_| links[index].clone());
     let mut fitting = matching(&names, id);
@@ -181,7 +185,11 @@ mod tests {
         let moved = identity("HD Webcam", "usb-1.4");
         assert_eq!(pick(&known, &[other.clone(), moved.clone(), known.clone()]), Some(2));
         assert_eq!(pick(&known, &[other.clone(), moved.clone()]), Some(1));
-        assert_eq!(pick(&known, &[moved.clone(), identity("HD Webcam", "usb-1.3")]), None, "which of the two?");
+        assert_eq!(
+            pick(&known, &[moved.clone(), identity("HD Webcam", "usb-1.3")]),
+            None,
+            "which of the two?"
+        );
         assert_eq!(pick(&known, &[other]), None);
     }
 

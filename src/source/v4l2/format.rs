@@ -34,11 +34,11 @@ impl FourCc {
     /// ones of the Raspberry Pi).
     pub(super) fn is_bayer(self) -> bool {
         const CODES: [&[u8; 4]; 48] = [
-            b"BA81", b"GBRG", b"GRBG", b"RGGB", b"BG10", b"GB10", b"BA10", b"RG10", b"pBAA", b"pGAA", b"pgAA",
-            b"pRAA", b"aBA8", b"aGA8", b"agA8", b"aRA8", b"bBA8", b"bGA8", b"BD10", b"bRA8", b"ip3b", b"ip3g",
-            b"ip3G", b"ip3r", b"BG12", b"GB12", b"BA12", b"RG12", b"pBCC", b"pGCC", b"pgCC", b"pRCC", b"BG14",
-            b"GB14", b"GR14", b"RG14", b"pBEE", b"pGEE", b"pgEE", b"pREE", b"BYR2", b"GB16", b"GR16", b"RG16",
-            b"PC1B", b"PC1G", b"PC1g", b"PC1R",
+            b"BA81", b"GBRG", b"GRBG", b"RGGB", b"BG10", b"GB10", b"BA10", b"RG10", b"pBAA", b"pGAA",
+            b"pgAA", b"pRAA", b"aBA8", b"aGA8", b"agA8", b"aRA8", b"bBA8", b"bGA8", b"BD10", b"bRA8",
+            b"ip3b", b"ip3g", b"ip3G", b"ip3r", b"BG12", b"GB12", b"BA12", b"RG12", b"pBCC", b"pGCC",
+            b"pgCC", b"pRCC", b"BG14", b"GB14", b"GR14", b"RG14", b"pBEE", b"pGEE", b"pgEE", b"pREE",
+            b"BYR2", b"GB16", b"GR16", b"RG16", b"PC1B", b"PC1G", b"PC1g", b"PC1R",
         ];
         CODES.contains(&&self.0.to_le_bytes())
     }
@@ -134,7 +134,8 @@ mod tests {
         for code in [b"RGGB", b"BA10", b"pgAA", b"pRCC", b"RG14", b"BYR2", b"PC1g"] {
             assert!(FourCc::new(code).is_bayer(), "{}", FourCc::new(code));
         }
-        for code in [b"YUYV", b"GREY", b"RGB3", b"RGBP", b"BA24", b"AR12", b"RA12", b"Y10P", b"422P", b"MJPG"] {
+        for code in [b"YUYV", b"GREY", b"RGB3", b"RGBP", b"BA24", b"AR12", b"RA12", b"Y10P", b"422P", b"MJPG"]
+        {
             assert!(!FourCc::new(code).is_bayer(), "{}", FourCc::new(code));
         }
     }

@@ -207,7 +207,8 @@ mod tests {
 
     #[test]
     fn errors_name_device_cause_and_mend() {
-        let told = |action, errno| explain("/dev/video0", action, io::Error::from_raw_os_error(errno)).to_string();
+        let told =
+            |action, errno| explain("/dev/video0", action, io::Error::from_raw_os_error(errno)).to_string();
         for (errno, words) in [
             (libc::ENOENT, "is not there; plug it in"),
             (libc::ENODEV, "is not there; plug it in"),

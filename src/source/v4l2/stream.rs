@@ -116,7 +116,8 @@ impl Stream {
     }
 
     fn buffer(&self, index: u32) -> io::Result<&Mapping> {
-        let told = || io::Error::new(io::ErrorKind::InvalidData, "the driver names a buffer that it never gave");
+        let told =
+            || io::Error::new(io::ErrorKind::InvalidData, "the driver names a buffer that it never gave");
         self.buffers.get(index as usize).ok_or_else(told)
     }
 }

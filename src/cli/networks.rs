@@ -1,0 +1,114 @@
+//! Arguments that name the networks and what is made of their answers, shared by the subcommands that work on pictures.
+
+use crate::classify::Classifier;
+use crate::decide::{Rules, Verdict};
+use crate::detect::Detector;
+use crate::geometry::Rect;
+use crate::nn::NetworkError;
+use crate::nn::weights;
+use std::path::{Path, PathBuf};
+
+/// Which classifier.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct ClassifierArgs {
+    /// Weights of the classifier [default: classifier.safetensors in $MASKWATCH_MODELS, ./models or /usr/share/maskwatch/models]
+    #[arg(long, value_name = "FILE")]
+    classifier: Option<PathBuf>,
+}
+
+impl ClassifierArgs {
+    pub(crate) fn path(&self) -> Result<PathBuf, NetworkError> {
+        resolve(self.classifier.as_deref(), "classifier.safetensors")
+    }
+
+    pub(crate) fn load(&self) -> Result<Classifier, NetworkError> {
+        Classifier::load(&self.path()?)
+    }
+}
+
+/// Which detector, and how it looks at a picture.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct DetectorArgs {
+    /// Weights of the detector [default: detector.safetensors, found like those of the classifier]
+    #[arg(long, value_name = "FILE")]
+    detector: Option<PathBuf>,
+    /// Size to which a picture is fitted for the detector, small ones enlarged, the rest black; multiples of 32
+    #[arg(long, value_name = "WIDTHxHEIGHT", default_value = "640x640", value_parser = super::size)]
+    pub(crate) detector_input: (u32, u32),
+    /// Score from which a detection counts as a face, 0 to 1
+    #[arg(long, value_name = "SCORE", default_value = "0.5", value_parser = fraction)]
+    pub(crate) score_threshold: f32,
+}
+
+impl DetectorArgs {
+    pub(crate) fn path(&self) -> Result<PathBuf, NetworkError> {
+        resolve(self.detector.as_deref(), "detector.safetensors")
+    }
+
+    pub(crate) fn load(&self) -> Result<Detector, NetworkError> {
+        Detector::load(&self.path()?, self.detector_input, self.score_threshold)
+    }
+}
+
+fn resolve(named: Option<&Path>, usual: &str) -> Result<PathBuf, NetworkError> {
+    named.map_or_else(|| weights::find(usual), |path| Ok(path.to_owned()))
+}
+
+/// When a face is *unsure*; the daemon's rules for one sighting.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct VerdictArgs {
+    /// How probable mask or no mask has to be; less for both is unsure, 0.5 to 1
+    #[arg(long, value_name = "P", default_value_t = Rules::default().certainty, value_parser = certainty)]
+    pub(crate) certainty: f32,
+    /// Faces whose shorter side is below this many pixels are unsure
+    #[arg(long, value_name = "PX", default_value_t = Rules::default().min_face_side, value_parser = pixels)]
+    pub(crate) min_face_side: f32,
+}
+
+impl VerdictArgs {
+    pub(crate) fn rules(&self) -> Rules {
+        Rules { certainty: self.certainty, min_face_side: self.min_face_side, ..Rules::default() }
+    }
+}
+
+/// What one sighting of a face says by `rules`: its vote, or unsure where the face is too small to be asked.
+pub(crate) fn verdict(rules: &Rules, face: &Rect, p_mask: f32) -> Verdict {
+    if face.side() < rules.min_face_side { Verdict::Unsure } else { rules.vote(p_mask) }
+}
+
+fn number_in(text: &str, range: std::ops::RangeInclusive<f32>, what: &str) -> Result<f32, String> {
+    text.parse().ok().filter(|value| range.contains(value)).ok_or_else(|| format!("it must be {what}"))
+}
+
+pub(crate) fn fraction(text: &str) -> Result<f32, String> {
+    number_in(text, 0.0..=1.0, "a number from 0 to 1")
+}
+
+fn certainty(text: &str) -> Result<f32, String> {
+    number_in(text, 0.5..=1.0, "a number from 0.5 to 1")
+}
+
+pub(crate) fn pixels(text: &str) -> Result<f32, String> {
+    number_in(text, 0.0..=100_000.0, "a number of pixels from 0 on")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_out_of_range_are_refused() {
+        assert_eq!(fraction("0.5"), Ok(0.5));
+        for text in ["-0.1", "1.1", "nan", "inf", "", "half"] {
+            assert!(fraction(text).is_err(), "{text}");
+        }
+        assert!(certainty("0.4").is_err() && pixels("-1").is_err());
+    }
+
+    #[test]
+    fn small_faces_are_unsure_whatever_the_classifier_says() {
+        let rules = Rules { min_face_side: 20.0, ..Rules::default() };
+        assert_eq!(verdict(&rules, &Rect::new(0.0, 0.0, 40.0, 19.0), 1.0), Verdict::Unsure);
+        assert_eq!(verdict(&rules, &Rect::new(0.0, 0.0, 40.0, 20.0), 1.0), Verdict::Masked);
+    }
+}

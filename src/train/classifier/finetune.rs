@@ -1,0 +1,107 @@
+//! Fits the head and the backbone from some block on, to pictures that are cut out and changed anew at each step by
+//! threads ahead of the network. Batch norms stay at the running statistics of the starting weights. The blocks before
+//! run without gradients, with their batch norms folded.
+
+use super::state::State;
+use super::{Run, TrainError, cross_entropy, dropout, measure, measured, pairs};
+use crate::nn::convolution::average_pool;
+use crate::nn::head::Head;
+use crate::nn::mobilenet_v2::{BLOCKS, MobileNetV2, block_of};
+use crate::nn::weights::Weights;
+use crate::nn::{BatchNorm, Mode};
+use crate::pixels::preprocess;
+use crate::train::dataset::{Sampler, open_picture};
+use crate::train::history::{Entry, Tally};
+use crate::train::optimizer::learning_rate;
+use crate::train::prefetch;
+use crate::train::progress::Progress;
+use crate::train::random::{Purpose, stream};
+use candle_core::Tensor;
+use rand::RngExt;
+
+/// One step's faces.
+struct Batch {
+    /// `[N, side, side, 3]`, normalised.
+    pictures: Tensor,
+    classes: Vec<usize>,
+}
+
+/// Runs all steps that are not done yet.
+pub(super) fn fit(run: &Run<'_>, mut weights: Weights, block: usize) -> Result<State, TrainError> {
+    let settings = run.settings;
+    let front = MobileNetV2::new(&weights, Mode::Inference)?;
+    let variables = weights.unfreeze(|name| is_fitted(name, block))?;
+    let network = MobileNetV2::new(&weights, Mode::Training(BatchNorm::Frozen))?;
+    let head = Head::new(&weights)?;
+    let factor = |name: &str| if name.starts_with("head.") { settings.head_factor } else { 1.0 };
+    let mut state = State::new(variables, settings, "step", factor)?;
+    state.resume(run)?;
+
+    let sampler = Sampler::new(run.dataset);
+    let measured = measured(run.dataset);
+    let progress = Progress::new("fine-tuning", "steps", settings.length, state.done);
+    let mut tally = Tally::default();
+    prefetch::in_order(
+        state.done..run.session.end(state.done, settings.length, settings.every),
+        settings.threads,
+        |step| batch(run, &sampler, step),
+        |step, Batch { pictures, classes }| {
+            let map = front.forward_blocks(&pictures, 0..block)?.detach();
+            let features = average_pool(&network.forward_blocks(&map, block..BLOCKS)?)?;
+            let masks =
+                dropout(classes.len(), settings.dropout, &mut stream(settings.seed, Purpose::Dropout, step))?;
+            let logits = head.forward(&features, masks.as_ref())?;
+            let loss = cross_entropy(&logits, &classes, settings.label_smoothing)?;
+            if !loss.to_scalar::<f32>()?.is_finite() {
+                return Err(TrainError::Diverged { step });
+            }
+            let rate = learning_rate(step, settings.length, settings.warm_up, settings.learning_rate);
+            state.optimizer.step(&loss.backward()?, rate)?;
+            state.stepped()?;
+            pairs(&logits)?.iter().zip(classes).for_each(|(logits, class)| tally.add(*logits, class));
+            progress.advance(1);
+
+            if (step + 1) % settings.every == 0 || step + 1 == settings.length {
+                let train = std::mem::take(&mut tally).figures().ok_or(TrainError::Diverged { step })?;
+                let line = state.note(run, run.dataset.chosen_by(), || {
+                    // Folded anew: the training network is as exact, but slower.
+                    let network = MobileNetV2::new(&weights, Mode::Inference)?;
+                    let [selection, val] = [0, 1].map(|place| {
+                        let faces = &measured[place].1;
+                        let logits = measure::logits(run.dataset, faces, settings, |crops| {
+                            head.forward(&network.features(&preprocess::normalised(crops)?)?, None)
+                        })?;
+                        Ok::<_, TrainError>(measure::over(run.dataset, faces, &logits))
+                    });
+                    Ok(Entry { at: step + 1, learning_rate: rate, train, selection: selection?, val: val? })
+                })?;
+                progress.note(&line);
+            }
+            Ok(())
+        },
+    )?;
+    Ok(state)
+}
+
+/// Whether a tensor is fitted: the head's and those of the unfrozen blocks, except for running statistics.
+fn is_fitted(name: &str, block: usize) -> bool {
+    let statistic = name.ends_with(".running_mean") || name.ends_with(".running_var");
+    name.starts_with("head.") || (block_of(name).is_some_and(|of| of >= block) && !statistic)
+}
+
+/// Draws and changes the faces of one step; depends on nothing but settings and step.
+fn batch(run: &Run<'_>, sampler: &Sampler, step: u64) -> Result<Batch, TrainError> {
+    let settings = run.settings;
+    let mut generator = stream(settings.seed, Purpose::Batch, step);
+    let input = settings.inputs[generator.random_range(0..settings.inputs.len())];
+    let faces = sampler.draw(settings.batch, &mut generator);
+    let mut crops = Vec::with_capacity(faces.len());
+    for (place, &index) in faces.iter().enumerate() {
+        let face = &run.dataset.faces[index];
+        let number = step * settings.batch as u64 + place as u64;
+        let view = settings.augmentation.view(&mut stream(settings.seed, Purpose::View, number));
+        crops.push(view.render(&open_picture(&face.picture)?, &face.rect, input));
+    }
+    let classes = faces.iter().map(|&index| run.dataset.faces[index].class).collect();
+    Ok(Batch { pictures: preprocess::normalised(&crops)?, classes })
+}

@@ -1,0 +1,554 @@
+//! Labelled faces to fit the classifier to: from CSV tables beside a folder of pictures, or from an ImageFolder tree.
+//! Which face belongs to which subset and how often it is drawn is decided here; pixels are [`super::augment`]'s.
+
+use super::random::{Purpose, stream};
+use crate::eval::labels::{self, Label, LabelError, Split};
+use crate::geometry::Rect;
+use crate::nn::head::{MASK, NO_MASK};
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+/// What a face is used for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Subset {
+    /// Weights are fitted to it.
+    Train,
+    /// Part of the tables' split *train* that no weight is fitted to: it tells which epoch was the best, so that `val`
+    /// need not. An ImageFolder has none.
+    Selection,
+    /// Measured and plotted. For CSV tables nothing is ever chosen by it.
+    Val,
+}
+
+impl Subset {
+    /// Its name in reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Train => "train",
+            Self::Selection => "selection",
+            Self::Val => "val",
+        }
+    }
+}
+
+/// One labelled face.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Face {
+    /// The picture's file.
+    pub picture: PathBuf,
+    /// Where the face is, in pixels of the picture.
+    pub rect: Rect,
+    /// Index of its class among the network's logits: [`MASK`] or [`NO_MASK`].
+    pub class: usize,
+    /// What it is used for.
+    pub subset: Subset,
+    /// The table it stands in, `faces` for `faces.csv`; for an ImageFolder `folder`.
+    pub table: String,
+    /// Where the picture came from, as its table says; for an ImageFolder nothing.
+    pub source: String,
+    /// How often it is drawn in comparison with other faces of its class.
+    pub weight: f64,
+}
+
+/// How a folder is turned into a [`Dataset`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct Options {
+    /// Names of the CSV tables in the folder; empty for `faces.csv` and `scenes.csv`, whichever are there.
+    pub tables: Vec<String>,
+    /// Factors on [`Face::weight`] by name: a table (`scenes`), a source (`prajnasb`), or a text file in the folder that
+    /// lists pictures (`scenes_volunteers.txt`). All that fit a face are multiplied.
+    pub weights: Vec<(String, f64)>,
+    /// Faces whose shorter side has fewer pixels are left out.
+    pub min_side: f32,
+    /// Share of the pictures in split `train` that become [`Subset::Selection`]. Tables only.
+    pub selection_share: f64,
+    /// Share of each class's pictures that become [`Subset::Val`]. ImageFolder only.
+    pub val_share: f64,
+    /// Whether faces labelled `incorrect` count as *no mask* in training; else they are left out. Never measured here.
+    pub incorrect_as_no_mask: bool,
+    /// Decides the random subsets.
+    pub seed: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            tables: Vec::new(),
+            weights: Vec::new(),
+            min_side: 16.0,
+            selection_share: 0.1,
+            val_share: 0.2,
+            incorrect_as_no_mask: false,
+            seed: 1,
+        }
+    }
+}
+
+/// Why a folder cannot be used as a data set.
+#[derive(Debug, thiserror::Error)]
+pub enum DatasetError {
+    /// The folder is of neither kind.
+    #[error(
+        "{} holds neither faces.csv or scenes.csv nor the folders mask and no_mask; name a folder that does",
+        .0.display()
+    )]
+    Unknown(PathBuf),
+    /// A table cannot be used.
+    #[error(transparent)]
+    Labels(#[from] LabelError),
+    /// A file or folder cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Read {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// A picture is damaged or of an unknown kind.
+    #[error("{} is no picture that can be read ({reason}); replace it or take it out", path.display())]
+    Picture {
+        /// The picture's file.
+        path: PathBuf,
+        /// What the decoder says.
+        reason: String,
+    },
+    /// A weight was given to a name that no face has.
+    #[error(
+        "nothing is called {name:?} that a weight could be given to; there are {known}, and files that list pictures"
+    )]
+    Weight {
+        /// The name given.
+        name: String,
+        /// Names that would do.
+        known: String,
+    },
+    /// A subset lacks a class.
+    #[error("{} has no face of class {class} to put into {subset}; add some or change the shares", folder.display())]
+    Empty {
+        /// The data set's folder.
+        folder: PathBuf,
+        /// The class that is missing.
+        class: &'static str,
+        /// The subset that lacks it.
+        subset: &'static str,
+    },
+}
+
+/// Labelled faces, in an order that depends on nothing but the folder's content.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Dataset {
+    /// The folder that was read.
+    pub folder: PathBuf,
+    /// The faces.
+    pub faces: Vec<Face>,
+}
+
+impl Dataset {
+    /// Reads a folder: CSV tables with pictures in `images/`, or an ImageFolder tree with `mask/` and `no_mask/`, whose
+    /// pictures are taken as faces whole.
+    ///
+    /// # Errors
+    /// The folder is of neither kind, a file in it cannot be read, a weight fits nothing, or a class is missing.
+    pub fn load(folder: &Path, options: &Options) -> Result<Self, DatasetError> {
+        let tables = if options.tables.is_empty() {
+            let usual = ["faces.csv", "scenes.csv"].map(str::to_owned);
+            usual.into_iter().filter(|name| folder.join(name).is_file()).collect()
+        } else {
+            options.tables.clone()
+        };
+        let is_tree = folder.join("mask").is_dir() && folder.join("no_mask").is_dir();
+        let mut faces = if !tables.is_empty() {
+            from_tables(folder, &tables, options)?
+        } else if is_tree {
+            from_tree(folder, options)?
+        } else {
+            return Err(DatasetError::Unknown(folder.to_owned()));
+        };
+        for (name, factor) in &options.weights {
+            weigh(&mut faces, folder, name, *factor)?;
+        }
+        let dataset = Self { folder: folder.to_owned(), faces };
+        let subsets: &[Subset] = if tables.is_empty() {
+            &[Subset::Train, Subset::Val]
+        } else {
+            &[Subset::Train, Subset::Selection]
+        };
+        for subset in subsets {
+            for (class, name) in [(MASK, "mask"), (NO_MASK, "no_mask")] {
+                let drawn = |face: &&Face| face.subset == *subset && face.class == class && face.weight > 0.0;
+                if !dataset.faces.iter().any(|face| drawn(&face)) {
+                    let (folder, class, subset) = (folder.to_owned(), name, subset.name());
+                    return Err(DatasetError::Empty { folder, class, subset });
+                }
+            }
+        }
+        Ok(dataset)
+    }
+
+    /// Indices of the faces in a subset.
+    #[must_use]
+    pub fn subset(&self, subset: Subset) -> Vec<usize> {
+        (0..self.faces.len()).filter(|&index| self.faces[index].subset == subset).collect()
+    }
+
+    /// The subset that decides which epoch was the best: [`Subset::Selection`], for an ImageFolder [`Subset::Val`].
+    #[must_use]
+    pub fn chosen_by(&self) -> Subset {
+        let selection = self.faces.iter().any(|face| face.subset == Subset::Selection);
+        if selection { Subset::Selection } else { Subset::Val }
+    }
+
+    /// CRC-32 over what a run depends on: which faces there are, in which subsets, with which weights. The folder's own
+    /// name and the pictures' content do not count.
+    #[must_use]
+    pub fn checksum(&self) -> String {
+        let mut hasher = crc32fast::Hasher::new();
+        for Face { picture, rect, class, subset, weight, .. } in &self.faces {
+            let picture = picture.strip_prefix(&self.folder).unwrap_or(picture);
+            let line = format!("{} {rect:?} {class} {} {weight}\n", picture.display(), subset.name());
+            hasher.update(line.as_bytes());
+        }
+        format!("{:08x}", hasher.finalize())
+    }
+
+    /// Number of faces by table and source (`faces/rmfd`), then by subset and class (`train mask`).
+    #[must_use]
+    pub fn summary(&self) -> BTreeMap<String, BTreeMap<String, usize>> {
+        let mut counts: BTreeMap<String, BTreeMap<String, usize>> = BTreeMap::new();
+        for face in &self.faces {
+            let origin = format!("{}/{}", face.table, face.source);
+            let class = if face.class == MASK { "mask" } else { "no_mask" };
+            let group = format!("{} {class}", face.subset.name());
+            *counts.entry(origin.trim_end_matches('/').to_owned()).or_default().entry(group).or_default() +=
+                1;
+        }
+        counts
+    }
+}
+
+fn from_tables(folder: &Path, tables: &[String], options: &Options) -> Result<Vec<Face>, DatasetError> {
+    let mut faces = Vec::new();
+    for name in tables {
+        let table =
+            Path::new(name).file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
+        for row in labels::read(&folder.join(name))? {
+            let class = match (row.label, row.split) {
+                (Label::Mask, _) => MASK,
+                (Label::NoMask, _) => NO_MASK,
+                (Label::Incorrect, Split::Train) if options.incorrect_as_no_mask => NO_MASK,
+                (Label::Incorrect, _) => continue,
+            };
+            if row.rect.side() < options.min_side {
+                continue;
+            }
+            faces.push(Face {
+                picture: folder.join("images").join(&row.image),
+                rect: row.rect,
+                class,
+                subset: if row.split == Split::Val { Subset::Val } else { Subset::Train },
+                table: table.clone(),
+                source: row.source.unwrap_or_default(),
+                weight: 1.0,
+            });
+        }
+    }
+    select(&mut faces, options);
+    Ok(faces)
+}
+
+/// Moves whole pictures from train to selection, the same share of every source.
+fn select(faces: &mut [Face], options: &Options) {
+    let mut pictures: BTreeMap<(String, String), BTreeSet<PathBuf>> = BTreeMap::new();
+    for face in faces.iter().filter(|face| face.subset == Subset::Train) {
+        pictures.entry((face.table.clone(), face.source.clone())).or_default().insert(face.picture.clone());
+    }
+    let mut chosen = BTreeSet::new();
+    for (stratum, pictures) in pictures.into_values().enumerate() {
+        let mut generator = stream(options.seed, Purpose::Subsets, stratum as u64);
+        chosen.extend(take(pictures.into_iter().collect(), options.selection_share, &mut generator));
+    }
+    for face in faces.iter_mut().filter(|face| face.subset == Subset::Train) {
+        if chosen.contains(&face.picture) {
+            face.subset = Subset::Selection;
+        }
+    }
+}
+
+/// A random `share` of `items`, rounded to the nearest number.
+fn take<T>(mut items: Vec<T>, share: f64, generator: &mut ChaCha8Rng) -> Vec<T> {
+    let count = ((items.len() as f64 * share).round() as usize).min(items.len());
+    for place in 0..count {
+        let other = generator.random_range(place..items.len());
+        items.swap(place, other);
+    }
+    items.truncate(count);
+    items
+}
+
+fn from_tree(folder: &Path, options: &Options) -> Result<Vec<Face>, DatasetError> {
+    let mut faces = Vec::new();
+    for (class, name) in [(MASK, "mask"), (NO_MASK, "no_mask")] {
+        let paths = pictures_in(&folder.join(name))?;
+        let mut generator = stream(options.seed, Purpose::Subsets, class as u64);
+        let val: BTreeSet<PathBuf> =
+            take(paths.clone(), options.val_share, &mut generator).into_iter().collect();
+        for picture in paths {
+            let (width, height) = dimensions(&picture)?;
+            faces.push(Face {
+                rect: Rect::new(0.0, 0.0, width as f32, height as f32),
+                class,
+                subset: if val.contains(&picture) { Subset::Val } else { Subset::Train },
+                table: "folder".to_owned(),
+                source: String::new(),
+                weight: 1.0,
+                picture,
+            });
+        }
+    }
+    Ok(faces)
+}
+
+/// The JPEG and PNG files of a folder and the folders in it, sorted.
+fn pictures_in(folder: &Path) -> Result<Vec<PathBuf>, DatasetError> {
+    let failed = |source| DatasetError::Read { path: folder.to_owned(), source };
+    let mut pictures = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        let extension = path.extension().map(|extension| extension.to_string_lossy().to_lowercase());
+        if path.is_dir() {
+            pictures.extend(pictures_in(&path)?);
+        } else if matches!(extension.as_deref(), Some("jpg" | "jpeg" | "png")) {
+            pictures.push(path);
+        }
+    }
+    pictures.sort();
+    Ok(pictures)
+}
+
+fn dimensions(path: &Path) -> Result<(u32, u32), DatasetError> {
+    let reader = image::ImageReader::open(path)
+        .and_then(image::ImageReader::with_guessed_format)
+        .map_err(|source| DatasetError::Read { path: path.to_owned(), source })?;
+    reader
+        .into_dimensions()
+        .map_err(|error| DatasetError::Picture { path: path.to_owned(), reason: error.to_string() })
+}
+
+/// Decodes a face's picture.
+///
+/// # Errors
+/// The file cannot be read, or is no picture.
+pub fn open_picture(path: &Path) -> Result<image::RgbImage, DatasetError> {
+    let bytes = std::fs::read(path).map_err(|source| DatasetError::Read { path: path.to_owned(), source })?;
+    crate::pixels::decode::picture(&bytes)
+        .map_err(|error| DatasetError::Picture { path: path.to_owned(), reason: error.to_string() })
+}
+
+fn weigh(faces: &mut [Face], folder: &Path, name: &str, factor: f64) -> Result<(), DatasetError> {
+    let list = folder.join(name);
+    let listed: BTreeSet<PathBuf> = if list.is_file() {
+        let text =
+            std::fs::read_to_string(&list).map_err(|source| DatasetError::Read { path: list, source })?;
+        text.lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty())
+            .map(|line| folder.join("images").join(line))
+            .collect()
+    } else {
+        BTreeSet::new()
+    };
+    let mut found = false;
+    for face in faces.iter_mut() {
+        if face.table == name || face.source == name || listed.contains(&face.picture) {
+            face.weight *= factor;
+            found = true;
+        }
+    }
+    if !found {
+        let known: BTreeSet<&str> = faces
+            .iter()
+            .flat_map(|face| [face.table.as_str(), face.source.as_str()])
+            .filter(|name| !name.is_empty())
+            .collect();
+        let known = known.into_iter().collect::<Vec<_>>().join(", ");
+        return Err(DatasetError::Weight { name: name.to_owned(), known });
+    }
+    Ok(())
+}
+
+/// Draws faces of the subset train at random: half of each class, within a class by [`Face::weight`].
+#[derive(Debug, Clone)]
+pub struct Sampler {
+    classes: [Vec<(f64, usize)>; 2],
+}
+
+impl Sampler {
+    /// A sampler over the faces of [`Subset::Train`].
+    #[must_use]
+    pub fn new(dataset: &Dataset) -> Self {
+        let mut classes = [Vec::new(), Vec::new()];
+        let mut sums = [0.0; 2];
+        for index in dataset.subset(Subset::Train) {
+            let face = &dataset.faces[index];
+            sums[face.class] += face.weight;
+            classes[face.class].push((sums[face.class], index));
+        }
+        Self { classes }
+    }
+
+    /// `count` indices into [`Dataset::faces`], the classes taking turns; a face may come more than once.
+    pub fn draw(&self, count: usize, generator: &mut ChaCha8Rng) -> Vec<usize> {
+        let one = |turn: usize| {
+            let class = &self.classes[turn % 2];
+            let &(total, last) = class.last()?;
+            let at = generator.random_range(0.0..1.0) * total;
+            let place = class.partition_point(|(sum, _)| *sum <= at);
+            Some(class.get(place).map_or(last, |&(_, index)| index))
+        };
+        (0..count).filter_map(one).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Tables in a folder; pictures are not opened when tables are read.
+    fn tables() -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        let mut faces = "image,x,y,w,h,label,split,source\n".to_owned();
+        let mut scenes = "image,x,y,w,h,label,split\n".to_owned();
+        for i in 0..100 {
+            let (label, split) =
+                (if i % 2 == 0 { "mask" } else { "no_mask" }, if i % 5 == 0 { "val" } else { "train" });
+            let source = if i < 50 { "old" } else { "new" };
+            faces += &format!("{source}/{i}.jpg,1,2,30,40,{label},{split},{source}\n");
+            scenes += &format!(
+                "street/{}.jpg,1,2,30,{},{label},{split}\n",
+                i / 10 * 10,
+                if i < 20 { 10 } else { 40 }
+            );
+        }
+        scenes += "street/1.jpg,1,2,30,30,incorrect,train\nstreet/1.jpg,1,2,30,30,incorrect,val\n";
+        std::fs::write(folder.path().join("faces.csv"), faces).unwrap();
+        std::fs::write(folder.path().join("scenes.csv"), scenes).unwrap();
+        std::fs::write(folder.path().join("few.txt"), "old/1.jpg\n\nold/3.jpg\n").unwrap();
+        folder
+    }
+
+    fn tree(count: u32) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for class in ["mask", "no_mask"] {
+            std::fs::create_dir(folder.path().join(class)).unwrap();
+            for i in 0..count {
+                image::RgbImage::new(8 + i, 9)
+                    .save(folder.path().join(class).join(format!("{i}.png")))
+                    .unwrap();
+            }
+        }
+        folder
+    }
+
+    #[test]
+    fn val_is_never_trained_on_and_pictures_stay_whole() {
+        let folder = tables();
+        let dataset = Dataset::load(folder.path(), &Options::default()).unwrap();
+        let rows = labels::read(&folder.path().join("faces.csv")).unwrap();
+        for row in rows.iter().filter(|row| row.split == Split::Val) {
+            let path = folder.path().join("images").join(&row.image);
+            assert!(
+                dataset
+                    .faces
+                    .iter()
+                    .filter(|face| face.picture == path)
+                    .all(|face| face.subset == Subset::Val)
+            );
+        }
+        let of = |subset| -> BTreeSet<_> {
+            dataset.subset(subset).into_iter().map(|index| dataset.faces[index].picture.clone()).collect()
+        };
+        assert!(of(Subset::Train).is_disjoint(&of(Subset::Selection)));
+        let selected = |source: &str| {
+            let inside = |face: &&Face| face.source == source && face.subset == Subset::Selection;
+            dataset.faces.iter().filter(inside).count()
+        };
+        assert_eq!((selected("old"), selected("new")), (4, 4), "a tenth of 40 each");
+        assert_eq!(dataset.chosen_by(), Subset::Selection);
+    }
+
+    #[test]
+    fn small_and_incorrect_ones_are_left_out() {
+        let folder = tables();
+        let count = |options: Options| Dataset::load(folder.path(), &options).unwrap().faces.len();
+        assert_eq!(count(Options::default()), 180);
+        assert_eq!(count(Options { min_side: 5.0, ..Options::default() }), 200);
+        assert_eq!(count(Options { incorrect_as_no_mask: true, ..Options::default() }), 181);
+        assert_eq!(count(Options { tables: vec!["faces.csv".into()], ..Options::default() }), 100);
+    }
+
+    #[test]
+    fn weights_multiply_and_must_fit_something() {
+        let folder = tables();
+        let weights = vec![("scenes".into(), 3.0), ("old".into(), 0.5), ("few.txt".into(), 0.1)];
+        let dataset = Dataset::load(folder.path(), &Options { weights, ..Options::default() }).unwrap();
+        let weight = |name: &str| {
+            let face = dataset.faces.iter().find(|face| face.picture.ends_with(name)).unwrap();
+            face.weight
+        };
+        assert!((weight("old/1.jpg") - 0.05).abs() < 1e-12);
+        assert!((weight("old/2.jpg") - 0.5).abs() < 1e-12);
+        assert!((weight("new/60.jpg") - 1.0).abs() < 1e-12);
+        assert!((weight("street/30.jpg") - 3.0).abs() < 1e-12);
+        let weights = vec![("nowhere".into(), 1.0)];
+        let error = Dataset::load(folder.path(), &Options { weights, ..Options::default() }).unwrap_err();
+        assert!(error.to_string().contains("faces, new, old, scenes, street"), "{error}");
+    }
+
+    #[test]
+    fn trees_are_split_by_class_the_same_way_each_time() {
+        let folder = tree(10);
+        let load = |seed| Dataset::load(folder.path(), &Options { seed, ..Options::default() }).unwrap();
+        let dataset = load(3);
+        assert_eq!(dataset, load(3));
+        assert_ne!(dataset.faces, load(4).faces);
+        assert_eq!(dataset.checksum(), load(3).checksum());
+        assert_ne!(dataset.checksum(), load(4).checksum());
+        assert_eq!(dataset.summary()["folder"]["val mask"], 2);
+        assert_eq!(dataset.summary()["folder"]["train no_mask"], 8);
+        assert_eq!(dataset.chosen_by(), Subset::Val);
+        let largest = dataset.faces.iter().find(|face| face.picture.ends_with("mask/9.png")).unwrap();
+        assert_eq!(largest.rect, Rect::new(0.0, 0.0, 17.0, 9.0));
+    }
+
+    #[test]
+    fn folders_that_cannot_be_used_say_why() {
+        let message = |folder: &Path| Dataset::load(folder, &Options::default()).unwrap_err().to_string();
+        let empty = tempfile::tempdir().unwrap();
+        assert!(message(empty.path()).contains("neither faces.csv"));
+        assert!(message(tree(0).path()).contains("no face of class mask to put into train"));
+        let broken = tree(5);
+        std::fs::write(broken.path().join("mask/bad.jpg"), "no picture").unwrap();
+        assert!(message(broken.path()).contains("bad.jpg"));
+    }
+
+    #[test]
+    fn draws_are_balanced_and_follow_the_weights() {
+        let folder = tables();
+        let weights = vec![("old".into(), 3.0), ("scenes".into(), 0.0)];
+        let dataset = Dataset::load(folder.path(), &Options { weights, ..Options::default() }).unwrap();
+        let sampler = Sampler::new(&dataset);
+        let drawn = sampler.draw(4000, &mut stream(1, Purpose::Batch, 0));
+        assert_eq!(drawn, sampler.draw(4000, &mut stream(1, Purpose::Batch, 0)));
+        let share = |wanted: &dyn Fn(&Face) -> bool| {
+            drawn.iter().filter(|&&index| wanted(&dataset.faces[index])).count() as f64 / drawn.len() as f64
+        };
+        assert!((share(&|face| face.class == MASK) - 0.5).abs() < 1e-9);
+        assert!((share(&|face| face.source == "old") - 0.75).abs() < 0.03);
+        assert!(drawn.iter().all(|&index| dataset.faces[index].table == "faces"));
+        assert!(drawn.iter().all(|&index| dataset.faces[index].subset == Subset::Train));
+    }
+}

@@ -1,0 +1,203 @@
+//! How good a detector is on the pictures kept apart for choosing: its detections ranked by score, each right or wrong.
+//! Only for choosing between weights; figures to quote come from `maskwatch eval detector`.
+
+use super::data::Picture;
+use super::placement::Placement;
+use super::truth::Truth;
+use crate::detect::{Detection, Detector};
+use crate::eval::matching::{MIN_IOU, match_faces};
+use crate::geometry::Rect;
+use crate::nn::weights::Weights;
+use image::RgbImage;
+use rayon::prelude::*;
+
+/// Fainter detections are not ranked.
+const FAINTEST: f32 = 0.05;
+/// Annotated scenes are searched at this size, as in use.
+const SCENE_INPUT: u32 = 640;
+/// Pictures of one or few faces are made small, so that it is not all too easy to find them.
+const CLOSE_INPUT: u32 = 192;
+/// A detection that shares this part of the smaller area with a region to ignore is neither right nor wrong.
+const SHARED: f32 = 0.5;
+/// False positives per picture at which recall is averaged.
+const RATES: [f64; 5] = [1.0 / 32.0, 1.0 / 16.0, 1.0 / 8.0, 1.0 / 4.0, 1.0 / 2.0];
+
+/// The detections of a set of pictures, the surest first.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Ranking {
+    /// Score, and whether it is a face.
+    detections: Vec<(f32, bool)>,
+    faces: usize,
+    pictures: usize,
+}
+
+/// Recall and false positives per picture at one score threshold.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
+pub(super) struct Working {
+    /// Share of the faces that are found.
+    pub(super) recall: f64,
+    /// False positives per picture.
+    pub(super) false_positives: f64,
+}
+
+impl Ranking {
+    /// Runs the detector with these weights on all pictures.
+    ///
+    /// # Errors
+    /// A picture cannot be opened, or the weights are not the detector's.
+    pub(super) fn new(weights: &Weights, pictures: &[Picture]) -> anyhow::Result<Self> {
+        let detector = |side: u32| Detector::new(weights, (side, side), FAINTEST);
+        let detectors = [detector(CLOSE_INPUT)?, detector(SCENE_INPUT)?];
+        let judged: Vec<Judged> = pictures
+            .par_iter()
+            .map(|picture| {
+                let detector = &detectors[usize::from(picture.annotated)];
+                let pixels = picture.open()?;
+                let detections = detector.detect(&pixels)?;
+                Ok(judge(&pixels, &picture.truth, detector.input(), &detections))
+            })
+            .collect::<anyhow::Result<_>>()?;
+        Ok(Self::of(judged))
+    }
+
+    fn of(judged: Vec<Judged>) -> Self {
+        let (pictures, faces) = (judged.len(), judged.iter().map(|judged| judged.faces).sum());
+        let mut detections: Vec<(f32, bool)> =
+            judged.into_iter().flat_map(|judged| judged.detections).collect();
+        detections.sort_by(|a, b| b.0.total_cmp(&a.0));
+        Self { detections, faces, pictures }
+    }
+
+    fn working(&self, hits: usize, misses: usize) -> Working {
+        Working {
+            recall: hits as f64 / self.faces.max(1) as f64,
+            false_positives: misses as f64 / self.pictures.max(1) as f64,
+        }
+    }
+
+    /// Counting only detections that score at least `threshold`.
+    pub(super) fn at(&self, threshold: f32) -> Working {
+        let counted = self.detections.partition_point(|(score, _)| *score >= threshold);
+        let hits = self.detections[..counted].iter().filter(|(_, hit)| *hit).count();
+        self.working(hits, counted - hits)
+    }
+
+    /// The figure that weights are chosen by: recall averaged over rates of 1/32 to 1/2 false positives per picture
+    /// (the score of free-response receiver operating characteristics, FROC). It does not depend on a threshold.
+    pub(super) fn figure(&self) -> f64 {
+        let recall = |rate: f64| {
+            let allowed = rate * self.pictures as f64;
+            let (mut hits, mut misses) = (0usize, 0usize);
+            for (_, hit) in &self.detections {
+                if *hit {
+                    hits += 1;
+                } else {
+                    misses += 1;
+                    if misses as f64 > allowed {
+                        break;
+                    }
+                }
+            }
+            self.working(hits, misses).recall
+        };
+        RATES.map(recall).iter().sum::<f64>() / RATES.len() as f64
+    }
+}
+
+/// The detections of one picture.
+struct Judged {
+    detections: Vec<(f32, bool)>,
+    faces: usize,
+}
+
+fn judge(pixels: &RgbImage, truth: &Truth, input: (u32, u32), detections: &[Detection]) -> Judged {
+    let picture = pixels.dimensions();
+    let scale = (input.0 as f32 / picture.0.max(1) as f32).min(input.1 as f32 / picture.1.max(1) as f32);
+    let scaled = (scaled(picture.0, scale), scaled(picture.1, scale));
+    // Faces that are too small at this input for training are ignored here too.
+    let placement = Placement { tile: input, picture, offset: (0, 0), scaled, flipped: false };
+    let truth = placement.truth(truth);
+    let faces: Vec<Rect> = truth.faces.iter().map(|face| face.rect).collect();
+    let detections: Vec<Detection> = detections.iter().map(|detection| detection.scaled(scale)).collect();
+    let matching = match_faces(&faces, &detections, MIN_IOU);
+    let hits = matching.found_by.iter().flatten().map(|&index| (detections[index].score, true));
+    let misses = matching.unmatched.iter().map(|&index| &detections[index]);
+    let misses = misses.filter(|miss| !truth.ignored.iter().any(|rect| meet(&miss.rect, rect)));
+    Judged { detections: hits.chain(misses.map(|miss| (miss.score, false))).collect(), faces: faces.len() }
+}
+
+fn scaled(length: u32, scale: f32) -> u32 {
+    ((length as f32 * scale).round() as u32).max(1)
+}
+
+fn meet(one: &Rect, other: &Rect) -> bool {
+    let width = (one.x + one.w).min(other.x + other.w) - one.x.max(other.x);
+    let height = (one.y + one.h).min(other.y + other.h) - one.y.max(other.y);
+    width > 0.0 && height > 0.0 && width * height >= SHARED * one.area().min(other.area())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::truth::Face;
+    use super::*;
+    use crate::geometry::Point;
+    use proptest::prelude::*;
+
+    fn detection(rect: Rect, score: f32) -> Detection {
+        Detection { rect, landmarks: [Point { x: 0.0, y: 0.0 }; 5], score }
+    }
+
+    #[test]
+    fn right_wrong_and_neither() {
+        let face = |x: f32, side: f32| Face { rect: Rect::new(x, 10.0, side, side), landmarks: None };
+        let truth = Truth {
+            faces: vec![face(10.0, 20.0), face(50.0, 20.0), face(80.0, 3.0)],
+            ignored: vec![Rect::new(0.0, 60.0, 30.0, 30.0)],
+        };
+        let detections = [
+            detection(Rect::new(11.0, 10.0, 20.0, 20.0), 0.9),
+            detection(Rect::new(10.0, 62.0, 15.0, 15.0), 0.8),
+            detection(Rect::new(80.0, 10.0, 3.0, 3.0), 0.7),
+            detection(Rect::new(70.0, 70.0, 20.0, 20.0), 0.6),
+        ];
+        // Enlarged twofold the smallest face still is too small.
+        let judged = judge(&RgbImage::new(100, 100), &truth, (200, 200), &detections);
+        assert_eq!(judged.detections, [(0.9, true), (0.6, false)]);
+        assert_eq!(judged.faces, 2);
+        let ranking = Ranking::of(vec![judged]);
+        assert_eq!(ranking.at(0.5), Working { recall: 0.5, false_positives: 1.0 });
+        assert_eq!(ranking.at(0.7), Working { recall: 0.5, false_positives: 0.0 });
+        assert_eq!(ranking.at(0.95), Working { recall: 0.0, false_positives: 0.0 });
+        assert_eq!(ranking.figure(), 0.5);
+    }
+
+    fn rankings() -> impl Strategy<Value = Ranking> {
+        proptest::collection::vec((0f32..1.0, any::<bool>()), 0..60).prop_map(|detections| {
+            let faces = detections.iter().filter(|detection| detection.1).count() + 3;
+            let mut ranking = Ranking::of(vec![Judged { detections, faces }]);
+            ranking.pictures = 10;
+            ranking
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn lower_thresholds_find_more_and_err_more(ranking in rankings(), low in 0f32..1.0, high in 0f32..1.0) {
+            let (low, high) = (ranking.at(low.min(high)), ranking.at(low.max(high)));
+            prop_assert!(low.recall >= high.recall && low.false_positives >= high.false_positives);
+        }
+
+        /// Another error can only lower the figure, another face found only raise it.
+        #[test]
+        fn the_figure_follows_what_was_found(ranking in rankings(), score in 0f32..1.0) {
+            let with = |hit: bool| {
+                let mut detections = ranking.detections.clone();
+                detections.push((score, hit));
+                detections.sort_by(|a, b| b.0.total_cmp(&a.0));
+                Ranking { detections, ..ranking.clone() }.figure()
+            };
+            prop_assert!((0.0..=1.0).contains(&ranking.figure()));
+            prop_assert!(with(true) >= ranking.figure() && with(false) <= ranking.figure());
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! Commands as a source, with real children: frames arrive, the newest wins, ends and silence are told, nothing is
+//! left behind.
+#![cfg(unix)]
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use image::codecs::jpeg::JpegEncoder;
+use image::{Rgb, RgbImage};
+use maskwatch::source::command::Command;
+use maskwatch::source::{
+    CommandLine, Next, Options, Source, SourceError, SourceSpec, State, open, open_once,
+};
+
+const WAIT: Duration = Duration::from_millis(50);
+
+fn line(text: &str) -> CommandLine {
+    match text.parse().unwrap() {
+        SourceSpec::Command(line) => line,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn jpeg(shade: u8) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    JpegEncoder::new(&mut bytes).encode_image(&RgbImage::from_pixel(32, 16, Rgb([shade; 3]))).unwrap();
+    bytes
+}
+
+/// Asks until something other than nothing comes; a test that hangs fails here.
+fn something(source: &mut impl Source) -> Result<Next, SourceError> {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while Instant::now() < deadline {
+        match source.next(WAIT) {
+            Ok(Next::Nothing) => {}
+            other => return other,
+        }
+    }
+    panic!("nothing came in 30 s");
+}
+
+fn process_lives(pid: &str) -> bool {
+    // A zombie that nobody has reaped yet still has its folder, but runs no more.
+    fs::read_to_string(format!("/proc/{}/stat", pid.trim())).is_ok_and(|stat| !stat.contains(") Z "))
+}
+
+fn wait_for_text(path: &Path) -> String {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while Instant::now() < deadline {
+        if let Ok(text) = fs::read_to_string(path)
+            && text.ends_with('\n')
+        {
+            return text;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    panic!("{} was not written", path.display());
+}
+
+#[test]
+fn motion_jpeg_comes_through_garbage_and_cuts() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut stream = b"HTTP/1.1 200 OK\r\n".to_vec();
+    let cut = jpeg(10);
+    stream.extend(&cut[..cut.len() - 10]);
+    stream.extend(jpeg(200));
+    fs::write(folder.path().join("stream"), stream).unwrap();
+    let path = folder.path().join("stream");
+    let mut source = Command::start(&line(&format!("command: cat {}; sleep 60", path.display()))).unwrap();
+    let Next::Frame(frame) = something(&mut source).unwrap() else { panic!("no frame") };
+    assert_eq!((frame.picture.dimensions(), frame.sequence), ((32, 16), 0));
+    assert!(frame.picture.get_pixel(5, 5).0[0].abs_diff(200) < 4);
+}
+
+#[test]
+fn raw_frames_are_decoded_and_the_newest_wins() {
+    let shell = "command(gray 2x1): printf '\\020\\020\\353\\353'; sleep 60";
+    let mut source = Command::start(&line(shell)).unwrap();
+    std::thread::sleep(Duration::from_millis(500));
+    let Next::Frame(frame) = something(&mut source).unwrap() else { panic!("no frame") };
+    assert_eq!(frame.sequence, 1);
+    assert_eq!(frame.picture.as_raw(), &[255; 6]);
+    assert_eq!(source.describe(), format!("command `{}` (gray 2x1)", &shell[19..]));
+}
+
+#[test]
+fn a_child_is_never_held_up() {
+    // Far more than a pipe holds, written while nobody asks.
+    let folder = tempfile::tempdir().unwrap();
+    let done = folder.path().join("done");
+    let shell =
+        format!("command(gray 100x100): head -c 3000000 /dev/zero; echo done > {}; sleep 60", done.display());
+    let mut source = Command::start(&line(&shell)).unwrap();
+    wait_for_text(&done);
+    let Next::Frame(frame) = something(&mut source).unwrap() else { panic!("no frame") };
+    assert_eq!(frame.sequence, 299);
+}
+
+#[test]
+fn the_end_of_a_command_is_an_error_that_says_why() {
+    let mut source = Command::start(&line("command: echo starting >&2; echo no camera >&2; exit 7")).unwrap();
+    let error = something(&mut source).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "`echo starting >&2; echo no camera >&2; exit 7` ended (exit status: 7) after it wrote \"no camera\"; \
+         run it in a terminal to see why"
+    );
+    let mut source = Command::start(&line("command: no-such-program-xyz")).unwrap();
+    let error = something(&mut source).unwrap_err().to_string();
+    assert!(error.contains("exit status: 127") && error.contains("not found"), "{error}");
+}
+
+#[test]
+fn the_last_frame_comes_before_the_end() {
+    let mut source = Command::start(&line("command(gray 1x1): printf '\\353'")).unwrap();
+    assert!(matches!(something(&mut source), Ok(Next::Frame(_))));
+    assert!(matches!(something(&mut source), Err(SourceError::CommandEnded { .. })));
+}
+
+#[test]
+fn a_bad_frame_is_skipped() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("stream");
+    // Markers in order, but no picture: a scan header without a frame header.
+    fs::write(&path, [0xFF, 0xD8, 0xFF, 0xDA, 0x00, 0x03, 0x00, 0x55, 0xFF, 0xD9]).unwrap();
+    let mut source = Command::start(&line(&format!("command: cat {}; sleep 60", path.display()))).unwrap();
+    let Ok(Next::Skipped(skipped)) = something(&mut source) else { panic!("not skipped") };
+    assert!(skipped.to_string().contains("it is damaged"), "{skipped}");
+}
+
+#[test]
+fn dropping_ends_the_whole_pipeline() {
+    let folder = tempfile::tempdir().unwrap();
+    let (one, two) = (folder.path().join("one"), folder.path().join("two"));
+    // Neither part heeds a polite request.
+    let shell = format!(
+        "command: trap '' TERM; (trap '' TERM; sh -c 'echo $$' > {}; sleep 300) | (trap '' TERM; echo $$ > {}; sleep 300)",
+        one.display(),
+        two.display()
+    );
+    let source = Command::start(&line(&shell)).unwrap();
+    let leader = wait_for_text(&two);
+    wait_for_text(&one);
+    assert!(process_lives(&leader));
+    drop(source);
+    assert!(!process_lives(&leader), "the shell lives on");
+    let children = fs::read_dir("/proc").unwrap().filter_map(|entry| {
+        let cmdline = entry.ok()?.path().join("cmdline");
+        fs::read_to_string(cmdline).ok()
+    });
+    let marker = one.display().to_string();
+    let left: Vec<String> = children.filter(|cmdline| cmdline.contains(&marker)).collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn what_open_gives_restarts_the_command_and_tells_its_state() {
+    let folder = tempfile::tempdir().unwrap();
+    let count = folder.path().join("count");
+    // Each run writes one frame and ends.
+    let text = format!("command(gray 1x1): echo run >> {}; printf '\\353'; exit 3", count.display());
+    let spec: SourceSpec = text.parse().unwrap();
+    let mut source = open(&spec, &Options::default()).unwrap();
+    assert_eq!(source.state(), State::Starting);
+    assert!(matches!(something(&mut source), Ok(Next::Frame(_))));
+    assert_eq!(source.state(), State::Connected);
+    let deadline = Instant::now() + Duration::from_secs(30);
+    let away = loop {
+        assert!(Instant::now() < deadline, "the end of the command was not noticed");
+        assert!(source.next(WAIT).is_ok());
+        if let State::Away(away) = source.state() {
+            break away;
+        }
+    };
+    assert!(away.reason.contains("exit status: 3"), "{}", away.reason);
+    assert!(matches!(something(&mut source), Ok(Next::Frame(_))));
+    assert_eq!(source.state(), State::Connected);
+    assert_eq!(fs::read_to_string(count).unwrap(), "run\nrun\n");
+}
+
+#[test]
+fn a_camera_that_is_not_there_is_a_state_for_the_daemon_and_an_error_for_one_use() {
+    let spec: SourceSpec = "/dev/video-none".parse().unwrap();
+    assert!(matches!(open_once(&spec, &Options::default()), Err(SourceError::NoSuchCamera { .. })));
+    let mut source = open(&spec, &Options::default()).unwrap();
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        assert!(Instant::now() < deadline, "no state was told");
+        assert!(matches!(source.next(WAIT), Ok(Next::Nothing)));
+        if let State::Away(away) = source.state() {
+            assert!(away.reason.contains("/dev/video-none is not there"), "{}", away.reason);
+            assert!(away.attempts >= 1);
+            break;
+        }
+    }
+}
