@@ -53,6 +53,7 @@ pub(crate) fn run(args: Args) -> Outcome {
     let start = Instant::now();
     let classifier = args.classifier.load()?;
     let detector = args.detector.load()?;
+    let (width, height) = args.detector.detector_input;
     let load_ms = start.elapsed().as_secs_f64() * 1e3;
 
     let portrait = image::load_from_memory_with_format(PORTRAIT, ImageFormat::Jpeg)?.to_rgb8();
@@ -79,7 +80,7 @@ pub(crate) fn run(args: Args) -> Outcome {
 
     if matches!(args.format, Format::Text) {
         println!("{}; {threads} threads; f32; milliseconds (p10, median, p90)", machine());
-        println!("640×480 MJPEG, detector {}, classifier {input} px", args.detector.detector_input);
+        println!("640×480 MJPEG, detector {width}×{height}, classifier {input} px");
     }
     for (stage, spread) in names.into_iter().zip(spreads) {
         let Spread { p10_ms, p50_ms, p90_ms } = spread;
@@ -100,7 +101,7 @@ pub(crate) fn run(args: Args) -> Outcome {
         ),
         Format::Json => println!(
             "{}",
-            json!({"load_ms": load_ms, "peak_rss_mb": memory, "machine": machine(), "detector_input": args.detector.detector_input.to_string(),
+            json!({"load_ms": load_ms, "peak_rss_mb": memory, "machine": machine(), "detector_input": format!("{width}x{height}"),
                    "classifier_input": input})
         ),
     }

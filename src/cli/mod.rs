@@ -74,3 +74,13 @@ fn print(text: &str) -> anyhow::Result<()> {
         written => Ok(written.map_err(|error| anyhow::anyhow!("cannot write to standard output: {error}"))?),
     }
 }
+
+/// Reads `WIDTHxHEIGHT`, both multiples of 32, as the detector takes them.
+fn size(text: &str) -> Result<(u32, u32), String> {
+    let sides =
+        text.split_once('x').and_then(|(width, height)| Some((width.parse().ok()?, height.parse().ok()?)));
+    let fits = |side: u32| (32..=2048).contains(&side) && side.is_multiple_of(32);
+    sides
+        .filter(|(width, height)| fits(*width) && fits(*height))
+        .ok_or_else(|| "give WIDTHxHEIGHT, both multiples of 32 from 32 to 2048, such as 640x640".to_owned())
+}
