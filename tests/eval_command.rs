@@ -1,6 +1,8 @@
 //! `maskwatch eval` and `maskwatch detect` with the networks on a small set made of the two portraits: the keys that
 //! other tools rely on, the figures, and what happens when pictures are missing.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
 #[path = "common/command.rs"]
 mod command;
 

@@ -2,6 +2,8 @@
 //! weight files, absurd configurations, broken tables. Each must be refused with a message: no panic, no signal, no hang.
 //! What is broken where follows from fixed seeds.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
 #[path = "common/command.rs"]
 mod command;
 
