@@ -30,7 +30,7 @@ const LEAST_BIAS: f64 = 0.05;
 /// Longest gradient that is followed as it is. Its usual length is a few units; a picture with one odd face sends it far off.
 const CLIP: f64 = 10.0;
 
-/// How the network is fitted. Two runs with equal plans, pictures and starting weights give equal weights.
+/// How the network is fitted. Runs with equal plans give equal weights.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub(super) struct Plan {
     pub(super) epochs: u64,
@@ -40,6 +40,10 @@ pub(super) struct Plan {
     pub(super) batch: u64,
     pub(super) learning_rate: f64,
     pub(super) seed: u64,
+    /// Checksum of the pictures and of how often each is drawn.
+    pub(super) pictures: String,
+    /// Checksum of the starting weights.
+    pub(super) start: String,
 }
 
 /// A network under way.
@@ -73,6 +77,11 @@ impl Fitting {
             variables,
             network,
         })
+    }
+
+    /// How it is fitted.
+    pub(super) fn plan(&self) -> &Plan {
+        &self.plan
     }
 
     /// Fits for one epoch (counted from 0). Batches are made on `threads` threads of their own. `after` is called after
@@ -293,7 +302,8 @@ mod tests {
     }
 
     fn plan(batches: u64) -> Plan {
-        Plan { epochs: 2, batches, batch: 2, learning_rate: 0.02, seed: 5 }
+        let (pictures, start) = (String::new(), String::new());
+        Plan { epochs: 2, batches, batch: 2, learning_rate: 0.02, seed: 5, pictures, start }
     }
 
     fn values(weights: &Weights) -> Vec<f32> {
@@ -304,7 +314,7 @@ mod tests {
     fn a_step_changes_no_tensor_out_of_proportion() {
         let folder = tempfile::tempdir().unwrap();
         let start = random_weights(&mut stream(1, Purpose::Weights, 0));
-        let plan = Plan { epochs: 1, batches: 1, batch: 1, learning_rate: 0.01, seed: 5 };
+        let plan = Plan { epochs: 1, learning_rate: 0.01, ..plan(1) };
         let mut fitting = Fitting::new(&start, plan).unwrap();
         fitting.epoch(0, &sampler(folder.path()), 1, |_| {}).unwrap();
         for (name, before) in start.tensors() {
