@@ -101,7 +101,7 @@ pub struct Rules {
     pub re_arm: Duration,
     /// How long a face counts as present after it was last seen.
     pub linger: Duration,
-    /// How long a face may stay undecided before the door asks it to come closer.
+    /// How long a face may be in view undecided before the door asks it to come closer.
     pub look_after: Duration,
     /// How often a face whose verdict stands is classified again.
     pub recheck: Duration,
@@ -343,7 +343,7 @@ impl Decider {
             .map(|person| match person.verdict {
                 Verdict::Unmasked => DoorState::Alert,
                 Verdict::Masked => DoorState::Pass,
-                Verdict::Unsure if self.now - person.first_seen >= self.rules.look_after => DoorState::Look,
+                Verdict::Unsure if person.last_seen - person.first_seen >= self.rules.look_after => DoorState::Look,
                 Verdict::Unsure => DoorState::Idle,
             })
             .max()

@@ -93,6 +93,15 @@ fn a_second_bare_face_raises_a_second_alert() {
 }
 
 #[test]
+fn who_was_there_too_briefly_to_be_judged_is_not_asked_to_look() {
+    let mut decider = Decider::new(Rules::default());
+    watch(&mut decider, 0, 400, &[seen(1, BARE)]);
+    for time in (400..3000).step_by(100) {
+        assert_eq!(decider.signal(at(time)).state, DoorState::Idle);
+    }
+}
+
+#[test]
 fn a_missed_frame_or_two_does_not_flicker() {
     let mut decider = Decider::new(Rules::default());
     watch(&mut decider, 0, 1000, &[seen(1, MASKED)]);

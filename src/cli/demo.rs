@@ -1,11 +1,261 @@
-//! `maskwatch demo`: not written yet.
+//! `maskwatch demo`: the daemon's real loop at work, on bundled pictures or a camera, with simulated pins. Shows outputs
+//! and verdicts live and leaves annotated pictures. On the bundled pictures it is also a test: the bare face has to
+//! light red, the masked one green.
+
+mod scene;
+mod screen;
 
 use super::Outcome;
+use super::run::{start_log, stop_flag};
+use super::signal::seconds;
+use crate::config::Config;
+use crate::daemon::{
+    Clock, Daemon, Ended, Event, Face, Flags, Networks, Observer, STALL, SystemClock, Watch,
+};
+use crate::decide::{DoorState, Signal, Verdict};
+use crate::outputs::{Output, Outputs, Panel, Recorder, simulated};
+use crate::pixels::annotate::{Mark, annotate, caption};
+use crate::source::{self, Options, Source};
+use anyhow::Context;
+use image::{Rgb, RgbImage};
+use scene::{Scene, Visitor};
+use screen::Screen;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-/// Arguments.
+/// A camera may run for days: it leaves no more pictures than this.
+const MOST_PICTURES: usize = 60;
+/// While a face is in view, a picture is left at least this often.
+const PICTURE_EVERY: Duration = Duration::from_secs(2);
+
+/// Arguments of `maskwatch demo`.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Args {}
+pub(crate) struct Args {
+    /// Use a camera (or any other source of `maskwatch run`) instead of the bundled pictures, until Ctrl-C
+    #[arg(long, value_name = "SOURCE")]
+    camera: Option<String>,
+    /// Ends after this many seconds; by default at the end of the pictures, with a camera at Ctrl-C
+    #[arg(long = "for", value_name = "SECONDS", value_parser = seconds)]
+    duration: Option<Duration>,
+    /// Folder for the annotated pictures
+    #[arg(long, value_name = "DIR", default_value = "demo-output")]
+    output: PathBuf,
+    /// How many frames of the bundled pictures are made a second
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(2..=60))]
+    frames_per_second: u32,
+    /// Do not wait between the bundled pictures' frames: as fast as the machine can
+    #[arg(long, conflicts_with = "camera")]
+    no_wait: bool,
+}
 
-pub(crate) fn run(_args: Args) -> Outcome {
-    anyhow::bail!("not written yet")
+pub(crate) fn run(args: Args) -> Outcome {
+    if std::env::var_os("RUST_LOG").is_some() {
+        start_log();
+    }
+    std::fs::create_dir_all(&args.output).with_context(|| {
+        format!("{} cannot be made; name another folder with --output", args.output.display())
+    })?;
+    let mut config = Config::default();
+    // The second visitor comes soon after the first and stands in the same place.
+    config.decision.re_arm = Duration::from_secs(2);
+    let stop = stop_flag()?;
+    let networks = Networks::load(&config)?;
+    let (source, clock, scene) = open(&args, &config)?;
+    let outputs = config.outputs.outputs.clone();
+    let (lines, recorder) = simulated(&outputs);
+    let thread = Outputs::start(Panel::new(lines, outputs.clone())?, Arc::clone(&stop), STALL)?;
+    let watch = Watch::new(Box::new(networks), config.decision.clone());
+
+    println!("watching {}; pictures go to {}", source.describe(), args.output.display());
+    let mut show = Show {
+        screen: Screen::new(&outputs),
+        album: Album::new(&args.output),
+        outputs: outputs.clone(),
+        recorder,
+        scene,
+        seen: Checks::default(),
+        frames: 0,
+        until: args.duration,
+        stop: Arc::clone(&stop),
+        failed: None,
+    };
+    let mut daemon = Daemon::new(source, watch, thread, config.source.timeout, &*clock);
+    let never = AtomicBool::new(false);
+    let ended = daemon.run(Flags { stop: &stop, reload: &never }, &mut show)?;
+    daemon.outputs.stop()?;
+    show.screen.finish();
+    show.conclude(ended)
+}
+
+/// The source with the clock that belongs to it, and the scene where it is the bundled one.
+type Opened = (Box<dyn Source>, Box<dyn Clock>, Option<scene::Watcher>);
+
+fn open(args: &Args, config: &Config) -> anyhow::Result<Opened> {
+    let Some(camera) = &args.camera else {
+        let scene = Scene::new(args.frames_per_second, !args.no_wait)?;
+        let watcher = scene.watcher();
+        return Ok((Box::new(scene), Box::new(watcher.clone()), Some(watcher)));
+    };
+    let options = Options {
+        size: (config.source.width, config.source.height),
+        frames_per_second: Some(config.source.frames_per_second),
+        repeat: false,
+    };
+    Ok((source::open(&camera.parse()?, &options)?, Box::new(SystemClock::start()), None))
+}
+
+/// What the bundled pictures have to bring about, noted as it happens.
+#[derive(Debug, Default)]
+struct Checks {
+    red_for_bare: bool,
+    green_for_bare: bool,
+    green_for_masked: bool,
+    alert_for_masked: bool,
+}
+
+/// Shows, draws and checks what the loop tells.
+struct Show {
+    screen: Screen,
+    album: Album,
+    outputs: Vec<Output>,
+    recorder: Recorder,
+    scene: Option<scene::Watcher>,
+    seen: Checks,
+    frames: u64,
+    until: Option<Duration>,
+    stop: Arc<AtomicBool>,
+    failed: Option<anyhow::Error>,
+}
+
+impl Show {
+    /// Which outputs are on, by the levels of their simulated pins.
+    fn lit(&self) -> Vec<bool> {
+        let on =
+            |(index, output): (usize, &Output)| self.recorder.level(index) == Some(output.active.level(true));
+        self.outputs.iter().enumerate().map(on).collect()
+    }
+
+    fn is_lit(&self, name: &str, lit: &[bool]) -> bool {
+        self.outputs.iter().zip(lit).any(|(output, lit)| output.name == name && *lit)
+    }
+
+    fn check(&mut self, lit: &[bool], state: DoorState) {
+        let (red, green) = (self.is_lit("red", lit), self.is_lit("green", lit));
+        match self.scene.as_ref().map(scene::Watcher::visitor) {
+            Some(Visitor::Bare) => {
+                self.seen.red_for_bare |= red;
+                self.seen.green_for_bare |= green;
+            }
+            Some(Visitor::Masked) => {
+                self.seen.green_for_masked |= green;
+                self.seen.alert_for_masked |= state == DoorState::Alert;
+            }
+            Some(Visitor::Nobody) | None => {}
+        }
+    }
+
+    fn conclude(self, ended: Ended) -> Outcome {
+        if let Some(error) = self.failed {
+            return Err(error);
+        }
+        println!("{} annotated pictures are in {}", self.album.count, self.album.folder.display());
+        if self.scene.is_none() {
+            anyhow::ensure!(self.frames > 0, "no frame came; check the camera with --camera");
+            return Ok(ExitCode::SUCCESS);
+        }
+        if ended == Ended::Stopped {
+            anyhow::bail!("stopped before both faces were shown");
+        }
+        let Checks { red_for_bare, green_for_bare, green_for_masked, alert_for_masked } = self.seen;
+        anyhow::ensure!(red_for_bare, "red did not light for the bare face");
+        anyhow::ensure!(!green_for_bare, "green was lit for the bare face");
+        anyhow::ensure!(green_for_masked, "green did not light for the masked face");
+        anyhow::ensure!(!alert_for_masked, "the masked face raised an alert");
+        println!("red was lit for the bare face and green for the masked one: all is well");
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl Observer for Show {
+    fn on_event(&mut self, now: Duration, event: &Event<'_>) {
+        match event {
+            Event::Frame { picture, faces, signal } => {
+                self.frames += 1;
+                let lit = self.lit();
+                self.check(&lit, signal.state);
+                self.screen.frame(now, &lit, *signal, faces);
+                if let Err(error) = self.album.frame(now, picture, faces, *signal) {
+                    self.failed = Some(error);
+                    self.stop.store(true, Ordering::Relaxed);
+                }
+            }
+            Event::Finding(finding) => self.screen.finding(now, finding),
+            Event::State { from, signal } => self.screen.state(now, *from, *signal),
+            Event::Health { fault } => self.screen.health(now, *fault),
+        }
+        if self.until.is_some_and(|until| now >= until) {
+            self.stop.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+/// The folder of annotated pictures.
+struct Album {
+    folder: PathBuf,
+    count: usize,
+    last: Option<(DoorState, Duration)>,
+}
+
+impl Album {
+    fn new(folder: &Path) -> Self {
+        Self { folder: folder.to_owned(), count: 0, last: None }
+    }
+
+    /// Leaves a picture where the door's state is new, and from time to time while there are faces.
+    fn frame(
+        &mut self,
+        now: Duration,
+        picture: &RgbImage,
+        faces: &[Face],
+        signal: Signal,
+    ) -> anyhow::Result<()> {
+        let due = self.last.is_none_or(|(state, at)| {
+            state != signal.state || (!faces.is_empty() && now.saturating_sub(at) >= PICTURE_EVERY)
+        });
+        if !due || self.count >= MOST_PICTURES {
+            return Ok(());
+        }
+        self.last = Some((signal.state, now));
+        self.count += 1;
+        let mut picture = picture.clone();
+        let marks: Vec<Mark> = faces.iter().map(mark).collect();
+        annotate(&mut picture, &marks);
+        let text = format!("{:5.1} s  door: {}", now.as_secs_f32(), signal.state);
+        caption(&mut picture, &text, state_colour(signal.state));
+        let path = self.folder.join(format!("{:02}-{}.jpg", self.count, signal.state));
+        picture.save(&path).with_context(|| {
+            format!("{} cannot be written; name another folder with --output", path.display())
+        })
+    }
+}
+
+fn mark(face: &Face) -> Mark {
+    let colour = match face.verdict {
+        Verdict::Masked => Rgb([0, 160, 60]),
+        Verdict::Unmasked => Rgb([210, 30, 30]),
+        Verdict::Unsure => Rgb([240, 170, 0]),
+    };
+    Mark { rect: face.rect, text: screen::face(face), colour }
+}
+
+fn state_colour(state: DoorState) -> Rgb<u8> {
+    match state {
+        DoorState::Pass => Rgb([0, 160, 60]),
+        DoorState::Alert => Rgb([210, 30, 30]),
+        DoorState::Look | DoorState::Fault => Rgb([240, 170, 0]),
+        DoorState::Idle | DoorState::Off => Rgb([60, 60, 60]),
+    }
 }

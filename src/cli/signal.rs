@@ -1,11 +1,79 @@
-//! `maskwatch signal`: not written yet.
+//! `maskwatch signal`: shows a door state on the configured outputs, to check the wiring and to switch them off.
 
 use super::Outcome;
+use super::run::{ConfigArgs, open_outputs, start_log, stop_flag};
+use crate::decide::DoorState;
+use crate::outputs::{self, Panel};
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use std::process::ExitCode;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
-/// Arguments.
+/// How often the outputs are told that somebody still wants them, and the stop flag is looked at.
+const BEAT: Duration = Duration::from_millis(50);
+
+/// Arguments of `maskwatch signal`.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Args {}
+pub(crate) struct Args {
+    /// The door state to show
+    #[arg(value_parser = state_parser())]
+    state: DoorState,
+    /// Ends after this many seconds; by default the state is held until Ctrl-C
+    #[arg(long = "for", value_name = "SECONDS", value_parser = seconds)]
+    hold: Option<Duration>,
+    #[command(flatten)]
+    config: ConfigArgs,
+}
 
-pub(crate) fn run(_args: Args) -> Outcome {
-    anyhow::bail!("not written yet")
+fn state_parser() -> impl TypedValueParser<Value = DoorState> {
+    let help = |state| match state {
+        DoorState::Idle => "nobody is there",
+        DoorState::Pass => "everybody wears a mask",
+        DoorState::Look => "somebody cannot be judged",
+        DoorState::Alert => "somebody wears no mask",
+        DoorState::Fault => "no camera, no frames or no networks",
+        DoorState::Off => "drive every output inactive and end",
+    };
+    let values = DoorState::ALL.map(|state| PossibleValue::new(state.name()).help(help(state)));
+    PossibleValuesParser::new(values).map(|name| DoorState::from_name(&name).unwrap_or(DoorState::Off))
+}
+
+/// Reads a time in seconds from the command line.
+pub(super) fn seconds(text: &str) -> Result<Duration, String> {
+    text.parse::<f64>()
+        .ok()
+        .filter(|seconds| (0.0..=86_400.0).contains(seconds))
+        .map(Duration::from_secs_f64)
+        .ok_or_else(|| "use a number of seconds from 0 to 86400".into())
+}
+
+pub(crate) fn run(args: Args) -> Outcome {
+    let config = args.config.load()?;
+    if args.state == DoorState::Off {
+        let lines =
+            outputs::open(config.outputs.backend, config.outputs.chip.as_deref(), &config.outputs.outputs)?;
+        Panel::new(lines, config.outputs.outputs)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    start_log();
+    let stop = stop_flag()?;
+    let outputs = open_outputs(&config, &stop)?;
+    match args.hold {
+        Some(hold) => println!("showing {} for {} s", args.state, hold.as_secs_f64()),
+        None => println!("showing {}; Ctrl-C ends it", args.state),
+    }
+    let began = Instant::now();
+    while !stop.load(Ordering::Relaxed) {
+        let left = match args.hold {
+            Some(hold) => hold.saturating_sub(began.elapsed()),
+            None => BEAT,
+        };
+        if left.is_zero() {
+            break;
+        }
+        outputs.show(args.state, began.elapsed())?;
+        std::thread::sleep(left.min(BEAT));
+    }
+    outputs.stop()?;
+    Ok(ExitCode::SUCCESS)
 }

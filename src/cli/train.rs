@@ -271,3 +271,21 @@ fn draw(args: &DrawArgs) -> Outcome {
     println!("{} masked faces: {}", faces.len(), args.out.display());
     Ok(ExitCode::SUCCESS)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn factors_and_shares_are_checked() {
+        assert_eq!(factor("scenes=3"), Ok(("scenes".to_owned(), 3.0)));
+        assert_eq!(factor("a=b=0.5"), Ok(("a=b".to_owned(), 0.5)));
+        for text in ["scenes", "scenes=", "scenes=-1", "scenes=nan", "scenes=inf"] {
+            assert!(factor(text).is_err(), "{text}");
+        }
+        assert_eq!(share("0.2"), Ok(0.2));
+        for text in ["0", "1", "-0.1", "nan", "20%"] {
+            assert!(share(text).is_err(), "{text}");
+        }
+    }
+}

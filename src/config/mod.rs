@@ -6,6 +6,7 @@ mod reader;
 
 use crate::decide::{DoorState, Rules};
 use crate::outputs::{Active, Backend, Kind, Output, Pattern, Patterns};
+use crate::source::SourceSpec;
 use reader::{Section, Sourced};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -206,8 +207,12 @@ impl Config {
 
 fn source(mut section: Section<'_>) -> Result<SourceConfig, ConfigError> {
     let usual = SourceConfig::default();
+    let spec = section.text("spec")?;
+    if let Some(Err(error)) = spec.as_ref().map(|spec| spec.value.parse::<SourceSpec>()) {
+        return Err(section.refuse_any(&spec, format!("names no source: {error}")));
+    }
     let config = SourceConfig {
-        spec: section.text("spec")?.map_or(usual.spec, |spec| spec.value),
+        spec: spec.map_or(usual.spec, |spec| spec.value),
         width: section.whole("width", 64..=4096)?.map_or(usual.width, |width| width.value),
         height: section.whole("height", 64..=4096)?.map_or(usual.height, |height| height.value),
         frames_per_second: section

@@ -87,6 +87,10 @@ fn every_mistake_gets_one_sentence_with_line_key_and_mend() {
             "[source]\nspec = \"\"\n",
             "door.toml line 2: source.spec is empty; write a value, or remove the line for the default",
         ),
+        (
+            "[source]\nspec = \"camera:\"\n",
+            "door.toml line 2: source.spec names no source: no camera is named behind `camera:`; see /dev/v4l/by-id for names",
+        ),
         ("source = 1\n", "door.toml line 1: source is a number; use a section [source]"),
         (
             "[decision]\nwindow = 2\n",

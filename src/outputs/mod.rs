@@ -13,7 +13,7 @@ mod rppal;
 mod simulated;
 mod ticker;
 
-pub use panel::Panel;
+pub use panel::{Panel, same_pins};
 pub use pattern::{Pattern, Patterns};
 pub use simulated::{Change, Recorder, simulated};
 pub use ticker::Outputs;

@@ -1,6 +1,6 @@
 //! All outputs of a door together, and the promise that they are off whenever nobody looks after them.
 
-use super::{Lines, Output, OutputError};
+use super::{Active, Lines, Output, OutputError};
 use crate::decide::DoorState;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
@@ -59,18 +59,22 @@ impl Panel {
         &self.outputs
     }
 
-    /// Goes on with other patterns on the same pins. Returns false, and changes nothing, where name, pin or active level
-    /// of any output differs: then the pins have to be opened anew.
-    pub fn set_patterns(&mut self, outputs: &[Output]) -> bool {
-        let same = |(old, new): (&Output, &Output)| {
-            (&old.name, old.pin, old.active) == (&new.name, new.pin, new.active)
-        };
-        let fits = outputs.len() == self.outputs.len() && self.outputs.iter().zip(outputs).all(same);
-        if fits {
+    /// Goes on with the patterns of `outputs`; has no effect where these are not [`same_pins`].
+    pub fn set_patterns(&mut self, outputs: &[Output]) {
+        if same_pins(&self.outputs, outputs) {
             self.outputs = outputs.to_vec();
         }
-        fits
     }
+}
+
+/// Whether two configurations use the same pins in the same way, so that no pin has to be opened anew to change from
+/// one to the other.
+#[must_use]
+pub fn same_pins(left: &[Output], right: &[Output]) -> bool {
+    let pins = |outputs: &[Output]| -> Vec<(String, u32, Active)> {
+        outputs.iter().map(|output| (output.name.clone(), output.pin, output.active)).collect()
+    };
+    pins(left) == pins(right)
 }
 
 impl Drop for Panel {

@@ -1,7 +1,7 @@
 //! The thread that owns the pins and refreshes them, so that LEDs blink on while the loop waits for a frame or a network.
 //! It is also the last guard: if the loop asks for an end, dies or hangs, the outputs go off or show *fault*.
 
-use super::{OutputError, Panel};
+use super::{Output, OutputError, Panel};
 use crate::decide::DoorState;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -30,6 +30,8 @@ struct Order {
     /// How long the state had lasted when it was last confirmed, and when that was.
     elapsed: Duration,
     confirmed: Instant,
+    /// Other patterns for the same pins, to be taken over.
+    patterns: Option<Vec<Output>>,
     ended: bool,
     error: Option<OutputError>,
 }
@@ -52,6 +54,7 @@ impl Outputs {
             state: DoorState::Off,
             elapsed: Duration::ZERO,
             confirmed: Instant::now(),
+            patterns: None,
             ended: false,
             error: None,
         };
@@ -80,6 +83,16 @@ impl Outputs {
         drop(order);
         self.shared.changed.notify_one();
         Ok(())
+    }
+
+    /// Goes on with other patterns on the same pins.
+    pub fn set_patterns(&self, outputs: Vec<Output>) {
+        self.shared.order().patterns = Some(outputs);
+    }
+
+    /// Switches everything off and lets go of the pins; nothing can be shown any more.
+    pub fn release(&mut self) {
+        self.end();
     }
 
     /// Switches everything off and ends the thread.
@@ -112,9 +125,12 @@ impl Drop for Outputs {
 fn refresh(mut panel: Panel, shared: &Shared, stop: &AtomicBool, stall: Duration) {
     let mut stalled: Option<Instant> = None;
     loop {
-        let order = shared.order();
+        let mut order = shared.order();
         if order.ended {
             return;
+        }
+        if let Some(outputs) = order.patterns.take() {
+            panel.set_patterns(&outputs);
         }
         let since_confirmed = order.confirmed.elapsed();
         let (mut state, mut elapsed) = (order.state, order.elapsed + since_confirmed);

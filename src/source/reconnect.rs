@@ -153,7 +153,7 @@ impl Source for Reconnecting {
     }
 
     fn describe(&self) -> String {
-        self.source.as_ref().map_or_else(|| self.name.clone(), |source| source.describe())
+        self.source.as_ref().map_or_else(|| self.name.clone(), Source::describe)
     }
 
     fn state(&self) -> State {

@@ -101,7 +101,7 @@ pub enum DatasetError {
     #[error(transparent)]
     Labels(#[from] LabelError),
     /// A file or folder cannot be read.
-    #[error("cannot read {}: {source}", path.display())]
+    #[error("cannot read {}", path.display())]
     Read {
         /// The file or folder.
         path: PathBuf,

@@ -32,7 +32,7 @@ pub enum TrainError {
     #[error("the network could not be trained: {0}")]
     Run(#[from] candle_core::Error),
     /// A file of the run cannot be read or written.
-    #[error("{}: {source}; check that the folder exists and may be written to", path.display())]
+    #[error("{} cannot be read or written; check that its folder exists and may be written to", path.display())]
     File {
         /// The file.
         path: PathBuf,

@@ -78,12 +78,8 @@ mod tests {
             Ok(())
         });
         assert_eq!((made, seen), (Err("made"), 20));
-        let consumed = in_order(
-            0..1_000_000,
-            4,
-            |index| Ok(index),
-            |index, _| if index == 3 { Err("used") } else { Ok(()) },
-        );
+        let consumed =
+            in_order(0..1_000_000, 4, Ok, |index, _| if index == 3 { Err("used") } else { Ok(()) });
         assert_eq!(consumed, Err("used"));
     }
 }

@@ -92,7 +92,7 @@ fn format(pixels: PixelFormat, width: u32, height: u32, stride: usize) -> FrameF
 /// The three samples of pixel (x, y), by the plainest indexing there is.
 fn sample(bytes: &[u8], format: &FrameFormat, x: usize, y: usize) -> (u8, u8, u8) {
     let (width, height) = (format.width as usize, format.height as usize);
-    let even = (width + 1) / 2 * 2;
+    let even = width.next_multiple_of(2);
     let tight = match format.pixels {
         PixelFormat::Yuyv422 | PixelFormat::Uyvy422 => even * 2,
         _ => width,
@@ -107,13 +107,13 @@ fn sample(bytes: &[u8], format: &FrameFormat, x: usize, y: usize) -> (u8, u8, u8
             (bytes[y * stride + x * 2 + 1], bytes[y * stride + pair * 4], bytes[y * stride + pair * 4 + 2])
         }
         PixelFormat::Nv12 => {
-            let chroma = stride * height + y / 2 * ((stride + 1) / 2 * 2) + pair * 2;
+            let chroma = stride * height + y / 2 * stride.next_multiple_of(2) + pair * 2;
             (bytes[y * stride + x], bytes[chroma], bytes[chroma + 1])
         }
         PixelFormat::Yuv420p => {
-            let chroma_stride = (stride + 1) / 2;
+            let chroma_stride = stride.div_ceil(2);
             let cb = stride * height + y / 2 * chroma_stride + pair;
-            (bytes[y * stride + x], bytes[cb], bytes[cb + chroma_stride * ((height + 1) / 2)])
+            (bytes[y * stride + x], bytes[cb], bytes[cb + chroma_stride * height.div_ceil(2)])
         }
         _ => (bytes[y * stride + x], 128, 128),
     }

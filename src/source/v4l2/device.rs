@@ -17,6 +17,7 @@ use v4l::v4l2::vidioc;
 
 use super::choice::{Offer, Sizes};
 use super::format::{FourCc, Negotiated};
+use super::stream::{Buffer, Driver};
 
 const CAPTURE: u32 = sys::v4l2_buf_type_V4L2_BUF_TYPE_VIDEO_CAPTURE;
 const MMAP: u32 = sys::v4l2_memory_V4L2_MEMORY_MMAP;
@@ -223,15 +224,19 @@ impl Device {
             quantization: pix.quantization,
         })
     }
+}
+
+impl Driver for Device {
+    type Buffer = Mapping;
 
     /// Asks for `count` buffers; tells how many there are.
-    pub(super) fn request_buffers(&self, count: u32) -> io::Result<u32> {
+    fn request_buffers(&self, count: u32) -> io::Result<u32> {
         let mut raw = sys::v4l2_requestbuffers { count, type_: CAPTURE, memory: MMAP, ..Plain::zeroed() };
         self.ioctl(vidioc::VIDIOC_REQBUFS, &mut raw)?;
         Ok(raw.count)
     }
 
-    pub(super) fn map(&self, index: u32) -> io::Result<Mapping> {
+    fn map(&self, index: u32) -> io::Result<Mapping> {
         let mut raw = buffer(index);
         self.ioctl(vidioc::VIDIOC_QUERYBUF, &mut raw)?;
         // SAFETY: for a single-planar buffer in mmap memory the kernel fills `offset`; all members begin with integers.
@@ -254,12 +259,12 @@ impl Device {
     }
 
     /// Gives a buffer to the driver.
-    pub(super) fn queue(&self, index: u32) -> io::Result<()> {
+    fn queue(&self, index: u32) -> io::Result<()> {
         self.ioctl(vidioc::VIDIOC_QBUF, &mut buffer(index))
     }
 
     /// Takes a filled buffer from the driver, if there is one. Does not wait.
-    pub(super) fn dequeue(&self) -> io::Result<Option<Filled>> {
+    fn dequeue(&self) -> io::Result<Option<Filled>> {
         let mut raw = buffer(0);
         match self.ioctl(vidioc::VIDIOC_DQBUF, &mut raw) {
             Ok(()) => {}
@@ -275,17 +280,17 @@ impl Device {
         }))
     }
 
-    pub(super) fn start(&self) -> io::Result<()> {
+    fn start(&self) -> io::Result<()> {
         self.ioctl(vidioc::VIDIOC_STREAMON, &mut (CAPTURE as libc::c_int))
     }
 
-    pub(super) fn stop(&self) -> io::Result<()> {
+    fn stop(&self) -> io::Result<()> {
         self.ioctl(vidioc::VIDIOC_STREAMOFF, &mut (CAPTURE as libc::c_int))
     }
 
     /// Waits for a filled buffer. False when the time is over or a signal came, an error when the driver reports one
     /// instead of a buffer.
-    pub(super) fn wait(&self, wait: Duration) -> io::Result<bool> {
+    fn wait(&self, wait: Duration) -> io::Result<bool> {
         let mut poll = libc::pollfd { fd: self.file.as_raw_fd(), events: libc::POLLIN, revents: 0 };
         let milliseconds = i32::try_from(wait.as_micros().div_ceil(1000)).unwrap_or(i32::MAX);
         // SAFETY: one pollfd, alive and ours during the call.
@@ -353,13 +358,13 @@ pub(super) struct Mapping {
 // SAFETY: the mapping belongs to the process, not to a thread, and `Mapping` is its only owner.
 unsafe impl Send for Mapping {}
 
-impl Mapping {
-    pub(super) fn len(&self) -> usize {
+impl Buffer for Mapping {
+    fn len(&self) -> usize {
         self.length
     }
 
     /// Replaces what is in `into` by the first `length` bytes, or by all if there are not as many.
-    pub(super) fn copy(&self, length: usize, into: &mut Vec<u8>) {
+    fn copy(&self, length: usize, into: &mut Vec<u8>) {
         let length = length.min(self.length);
         into.clear();
         into.reserve(length);

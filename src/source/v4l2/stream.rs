@@ -4,18 +4,38 @@
 use std::io;
 use std::time::{Duration, Instant};
 
-use super::device::{Device, Filled, Mapping};
+use super::device::{Device, Filled};
+
+/// The calls that capture takes, so that tests can stand in for the kernel.
+pub(super) trait Driver {
+    /// A mapped buffer.
+    type Buffer: Buffer;
+
+    fn request_buffers(&self, count: u32) -> io::Result<u32>;
+    fn map(&self, index: u32) -> io::Result<Self::Buffer>;
+    fn queue(&self, index: u32) -> io::Result<()>;
+    fn dequeue(&self) -> io::Result<Option<Filled>>;
+    fn start(&self) -> io::Result<()>;
+    fn stop(&self) -> io::Result<()>;
+    fn wait(&self, wait: Duration) -> io::Result<bool>;
+}
+
+/// Memory that a driver fills.
+pub(super) trait Buffer {
+    fn len(&self) -> usize;
+    fn copy(&self, length: usize, into: &mut Vec<u8>);
+}
 
 /// Enough for the driver to go on while one frame is looked at; more would only hold older frames.
 const BUFFERS: u32 = 4;
-/// How long to wait for a frame that is fresher than those of a full queue.
-const FRESH: Duration = Duration::from_millis(100);
+/// How long to wait for a frame that is fresher than those of a full queue: in poor light cameras slow down to 5 a second.
+const FRESH: Duration = Duration::from_millis(250);
 
 /// A device that captures. Dropping it stops the capture and closes the device; nothing of that can panic.
 #[derive(Debug)]
-pub(super) struct Stream {
-    device: Device,
-    buffers: Vec<Mapping>,
+pub(super) struct Stream<D: Driver = Device> {
+    device: D,
+    buffers: Vec<D::Buffer>,
 }
 
 /// What [`Stream::grab`] got.
@@ -42,9 +62,9 @@ struct Drained {
     count: usize,
 }
 
-impl Stream {
+impl<D: Driver> Stream<D> {
     /// Maps buffers, gives them all to the driver and starts. The format must have been set.
-    pub(super) fn start(device: Device) -> io::Result<Self> {
+    pub(super) fn start(device: D) -> io::Result<Self> {
         let count = device.request_buffers(BUFFERS)?;
         let mut stream = Self { device, buffers: Vec::new() };
         for index in 0..count {
@@ -115,14 +135,14 @@ impl Stream {
         Ok(Some(Grab::Frame { sequence, captured }))
     }
 
-    fn buffer(&self, index: u32) -> io::Result<&Mapping> {
+    fn buffer(&self, index: u32) -> io::Result<&D::Buffer> {
         let told =
             || io::Error::new(io::ErrorKind::InvalidData, "the driver names a buffer that it never gave");
         self.buffers.get(index as usize).ok_or_else(told)
     }
 }
 
-impl Drop for Stream {
+impl<D: Driver> Drop for Stream<D> {
     fn drop(&mut self) {
         // The mappings go after this, the device last. An unplugged device says no to everything, which is fine.
         if let Err(error) = self.device.stop() {
@@ -131,3 +151,6 @@ impl Drop for Stream {
         self.buffers.clear();
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,7 +15,7 @@ use crate::train::random::{Purpose, stream};
 use image::RgbImage;
 use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Crops that go through the network at once.
 const BATCH: usize = 32;
@@ -109,14 +109,14 @@ fn append(
     run: &Run<'_>,
     weights: &Weights,
     mut file: BufWriter<File>,
-    path: &PathBuf,
+    path: &Path,
     done: usize,
 ) -> Result<(), TrainError> {
     let faces = &run.dataset.faces;
     if done == faces.len() {
         return Ok(());
     }
-    let failed = |source| TrainError::File { path: path.clone(), source };
+    let failed = |source| TrainError::File { path: path.to_owned(), source };
     let network = MobileNetV2::new(weights, Mode::Inference)?;
     let progress = Progress::new("features", "faces", faces.len() as u64, done as u64);
     let mut crops = Vec::new();

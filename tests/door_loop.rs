@@ -1,0 +1,296 @@
+//! The whole loop with scripted networks, a scripted source, a clock of our own and simulated pins.
+
+use image::RgbImage;
+use maskwatch::config::Config;
+use maskwatch::daemon::{
+    Clock, Daemon, DaemonError, Ended, Event, Flags, Observer, Vision, VisionError, Watch,
+};
+use maskwatch::decide::{DoorState, Finding, Verdict};
+use maskwatch::geometry::Rect;
+use maskwatch::outputs::{Outputs, Panel, Recorder, simulated};
+use maskwatch::source::{Away, Frame, Next, Source, SourceError, State};
+use std::cell::Cell;
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// What the scripted camera does next; each step takes 200 ms of the test's time.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Step {
+    /// A frame with this many bare and masked faces.
+    Faces { bare: u8, masked: u8 },
+    /// A frame on which the networks fail.
+    Broken,
+    /// A frame on which the networks panic.
+    Panic,
+    /// No frame in time.
+    Nothing,
+    /// The camera is away.
+    Away,
+    /// Somebody wants the configuration read.
+    Reload,
+}
+
+const NOBODY: Step = Step::Faces { bare: 0, masked: 0 };
+const BARE: Step = Step::Faces { bare: 1, masked: 0 };
+const MASKED: Step = Step::Faces { bare: 0, masked: 1 };
+const BOTH: Step = Step::Faces { bare: 1, masked: 2 };
+
+#[derive(Clone, Default)]
+struct TestClock(Arc<AtomicU64>);
+
+impl Clock for TestClock {
+    fn now(&self) -> Duration {
+        Duration::from_millis(self.0.load(Ordering::Relaxed))
+    }
+}
+
+struct Camera {
+    steps: VecDeque<Step>,
+    clock: TestClock,
+    away: bool,
+    reload: Arc<AtomicBool>,
+}
+
+impl Source for Camera {
+    fn next(&mut self, _wait: Duration) -> Result<Next, SourceError> {
+        self.clock.0.fetch_add(200, Ordering::Relaxed);
+        let Some(step) = self.steps.pop_front() else { return Ok(Next::End) };
+        self.away = step == Step::Away;
+        // The picture's first pixel tells the scripted networks what to see.
+        let code = match step {
+            Step::Faces { bare, masked } => [1, bare, masked],
+            Step::Broken => [2, 0, 0],
+            Step::Panic => [3, 0, 0],
+            Step::Nothing | Step::Away => return Ok(Next::Nothing),
+            Step::Reload => {
+                self.reload.store(true, Ordering::Relaxed);
+                return Ok(Next::Nothing);
+            }
+        };
+        let picture = RgbImage::from_pixel(640, 480, image::Rgb(code));
+        Ok(Next::Frame(Frame { picture, name: None, sequence: 0, captured: Instant::now() }))
+    }
+
+    fn describe(&self) -> String {
+        "scripted camera".into()
+    }
+
+    fn state(&self) -> State {
+        match self.away {
+            true => State::Away(Away {
+                reason: "camera is unplugged; plug it in".into(),
+                since: Instant::now(),
+                attempts: 1,
+                retry_at: None,
+            }),
+            false => State::Connected,
+        }
+    }
+}
+
+/// Sees what a picture's first pixel says; bare faces stand left, masked ones right.
+#[derive(Default)]
+struct Script {
+    classified: Rc<Cell<usize>>,
+}
+
+impl Vision for Script {
+    fn faces(&mut self, picture: &RgbImage) -> Result<Vec<Rect>, VisionError> {
+        let [kind, bare, masked] = picture.get_pixel(0, 0).0;
+        match kind {
+            2 => return Err("the network could not be run".into()),
+            3 => panic!("on purpose"),
+            _ => {}
+        }
+        let bare = (0..bare).map(|index| Rect::new(100.0 * f32::from(index), 100.0, 40.0, 50.0));
+        let masked = (0..masked).map(|index| Rect::new(400.0 + 100.0 * f32::from(index), 100.0, 40.0, 50.0));
+        Ok(bare.chain(masked).collect())
+    }
+
+    fn masks(&mut self, _: &RgbImage, faces: &[Rect]) -> Result<Vec<f32>, VisionError> {
+        self.classified.set(self.classified.get() + faces.len());
+        Ok(faces.iter().map(|face| if face.x < 400.0 { 0.01 } else { 0.99 }).collect())
+    }
+}
+
+/// Notes what it is told.
+#[derive(Default)]
+struct Notes {
+    states: Vec<DoorState>,
+    alerts: usize,
+    verdicts: Vec<Verdict>,
+    faults: Vec<Option<String>>,
+    frames: usize,
+}
+
+impl Observer for Notes {
+    fn on_event(&mut self, _: Duration, event: &Event<'_>) {
+        match event {
+            Event::Frame { .. } => self.frames += 1,
+            Event::Finding(Finding::Alert { .. }) => self.alerts += 1,
+            Event::Finding(Finding::Verdict { verdict, .. }) => self.verdicts.push(*verdict),
+            Event::State { signal, .. } => self.states.push(signal.state),
+            Event::Health { fault } => self.faults.push(fault.map(str::to_owned)),
+        }
+    }
+}
+
+struct Run {
+    notes: Notes,
+    recorder: Recorder,
+    ended: Result<Ended, DaemonError>,
+    classified: usize,
+}
+
+fn lit(recorder: &Recorder) -> Vec<String> {
+    let outputs = Config::default().outputs.outputs;
+    let on = |(index, output): &(usize, &maskwatch::outputs::Output)| {
+        recorder.level(*index) == Some(output.active.level(true))
+    };
+    outputs.iter().enumerate().filter(on).map(|(_, output)| output.name.clone()).collect()
+}
+
+fn run_with(
+    steps: &[(usize, Step)],
+    notes: &mut Notes,
+    recorder_out: &mut Option<Recorder>,
+) -> (Result<Ended, DaemonError>, usize) {
+    let config = Config::default();
+    let clock = TestClock::default();
+    let (stop, reload) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+    let steps = steps.iter().flat_map(|(times, step)| std::iter::repeat_n(*step, *times)).collect();
+    let camera = Camera { steps, clock: clock.clone(), away: false, reload: Arc::clone(&reload) };
+    let (lines, recorder) = simulated(&config.outputs.outputs);
+    *recorder_out = Some(recorder);
+    let panel = Panel::new(lines, config.outputs.outputs).unwrap();
+    let outputs = Outputs::start(panel, Arc::clone(&stop), Duration::from_secs(3600)).unwrap();
+    let script = Script::default();
+    let classified = Rc::clone(&script.classified);
+    let watch = Watch::new(Box::new(script), config.decision);
+    let mut daemon = Daemon::new(Box::new(camera), watch, outputs, config.source.timeout, &clock);
+    let flags = Flags { stop: &stop, reload: &reload };
+    let mut ended = daemon.run(flags, notes);
+    if matches!(ended, Ok(Ended::Reload)) {
+        ended = daemon.run(flags, notes);
+    }
+    (ended, classified.get())
+}
+
+fn run(steps: &[(usize, Step)]) -> Run {
+    let (mut notes, mut recorder) = (Notes::default(), None);
+    let (ended, classified) = run_with(steps, &mut notes, &mut recorder);
+    let recorder = recorder.unwrap();
+    assert!(lit(&recorder).is_empty(), "everything is off in the end");
+    Run { notes, recorder, ended, classified }
+}
+
+#[test]
+fn a_bare_face_turns_red_a_masked_one_green() {
+    use DoorState::{Alert, Idle, Pass};
+    let run = run(&[(5, NOBODY), (10, BARE), (30, NOBODY), (10, MASKED), (30, NOBODY)]);
+    assert!(matches!(run.ended, Ok(Ended::SourceEnded)));
+    assert_eq!(run.notes.states, [Idle, Alert, Idle, Pass, Idle]);
+    assert_eq!(run.notes.verdicts, [Verdict::Unmasked, Verdict::Masked]);
+    assert_eq!((run.notes.alerts, run.notes.frames), (1, 85));
+    assert!(run.notes.faults.is_empty());
+    assert!(
+        run.classified < 20,
+        "{} of 20: a face whose verdict stands is left alone for a while",
+        run.classified
+    );
+    assert!(run.recorder.changes().len() >= 8, "pins were driven off at start and at stop");
+}
+
+#[test]
+fn one_unmasked_among_masked_alerts() {
+    let run = run(&[(3, BOTH), (5, BOTH)]);
+    assert_eq!(run.notes.states, [DoorState::Idle, DoorState::Alert]);
+    assert_eq!(run.notes.verdicts.len(), 3);
+}
+
+#[test]
+fn two_frames_are_not_enough() {
+    let run = run(&[(3, NOBODY), (2, BARE), (30, NOBODY)]);
+    assert_eq!(run.notes.states, [DoorState::Idle]);
+    assert_eq!(run.notes.alerts, 0);
+}
+
+#[test]
+fn a_camera_that_is_away_is_a_fault_until_a_frame_comes() {
+    use DoorState::{Fault, Idle, Pass};
+    let run = run(&[(1, NOBODY), (50, Step::Away), (3, Step::Nothing), (5, MASKED)]);
+    assert_eq!(run.notes.states, [Idle, Fault, Idle, Pass]);
+    assert_eq!(run.notes.faults, [Some("camera is unplugged; plug it in".into()), None]);
+}
+
+#[test]
+fn no_frames_for_the_timeout_is_a_fault() {
+    use DoorState::{Fault, Idle};
+    let run = run(&[(1, NOBODY), (20, Step::Nothing), (1, NOBODY), (30, Step::Nothing), (2, NOBODY)]);
+    assert_eq!(run.notes.states, [Idle, Fault, Idle]);
+    assert_eq!(run.notes.faults, [Some("no usable frame from scripted camera for 5 s".into()), None]);
+}
+
+#[test]
+fn networks_that_fail_are_a_fault_and_heal() {
+    use DoorState::{Fault, Idle};
+    let run = run(&[(1, NOBODY), (5, Step::Broken), (1, Step::Nothing), (2, NOBODY)]);
+    assert_eq!(run.notes.states, [Idle, Fault, Idle]);
+    assert_eq!(run.notes.faults, [Some("the network could not be run".into()), None]);
+}
+
+#[test]
+fn a_fault_hides_an_alert_and_the_alert_goes_on_behind_it() {
+    use DoorState::{Alert, Fault, Idle};
+    let run = run(&[(4, BARE), (3, Step::Away), (2, BARE), (30, NOBODY)]);
+    assert_eq!(run.notes.states, [Idle, Alert, Fault, Alert, Idle]);
+    assert_eq!(run.notes.alerts, 1);
+}
+
+#[test]
+fn reading_the_configuration_anew_forgets_nobody() {
+    let run = run(&[(2, BARE), (1, Step::Reload), (1, BARE)]);
+    assert!(matches!(run.ended, Ok(Ended::SourceEnded)));
+    assert_eq!(run.notes.alerts, 1, "the third vote came after the reload");
+}
+
+#[test]
+fn a_panic_in_the_networks_leaves_the_outputs_off() {
+    let (mut notes, mut recorder) = (Notes::default(), None);
+    let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        run_with(&[(5, BARE), (1, Step::Panic)], &mut notes, &mut recorder)
+    }));
+    assert!(panicked.is_err());
+    assert_eq!(notes.states.last(), Some(&DoorState::Alert));
+    assert!(lit(&recorder.unwrap()).is_empty());
+}
+
+#[test]
+fn the_stop_flag_ends_the_loop() {
+    struct StopAtAlert(Arc<AtomicBool>);
+    impl Observer for StopAtAlert {
+        fn on_event(&mut self, _: Duration, event: &Event<'_>) {
+            if matches!(event, Event::Finding(Finding::Alert { .. })) {
+                self.0.store(true, Ordering::Relaxed);
+            }
+        }
+    }
+    let config = Config::default();
+    let clock = TestClock::default();
+    let stop = Arc::new(AtomicBool::new(false));
+    let steps = std::iter::repeat_n(BARE, 1000).collect();
+    let camera = Camera { steps, clock: clock.clone(), away: false, reload: Arc::default() };
+    let (lines, recorder) = simulated(&config.outputs.outputs);
+    let panel = Panel::new(lines, config.outputs.outputs).unwrap();
+    let outputs = Outputs::start(panel, Arc::clone(&stop), Duration::from_secs(3600)).unwrap();
+    let watch = Watch::new(Box::new(Script::default()), config.decision);
+    let mut daemon = Daemon::new(Box::new(camera), watch, outputs, config.source.timeout, &clock);
+    let flags = Flags { stop: &stop, reload: &AtomicBool::new(false) };
+    let ended = daemon.run(flags, &mut StopAtAlert(Arc::clone(&stop))).unwrap();
+    assert_eq!(ended, Ended::Stopped);
+    daemon.outputs.stop().unwrap();
+    assert!(lit(&recorder).is_empty());
+}
