@@ -189,6 +189,8 @@ struct Person {
     last_seen: Duration,
     last_vote: Duration,
     votes: VecDeque<Verdict>,
+    /// The probability behind the newest vote.
+    p_mask: Option<f32>,
     verdict: Verdict,
     alerted: bool,
 }
@@ -200,6 +202,7 @@ impl Person {
             last_seen: now,
             last_vote: now,
             votes: VecDeque::new(),
+            p_mask: None,
             verdict: Verdict::Unsure,
             alerted: false,
         }
@@ -298,6 +301,7 @@ impl Decider {
             let person = self.persons.entry(face.track).or_insert_with(|| Person::new(now));
             person.last_seen = now;
             let Some(p_mask) = face.p_mask.filter(|_| face.side >= rules.min_face_side) else { continue };
+            person.p_mask = Some(p_mask);
             let Some(verdict) = person.vote(rules.vote(p_mask), now, rules) else { continue };
             findings.push(Finding::Verdict { track: face.track, verdict });
             if verdict == Verdict::Unmasked && !person.alerted {
@@ -313,6 +317,12 @@ impl Decider {
     #[must_use]
     pub fn verdict(&self, track: TrackId) -> Verdict {
         self.persons.get(&track).map_or(Verdict::Unsure, |person| person.verdict)
+    }
+
+    /// The probability of a mask when a person was last classified.
+    #[must_use]
+    pub fn p_mask(&self, track: TrackId) -> Option<f32> {
+        self.persons.get(&track).and_then(|person| person.p_mask)
     }
 
     /// What the door shows at `now`.
@@ -343,7 +353,9 @@ impl Decider {
             .map(|person| match person.verdict {
                 Verdict::Unmasked => DoorState::Alert,
                 Verdict::Masked => DoorState::Pass,
-                Verdict::Unsure if person.last_seen - person.first_seen >= self.rules.look_after => DoorState::Look,
+                Verdict::Unsure if person.last_seen - person.first_seen >= self.rules.look_after => {
+                    DoorState::Look
+                }
                 Verdict::Unsure => DoorState::Idle,
             })
             .max()

@@ -1,7 +1,11 @@
 //! `maskwatch run` and `maskwatch signal` from the outside: what they refuse, in one sentence, and how they end.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
+
 use std::io::{BufRead, BufReader};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
 
 fn maskwatch(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_maskwatch"));
@@ -19,6 +23,46 @@ fn refusal(args: &[&str]) -> String {
     let text = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{args:?}: {text}");
     text
+}
+
+/// A running command whose log can be waited for; ended when dropped.
+struct Running {
+    child: Child,
+    log: Receiver<String>,
+}
+
+impl Running {
+    fn start(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+        let (send, log) = channel();
+        std::thread::spawn(move || lines.take_while(|line| send.send(line.clone()).is_ok()).count());
+        Self { child, log }
+    }
+
+    /// Reads the log up to the line with `text`.
+    fn wait_for(&self, text: &str) {
+        let mut said = Vec::new();
+        while let Ok(line) = self.log.recv_timeout(Duration::from_secs(60)) {
+            if line.contains(text) {
+                return;
+            }
+            said.push(line);
+        }
+        panic!("never said: {text}, but\n{}", said.join("\n"));
+    }
+
+    fn send(&self, signal: &str) {
+        assert!(Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap().success());
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Where it has ended already, this says so and does nothing.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
 }
 
 fn write_config(folder: &tempfile::TempDir, text: &str) -> String {
@@ -44,7 +88,7 @@ fn a_configuration_is_checked_without_pins_camera_or_networks() {
     );
     let sentence = refusal(&["run", "--config", "/nowhere/door.toml"]);
     assert!(sentence.starts_with("error: /nowhere/door.toml cannot be read: "), "{sentence}");
-    let sentence = refusal(&["run", "--check", "--config", &good, "--source", "rtsp://door/1"]);
+    let sentence = refusal(&["run", "--check", "--source", "rtsp://door/1"]);
     assert!(sentence.contains("source") && sentence.contains("rtsp://door/1"), "{sentence}");
 }
 
@@ -71,21 +115,74 @@ fn a_state_is_shown_for_its_time_and_off_ends_at_once() {
 #[test]
 fn a_signal_ends_a_held_state_with_all_outputs_off() {
     for signal in ["-TERM", "-INT"] {
-        let mut child = maskwatch(&["signal", "alert", "--backend", "simulated"])
-            .env("RUST_LOG", "debug")
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
-        let lit = lines.find(|line| line.contains("simulated pin red (GPIO17) is High"));
-        assert!(lit.is_some(), "red was never lit");
-        let killed = Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
-        assert!(killed.success());
-        let off = lines.find(|line| line.contains("simulated pin red (GPIO17) is Low"));
-        assert!(off.is_some(), "red was not switched off after {signal}");
-        assert!(child.wait().unwrap().success());
+        let mut command = maskwatch(&["signal", "alert", "--backend", "simulated"]);
+        let mut shown = Running::start(command.env("RUST_LOG", "debug"));
+        shown.wait_for("simulated pin red (GPIO17) is High");
+        shown.send(signal);
+        shown.wait_for("simulated pin red (GPIO17) is Low");
+        assert!(shown.child.wait().unwrap().success());
     }
+}
+
+/// A command with the networks that ship with maskwatch.
+fn with_networks(args: &[&str]) -> Command {
+    let mut command = maskwatch(args);
+    if std::env::var_os("MASKWATCH_MODELS").is_none() {
+        command.env("MASKWATCH_MODELS", concat!(env!("CARGO_MANIFEST_DIR"), "/models"));
+    }
+    command
+}
+
+#[test]
+fn the_demo_lights_red_for_the_bare_face_and_green_for_the_masked_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let pictures = folder.path().join("pictures");
+    let shown = with_networks(&["demo", "--no-wait", "--frames-per-second", "4", "--output"])
+        .arg(&pictures)
+        .output()
+        .unwrap();
+    let (text, errors) = (String::from_utf8(shown.stdout).unwrap(), String::from_utf8(shown.stderr).unwrap());
+    assert!(shown.status.success(), "{text}{errors}");
+    assert!(text.contains("● red ○ green ○ amber"), "{text}");
+    assert!(text.contains("○ red ● green ○ amber"), "{text}");
+    let names: Vec<_> = std::fs::read_dir(&pictures).unwrap().map(|entry| entry.unwrap().path()).collect();
+    for state in ["idle", "alert", "pass"] {
+        let picture = names.iter().find(|path| path.to_str().unwrap().ends_with(&format!("-{state}.jpg")));
+        assert_eq!(image::open(picture.unwrap()).unwrap().width(), 640);
+    }
+}
+
+#[test]
+fn the_daemon_runs_takes_a_new_configuration_refuses_a_bad_one_and_stops_dark() {
+    let folder = tempfile::tempdir().unwrap();
+    let picture = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/astronaut.jpg");
+    let source =
+        format!("[source]\nspec = \"command: while sleep 0.05; do cat '{picture}'; done\"\n[outputs.red]\n");
+    let config = write_config(&folder, &source);
+    let mut command = with_networks(&["run", "--dry-run", "--config", &config]);
+    let mut daemon = Running::start(command.env("RUST_LOG", "maskwatch=debug"));
+    daemon.wait_for("alert: person #1 wears no mask");
+    daemon.wait_for("simulated pin red (GPIO17) is High");
+
+    write_config(&folder, "[decision]\nvotes = 0\n");
+    daemon.send("-HUP");
+    daemon.wait_for("the configuration stays as it was: ");
+
+    // Another pattern on the same pin, then another pin.
+    write_config(&folder, &format!("{source}alert = \"blink 0.4\"\n"));
+    daemon.send("-HUP");
+    daemon.wait_for("the configuration was read anew");
+    daemon.wait_for("simulated pin red (GPIO17) is Low");
+    daemon.wait_for("simulated pin red (GPIO17) is High");
+
+    write_config(&folder, &format!("{source}pin = 5\n"));
+    daemon.send("-HUP");
+    daemon.wait_for("the configuration was read anew");
+    daemon.wait_for("simulated pin red (GPIO5) is High");
+    daemon.send("-TERM");
+    daemon.wait_for("simulated pin red (GPIO5) is Low");
+    daemon.wait_for("stopped");
+    assert!(daemon.child.wait().unwrap().success());
 }
 
 #[test]

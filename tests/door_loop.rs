@@ -1,5 +1,7 @@
 //! The whole loop with scripted networks, a scripted source, a clock of our own and simulated pins.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
+
 use image::RgbImage;
 use maskwatch::config::Config;
 use maskwatch::daemon::{

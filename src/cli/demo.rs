@@ -69,7 +69,7 @@ pub(crate) fn run(args: Args) -> Outcome {
     let thread = Outputs::start(Panel::new(lines, outputs.clone())?, Arc::clone(&stop), STALL)?;
     let watch = Watch::new(Box::new(networks), config.decision.clone());
 
-    println!("watching {}; pictures go to {}", source.describe(), args.output.display());
+    super::print(&format!("watching {}; pictures go to {}\n", source.describe(), args.output.display()))?;
     let mut show = Show {
         screen: Screen::new(&outputs),
         album: Album::new(&args.output),
@@ -161,7 +161,11 @@ impl Show {
         if let Some(error) = self.failed {
             return Err(error);
         }
-        println!("{} annotated pictures are in {}", self.album.count, self.album.folder.display());
+        super::print(&format!(
+            "{} annotated pictures are in {}\n",
+            self.album.count,
+            self.album.folder.display()
+        ))?;
         if self.scene.is_none() {
             anyhow::ensure!(self.frames > 0, "no frame came; check the camera with --camera");
             return Ok(ExitCode::SUCCESS);
@@ -174,7 +178,7 @@ impl Show {
         anyhow::ensure!(!green_for_bare, "green was lit for the bare face");
         anyhow::ensure!(green_for_masked, "green did not light for the masked face");
         anyhow::ensure!(!alert_for_masked, "the masked face raised an alert");
-        println!("red was lit for the bare face and green for the masked one: all is well");
+        super::print("red was lit for the bare face and green for the masked one: all is well\n")?;
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -89,7 +89,7 @@ pub(crate) fn run(args: Args) -> Outcome {
     let mut config = args.load()?;
     if args.check {
         config.source.spec.parse::<SourceSpec>().context("source.spec")?;
-        println!("the configuration is fine");
+        super::print("the configuration is fine\n")?;
         return Ok(ExitCode::SUCCESS);
     }
     start_log();

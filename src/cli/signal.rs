@@ -5,6 +5,7 @@ use super::run::{ConfigArgs, open_outputs, start_log, stop_flag};
 use crate::decide::DoorState;
 use crate::outputs::{self, Panel};
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use std::io::Write;
 use std::process::ExitCode;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -58,10 +59,9 @@ pub(crate) fn run(args: Args) -> Outcome {
     start_log();
     let stop = stop_flag()?;
     let outputs = open_outputs(&config, &stop)?;
-    match args.hold {
-        Some(hold) => println!("showing {} for {} s", args.state, hold.as_secs_f64()),
-        None => println!("showing {}; Ctrl-C ends it", args.state),
-    }
+    let ends = args.hold.map_or("; Ctrl-C ends it".into(), |hold| format!(" for {} s", hold.as_secs_f64()));
+    // Outputs are on: nothing may end the process here, not even a reader that went away.
+    let _ = writeln!(std::io::stdout(), "showing {}{ends}", args.state);
     let began = Instant::now();
     while !stop.load(Ordering::Relaxed) {
         let left = match args.hold {

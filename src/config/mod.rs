@@ -130,7 +130,7 @@ impl Default for SourceConfig {
 
 impl Default for DetectorConfig {
     fn default() -> Self {
-        Self { width: 480, height: 384, score_threshold: 0.6 }
+        Self { width: 480, height: 384, score_threshold: 0.5 }
     }
 }
 

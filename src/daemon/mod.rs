@@ -193,11 +193,7 @@ impl<'a> Daemon<'a> {
             Ok(seen) => (seen, None),
             Err(error) => (Seen::default(), Some(error.to_string())),
         };
-        let signal = self.show(problem, observer)?;
-        for finding in &seen.findings {
-            tell(finding);
-            observer.on_event(now, &Event::Finding(*finding));
-        }
+        let signal = self.show(problem, &seen.findings, observer)?;
         observer.on_event(now, &Event::Frame { picture, faces: &seen.faces, signal });
         Ok(())
     }
@@ -214,15 +210,24 @@ impl<'a> Daemon<'a> {
             // A gap that is not yet too long neither begins nor ends a fault.
             State::Starting | State::Connected => self.health.fault().map(str::to_owned),
         };
-        self.show(problem, observer).map(drop)
+        self.show(problem, &[], observer).map(drop)
     }
 
     /// Brings health and time to the outputs, then tells what changed.
-    fn show(&mut self, problem: Option<String>, observer: &mut dyn Observer) -> Result<Signal, DaemonError> {
+    fn show(
+        &mut self,
+        problem: Option<String>,
+        findings: &[Finding],
+        observer: &mut dyn Observer,
+    ) -> Result<Signal, DaemonError> {
         let now = self.clock.now();
         self.watch.set_fault(problem.is_some());
         let signal = self.watch.signal(now);
         self.outputs.show(signal.state, now.saturating_sub(signal.since))?;
+        for finding in findings {
+            tell(finding);
+            observer.on_event(now, &Event::Finding(*finding));
+        }
         if self.health.report(problem, now) {
             observer.on_event(now, &Event::Health { fault: self.health.fault() });
         }

@@ -14,7 +14,7 @@ pub struct Face {
     pub track: TrackId,
     /// Where it is, in pixels of the frame.
     pub rect: Rect,
-    /// The probability of a mask, where the face was classified in this frame.
+    /// The probability of a mask when this person was last classified, in this frame or an earlier one.
     pub p_mask: Option<f32>,
     /// What the votes so far say.
     pub verdict: Verdict,
@@ -85,7 +85,7 @@ impl Watch {
             .map(|index| Face {
                 track: tracks[index],
                 rect: rects[index],
-                p_mask: p_mask[index],
+                p_mask: self.decider.p_mask(tracks[index]),
                 verdict: self.decider.verdict(tracks[index]),
             })
             .collect();

@@ -107,10 +107,8 @@ impl Outputs {
     fn end(&mut self) {
         self.shared.order().ended = true;
         self.shared.changed.notify_one();
-        if let Some(thread) = self.thread.take() {
-            if thread.join().is_err() {
-                self.shared.order().error.get_or_insert(OutputError::ThreadEnded);
-            }
+        if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
+            self.shared.order().error.get_or_insert(OutputError::ThreadEnded);
         }
     }
 }

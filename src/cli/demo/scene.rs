@@ -40,7 +40,7 @@ const HELMET: View = View { x: 400.0, y: 420.0, width: 190.0 };
 /// The person from further away.
 const FAR: View = View { x: 256.0, y: 192.0, width: 500.0 };
 /// The face close by.
-const CLOSE: View = View { x: 224.0, y: 140.0, width: 256.0 };
+const CLOSE: View = View { x: 224.0, y: 140.0, width: 300.0 };
 
 /// From when on the camera looks where, in seconds; in between it moves. The second half shows the masked picture.
 const SCRIPT: [(f64, View); 13] = [

@@ -20,24 +20,24 @@ pub(super) fn face(face: &Face) -> String {
 pub(super) struct Screen {
     live: bool,
     lamps: Vec<(String, Kind)>,
-    /// The faces of the newest frame, so that plain lines can tell them.
-    faces: String,
+    /// What was on when the last plain line was written.
+    lit: Vec<bool>,
 }
 
 impl Screen {
     pub(super) fn new(outputs: &[Output]) -> Self {
-        let lamps = outputs.iter().map(|output| (output.name.clone(), output.kind)).collect();
-        Self { live: std::io::stdout().is_terminal(), lamps, faces: String::new() }
+        let lamps: Vec<_> = outputs.iter().map(|output| (output.name.clone(), output.kind)).collect();
+        Self { live: std::io::stdout().is_terminal(), lit: vec![false; lamps.len()], lamps }
     }
 
     pub(super) fn frame(&mut self, now: Duration, lit: &[bool], signal: Signal, faces: &[Face]) {
         let faces = faces.iter().map(face).collect::<Vec<_>>().join("; ");
         if self.live {
-            self.rewrite(&line(now, &self.lamps, lit, signal.state, &faces, true));
-        } else if signal.state != DoorState::Idle && faces.split(',').next() != self.faces.split(',').next() {
-            println!("{}", line(now, &self.lamps, lit, signal.state, &faces, false));
+            write(&format!("\r\x1b[2K{}", line(now, &self.lamps, lit, signal.state, &faces, true)));
+        } else if self.lit != lit {
+            write(&format!("{}\n", line(now, &self.lamps, lit, signal.state, &faces, false)));
+            self.lit = lit.to_vec();
         }
-        self.faces = faces;
     }
 
     pub(super) fn finding(&mut self, now: Duration, finding: &Finding) {
@@ -61,20 +61,20 @@ impl Screen {
     /// A line that stays, above the one that is rewritten.
     fn tell(&mut self, now: Duration, text: &str) {
         let clear = if self.live { "\r\x1b[2K" } else { "" };
-        println!("{clear}{:6.1} s  {text}", now.as_secs_f32());
-    }
-
-    fn rewrite(&mut self, line: &str) {
-        let mut out = std::io::stdout().lock();
-        // A terminal that went away is no reason to fail: the pictures and the verdict remain.
-        let _ = write!(out, "\r\x1b[2K{line}").and_then(|()| out.flush());
+        write(&format!("{clear}{:6.1} s  {text}\n", now.as_secs_f32()));
     }
 
     pub(super) fn finish(&mut self) {
         if self.live {
-            println!();
+            write("\n");
         }
     }
+}
+
+fn write(text: &str) {
+    let mut out = std::io::stdout().lock();
+    // A terminal that went away is no reason to fail: the pictures and the exit code remain.
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
 fn line(
