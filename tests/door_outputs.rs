@@ -147,7 +147,9 @@ impl Lines for Faulty {
     }
 }
 
-fn faulty(bad: usize, panics: bool) -> (Box<dyn Lines>, Arc<Mutex<Vec<Option<Level>>>>) {
+type Levels = Arc<Mutex<Vec<Option<Level>>>>;
+
+fn faulty(bad: usize, panics: bool) -> (Box<dyn Lines>, Levels) {
     let levels = Arc::new(Mutex::new(vec![None; 4]));
     (Box::new(Faulty { levels: Arc::clone(&levels), bad, panics }), levels)
 }
