@@ -65,8 +65,11 @@ fn a_short_run_leaves_a_detector_that_still_finds_the_face() {
     let again = fit(folder.path(), &weights, &[]).unwrap_err().to_string();
     assert!(again.contains("--resume"), "{again}");
     assert_eq!(fit(folder.path(), &weights, &["--resume"]).unwrap(), outcome);
-    let other = fit(folder.path(), &weights, &["--resume", "--seed", "2"]).unwrap_err().to_string();
-    assert!(other.contains("give the same options"), "{other}");
+    for other in [["--seed", "2"], ["--weight", "a=2"]] {
+        let options = ["--resume", other[0], other[1]];
+        let refused = fit(folder.path(), &weights, &options).unwrap_err().to_string();
+        assert!(refused.contains("give the same options"), "{refused}");
+    }
 }
 
 #[test]

@@ -34,7 +34,7 @@ enum What {
         #[command(flatten)]
         classifier: ClassifierArgs,
     },
-    /// The same on scenes, and what detector and classifier make of each face together
+    /// The same on annotated scenes, and what detector and classifier together make of each face
     Scenes {
         #[command(flatten)]
         data: DataArgs,

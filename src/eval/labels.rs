@@ -42,13 +42,13 @@ impl fmt::Display for Label {
 }
 
 impl FromStr for Label {
-    type Err = String;
+    type Err = &'static str;
 
-    fn from_str(word: &str) -> Result<Self, String> {
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
         Self::ALL
             .into_iter()
             .find(|label| label.name() == word)
-            .ok_or_else(|| format!("label is {word:?}, it must be mask, no_mask or incorrect"))
+            .ok_or("it must be mask, no_mask or incorrect")
     }
 }
 
@@ -80,13 +80,13 @@ impl fmt::Display for Split {
 }
 
 impl FromStr for Split {
-    type Err = String;
+    type Err = &'static str;
 
-    fn from_str(word: &str) -> Result<Self, String> {
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
         [Self::Train, Self::Val]
             .into_iter()
             .find(|split| split.name() == word)
-            .ok_or_else(|| format!("split is {word:?}, it must be train or val"))
+            .ok_or("it must be train or val")
     }
 }
 
@@ -111,7 +111,7 @@ pub struct LabelledBox {
 #[derive(Debug, thiserror::Error)]
 pub enum LabelError {
     /// The file cannot be opened.
-    #[error("cannot open the labels {}", path.display())]
+    #[error("cannot open the labels {}, check the path and its permissions", path.display())]
     Open {
         /// The CSV file.
         path: PathBuf,
@@ -233,8 +233,8 @@ impl Columns {
         Ok(LabelledBox {
             image: image.to_owned(),
             rect,
-            label: field(self.label).parse()?,
-            split: field(self.split).parse()?,
+            label: word("label", field(self.label))?,
+            split: word("split", field(self.split))?,
             source,
             n_faces,
         })
@@ -249,6 +249,10 @@ fn check_image(image: &str) -> Result<(), String> {
         ));
     }
     Ok(())
+}
+
+fn word<T: FromStr<Err = &'static str>>(column: &str, text: &str) -> Result<T, String> {
+    text.parse().map_err(|mend| format!("{column} is {text:?}, {mend}"))
 }
 
 fn number(column: &str, text: &str) -> Result<f32, String> {

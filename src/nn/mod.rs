@@ -16,12 +16,12 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 pub enum NetworkError {
     /// The file could not be read or written.
-    #[error("{path}: {source}; check that the file exists and may be read, or name another one", path = path.display())]
+    #[error("{path}: {error}; check that the file exists and may be read, or name another one", path = path.display())]
     File {
         /// The weight file.
         path: PathBuf,
         /// What the operating system said.
-        source: std::io::Error,
+        error: std::io::Error,
     },
     /// The file is no safetensors file, or is damaged.
     #[error("{path} is not a sound weight file: {reason}; fetch or train it again", path = path.display())]

@@ -34,7 +34,7 @@ impl Weights {
     /// # Errors
     /// When the file cannot be read, is damaged or cut, fails its checksum, or holds values that are not finite.
     pub fn load(path: &Path) -> Result<Self, NetworkError> {
-        let of_file = |source| NetworkError::File { path: path.to_owned(), source };
+        let of_file = |error| NetworkError::File { path: path.to_owned(), error };
         let damaged = |reason: String| NetworkError::Damaged { path: path.to_owned(), reason };
         let file = std::fs::metadata(path).map_err(of_file)?;
         if !file.is_file() || file.len() > MAXIMUM_BYTES {
@@ -94,7 +94,7 @@ impl Weights {
         let partial = path.with_extension("partial");
         std::fs::write(&partial, bytes)
             .and_then(|()| std::fs::rename(&partial, path))
-            .map_err(|source| NetworkError::File { path: path.to_owned(), source })
+            .map_err(|error| NetworkError::File { path: path.to_owned(), error })
     }
 
     /// CRC-32 of all tensors' bytes in the order of their names, as eight hexadecimal digits.
@@ -203,7 +203,7 @@ pub fn find(name: &str) -> Result<PathBuf, NetworkError> {
     let candidates: Vec<PathBuf> = folders().into_iter().map(|folder| folder.join(name)).collect();
     candidates.iter().find(|path| path.is_file()).cloned().ok_or_else(|| NetworkError::File {
         path: candidates.last().cloned().unwrap_or_default(),
-        source: std::io::Error::new(
+        error: std::io::Error::new(
             std::io::ErrorKind::NotFound,
             "no such weights in any of the usual folders ($MASKWATCH_MODELS, ./models and this one)",
         ),

@@ -19,7 +19,7 @@ pub const MAX_PICTURE: usize = 32 << 20;
 ///     splitter.push(chunk, |picture| pictures.push(picture));
 /// }
 /// assert_eq!(pictures, [&stream[1..10]]);
-/// assert_eq!(splitter.stray(), 1);
+/// assert_eq!(splitter.stray(), 2, "the first byte and the last");
 /// ```
 #[derive(Debug)]
 pub struct Splitter {

@@ -186,6 +186,15 @@ impl Sampler {
         &self.pictures[index.min(self.pictures.len() - 1)]
     }
 
+    /// CRC-32 over what is drawn and how often. The folder's own path does not matter.
+    pub(super) fn checksum(&self) -> String {
+        let mut hasher = crc32fast::Hasher::new();
+        for (picture, sum) in self.pictures.iter().zip(&self.sums) {
+            hasher.update(format!("{} {:?} {sum}\n", picture.name, picture.truth).as_bytes());
+        }
+        format!("{:08x}", hasher.finalize())
+    }
+
     /// All pictures.
     pub(super) fn pictures(&self) -> &[Picture] {
         &self.pictures

@@ -24,10 +24,13 @@ const WARM_UP: f64 = 0.05;
 /// Decay of the moving average of the weights.
 const AVERAGE: f64 = 0.995;
 const WEIGHT_DECAY: f64 = 0.01;
+/// Weights and biases below these magnitudes are moved as if they had them, so that what is 0 can move at all.
+const LEAST_WEIGHT: f64 = 1e-4;
+const LEAST_BIAS: f64 = 0.05;
 /// Longest gradient that is followed as it is. Its usual length is a few units; a picture with one odd face sends it far off.
 const CLIP: f64 = 10.0;
 
-/// How the network is fitted. Two runs with equal plans, pictures and starting weights give equal weights.
+/// How the network is fitted. Runs with equal plans give equal weights.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub(super) struct Plan {
     pub(super) epochs: u64,
@@ -37,6 +40,10 @@ pub(super) struct Plan {
     pub(super) batch: u64,
     pub(super) learning_rate: f64,
     pub(super) seed: u64,
+    /// Checksum of the pictures and of how often each is drawn.
+    pub(super) pictures: String,
+    /// Checksum of the starting weights.
+    pub(super) start: String,
 }
 
 /// A network under way.
@@ -57,14 +64,11 @@ impl Fitting {
         let mut weights = start.clone();
         let variables = weights.unfreeze(|_| true)?;
         let network = YuNet::new(&weights, Mode::Training(BatchNorm::Frozen))?;
-        let parameters: Vec<Parameter> = variables
-            .iter()
-            .map(|(name, variable)| Parameter {
-                name: name.clone(),
-                variable: variable.clone(),
-                rate_factor: 1.0,
-            })
-            .collect();
+        let parameters = variables.iter().map(|(name, variable)| {
+            let rate_factor = magnitude(variable)?;
+            Ok(Parameter { name: name.clone(), variable: variable.clone(), rate_factor })
+        });
+        let parameters = parameters.collect::<candle_core::Result<Vec<Parameter>>>()?;
         let settings = Settings { weight_decay: WEIGHT_DECAY, clip: Some(CLIP), ..Settings::default() };
         Ok(Self {
             average: WeightAverage::new(parameters.clone(), AVERAGE)?,
@@ -73,6 +77,11 @@ impl Fitting {
             variables,
             network,
         })
+    }
+
+    /// How it is fitted.
+    pub(super) fn plan(&self) -> &Plan {
+        &self.plan
     }
 
     /// Fits for one epoch (counted from 0). Batches are made on `threads` threads of their own. `after` is called after
@@ -176,6 +185,15 @@ impl Fitting {
         self.average.restore(state.tensors(), state.number("average_steps")?)?;
         Ok(())
     }
+}
+
+/// The root mean square of a tensor's values, which its learning rate is multiplied by: a step changes all tensors by
+/// the same share. With batch norms folded, magnitudes differ a thousandfold (the first layer takes pixels up to 255), and
+/// one rate for all would wreck the small ones before it moved the large ones.
+fn magnitude(variable: &Var) -> candle_core::Result<f64> {
+    let mean = variable.sqr()?.mean_all()?.to_scalar::<f32>()?;
+    let least = if variable.rank() >= 2 { LEAST_WEIGHT } else { LEAST_BIAS };
+    Ok(f64::from(mean).sqrt().max(least))
 }
 
 struct Batch {
@@ -284,11 +302,29 @@ mod tests {
     }
 
     fn plan(batches: u64) -> Plan {
-        Plan { epochs: 2, batches, batch: 2, learning_rate: 5e-3, seed: 5 }
+        let (pictures, start) = (String::new(), String::new());
+        Plan { epochs: 2, batches, batch: 2, learning_rate: 0.02, seed: 5, pictures, start }
     }
 
     fn values(weights: &Weights) -> Vec<f32> {
         weights.tensors().values().flat_map(|t| t.flatten_all().unwrap().to_vec1::<f32>().unwrap()).collect()
+    }
+
+    #[test]
+    fn a_step_changes_no_tensor_out_of_proportion() {
+        let folder = tempfile::tempdir().unwrap();
+        let start = random_weights(&mut stream(1, Purpose::Weights, 0));
+        let plan = Plan { epochs: 1, learning_rate: 0.01, ..plan(1) };
+        let mut fitting = Fitting::new(&start, plan).unwrap();
+        fitting.epoch(0, &sampler(folder.path()), 1, |_| {}).unwrap();
+        for (name, before) in start.tensors() {
+            let after = fitting.variables[name].as_tensor();
+            let square =
+                |tensor: &Tensor| tensor.sqr().unwrap().mean_all().unwrap().to_scalar::<f32>().unwrap();
+            let moved = square(&(after - before).unwrap()).sqrt();
+            let least = if before.rank() == 1 { 0.05 } else { 0.0 };
+            assert!(moved <= 0.0102 * square(before).sqrt().max(least), "{name}: {moved}");
+        }
     }
 
     #[test]

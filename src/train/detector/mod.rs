@@ -67,8 +67,8 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value_t = 16, help_heading = "Fitting",
         value_parser = clap::value_parser!(u64).range(1..=1024))]
     pub batch: u64,
-    /// Highest learning rate of AdamW
-    #[arg(long, value_name = "RATE", default_value_t = 5e-4, value_parser = rate, help_heading = "Fitting")]
+    /// Highest learning rate of AdamW, as a share of each tensor's magnitude
+    #[arg(long, value_name = "RATE", default_value_t = 2e-3, value_parser = rate, help_heading = "Fitting")]
     pub learning_rate: f64,
     /// Score threshold at which there shall be no more false positives than at the start
     #[arg(long, value_name = "SCORE", default_value_t = 0.6, value_parser = score, help_heading = "Fitting")]

@@ -33,7 +33,15 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
         .with_context(|| format!("cannot make the folder {}", args.output.display()))?;
     let start = Weights::load(&args.weights)?;
     let (sampler, selection) = pictures(args, &start)?;
-    let plan = plan(args);
+    let plan = Plan {
+        epochs: args.epochs,
+        batches: args.examples.div_ceil(args.batch),
+        batch: args.batch,
+        learning_rate: args.learning_rate,
+        seed: args.seed,
+        pictures: sampler.checksum(),
+        start: start.checksum()?,
+    };
     let mut run = Run {
         args,
         fitting: Fitting::new(&start, plan)?,
@@ -47,16 +55,6 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     }
     run.fit(&sampler, &selection)?;
     run.finish(&sampler, &selection)
-}
-
-fn plan(args: &Args) -> Plan {
-    Plan {
-        epochs: args.epochs,
-        batches: args.examples.div_ceil(args.batch),
-        batch: args.batch,
-        learning_rate: args.learning_rate,
-        seed: args.seed,
-    }
 }
 
 fn pictures(args: &Args, start: &Weights) -> anyhow::Result<(Sampler, Vec<Picture>)> {
@@ -93,7 +91,7 @@ struct Reached {
 
 impl Run<'_> {
     fn fit(&mut self, sampler: &Sampler, selection: &[Picture]) -> anyhow::Result<()> {
-        let Plan { epochs, batches, .. } = plan(self.args);
+        let &Plan { epochs, batches, .. } = self.fitting.plan();
         let done = (self.rows.len() as u64).saturating_sub(1) * batches;
         let progress = Progress::new("fitting", "steps", epochs * batches, done);
         if self.rows.is_empty() {

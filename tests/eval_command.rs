@@ -1,0 +1,200 @@
+//! `maskwatch eval` and `maskwatch detect` with the networks on a small set made of the two portraits: the keys that
+//! other tools rely on, the figures, and what happens when pictures are missing.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+#[path = "common/command.rs"]
+mod command;
+
+use command::{Ended, maskwatch, models};
+use serde_json::Value;
+use std::fs;
+use std::path::Path;
+
+/// The face of `tests/fixtures/astronaut.jpg`.
+const FACE: &str = "178,65,91,111";
+
+/// Writes the pictures and a table; `missing` adds a row for a picture that is not there.
+fn data(folder: &Path, missing: bool) {
+    fs::create_dir(folder.join("images")).unwrap();
+    for name in ["astronaut.jpg", "astronaut-masked.jpg"] {
+        fs::copy(Path::new("tests/fixtures").join(name), folder.join("images").join(name)).unwrap();
+    }
+    let mut table = format!(
+        "image,x,y,w,h,label,split,source\n\
+         astronaut.jpg,{FACE},no_mask,val,bare\n\
+         astronaut-masked.jpg,{FACE},mask,val,drawn\n\
+         astronaut.jpg,300,300,20,20,incorrect,val,bare\n\
+         elsewhere.jpg,1,2,3,4,mask,train,other\n"
+    );
+    if missing {
+        table += &format!("gone.jpg,{FACE},mask,val,drawn\n");
+    }
+    fs::write(folder.join("labels.csv"), table).unwrap();
+}
+
+fn eval(what: &str, folder: &Path, more: &[&str]) -> Ended {
+    let labels = folder.join("labels.csv");
+    let (classifier, detector) =
+        (models().join("classifier.safetensors"), models().join("detector.safetensors"));
+    let mut arguments = vec!["eval", what, "--labels", labels.to_str().unwrap()];
+    if what != "detector" {
+        arguments.extend(["--classifier", classifier.to_str().unwrap()]);
+    }
+    if what != "faces" {
+        arguments.extend(["--detector", detector.to_str().unwrap()]);
+    }
+    arguments.extend(more);
+    maskwatch(&arguments)
+}
+
+fn json(ended: &Ended) -> Value {
+    serde_json::from_str(&ended.stdout).unwrap_or_else(|error| panic!("{error}: {ended:?}"))
+}
+
+/// Makes sure that every path of keys is there, `null` or not.
+fn assert_keys(report: &Value, paths: &[&str]) {
+    for path in paths {
+        let found = path.split('/').try_fold(report, |value, key| value.as_object()?.get(key));
+        assert!(found.is_some(), "{path} is missing in {report:#}");
+    }
+}
+
+const TWO_CLASS: [&str; 14] = [
+    "n",
+    "accuracy",
+    "balanced_accuracy",
+    "recall/mask",
+    "recall/no_mask",
+    "confusion/mask/no_mask",
+    "incorrect_called_no_mask",
+    "auc",
+    "calibration/ece",
+    "bands/0-16/n",
+    "bands/16-24/balanced_accuracy",
+    "bands/24-48/recall/mask",
+    "bands/48-96/n",
+    "bands/96+/recall/no_mask",
+];
+
+#[test]
+fn eval_faces_prints_the_agreed_keys() {
+    let folder = tempfile::tempdir().unwrap();
+    data(folder.path(), false);
+    let errors = folder.path().join("errors.csv");
+    let ended = eval("faces", folder.path(), &["--format", "json", "--errors", errors.to_str().unwrap()]);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let report = json(&ended);
+    assert_keys(&report, &TWO_CLASS);
+    assert_eq!(report["n"], 2);
+    assert_eq!(report["incorrect"]["of"], 1);
+    assert_eq!(report["bands"]["48-96"]["n"], 2);
+    assert_eq!(report["settings"]["split"], "val");
+    let confusion = &report["confusion"];
+    let wrong =
+        confusion["mask"]["no_mask"].as_u64().unwrap() + confusion["no_mask"]["mask"].as_u64().unwrap();
+    assert_eq!(report["accuracy"].as_f64().unwrap(), 1.0 - wrong as f64 / 2.0);
+    let listed = fs::read_to_string(errors).unwrap();
+    let two_class =
+        listed.lines().filter(|line| line.contains(",mask,") || line.contains(",no_mask,")).count();
+    assert_eq!(two_class as u64, wrong, "{listed}");
+}
+
+#[test]
+fn eval_detector_finds_both_portraits() {
+    let folder = tempfile::tempdir().unwrap();
+    data(folder.path(), false);
+    let ended = eval("detector", folder.path(), &["--format", "json", "--min-side", "24"]);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let report = json(&ended);
+    assert_keys(
+        &report,
+        &[
+            "recall/mask",
+            "recall/no_mask",
+            "recall/all",
+            "bands/0-2.5/n",
+            "bands/2.5-5/recall/mask",
+            "bands/5-10/recall/all",
+            "bands/10+/recall/no_mask",
+            "false_positives_per_image",
+            "settings/score_threshold",
+        ],
+    );
+    assert_eq!((&report["n"], &report["bands"]["10+"]["n"]), (&2.into(), &2.into()));
+    assert_eq!((&report["recall"]["mask"], &report["recall"]["no_mask"]), (&1.0.into(), &1.0.into()));
+    assert_eq!(report["false_positives_per_image"], 0.0);
+}
+
+#[test]
+fn eval_scenes_adds_the_whole_chain() {
+    let folder = tempfile::tempdir().unwrap();
+    data(folder.path(), false);
+    let ended = eval("scenes", folder.path(), &["--format", "json"]);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let report = json(&ended);
+    assert_keys(&report, &TWO_CLASS);
+    assert_keys(
+        &report,
+        &["end_to_end/unmasked_found_and_named", "end_to_end/masked_false_alarm", "settings/score_threshold"],
+    );
+    let counts = &report["end_to_end"]["counts"];
+    assert_eq!((&counts["mask"]["n"], &counts["mask"]["missed"]), (&1.into(), &0.into()));
+    assert_eq!((&counts["no_mask"]["n"], &counts["no_mask"]["missed"]), (&1.into(), &0.into()));
+    // Nobody's face is where the third box is.
+    assert_eq!(counts["incorrect"]["missed"], 1);
+}
+
+#[test]
+fn a_missing_picture_is_told_and_the_others_are_measured() {
+    let folder = tempfile::tempdir().unwrap();
+    data(folder.path(), true);
+    for what in ["faces", "scenes", "detector"] {
+        let ended = eval(what, folder.path(), &[]);
+        ended.assert_refused(what);
+        assert!(ended.stderr.contains("warning: gone.jpg"), "{ended:?}");
+        assert!(ended.stderr.contains("1 of 3 pictures could not be measured"), "{ended:?}");
+        assert!(ended.stdout.contains("95 % interval") && ended.stdout.contains("split val"), "{ended:?}");
+    }
+}
+
+#[test]
+fn detect_prints_one_object_for_each_picture_and_draws_it() {
+    let folder = tempfile::tempdir().unwrap();
+    data(folder.path(), false);
+    let images = folder.path().join("images");
+    let drawn = folder.path().join("drawn");
+    let (classifier, detector) =
+        (models().join("classifier.safetensors"), models().join("detector.safetensors"));
+    let ended = maskwatch(&[
+        "detect".as_ref(),
+        images.as_os_str(),
+        "--format=jsonl".as_ref(),
+        "--annotate".as_ref(),
+        drawn.as_os_str(),
+        "--classifier".as_ref(),
+        classifier.as_os_str(),
+        "--detector".as_ref(),
+        detector.as_os_str(),
+    ]);
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "{ended:?}");
+    let lines: Vec<Value> = ended.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    for (line, name) in lines.iter().zip(["astronaut-masked.jpg", "astronaut.jpg"]) {
+        let keys: Vec<_> = line.as_object().unwrap().keys().map(String::as_str).collect();
+        assert_eq!(keys, ["faces", "height", "image", "width"]);
+        assert_eq!(line["image"], images.join(name).to_str().unwrap());
+        assert_eq!((&line["width"], &line["height"]), (&512.into(), &512.into()));
+        let [face] = line["faces"].as_array().unwrap().as_slice() else { panic!("{line}") };
+        let keys: Vec<_> = face.as_object().unwrap().keys().map(String::as_str).collect();
+        assert_eq!(keys, ["box", "label", "p_mask", "score"]);
+        let centre = |start: usize| {
+            face["box"][start].as_f64().unwrap() + face["box"][start + 2].as_f64().unwrap() / 2.0
+        };
+        assert!((centre(0) - 224.0).abs() < 20.0 && (centre(1) - 120.0).abs() < 20.0, "{face}");
+        assert!(["mask", "no_mask", "unsure"].contains(&face["label"].as_str().unwrap()));
+        assert!((0.0..=1.0).contains(&face["p_mask"].as_f64().unwrap()));
+    }
+    for name in ["astronaut-faces.jpg", "astronaut-masked-faces.jpg"] {
+        assert_eq!(image::open(drawn.join(name)).unwrap().into_rgb8().dimensions(), (512, 512));
+    }
+}
