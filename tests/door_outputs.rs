@@ -127,7 +127,7 @@ fn a_panic_in_the_loop_switches_off() {
 
 /// Pins of which one fails, by an error or a panic, when it is switched on.
 struct Faulty {
-    levels: Arc<Mutex<Vec<Option<Level>>>>,
+    levels: Levels,
     bad: usize,
     panics: bool,
 }
