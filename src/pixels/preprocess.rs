@@ -51,6 +51,9 @@ pub(crate) fn cut(picture: &RgbImage, rect: &Rect) -> RgbImage {
 }
 
 /// `picture` at another size, averaged over each target pixel's area where it shrinks (antialiased bilinear).
+///
+/// The filter has to be positive within its support: with one that is not (CatmullRom, Lanczos), fast_image_resize 6.1 can
+/// read beyond its intermediate picture.
 #[must_use]
 pub fn resize(picture: &RgbImage, width: u32, height: u32) -> RgbImage {
     let (width, height) = (width.max(1), height.max(1));
