@@ -2,11 +2,13 @@
 
 use super::Outcome;
 use crate::detect::Detector;
+use crate::nn::BatchNorm;
 use crate::nn::weights::{Weights, find};
 use crate::train::classifier::{self, Depth, Session, Settings};
 use crate::train::dataset::{Dataset, Options, Subset};
 use crate::train::detector;
 use crate::train::draw::{MaskKind, draw_mask};
+use crate::train::optimizer::Rule;
 use anyhow::Context;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -22,8 +24,20 @@ pub(crate) struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum What {
     /// Fit the classifier: mask or no mask
+    ///
+    /// Fits the head to the features of a frozen backbone, or with --unfreeze the backbone too. The data is a folder with
+    /// faces.csv, scenes.csv (columns image,x,y,w,h,label,split) and images/, or an ImageFolder tree mask/ and no_mask/
+    /// whose pictures are faces.
+    ///
+    /// Rows of split val are only measured. Some pictures of split train are set aside; of all epochs (or measurements in
+    /// fine-tuning) the one with the lowest loss on their faces is kept. An ImageFolder tree has no such pictures: there
+    /// the pictures held back for validation decide.
     Classifier(Box<ClassifierArgs>),
     /// Fit the detector: boxes of masked, bare and small faces
+    ///
+    /// Fine-tunes YuNet-n on faces.csv (its pictures of one face) and scenes.csv, rows of split train; nothing of split
+    /// val is read. Some of the pictures are set aside: they decide which epoch is kept, and how far all scores are
+    /// shifted so that there are no more false positives than at the start.
     Detector(Box<detector::Args>),
     /// Draw a mask over the faces of a picture, for free test pictures
     Draw(DrawArgs),
@@ -40,11 +54,6 @@ pub(crate) fn run(args: Args) -> Outcome {
     }
 }
 
-/// Fits the head to the features of a frozen backbone, or with --unfreeze the backbone too.
-///
-/// The data is a folder with faces.csv, scenes.csv (columns image,x,y,w,h,label,split) and images/, or an ImageFolder
-/// tree mask/ and no_mask/ whose pictures are faces. Rows of split val are only measured; which epoch is the best is
-/// decided by a tenth of the rows of split train that is set aside.
 #[derive(Debug, clap::Args)]
 struct ClassifierArgs {
     /// Folder with the labelled pictures
@@ -78,7 +87,7 @@ struct ClassifierArgs {
     /// Leave out faces whose shorter side has fewer pixels
     #[arg(long, value_name = "PX", default_value_t = 16.0, help_heading = "Data")]
     min_side: f32,
-    /// Share of the training pictures of tables that chooses the best epoch
+    /// Share of the pictures of split train that is set aside; the lowest loss on them decides which weights are kept
     #[arg(long, value_name = "SHARE", default_value_t = 0.1, value_parser = share, help_heading = "Data")]
     selection_share: f64,
     /// Share of the pictures of an ImageFolder tree that is held back for validation
@@ -97,10 +106,10 @@ struct ClassifierArgs {
     #[arg(long, value_name = "N", default_value_t = 4, help_heading = "Data")]
     views: usize,
 
-    /// Length for a head alone
+    /// How often the training faces are gone through, for a head alone
     #[arg(long, value_name = "N", default_value_t = 30, help_heading = "Fitting")]
     epochs: u64,
-    /// Length of fine-tuning
+    /// Batches that are fitted in fine-tuning
     #[arg(long, value_name = "N", default_value_t = 400, help_heading = "Fitting")]
     steps: u64,
     /// In fine-tuning, steps between measurements, each followed by a checkpoint
@@ -109,15 +118,21 @@ struct ClassifierArgs {
     /// Faces in a batch [default: 256 for a head alone, else 64]
     #[arg(long, value_name = "N", help_heading = "Fitting")]
     batch: Option<usize>,
-    /// Highest learning rate of AdamW [default: 0.001 for a head alone, else 0.0003 for the backbone]
+    /// How gradients change weights
+    #[arg(long, value_enum, value_name = "RULE", default_value_t = Rule::AdamW, help_heading = "Fitting")]
+    optimizer: Rule,
+    /// In fine-tuning, what the batch norms of the fitted blocks do
+    #[arg(long, value_enum, value_name = "HOW", default_value_t = BatchNorm::Frozen, help_heading = "Fitting")]
+    batch_norm: BatchNorm,
+    /// Highest learning rate [default: 0.001 (sgd 0.05) for a head alone, else 0.0003 (sgd 0.01) for the backbone]
     #[arg(long, value_name = "RATE", help_heading = "Fitting")]
     learning_rate: Option<f64>,
-    /// In fine-tuning, the head's learning rate in units of the backbone's
+    /// In fine-tuning, the head's learning rate is that of the backbone times this
     #[arg(long, value_name = "FACTOR", default_value_t = 5.0, help_heading = "Fitting")]
     head_factor: f64,
-    /// Decoupled weight decay
-    #[arg(long, value_name = "DECAY", default_value_t = 0.01, help_heading = "Fitting")]
-    weight_decay: f64,
+    /// Decoupled weight decay, in units of the learning rate [default: 0.01, sgd 0.0005]
+    #[arg(long, value_name = "DECAY", help_heading = "Fitting")]
+    weight_decay: Option<f64>,
     /// Steps over which the learning rate rises, before it falls along a cosine
     #[arg(long, value_name = "STEPS", default_value_t = 30, help_heading = "Fitting")]
     warm_up: u64,
@@ -152,7 +167,7 @@ impl ClassifierArgs {
     }
 
     fn settings(&self) -> Settings {
-        let usual = Settings::new(self.unfreeze);
+        let usual = Settings::new(self.unfreeze, self.optimizer);
         Settings {
             inputs: self.input.clone(),
             margin: self.margin,
@@ -161,7 +176,8 @@ impl ClassifierArgs {
             batch: self.batch.unwrap_or(usual.batch),
             learning_rate: self.learning_rate.unwrap_or(usual.learning_rate),
             head_factor: self.head_factor,
-            weight_decay: self.weight_decay,
+            weight_decay: self.weight_decay.unwrap_or(usual.weight_decay),
+            batch_norm: self.batch_norm,
             warm_up: self.warm_up,
             label_smoothing: self.label_smoothing,
             dropout: self.dropout,
@@ -196,7 +212,7 @@ fn fit_classifier(args: &ClassifierArgs) -> Outcome {
         Subset::Val => "the validation pictures",
         Subset::Train | Subset::Selection => "the pictures set aside",
     };
-    println!("best at {} by {chosen_by}; measured with its weights:", report.best.at);
+    println!("lowest loss on {chosen_by} at {}; measured with its weights:", report.best.at);
     for (name, figures) in &report.figures {
         println!(
             "  {name}: n {}, accuracy {:.4}, balanced accuracy {:.4}, loss {:.4}",

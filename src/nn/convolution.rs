@@ -103,7 +103,8 @@ struct Running {
 impl Normalisation {
     fn load(weights: &Weights, name: &str, channels: usize) -> std::result::Result<Self, NetworkError> {
         let get = |part: &str| weights.get(&format!("{name}.{part}"), &[channels]);
-        let running = Running { mean: get("running_mean")?, variance: get("running_var")? };
+        // Detached: a variable would make each pass's statistics hang on those of all passes before.
+        let running = Running { mean: get("running_mean")?.detach(), variance: get("running_var")?.detach() };
         Ok(Self {
             name: name.to_owned(),
             scale: get("weight")?,
@@ -239,4 +240,125 @@ impl Convolution {
 /// When `map` is not of rank 4.
 pub fn average_pool(map: &Tensor) -> Result<Tensor> {
     map.flatten(1, 2)?.mean(D::Minus2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use candle_core::{Device, Var};
+
+    const CHANNELS: usize = 2;
+
+    fn filled(shape: &[usize], seed: f32) -> Tensor {
+        let count = shape.iter().product::<usize>();
+        let values: Vec<f32> = (0..count).map(|at| (at as f32 * 1.7 + seed).sin() + 0.3).collect();
+        Tensor::from_vec(values, shape, &Device::Cpu).unwrap()
+    }
+
+    fn flat(tensor: &Tensor) -> Vec<f32> {
+        tensor.flatten_all().unwrap().to_vec1().unwrap()
+    }
+
+    /// A batch norm of two channels behind a convolution with the given weight.
+    fn weights(weight: Tensor) -> Weights {
+        let mut weights = Weights::default();
+        weights.insert("c.weight", weight);
+        for (part, values) in [
+            ("weight", [0.5f32, 2.0]),
+            ("bias", [-1.0, 3.0]),
+            ("running_mean", [0.25, -0.5]),
+            ("running_var", [1.5, 0.75]),
+        ] {
+            weights.insert(format!("n.{part}"), Tensor::new(&values, &Device::Cpu).unwrap());
+        }
+        weights
+    }
+
+    fn convolution(weights: &Weights, kind: Kind, activation: Activation, mode: Mode) -> Convolution {
+        Convolution::normalised(weights, ("c", "n"), kind, activation, mode).unwrap()
+    }
+
+    #[test]
+    fn live_normalises_each_channel_and_moves_the_running_statistics() {
+        // The convolution passes its input on, so that the batch norm's input is known.
+        let kind = Kind::Pointwise { inputs: CHANNELS, outputs: CHANNELS };
+        let mut weights = weights(
+            Tensor::new(&[1f32, 0.0, 0.0, 1.0], &Device::Cpu).unwrap().reshape((2, 2, 1, 1)).unwrap(),
+        );
+        let variables = weights.unfreeze(|name| name.contains("running")).unwrap();
+        let live = convolution(&weights, kind, Activation::Identity, Mode::Training(BatchNorm::Live));
+        let input = filled(&[2, 3, 2, CHANNELS], 0.0);
+        let output = flat(&live.forward(&input).unwrap());
+        let input = flat(&input);
+        let moments = |values: &[f32], channel: usize| {
+            let values: Vec<f32> = values.iter().skip(channel).step_by(CHANNELS).copied().collect();
+            let mean = values.iter().sum::<f32>() / values.len() as f32;
+            (mean, values.iter().map(|value| (value - mean).powi(2)).sum::<f32>(), values.len() as f32)
+        };
+        let running = live.running_statistics();
+        assert_eq!([&running[0].0, &running[1].0], ["n.running_mean", "n.running_var"]);
+        let (means, variances) = (flat(&running[0].1), flat(&running[1].1));
+        for channel in 0..CHANNELS {
+            let (mean, squares, count) = moments(&output, channel);
+            assert!((mean - [-1.0, 3.0][channel]).abs() < 1e-5, "{mean}");
+            assert!(((squares / count).sqrt() - [0.5, 2.0][channel]).abs() < 1e-4, "{squares}");
+            let (mean, squares, count) = moments(&input, channel);
+            assert!((means[channel] - (0.9 * [0.25, -0.5][channel] + 0.1 * mean)).abs() < 1e-6);
+            let moved = 0.9 * [1.5, 0.75][channel] + 0.1 * squares / (count - 1.0);
+            assert!((variances[channel] - moved).abs() < 1e-6);
+        }
+        let gradients = running[0].1.sum_all().unwrap().backward().unwrap();
+        assert!(gradients.get(&variables["n.running_mean"]).is_none(), "passes do not hang on one another");
+        assert_eq!(flat(&variables["n.running_mean"]), [0.25, -0.5], "variables are the caller's to move");
+    }
+
+    #[test]
+    fn live_gradients_are_those_of_finite_differences() {
+        let kind = Kind::Depthwise { channels: CHANNELS, stride: 1 };
+        let mut weights = weights(filled(&[CHANNELS, 1, 3, 3], 4.0));
+        let variables = weights.unfreeze(|name| !name.contains("running")).unwrap();
+        let live = convolution(&weights, kind, Activation::Relu6, Mode::Training(BatchNorm::Live));
+        let (input, factors) = (filled(&[2, 3, 3, CHANNELS], 1.0), filled(&[2, 3, 3, CHANNELS], 2.0));
+        let loss = || (live.forward(&input).unwrap() * &factors).unwrap().sum_all().unwrap();
+        let gradients = loss().backward().unwrap();
+        for (name, variable) in &variables {
+            let (values, gradient) = (flat(variable), flat(gradients.get(variable).unwrap()));
+            let set = |variable: &Var, values: Vec<f32>| {
+                variable.set(&Tensor::from_vec(values, variable.shape(), &Device::Cpu).unwrap()).unwrap();
+            };
+            for place in 0..values.len() {
+                let at = |step: f32| {
+                    let mut moved = values.clone();
+                    moved[place] += step;
+                    set(variable, moved);
+                    loss().to_scalar::<f32>().unwrap()
+                };
+                let slope = (at(1e-3) - at(-1e-3)) / 2e-3;
+                assert!((slope - gradient[place]).abs() < 0.02, "{name} {place}: {slope} {gradient:?}");
+            }
+            set(variable, values);
+        }
+    }
+
+    #[test]
+    fn frozen_does_what_inference_does_and_moves_nothing() {
+        for (kind, shape) in [
+            (Kind::Pointwise { inputs: 3, outputs: CHANNELS }, [CHANNELS, 3, 1, 1]),
+            (Kind::Full { inputs: 3, outputs: CHANNELS }, [CHANNELS, 3, 3, 3]),
+            (Kind::Depthwise { channels: CHANNELS, stride: 2 }, [CHANNELS, 1, 3, 3]),
+        ] {
+            let weights = weights(filled(&shape, 4.0));
+            let of = |mode| convolution(&weights, kind, Activation::Relu6, mode);
+            let (inference, frozen) = (of(Mode::Inference), of(Mode::Training(BatchNorm::Frozen)));
+            let inputs = if matches!(kind, Kind::Depthwise { .. }) { CHANNELS } else { 3 };
+            let input = filled(&[2, 4, 4, inputs], 1.0);
+            let output = flat(&frozen.forward(&input).unwrap());
+            assert_eq!(output, flat(&inference.forward(&input).unwrap()), "{kind:?}");
+            assert!(output.iter().any(|&value| value > 0.0));
+            let running = frozen.running_statistics();
+            assert_eq!(flat(&running[0].1), [0.25, -0.5]);
+            assert_eq!(flat(&running[1].1), [1.5, 0.75]);
+            assert!(inference.running_statistics().is_empty());
+        }
+    }
 }

@@ -1,6 +1,6 @@
-//! AdamW with its state in plain sight. candle's own keeps the moments private, so that a run that uses it cannot be
-//! written to disk and taken up again; here moments and step count can be exported and restored. Also: the learning
-//! rate over time, and the moving average of weights.
+//! AdamW and SGD with their state in plain sight. candle's own AdamW keeps the moments private, so that a run that uses
+//! it cannot be written to disk and taken up again, and its SGD has no momentum; here moments and step count can be
+//! exported and restored. Also: the learning rate over time, and the moving average of weights.
 
 use candle_core::backprop::GradStore;
 use candle_core::{Device, Result, Tensor, Var};
@@ -17,15 +17,38 @@ pub struct Parameter {
     pub rate_factor: f64,
 }
 
-/// Settings of [`AdamW`] that stay the same over a run.
+/// How gradients change parameters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, clap::ValueEnum)]
+pub enum Rule {
+    /// Adam with decoupled weight decay (Loshchilov & Hutter, arXiv:1711.05101)
+    AdamW,
+    /// Stochastic gradient descent with Nesterov's momentum (0.9) and decoupled weight decay
+    Sgd,
+}
+
+impl Rule {
+    /// The names of what is kept per value from step to step.
+    fn moments(self) -> &'static [&'static str] {
+        match self {
+            Self::AdamW => &["first", "second"],
+            Self::Sgd => &["first"],
+        }
+    }
+}
+
+/// Settings of an [`Optimizer`] that stay the same over a run.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Settings {
-    /// Decay of the gradient's moving average.
+    /// How gradients change parameters.
+    pub rule: Rule,
+    /// AdamW: decay of the gradient's moving average.
     pub beta1: f64,
-    /// Decay of the squared gradient's moving average.
+    /// AdamW: decay of the squared gradient's moving average.
     pub beta2: f64,
-    /// Keeps the division finite.
+    /// AdamW: keeps the division finite.
     pub epsilon: f64,
+    /// SGD: share of the velocity that is left at the next step; 0 for plain gradient descent.
+    pub momentum: f64,
     /// Decoupled weight decay, times the learning rate; only on tensors of two or more dimensions (weights, not biases
     /// and not the scales of batch-norms).
     pub weight_decay: f64,
@@ -33,15 +56,17 @@ pub struct Settings {
     pub clip: Option<f64>,
 }
 
-impl Default for Settings {
-    fn default() -> Self {
-        Self { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weight_decay: 0.01, clip: None }
+impl Settings {
+    /// The usual settings, without clipping.
+    #[must_use]
+    pub fn new(rule: Rule) -> Self {
+        Self { rule, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, momentum: 0.9, weight_decay: 0.01, clip: None }
     }
 }
 
-/// Adam with decoupled weight decay (Loshchilov & Hutter, arXiv:1711.05101).
+/// Changes parameters by their gradients, step by step.
 #[derive(Debug)]
-pub struct AdamW {
+pub struct Optimizer {
     settings: Settings,
     slots: Vec<Slot>,
     steps: u64,
@@ -50,17 +75,19 @@ pub struct AdamW {
 #[derive(Debug)]
 struct Slot {
     parameter: Parameter,
-    first: Vec<f32>,
-    second: Vec<f32>,
+    /// As many as the rule names; SGD leaves the second one empty.
+    moments: [Vec<f32>; 2],
 }
 
-impl AdamW {
+impl Optimizer {
     /// An optimiser over the given parameters, its moments at zero.
     #[must_use]
     pub fn new(parameters: Vec<Parameter>, settings: Settings) -> Self {
+        let kept = settings.rule.moments().len();
         let slots = parameters.into_iter().map(|parameter| {
             let count = parameter.variable.elem_count();
-            Slot { parameter, first: vec![0.0; count], second: vec![0.0; count] }
+            let moments = [0, 1].map(|moment| vec![0.0; if moment < kept { count } else { 0 }]);
+            Slot { parameter, moments }
         });
         Self { settings, slots: slots.collect(), steps: 0 }
     }
@@ -89,7 +116,7 @@ impl AdamW {
             Some(longest) if norm > longest => longest / norm,
             _ => 1.0,
         };
-        let Settings { beta1, beta2, epsilon, weight_decay, .. } = self.settings;
+        let Settings { rule, beta1, beta2, epsilon, momentum, weight_decay, .. } = self.settings;
         let exponent = self.steps.min(i32::MAX as u64) as i32;
         let (correct1, correct2) = (1.0 - beta1.powi(exponent), 1.0 - beta2.powi(exponent));
         for (slot, gradient) in self.slots.iter_mut().zip(values) {
@@ -97,17 +124,29 @@ impl AdamW {
             let variable = &slot.parameter.variable;
             let rate = learning_rate * slot.parameter.rate_factor;
             let keep = if variable.rank() >= 2 { (1.0 - rate * weight_decay) as f32 } else { 1.0 };
-            let step_size = (rate / correct1) as f32;
-            let (beta1, new1) = (beta1 as f32, (1.0 - beta1) as f32);
-            let (beta2, new2) = (beta2 as f32, (1.0 - beta2) as f32);
-            let (scale, epsilon) = ((1.0 / correct2.sqrt()) as f32, epsilon as f32);
+            let gradient = gradient.into_iter().map(|gradient| gradient * factor as f32);
             let mut theta = variable.flatten_all()?.to_vec1::<f32>()?;
-            let moments = slot.first.iter_mut().zip(&mut slot.second);
-            for ((theta, (first, second)), gradient) in theta.iter_mut().zip(moments).zip(gradient) {
-                let gradient = gradient * factor as f32;
-                *first = beta1 * *first + new1 * gradient;
-                *second = beta2 * *second + new2 * gradient * gradient;
-                *theta = keep * *theta - step_size * *first / (second.sqrt() * scale + epsilon);
+            let [first, second] = &mut slot.moments;
+            match rule {
+                Rule::AdamW => {
+                    let step_size = (rate / correct1) as f32;
+                    let (beta1, new1) = (beta1 as f32, (1.0 - beta1) as f32);
+                    let (beta2, new2) = (beta2 as f32, (1.0 - beta2) as f32);
+                    let (scale, epsilon) = ((1.0 / correct2.sqrt()) as f32, epsilon as f32);
+                    let moments = first.iter_mut().zip(second);
+                    for ((theta, (first, second)), gradient) in theta.iter_mut().zip(moments).zip(gradient) {
+                        *first = beta1 * *first + new1 * gradient;
+                        *second = beta2 * *second + new2 * gradient * gradient;
+                        *theta = keep * *theta - step_size * *first / (second.sqrt() * scale + epsilon);
+                    }
+                }
+                Rule::Sgd => {
+                    let (rate, momentum) = (rate as f32, momentum as f32);
+                    for ((theta, velocity), gradient) in theta.iter_mut().zip(first).zip(gradient) {
+                        *velocity = momentum * *velocity + gradient;
+                        *theta = keep * *theta - rate * (gradient + momentum * *velocity);
+                    }
+                }
             }
             variable.set(&Tensor::from_vec(theta, variable.shape(), variable.device())?)?;
         }
@@ -120,14 +159,14 @@ impl AdamW {
         self.steps
     }
 
-    /// The moments as tensors `first.NAME` and `second.NAME`, shaped like their parameters.
+    /// The moments as tensors `first.NAME` and, for AdamW, `second.NAME`, shaped like their parameters.
     ///
     /// # Errors
     /// None in practice: the tensors are made from vectors of their own length.
     pub fn state(&self) -> Result<BTreeMap<String, Tensor>> {
         let mut state = BTreeMap::new();
-        for Slot { parameter, first, second } in &self.slots {
-            for (moment, values) in [("first", first), ("second", second)] {
+        for Slot { parameter, moments } in &self.slots {
+            for (moment, values) in self.settings.rule.moments().iter().zip(moments) {
                 let tensor = Tensor::from_slice(values, parameter.variable.shape(), &Device::Cpu)?;
                 state.insert(format!("{moment}.{}", parameter.name), tensor);
             }
@@ -135,13 +174,13 @@ impl AdamW {
         Ok(state)
     }
 
-    /// Takes up what [`AdamW::state`] and [`AdamW::steps`] gave.
+    /// Takes up what [`Optimizer::state`] and [`Optimizer::steps`] gave.
     ///
     /// # Errors
     /// A moment is missing, or its shape is not its parameter's.
     pub fn restore(&mut self, state: &BTreeMap<String, Tensor>, steps: u64) -> Result<()> {
         for slot in &mut self.slots {
-            for (moment, values) in [("first", &mut slot.first), ("second", &mut slot.second)] {
+            for (moment, values) in self.settings.rule.moments().iter().zip(&mut slot.moments) {
                 *values =
                     named(state, &format!("{moment}.{}", slot.parameter.name), &slot.parameter.variable)?;
             }
@@ -281,47 +320,81 @@ mod tests {
         loss.sum_all().unwrap().backward().unwrap()
     }
 
-    #[test]
-    fn steps_as_candle_does() {
-        let (ours, theirs) = (variable(&[3.0, -2.0, 0.5]), variable(&[3.0, -2.0, 0.5]));
-        let mut our_optimizer = AdamW::new(vec![parameter("v", &ours)], Settings::default());
-        let mut their_optimizer =
-            candle_nn::AdamW::new(vec![theirs.clone()], ParamsAdamW { lr: 0.1, ..Default::default() })
-                .unwrap();
+    /// Twenty steps with each of two optimisers; both must have come to the same values.
+    fn same_way(settings: Settings, rate: f64, mut theirs: impl FnMut(&Var) -> Box<dyn FnMut(&GradStore)>) {
+        let (our_variable, their_variable) = (variable(&[3.0, -2.0, 0.5]), variable(&[3.0, -2.0, 0.5]));
+        let mut ours = Optimizer::new(vec![parameter("v", &our_variable)], settings);
+        let mut theirs = theirs(&their_variable);
         for _ in 0..20 {
-            our_optimizer.step(&gradients(&ours), 0.1).unwrap();
-            their_optimizer.step(&gradients(&theirs)).unwrap();
+            ours.step(&gradients(&our_variable), rate).unwrap();
+            theirs(&gradients(&their_variable));
         }
-        for (ours, theirs) in values(&ours).iter().zip(values(&theirs)) {
+        assert_ne!(values(&our_variable)[0], 3.0);
+        for (ours, theirs) in values(&our_variable).iter().zip(values(&their_variable)) {
             assert!((ours - theirs).abs() < 1e-5, "{ours} {theirs}");
         }
     }
 
     #[test]
+    fn steps_as_candle_does() {
+        same_way(Settings::new(Rule::AdamW), 0.1, |variable| {
+            let settings = ParamsAdamW { lr: 0.1, ..Default::default() };
+            let mut theirs = candle_nn::AdamW::new(vec![variable.clone()], settings).unwrap();
+            Box::new(move |gradients| theirs.step(gradients).unwrap())
+        });
+        let plain = Settings { momentum: 0.0, weight_decay: 0.0, ..Settings::new(Rule::Sgd) };
+        same_way(plain, 0.05, |variable| {
+            let mut theirs = candle_nn::SGD::new(vec![variable.clone()], 0.05).unwrap();
+            Box::new(move |gradients| theirs.step(gradients).unwrap())
+        });
+    }
+
+    #[test]
+    fn momentum_looks_ahead_and_weights_decay() {
+        let variable = variable(&[2.0]);
+        let mut slow = parameter("v", &variable);
+        slow.rate_factor = 0.5;
+        let settings = Settings { weight_decay: 0.2, clip: Some(3.0), ..Settings::new(Rule::Sgd) };
+        let mut optimizer = Optimizer::new(vec![slow], settings);
+        // The gradient is 2 · (v − 1); a step goes a tenth of it and of nine tenths of the velocity, which has it already.
+        optimizer.step(&gradients(&variable), 0.2).unwrap();
+        let first = 2.0 * (1.0 - 0.1 * 0.2) - 0.1 * (2.0 + 0.9 * 2.0);
+        assert!((values(&variable)[0] - first).abs() < 1e-6, "{first}");
+        optimizer.step(&gradients(&variable), 0.2).unwrap();
+        let gradient = 2.0 * (first - 1.0);
+        let second = first * (1.0 - 0.1 * 0.2) - 0.1 * (gradient + 0.9 * (0.9 * 2.0 + gradient));
+        assert!((values(&variable)[0] - second).abs() < 1e-6, "{second}");
+    }
+
+    #[test]
     fn takes_up_where_it_was_left() {
-        let run = |stop_at: Option<usize>| {
+        let run = |rule: Rule, stop_at: Option<usize>| {
             let variable = variable(&[3.0, -2.0]);
             let parameters = || vec![parameter("v", &variable)];
-            let mut optimizer = AdamW::new(parameters(), Settings::default());
+            let mut optimizer = Optimizer::new(parameters(), Settings::new(rule));
             let mut average = WeightAverage::new(parameters(), 0.9).unwrap();
             for step in 0..10 {
                 if stop_at == Some(step) {
                     let mut state = optimizer.state().unwrap();
+                    let moments: Vec<_> = state.keys().cloned().collect();
+                    assert_eq!(moments, ["first.v", "second.v"][..if rule == Rule::Sgd { 1 } else { 2 }]);
                     state.extend(average.state().unwrap());
                     let steps = (optimizer.steps(), average.steps());
-                    optimizer = AdamW::new(parameters(), Settings::default());
+                    optimizer = Optimizer::new(parameters(), Settings::new(rule));
                     average = WeightAverage::new(parameters(), 0.9).unwrap();
                     optimizer.restore(&state, steps.0).unwrap();
                     average.restore(&state, steps.1).unwrap();
                 }
-                optimizer.step(&gradients(&variable), 0.1).unwrap();
+                optimizer.step(&gradients(&variable), 0.05).unwrap();
                 average.update().unwrap();
             }
             let last = values(&variable);
             average.swap().unwrap();
             (last, values(&variable))
         };
-        assert_eq!(run(None), run(Some(6)));
+        for rule in [Rule::AdamW, Rule::Sgd] {
+            assert_eq!(run(rule, None), run(rule, Some(6)), "{rule:?}");
+        }
     }
 
     #[test]
@@ -342,8 +415,8 @@ mod tests {
     #[test]
     fn clips_and_reports_the_norm() {
         let variable = variable(&[101.0]);
-        let settings = Settings { clip: Some(2.0), ..Settings::default() };
-        let mut optimizer = AdamW::new(vec![parameter("v", &variable)], settings);
+        let settings = Settings { clip: Some(2.0), ..Settings::new(Rule::AdamW) };
+        let mut optimizer = Optimizer::new(vec![parameter("v", &variable)], settings);
         assert!((optimizer.step(&gradients(&variable), 0.1).unwrap() - 200.0).abs() < 1e-3);
         let first = optimizer.state().unwrap()["first.v"].flatten_all().unwrap().to_vec1::<f32>().unwrap();
         assert!((first[0] - 0.2).abs() < 1e-5, "the clipped gradient is 2, a tenth of it is kept: {first:?}");
@@ -351,11 +424,12 @@ mod tests {
 
     #[test]
     fn refuses_the_state_of_another_network() {
-        let mut optimizer = AdamW::new(vec![parameter("v", &variable(&[1.0]))], Settings::default());
+        let mut optimizer =
+            Optimizer::new(vec![parameter("v", &variable(&[1.0]))], Settings::new(Rule::AdamW));
         assert!(
             optimizer.restore(&BTreeMap::new(), 1).unwrap_err().to_string().contains("first.v is missing")
         );
-        let other = AdamW::new(vec![parameter("v", &variable(&[1.0, 2.0]))], Settings::default());
+        let other = Optimizer::new(vec![parameter("v", &variable(&[1.0, 2.0]))], Settings::new(Rule::AdamW));
         assert!(optimizer.restore(&other.state().unwrap(), 1).is_err());
     }
 

@@ -1,8 +1,8 @@
 //! Fits the head and the backbone from some block on, to pictures that are cut out and changed anew at each step by
-//! threads ahead of the network. Batch norms stay at the running statistics of the starting weights. The blocks before
-//! run without gradients, with their batch norms folded.
+//! threads ahead of the network. Their batch norms stay at the running statistics of the starting weights, or are live and
+//! move them. The blocks before run without gradients, with their batch norms folded.
 
-use super::state::State;
+use super::state::{State, is_statistic};
 use super::{Run, TrainError, cross_entropy, dropout, measure, measured, pairs};
 use crate::nn::convolution::average_pool;
 use crate::nn::head::Head;
@@ -30,12 +30,14 @@ struct Batch {
 pub(super) fn fit(run: &Run<'_>, mut weights: Weights, block: usize) -> Result<State, TrainError> {
     let settings = run.settings;
     let front = MobileNetV2::new(&weights, Mode::Inference)?;
-    let variables = weights.unfreeze(|name| is_fitted(name, block))?;
-    let network = MobileNetV2::new(&weights, Mode::Training(BatchNorm::Frozen))?;
+    let live = settings.batch_norm == BatchNorm::Live;
+    let variables = weights.unfreeze(|name| moves(name, block, live))?;
     let head = Head::new(&weights)?;
     let factor = |name: &str| if name.starts_with("head.") { settings.head_factor } else { 1.0 };
     let mut state = State::new(variables, settings, "step", factor)?;
     state.resume(run)?;
+    // Made last, since live running statistics go on from those resumed.
+    let network = MobileNetV2::new(&weights, Mode::Training(settings.batch_norm))?;
 
     let sampler = Sampler::new(run.dataset);
     let measured = measured(run.dataset);
@@ -57,6 +59,9 @@ pub(super) fn fit(run: &Run<'_>, mut weights: Weights, block: usize) -> Result<S
             }
             let rate = learning_rate(step, settings.length, settings.warm_up, settings.learning_rate);
             state.optimizer.step(&loss.backward()?, rate)?;
+            if live {
+                state.observe(network.running_statistics())?;
+            }
             state.stepped()?;
             pairs(&logits)?.iter().zip(classes).for_each(|(logits, class)| tally.add(*logits, class));
             progress.advance(1);
@@ -83,10 +88,10 @@ pub(super) fn fit(run: &Run<'_>, mut weights: Weights, block: usize) -> Result<S
     Ok(state)
 }
 
-/// Whether a tensor is fitted: the head's and those of the unfrozen blocks, except for running statistics.
-fn is_fitted(name: &str, block: usize) -> bool {
-    let statistic = name.ends_with(".running_mean") || name.ends_with(".running_var");
-    name.starts_with("head.") || (block_of(name).is_some_and(|of| of >= block) && !statistic)
+/// Whether a tensor changes: the head's and those of the unfrozen blocks, running statistics only where they are live.
+fn moves(name: &str, block: usize, live: bool) -> bool {
+    let unfrozen = block_of(name).is_some_and(|of| of >= block);
+    name.starts_with("head.") || (unfrozen && (live || !is_statistic(name)))
 }
 
 /// Draws and changes the faces of one step; depends on nothing but settings and step.

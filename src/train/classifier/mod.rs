@@ -15,12 +15,13 @@ use super::TrainError;
 use super::augment::Augmentation;
 use super::dataset::{Dataset, Subset};
 use super::history::{Entry, Figures, History};
+use super::optimizer::Rule;
 use super::random::{Purpose, stream};
 use crate::classify::Preprocessing;
 use crate::nn::head::{HIDDEN, TENSORS};
 use crate::nn::mobilenet_v2::{BLOCKS, MobileNetV2};
 use crate::nn::weights::Weights;
-use crate::nn::{Mode, NetworkError};
+use crate::nn::{BatchNorm, Mode, NetworkError};
 use candle_core::{Device, Tensor};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -69,6 +70,10 @@ pub struct Settings {
     pub length: u64,
     /// Faces in a batch.
     pub batch: usize,
+    /// How gradients change weights.
+    pub optimizer: Rule,
+    /// In fine-tuning, what the batch norms of the fitted blocks do; those of the others are frozen.
+    pub batch_norm: BatchNorm,
     /// Highest learning rate of the backbone, and of the head where it is fitted alone.
     pub learning_rate: f64,
     /// In fine-tuning the head's learning rate is that of the backbone times this.
@@ -97,8 +102,15 @@ pub struct Settings {
 impl Settings {
     /// The usual settings.
     #[must_use]
-    pub fn new(depth: Depth) -> Self {
+    pub fn new(depth: Depth, optimizer: Rule) -> Self {
         let alone = depth == Depth::Head;
+        // The decay is times the learning rate, so that the greater rates of SGD want a smaller one.
+        let (learning_rate, weight_decay) = match (optimizer, alone) {
+            (Rule::AdamW, true) => (1e-3, 0.01),
+            (Rule::AdamW, false) => (3e-4, 0.01),
+            (Rule::Sgd, true) => (0.05, 5e-4),
+            (Rule::Sgd, false) => (0.01, 5e-4),
+        };
         Self {
             depth,
             inputs: vec![128],
@@ -107,9 +119,11 @@ impl Settings {
             views: 4,
             length: if alone { 30 } else { 400 },
             batch: if alone { 256 } else { 64 },
-            learning_rate: if alone { 1e-3 } else { 3e-4 },
+            optimizer,
+            batch_norm: BatchNorm::Frozen,
+            learning_rate,
             head_factor: 5.0,
-            weight_decay: 0.01,
+            weight_decay,
             warm_up: 30,
             label_smoothing: 0.05,
             dropout: 0.2,
@@ -134,6 +148,11 @@ impl Settings {
         if self.depth == Depth::Head && self.inputs.len() > 1 {
             return fail(
                 "several input sizes can be mixed in fine-tuning only; give one, or unfreeze more than the head",
+            );
+        }
+        if self.depth == Depth::Head && self.batch_norm == BatchNorm::Live {
+            return fail(
+                "batch norms can be live in fine-tuning only; leave them frozen, or unfreeze more than the head",
             );
         }
         if !(0.5..=3.0).contains(&self.margin) {
@@ -205,7 +224,8 @@ pub struct Report {
 /// `classifier.safetensors`, `history.csv` and `curves.png` into the output folder. An unfinished run in that folder can be
 /// resumed and goes on exactly as if it had not been interrupted. `about` is added to the metadata of the weights.
 ///
-/// The weights are those of the best epoch by [`Dataset::chosen_by`]. `None` when the session stops before the run's end.
+/// The weights are those of the epoch with the lowest loss on [`Dataset::chosen_by`]. `None` when the session stops before
+/// the run's end.
 ///
 /// # Errors
 /// Settings out of range, pictures or weights that cannot be used, a folder that cannot be written, a checkpoint in the
@@ -278,7 +298,8 @@ fn describe(
         settings.input(),
     );
     let best = serde_json::json!({
-        "unit": history.unit, "at": best.at, "of": history.total, "chosen_by": run.dataset.chosen_by().name(),
+        "unit": history.unit, "at": best.at, "of": history.total,
+        "chosen_by": format!("loss on {}", run.dataset.chosen_by().name()),
     });
     let entries = [
         ("architecture", "MobileNetV2 1.0, head 1280-128-2".to_owned()),

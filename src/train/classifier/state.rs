@@ -4,7 +4,7 @@ use super::{Run, Settings, TrainError};
 use crate::nn::weights::Weights;
 use crate::train::dataset::Subset;
 use crate::train::history::{Entry, History};
-use crate::train::optimizer::{self, AdamW, Parameter, WeightAverage};
+use crate::train::optimizer::{self, Optimizer, Parameter, WeightAverage};
 use candle_core::{Tensor, Var};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -13,7 +13,7 @@ use std::path::Path;
 /// The state of a run between two epochs or measurements.
 pub(super) struct State {
     variables: BTreeMap<String, Var>,
-    pub(super) optimizer: AdamW,
+    pub(super) optimizer: Optimizer,
     average: Option<WeightAverage>,
     pub(super) history: History,
     best: Option<BTreeMap<String, Tensor>>,
@@ -35,6 +35,7 @@ const NOTE: &str = "state";
 
 impl State {
     /// The state before the first step; `rate_factor` gives a variable's learning rate relative to the common one.
+    /// Variables that are running statistics are averaged, saved and measured like the others, but not fitted.
     pub(super) fn new(
         variables: BTreeMap<String, Var>,
         settings: &Settings,
@@ -54,12 +55,13 @@ impl State {
         } else {
             None
         };
-        let optimizer = AdamW::new(
-            parameters,
+        let fitted = parameters.into_iter().filter(|parameter| !is_statistic(&parameter.name)).collect();
+        let optimizer = Optimizer::new(
+            fitted,
             optimizer::Settings {
                 weight_decay: settings.weight_decay,
                 clip: Some(settings.clip),
-                ..optimizer::Settings::default()
+                ..optimizer::Settings::new(settings.optimizer)
             },
         );
         let history = History { unit: unit.to_owned(), total: settings.length, entries: Vec::new() };
@@ -135,6 +137,17 @@ impl State {
         Ok(Weights::new(tensors, metadata).save(path)?)
     }
 
+    /// Puts the running statistics of live batch norms into their variables; to be called after each step of the
+    /// optimiser, before [`State::stepped`], which averages them as it does the weights that they belong to.
+    pub(super) fn observe(&self, statistics: Vec<(String, Tensor)>) -> Result<(), TrainError> {
+        for (name, tensor) in statistics {
+            if let Some(variable) = self.variables.get(&name) {
+                variable.set(&tensor)?;
+            }
+        }
+        Ok(())
+    }
+
     /// To be called after each step of the optimiser.
     pub(super) fn stepped(&mut self) -> Result<(), TrainError> {
         match &mut self.average {
@@ -177,4 +190,9 @@ impl State {
     pub(super) fn best(&self) -> Option<&BTreeMap<String, Tensor>> {
         self.best.as_ref()
     }
+}
+
+/// Whether a tensor is a running statistic of a batch norm: moved by what is seen, not by gradients.
+pub(super) fn is_statistic(name: &str) -> bool {
+    name.ends_with(".running_mean") || name.ends_with(".running_var")
 }

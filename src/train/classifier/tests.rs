@@ -93,7 +93,7 @@ fn small(depth: Depth) -> Settings {
         every: 2,
         threads: 2,
         augmentation: Augmentation { downscale: 0.0, erase: 0.0, ..Augmentation::default() },
-        ..Settings::new(depth)
+        ..Settings::new(depth, Rule::AdamW)
     }
 }
 
@@ -128,9 +128,8 @@ fn the_same_seed_gives_the_same_bytes_and_another_one_does_not() {
 }
 
 /// Runs in two sessions; what comes out must be what one session gives, to the byte.
-fn two_sessions_are_one(depth: Depth) {
+fn two_sessions_are_one(settings: Settings) {
     let data = tree(8);
-    let settings = small(depth);
     let (whole, parts) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     fit(data.path(), &settings, &session(whole.path())).unwrap().unwrap();
 
@@ -151,12 +150,15 @@ fn two_sessions_are_one(depth: Depth) {
 
 #[test]
 fn a_head_goes_on_where_it_stopped() {
-    two_sessions_are_one(Depth::Head);
+    two_sessions_are_one(small(Depth::Head));
+    two_sessions_are_one(Settings { optimizer: Rule::Sgd, learning_rate: 0.02, ..small(Depth::Head) });
 }
 
 #[test]
 fn fine_tuning_goes_on_where_it_stopped() {
-    two_sessions_are_one(Depth::From(17));
+    two_sessions_are_one(small(Depth::From(17)));
+    let settings = small(Depth::From(17));
+    two_sessions_are_one(Settings { optimizer: Rule::Sgd, batch_norm: BatchNorm::Live, ..settings });
 }
 
 #[test]
@@ -213,24 +215,30 @@ fn a_run_learns_and_its_weights_can_be_used() {
 #[test]
 fn fine_tuning_moves_the_unfrozen_blocks_alone() {
     let data = tree(8);
-    let root = tempfile::tempdir().unwrap();
-    let settings = Settings { inputs: vec![32, 48], ..small(Depth::From(16)) };
-    fit(data.path(), &settings, &session(root.path())).unwrap().unwrap();
-    let (before, after) = (backbone(), Weights::load(&session(root.path()).weights()).unwrap());
-    let values = |weights: &Weights, name: &str| {
-        weights.tensors()[name].flatten_all().unwrap().to_vec1::<f32>().unwrap()
-    };
-    let mut moved = 0;
-    for name in before.tensors().keys() {
-        let same = values(&before, name) == values(&after, name);
-        let block = crate::nn::mobilenet_v2::block_of(name).unwrap();
-        let weight = name.ends_with(".weight") && before.tensors()[name].rank() == 4;
-        assert!(same || block >= 16, "{name} is frozen");
-        assert!(!(same && weight && block >= 16), "{name} is fitted");
-        assert!(same || !name.contains("running"), "{name} is a statistic");
-        moved += usize::from(!same);
+    for batch_norm in [BatchNorm::Frozen, BatchNorm::Live] {
+        let root = tempfile::tempdir().unwrap();
+        let settings = Settings { inputs: vec![32, 48], batch_norm, ..small(Depth::From(16)) };
+        fit(data.path(), &settings, &session(root.path())).unwrap().unwrap();
+        let (before, after) = (backbone(), Weights::load(&session(root.path()).weights()).unwrap());
+        let values = |weights: &Weights, name: &str| {
+            weights.tensors()[name].flatten_all().unwrap().to_vec1::<f32>().unwrap()
+        };
+        let mut moved = 0;
+        for name in before.tensors().keys() {
+            let same = values(&before, name) == values(&after, name);
+            let unfrozen = crate::nn::mobilenet_v2::block_of(name).unwrap() >= 16;
+            let weight = name.ends_with(".weight") && before.tensors()[name].rank() == 4;
+            let statistic = name.contains("running");
+            assert!(same || unfrozen, "{name} is frozen");
+            assert!(!(same && weight && unfrozen), "{name} is fitted");
+            let live = unfrozen && batch_norm == BatchNorm::Live;
+            assert!(!statistic || same != live, "{name} is a statistic: {batch_norm:?}");
+            let positive = values(&after, name).iter().all(|&value| value > 0.0);
+            assert!(positive || !name.ends_with("running_var"), "{name}");
+            moved += usize::from(!same);
+        }
+        assert!(moved > 9);
     }
-    assert!(moved > 9);
 }
 
 #[test]
@@ -243,14 +251,16 @@ fn a_classifier_can_be_the_start_of_another() {
 
 #[test]
 fn settings_that_cannot_work_are_refused() {
+    let head = || Settings::new(Depth::Head, Rule::AdamW);
     for settings in [
-        Settings { inputs: vec![128, 224], ..Settings::new(Depth::Head) },
-        Settings { inputs: vec![], ..Settings::new(Depth::Head) },
-        Settings { inputs: vec![8], ..Settings::new(Depth::From(0)) },
-        Settings { dropout: 1.0, ..Settings::new(Depth::Head) },
-        Settings { batch: 1, ..Settings::new(Depth::Head) },
-        Settings { learning_rate: f64::NAN, ..Settings::new(Depth::Head) },
-        Settings { margin: 0.0, ..Settings::new(Depth::Head) },
+        Settings { inputs: vec![128, 224], ..head() },
+        Settings { inputs: vec![], ..head() },
+        Settings { inputs: vec![8], ..Settings::new(Depth::From(0), Rule::AdamW) },
+        Settings { dropout: 1.0, ..head() },
+        Settings { batch: 1, ..head() },
+        Settings { learning_rate: f64::NAN, ..head() },
+        Settings { margin: 0.0, ..head() },
+        Settings { batch_norm: BatchNorm::Live, ..head() },
     ] {
         assert!(matches!(settings.check(), Err(TrainError::Settings(_))), "{settings:?}");
     }

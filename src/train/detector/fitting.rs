@@ -10,7 +10,7 @@ use crate::nn::weights::Weights;
 use crate::nn::yunet::{Level, YuNet};
 use crate::nn::{BatchNorm, Mode};
 use crate::pixels::preprocess;
-use crate::train::optimizer::{AdamW, Parameter, Settings, WeightAverage, learning_rate};
+use crate::train::optimizer::{Optimizer, Parameter, Rule, Settings, WeightAverage, learning_rate};
 use crate::train::prefetch::in_order;
 use crate::train::random::{Purpose, stream};
 use candle_core::{Tensor, Var};
@@ -51,7 +51,7 @@ pub(super) struct Fitting {
     plan: Plan,
     variables: BTreeMap<String, Var>,
     network: YuNet,
-    optimizer: AdamW,
+    optimizer: Optimizer,
     average: WeightAverage,
 }
 
@@ -69,10 +69,11 @@ impl Fitting {
             Ok(Parameter { name: name.clone(), variable: variable.clone(), rate_factor })
         });
         let parameters = parameters.collect::<candle_core::Result<Vec<Parameter>>>()?;
-        let settings = Settings { weight_decay: WEIGHT_DECAY, clip: Some(CLIP), ..Settings::default() };
+        let settings =
+            Settings { weight_decay: WEIGHT_DECAY, clip: Some(CLIP), ..Settings::new(Rule::AdamW) };
         Ok(Self {
             average: WeightAverage::new(parameters.clone(), AVERAGE)?,
-            optimizer: AdamW::new(parameters, settings),
+            optimizer: Optimizer::new(parameters, settings),
             plan,
             variables,
             network,
