@@ -5,7 +5,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 SHARED ?= $(or $(MASKWATCH_SHARED),../shared)
 export MASKWATCH_SHARED := $(SHARED)
 
-.PHONY: help dependencies demo test lint bench accuracy train-classifier train-detector reference
+.PHONY: help dependencies demo test lint bench accuracy train reference
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | column -t -s '	'
@@ -34,3 +34,22 @@ accuracy: dependencies ## the figures of models/README.md, from the pictures in 
 	target/release/maskwatch eval faces --split val
 	target/release/maskwatch eval scenes --split val --min-side 24
 	target/release/maskwatch eval detector --split val
+
+# Training from the pictures and starting weights in $MASKWATCH_SHARED; every step resumes with `RESUME=--resume`.
+# The allocator settings keep freed memory, which a training step allocates anew at once.
+TRAIN := GLIBC_TUNABLES=glibc.malloc.trim_threshold=4294967295:glibc.malloc.mmap_max=0 target/release/maskwatch train
+WEIGHTING := --weight scenes=3 --weight prajnasb=0.3 --weight scenes_volunteers.txt=0.3
+
+train: dependencies ## train both networks as the shipped ones were, into runs/ (an hour on two cores)
+	cargo build --release --locked --features train
+	$(TRAIN) classifier --data $(SHARED)/data --weights $(SHARED)/models/mobilenet_v2_imagenet.safetensors \
+	  --input 224 --views 2 $(WEIGHTING) --output runs/head $(RESUME)
+	$(TRAIN) classifier --data $(SHARED)/data --weights runs/head/classifier.safetensors --unfreeze features.7 \
+	  --input 224,160,128 --steps 240 --every 60 $(WEIGHTING) --output runs/classifier $(RESUME)
+	$(TRAIN) detector --data $(SHARED)/data --weights $(SHARED)/models/yunet_n.safetensors \
+	  --weight scenes_volunteers.txt=0.3 --epochs 8 --examples 2000 --output runs/detector $(RESUME)
+
+reference: ## outputs of the shipped weights by ONNX Runtime, for tests/shipped_weights.rs
+	python3 -m venv target/reference
+	target/reference/bin/pip install --quiet -r tests/reference/requirements.txt
+	target/reference/bin/python tests/reference/make_reference.py
