@@ -127,7 +127,7 @@ fn a_panic_in_the_loop_switches_off() {
 
 /// Pins of which one fails, by an error or a panic, when it is switched on.
 struct Faulty {
-    levels: Arc<Mutex<Vec<Option<Level>>>>,
+    levels: Levels,
     bad: usize,
     panics: bool,
 }
@@ -147,7 +147,9 @@ impl Lines for Faulty {
     }
 }
 
-fn faulty(bad: usize, panics: bool) -> (Box<dyn Lines>, Arc<Mutex<Vec<Option<Level>>>>) {
+type Levels = Arc<Mutex<Vec<Option<Level>>>>;
+
+fn faulty(bad: usize, panics: bool) -> (Box<dyn Lines>, Levels) {
     let levels = Arc::new(Mutex::new(vec![None; 4]));
     (Box::new(Faulty { levels: Arc::clone(&levels), bad, panics }), levels)
 }

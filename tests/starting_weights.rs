@@ -1,6 +1,8 @@
 //! The networks with the weights that training starts from, against reference outputs of ONNX Runtime. Both are looked for
 //! in `$MASKWATCH_SHARED/models`; `tests/shipped_weights.rs` does the same with what is in the repository.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
 mod common;
 
 use candle_core::{Device, Tensor};

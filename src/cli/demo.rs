@@ -78,10 +78,17 @@ pub(crate) fn run(args: Args) -> Outcome {
         scene,
         seen: Checks::default(),
         frames: 0,
-        until: args.duration,
         stop: Arc::clone(&stop),
         failed: None,
     };
+    if let Some(duration) = args.duration {
+        // By its own time, since no event comes from a camera that gives no frames.
+        let stop = Arc::clone(&stop);
+        std::thread::spawn(move || {
+            std::thread::sleep(duration);
+            stop.store(true, Ordering::Relaxed);
+        });
+    }
     let mut daemon = Daemon::new(source, watch, thread, config.source.timeout, &*clock);
     let never = AtomicBool::new(false);
     let ended = daemon.run(Flags { stop: &stop, reload: &never }, &mut show)?;
@@ -125,7 +132,6 @@ struct Show {
     scene: Option<scene::Watcher>,
     seen: Checks,
     frames: u64,
-    until: Option<Duration>,
     stop: Arc<AtomicBool>,
     failed: Option<anyhow::Error>,
 }
@@ -199,9 +205,6 @@ impl Observer for Show {
             Event::Finding(finding) => self.screen.finding(now, finding),
             Event::State { from, signal } => self.screen.state(now, *from, *signal),
             Event::Health { fault } => self.screen.health(now, *fault),
-        }
-        if self.until.is_some_and(|until| now >= until) {
-            self.stop.store(true, Ordering::Relaxed);
         }
     }
 }
