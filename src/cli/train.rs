@@ -124,7 +124,7 @@ struct ClassifierArgs {
     /// In fine-tuning, what the batch norms of the fitted blocks do
     #[arg(long, value_enum, value_name = "HOW", default_value_t = BatchNorm::Frozen, help_heading = "Fitting")]
     batch_norm: BatchNorm,
-    /// Highest learning rate [default: 0.001 (sgd 0.05) for a head alone, else 0.0003 (sgd 0.01) for the backbone]
+    /// Highest learning rate [default: 0.001 (sgd 0.1) for a head alone, else 0.0003 (sgd 0.01) for the backbone]
     #[arg(long, value_name = "RATE", help_heading = "Fitting")]
     learning_rate: Option<f64>,
     /// In fine-tuning, the head's learning rate is that of the backbone times this

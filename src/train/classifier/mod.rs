@@ -108,7 +108,7 @@ impl Settings {
         let (learning_rate, weight_decay) = match (optimizer, alone) {
             (Rule::AdamW, true) => (1e-3, 0.01),
             (Rule::AdamW, false) => (3e-4, 0.01),
-            (Rule::Sgd, true) => (0.05, 5e-4),
+            (Rule::Sgd, true) => (0.1, 5e-4),
             (Rule::Sgd, false) => (0.01, 5e-4),
         };
         Self {
