@@ -73,6 +73,10 @@ pub struct Args {
     /// Score threshold at which there shall be no more false positives than at the start
     #[arg(long, value_name = "SCORE", default_value_t = 0.6, value_parser = score, help_heading = "Fitting")]
     pub score_threshold: f32,
+    /// Share of the fitted weights in the written ones; the rest is of the starting weights. Fitted weights alone find more
+    /// masked faces but forget some bare ones
+    #[arg(long, value_name = "SHARE", default_value_t = 0.5, value_parser = share, help_heading = "Fitting")]
+    pub blend: f64,
     /// Decides everything random
     #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Fitting")]
     pub seed: u64,

@@ -47,6 +47,7 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
         fitting: Fitting::new(&start, plan)?,
         rows: Vec::new(),
         best: start.clone(),
+        start,
         best_epoch: 0,
         checkpoint,
     };
@@ -77,6 +78,7 @@ struct Run<'a> {
     args: &'a Args,
     fitting: Fitting,
     rows: Vec<Row>,
+    start: Weights,
     best: Weights,
     best_epoch: u64,
     checkpoint: PathBuf,
@@ -162,11 +164,12 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Shifts the scores of the best weights so that the threshold means what it meant, and writes them.
+    /// Blends the best weights with the starting ones, shifts their scores so that the threshold means what it meant, and
+    /// writes them.
     fn finish(self, sampler: &Sampler, selection: &[Picture]) -> anyhow::Result<Outcome> {
         let start = self.rows.first().map(|row| row.working).context("no epoch was measured")?;
         let threshold = self.args.score_threshold;
-        let mut weights = self.best.clone();
+        let mut weights = blended(&self.start, &self.best, self.args.blend)?;
         let shift = if self.best_epoch == 0 {
             0.0
         } else {
@@ -226,6 +229,7 @@ impl Run<'_> {
                 ("maskwatch", env!("CARGO_PKG_VERSION").to_owned()),
                 ("seed", self.args.seed.to_string()),
                 ("epoch", format!("{} of {}", self.best_epoch, self.args.epochs)),
+                ("blend", self.args.blend.to_string()),
                 ("score_shift", format!("{shift:.4}")),
                 ("data", serde_json::to_string(&data)?),
                 ("figures", serde_json::to_string(&figures)?),
@@ -244,6 +248,17 @@ fn summary(pictures: &[Picture]) -> BTreeMap<String, BTreeMap<&'static str, usiz
         *counts.entry("faces").or_default() += picture.truth.faces.len();
     }
     sources
+}
+
+/// Weights on the straight line from `start` (share 0) to `fitted` (share 1). In between they keep what the start knew of
+/// pictures that the training hardly shows, at little cost to what was learned (Wortsman et al. 2022, arXiv:2109.01903).
+fn blended(start: &Weights, fitted: &Weights, share: f64) -> anyhow::Result<Weights> {
+    let mut blended = fitted.clone();
+    for (name, tensor) in fitted.tensors() {
+        let origin = start.get(name, tensor.dims())?;
+        blended.insert(name.clone(), ((tensor * share)? + (origin * (1.0 - share))?)?);
+    }
+    Ok(blended)
 }
 
 /// Adds the largest shift to all objectness logits for which `allowed` holds (it must hold for ever lower ones), within
@@ -273,4 +288,23 @@ fn level_scores(
     }
     *weights = shifted(low)?;
     Ok(low)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use candle_core::{Device, Tensor};
+
+    #[test]
+    fn blended_weights_lie_between_the_two() {
+        let weights = |value: f32| {
+            let tensor = Tensor::new(&[value, -value], &Device::Cpu).unwrap();
+            Weights::new(BTreeMap::from([("bias".to_owned(), tensor)]), BTreeMap::new())
+        };
+        for (share, expected) in [(0.0, 2.0), (0.25, 3.0), (1.0, 6.0)] {
+            let blended = blended(&weights(2.0), &weights(6.0), share).unwrap();
+            let values = blended.get("bias", &[2]).unwrap().to_vec1::<f32>().unwrap();
+            assert_eq!(values, [expected, -expected]);
+        }
+    }
 }
