@@ -42,14 +42,21 @@ impl Running {
 
     /// Reads the log up to the line with `text`.
     fn wait_for(&self, text: &str) {
+        self.wait_for_all(&[text]);
+    }
+
+    /// Reads the log until each of `texts` was in a line, in any order: the pins have a thread of their own.
+    fn wait_for_all(&self, texts: &[&str]) {
+        let mut missing = texts.to_vec();
         let mut said = Vec::new();
         while let Ok(line) = self.log.recv_timeout(Duration::from_secs(60)) {
-            if line.contains(text) {
+            missing.retain(|text| !line.contains(text));
+            if missing.is_empty() {
                 return;
             }
             said.push(line);
         }
-        panic!("never said: {text}, but\n{}", said.join("\n"));
+        panic!("never said: {missing:?}, but\n{}", said.join("\n"));
     }
 
     fn send(&self, signal: &str) {
@@ -163,8 +170,7 @@ fn the_daemon_runs_takes_a_new_configuration_refuses_a_bad_one_and_stops_dark() 
     let config = write_config(&folder, &source);
     let mut command = with_networks(&["run", "--dry-run", "--config", &config]);
     let mut daemon = Running::start(command.env("RUST_LOG", "maskwatch=debug"));
-    daemon.wait_for("alert: person #1 wears no mask");
-    daemon.wait_for("simulated pin red (GPIO17) is High");
+    daemon.wait_for_all(&["alert: person #1 wears no mask", "simulated pin red (GPIO17) is High"]);
 
     write_config(&folder, "[decision]\nvotes = 0\n");
     daemon.send("-HUP");
@@ -179,11 +185,9 @@ fn the_daemon_runs_takes_a_new_configuration_refuses_a_bad_one_and_stops_dark() 
 
     write_config(&folder, &format!("{source}pin = 5\n"));
     daemon.send("-HUP");
-    daemon.wait_for("the configuration was read anew");
-    daemon.wait_for("simulated pin red (GPIO5) is High");
+    daemon.wait_for_all(&["the configuration was read anew", "simulated pin red (GPIO5) is High"]);
     daemon.send("-TERM");
-    daemon.wait_for("simulated pin red (GPIO5) is Low");
-    daemon.wait_for("stopped");
+    daemon.wait_for_all(&["simulated pin red (GPIO5) is Low", "stopped"]);
     assert!(daemon.child.wait().unwrap().success());
 }
 
