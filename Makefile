@@ -17,6 +17,8 @@ demo: dependencies ## the daemon's loop on bundled pictures, or on CAMERA=/dev/v
 	cargo run --release --locked -- demo --output demo-output $(if $(CAMERA),--camera $(CAMERA))
 
 test: dependencies ## all tests; what needs $MASKWATCH_SHARED (../shared) says so when it is absent
+	@[ -e $(SHARED)/models ] || echo "skipped, since $(SHARED)/models is not here: tests/starting_weights.rs, and fitting the" \
+	  "real detector in tests/train_detector.rs"
 	cargo test --locked --features train
 
 lint: dependencies ## formatting, clippy with and without training, documentation
