@@ -1,9 +1,9 @@
 //! Fitting the classifier: the paper's transfer learning, and fine-tuning beyond it.
 //!
 //! With [`Depth::Head`] the backbone stays as it is: the features of some changed views of every face are computed once
-//! ([`features`]) and the head is fitted to them ([`head`]). With [`Depth::From`] the backbone is fitted too, from a block
-//! on, to newly changed pictures at each step ([`finetune`]). Either way [`state`] is what a run can be taken up from, and
-//! the result is measured on the pictures themselves, by the classifier as it is used ([`measure`]).
+//! (`features`) and the head is fitted to them (`head`). With [`Depth::From`] the backbone is fitted too, from a block
+//! on, to newly changed pictures at each step (`finetune`). Either way `state` is what a run can be taken up from, and
+//! the result is measured on the pictures themselves, by the classifier as it is used (`measure`).
 
 mod features;
 mod finetune;
