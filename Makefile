@@ -5,7 +5,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 SHARED ?= $(or $(MASKWATCH_SHARED),../shared)
 export MASKWATCH_SHARED := $(SHARED)
 
-.PHONY: help dependencies demo test lint bench accuracy train reference
+.PHONY: help dependencies demo test lint bench accuracy train train-head reference
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | column -t -s '	'
@@ -50,6 +50,11 @@ train: dependencies ## train both networks as the shipped ones were, into runs/ 
 	  --input 224,160,128 --steps 240 --every 60 $(WEIGHTING) --output runs/classifier $(RESUME)
 	$(TRAIN) detector --data $(SHARED)/data --weights $(SHARED)/models/yunet_n.safetensors \
 	  --weight scenes_volunteers.txt=0.3 --epochs 8 --examples 2000 --output runs/detector $(RESUME)
+
+train-head: dependencies ## the paper's transfer learning alone, a head on frozen features, into runs/head128 (minutes)
+	cargo build --release --locked --features train
+	$(TRAIN) classifier --data $(SHARED)/data --weights $(SHARED)/models/mobilenet_v2_imagenet.safetensors \
+	  $(WEIGHTING) --output runs/head128 $(RESUME)
 
 reference: ## outputs of the shipped weights by ONNX Runtime, for tests/shipped_weights.rs
 	python3 -m venv target/reference
