@@ -1,4 +1,5 @@
-//! CPU kernels in f32 behind candle custom ops, forward and backward.
+//! CPU kernels: those in f32 behind candle custom ops, forward and backward, and in [`int8`] those of the quantized
+//! networks.
 //!
 //! Tensors are NHWC: `[batch, height, width, channels]`, channels contiguous. So a 1×1 convolution is one matrix
 //! product, and a depthwise convolution runs along the channels, where every CPU has vector instructions. candle itself is
@@ -9,6 +10,7 @@
 
 mod activation;
 mod depthwise;
+pub mod int8;
 mod patches;
 mod pointwise;
 mod pooling;

@@ -1,0 +1,356 @@
+//! AVX2: 32 products per multiplication of bytes.
+//!
+//! `vpmaddubsw` multiplies unsigned bytes by signed ones and adds neighbours up in 16 bits. Two of these are added, still in 16
+//! bits ([`super::pack`] has checked that they fit), before `vpmaddwd` with ones widens them: 64 products for three
+//! multiplications and two additions, where the multiplications alone bound the speed on most CPUs (two per cycle).
+
+use super::pack::{Depthwise, Pointwise};
+use super::{Area, GROUP, Kernels, Residual, Source, Target, Windows};
+use std::arch::x86_64::*;
+use std::ops::Range;
+
+/// Kernels for CPUs with AVX2.
+#[derive(Debug)]
+pub(super) struct Avx2;
+
+/// Rows of a tile: pixels whose sums are in registers at once.
+const ROWS: usize = 4;
+
+impl Kernels for Avx2 {
+    fn name(&self) -> &'static str {
+        "avx2"
+    }
+
+    fn offset(&self) -> u8 {
+        0
+    }
+
+    unsafe fn pointwise(
+        &self,
+        layer: &Pointwise,
+        groups: Range<usize>,
+        area: Area,
+        source: Source,
+        target: Target,
+        residual: Option<&Residual>,
+    ) {
+        // SAFETY: the caller promises the instructions and the pixels.
+        unsafe { pointwise(layer, groups, area, source, target, residual) }
+    }
+
+    unsafe fn depthwise(
+        &self,
+        layer: &Depthwise,
+        groups: Range<usize>,
+        windows: &Windows,
+        target: *mut u8,
+        pixel: usize,
+    ) {
+        let mut group = groups.start;
+        while group < groups.end {
+            let count = if groups.end - group >= 4 { 4 } else { (groups.end - group).min(2) };
+            let channels = (group - groups.start) * GROUP;
+            // SAFETY: the caller promises the instructions and the pixels, also of this slice of their channels.
+            unsafe {
+                let windows = Windows { rows: windows.rows.map(|row| row.add(channels)), ..*windows };
+                let target = target.add(channels);
+                match count {
+                    4 => depthwise::<4>(layer, group * GROUP, &windows, target, pixel),
+                    2 => depthwise::<2>(layer, group * GROUP, &windows, target, pixel),
+                    _ => depthwise::<1>(layer, group * GROUP, &windows, target, pixel),
+                }
+            }
+            group += count;
+        }
+    }
+}
+
+#[target_feature(enable = "avx2")]
+unsafe fn pointwise(
+    layer: &Pointwise,
+    groups: Range<usize>,
+    area: Area,
+    source: Source,
+    target: Target,
+    residual: Option<&Residual>,
+) {
+    let mut group = groups.start;
+    while group < groups.end {
+        // Panels outside, pixels inside: the weights of two panels stay in the first cache.
+        let pair = group + 2 <= groups.end;
+        let offset = (group - groups.start) * GROUP;
+        for row in 0..area.rows {
+            let mut column = 0;
+            while column < area.columns {
+                let left = area.columns - column;
+                // Five pixels are three and two, not four and one: a tile of one row wastes most of its loads.
+                let rows = if left == ROWS + 1 { ROWS - 1 } else { left.min(ROWS) };
+                // SAFETY: the caller promises these pixels.
+                unsafe {
+                    let input = source.start.add(row * source.row + column * source.pixel);
+                    let at = row * target.row + column * target.pixel + offset;
+                    let tile = Tile {
+                        layer,
+                        group,
+                        input,
+                        input_pixel: source.pixel,
+                        output: target.start.add(at),
+                        output_pixel: target.pixel,
+                        residual: residual
+                            .map(|residual| Residual { start: residual.start.add(at), ..*residual }),
+                    };
+                    match (rows, pair) {
+                        (4, true) => tile.run::<4, 2>(),
+                        (3, true) => tile.run::<3, 2>(),
+                        (2, true) => tile.run::<2, 2>(),
+                        (_, true) => tile.run::<1, 2>(),
+                        (4, false) => tile.run::<4, 1>(),
+                        (3, false) => tile.run::<3, 1>(),
+                        (2, false) => tile.run::<2, 1>(),
+                        (_, false) => tile.run::<1, 1>(),
+                    }
+                }
+                column += rows;
+            }
+        }
+        group += if pair { 2 } else { 1 };
+    }
+}
+
+struct Tile<'a> {
+    layer: &'a Pointwise,
+    group: usize,
+    input: *const u8,
+    input_pixel: usize,
+    output: *mut u8,
+    output_pixel: usize,
+    residual: Option<Residual>,
+}
+
+impl Tile<'_> {
+    /// `R` pixels times `C` panels.
+    #[target_feature(enable = "avx2")]
+    unsafe fn run<const R: usize, const C: usize>(&self) {
+        let octets = self.layer.inputs() / 8;
+        let (bias, multiplier) = (self.layer.bias(), self.layer.multiplier());
+        let ones = _mm256_set1_epi16(1);
+        // SAFETY: weights, biases and multipliers are there for whole panels; the pixels are the caller's promise.
+        unsafe {
+            let start: [__m256i; C] = std::array::from_fn(|c| {
+                _mm256_loadu_si256(bias.as_ptr().add((self.group + c) * GROUP).cast())
+            });
+            let mut sums: [[__m256i; C]; R] = [start; R];
+            let weights: [*const i8; C] = std::array::from_fn(|c| self.layer.weights(self.group + c));
+            for octet in 0..octets {
+                let w: [[__m256i; 2]; C] = std::array::from_fn(|c| {
+                    let at = weights[c].add(octet * 64).cast::<__m256i>();
+                    [_mm256_load_si256(at), _mm256_load_si256(at.add(1))]
+                });
+                for (r, sums) in sums.iter_mut().enumerate() {
+                    let at = self.input.add(r * self.input_pixel + octet * 8).cast::<i32>();
+                    let low = _mm256_set1_epi32(at.read_unaligned());
+                    let high = _mm256_set1_epi32(at.add(1).read_unaligned());
+                    for c in 0..C {
+                        let pairs = _mm256_add_epi16(
+                            _mm256_maddubs_epi16(low, w[c][0]),
+                            _mm256_maddubs_epi16(high, w[c][1]),
+                        );
+                        sums[c] = _mm256_add_epi32(sums[c], _mm256_madd_epi16(pairs, ones));
+                    }
+                }
+            }
+            let zero_point = _mm256_set1_epi16(i16::from(self.layer.zero_point()));
+            let scale: [__m256; C] =
+                std::array::from_fn(|c| _mm256_loadu_ps(multiplier.as_ptr().add((self.group + c) * GROUP)));
+            for (r, sums) in sums.iter().enumerate() {
+                let at = r * self.output_pixel;
+                let values: [__m256i; C] = std::array::from_fn(|c| {
+                    let real = _mm256_mul_ps(_mm256_cvtepi32_ps(sums[c]), scale[c]);
+                    let real = match &self.residual {
+                        None => real,
+                        Some(residual) => {
+                            let bytes = _mm_loadl_epi64(residual.start.add(at + c * GROUP).cast());
+                            let centred = _mm256_sub_epi32(
+                                _mm256_cvtepu8_epi32(bytes),
+                                _mm256_set1_epi32(i32::from(residual.zero_point)),
+                            );
+                            let term = _mm256_mul_ps(
+                                _mm256_cvtepi32_ps(centred),
+                                _mm256_set1_ps(residual.multiplier),
+                            );
+                            _mm256_add_ps(real, term)
+                        }
+                    };
+                    _mm256_cvtps_epi32(real)
+                });
+                let output = self.output.add(at);
+                if C == 2 {
+                    let words = _mm256_adds_epi16(_mm256_packs_epi32(values[0], values[C - 1]), zero_point);
+                    let bytes = _mm256_packus_epi16(words, words);
+                    // Both halves hold four outputs of each panel: put the panels back together.
+                    let order = _mm256_setr_epi32(0, 4, 1, 5, 0, 4, 1, 5);
+                    let bytes = _mm256_permutevar8x32_epi32(bytes, order);
+                    _mm_storeu_si128(output.cast(), _mm256_castsi256_si128(bytes));
+                } else {
+                    let words = _mm_packs_epi32(
+                        _mm256_castsi256_si128(values[0]),
+                        _mm256_extracti128_si256::<1>(values[0]),
+                    );
+                    let words = _mm_adds_epi16(words, _mm256_castsi256_si128(zero_point));
+                    _mm_storel_epi64(output.cast(), _mm_packus_epi16(words, words));
+                }
+            }
+        }
+    }
+}
+
+/// The channels of `G` groups (1, 2 or 4), from `channel` on.
+///
+/// Registers hold one column of the window for 16 channels as pairs of bytes: (top, middle) and (bottom, 0). Each column is read once
+/// and multiplied with the left, middle and right column of the filter, for up to three neighbouring outputs.
+#[target_feature(enable = "avx2")]
+unsafe fn depthwise<const G: usize>(
+    layer: &Depthwise,
+    channel: usize,
+    windows: &Windows,
+    target: *mut u8,
+    pixel: usize,
+) {
+    // SAFETY: the caller promises the pixels; weights may be read 64 bytes beyond their end, biases are whole 32s.
+    unsafe {
+        let weights: [[[__m256i; 2]; 2]; 3] = std::array::from_fn(|column| {
+            let tap = |row: usize| -> __m256i { load::<4>(layer.weights(3 * row + column, channel).cast()) };
+            let [top, middle, bottom] = [spread::<G>(tap(0)), spread::<G>(tap(1)), spread::<G>(tap(2))];
+            interleave(top, middle, bottom)
+        });
+        let column = |index: usize| -> [[__m256i; 2]; 2] {
+            let rows = windows.rows.map(|row| spread::<G>(load::<G>(row.add(index * windows.pixel))));
+            interleave(rows[0], rows[1], rows[2])
+        };
+        let products = |column: &[[__m256i; 2]; 2], taps: &[[__m256i; 2]; 2]| -> [__m256i; 2] {
+            std::array::from_fn(|half| {
+                _mm256_add_epi16(
+                    _mm256_maddubs_epi16(column[half][0], taps[half][0]),
+                    _mm256_maddubs_epi16(column[half][1], taps[half][1]),
+                )
+            })
+        };
+        if windows.stride == 1 {
+            let first = column(0);
+            let second = column(1);
+            let mut left = products(&first, &weights[0]);
+            let mut middle = products(&second, &weights[1]);
+            let mut next_left = products(&second, &weights[0]);
+            for x in 0..windows.columns {
+                let last = column(x + 2);
+                let right = products(&last, &weights[2]);
+                finish::<G>(layer, channel, left, middle, right, target.add(x * pixel));
+                left = next_left;
+                middle = products(&last, &weights[1]);
+                next_left = products(&last, &weights[0]);
+            }
+        } else {
+            let mut left = products(&column(0), &weights[0]);
+            for x in 0..windows.columns {
+                let middle = products(&column(2 * x + 1), &weights[1]);
+                let last = column(2 * x + 2);
+                let right = products(&last, &weights[2]);
+                finish::<G>(layer, channel, left, middle, right, target.add(x * pixel));
+                left = products(&last, &weights[0]);
+            }
+        }
+    }
+}
+
+/// `8 · G` bytes, the rest 0.
+#[inline]
+#[target_feature(enable = "avx2")]
+unsafe fn load<const G: usize>(at: *const u8) -> __m256i {
+    // SAFETY: the caller promises that many bytes.
+    unsafe {
+        match G {
+            4 => _mm256_loadu_si256(at.cast()),
+            2 => _mm256_zextsi128_si256(_mm_loadu_si128(at.cast())),
+            _ => _mm256_zextsi128_si256(_mm_loadl_epi64(at.cast())),
+        }
+    }
+}
+
+/// For 16 channels or fewer: eight in the lower half of each lane, so that one interleaving reaches all.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn spread<const G: usize>(bytes: __m256i) -> __m256i {
+    if G == 4 { bytes } else { _mm256_permute4x64_epi64::<0b01_01_00_00>(bytes) }
+}
+
+/// `[half][(top, middle), (bottom, 0)]`; the second half is of use only where there are 32 channels.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn interleave(top: __m256i, middle: __m256i, bottom: __m256i) -> [[__m256i; 2]; 2] {
+    let zero = _mm256_setzero_si256();
+    [
+        [_mm256_unpacklo_epi8(top, middle), _mm256_unpacklo_epi8(bottom, zero)],
+        [_mm256_unpackhi_epi8(top, middle), _mm256_unpackhi_epi8(bottom, zero)],
+    ]
+}
+
+/// Sums up the three columns in 32 bits, requantizes and writes.
+#[inline]
+#[target_feature(enable = "avx2")]
+unsafe fn finish<const G: usize>(
+    layer: &Depthwise,
+    channel: usize,
+    left: [__m256i; 2],
+    middle: [__m256i; 2],
+    right: [__m256i; 2],
+    target: *mut u8,
+) {
+    let ones = _mm256_set1_epi16(1);
+    let zero = _mm256_setzero_si256();
+    let zero_point = _mm256_set1_epi16(i16::from(layer.zero_point()));
+    // SAFETY: biases and multipliers are whole 32s.
+    unsafe {
+        // Lane l of sums q holds channels 4·q + 16·l.. for 32 channels, 4·q + 8·l.. for 16.
+        let quarter = |sums: __m256i, q: usize| -> __m256i {
+            let (low, high) = if G == 4 {
+                (channel + 8 * (q / 2) + 4 * (q % 2), channel + 16 + 8 * (q / 2) + 4 * (q % 2))
+            } else {
+                (channel + 4 * q, channel + 8 + 4 * q)
+            };
+            let bias = _mm256_loadu2_m128i(
+                layer.bias().as_ptr().add(high).cast(),
+                layer.bias().as_ptr().add(low).cast(),
+            );
+            let multiplier = _mm256_loadu2_m128(
+                layer.multiplier().as_ptr().add(high),
+                layer.multiplier().as_ptr().add(low),
+            );
+            let sums = _mm256_cvtepi32_ps(_mm256_add_epi32(sums, bias));
+            _mm256_cvtps_epi32(_mm256_mul_ps(sums, multiplier))
+        };
+        let half = |h: usize| -> __m256i {
+            let low = _mm256_add_epi32(
+                _mm256_madd_epi16(_mm256_unpacklo_epi16(left[h], middle[h]), ones),
+                _mm256_madd_epi16(_mm256_unpacklo_epi16(right[h], zero), ones),
+            );
+            let high = _mm256_add_epi32(
+                _mm256_madd_epi16(_mm256_unpackhi_epi16(left[h], middle[h]), ones),
+                _mm256_madd_epi16(_mm256_unpackhi_epi16(right[h], zero), ones),
+            );
+            let words = _mm256_packs_epi32(quarter(low, 2 * h), quarter(high, 2 * h + 1));
+            _mm256_adds_epi16(words, zero_point)
+        };
+        if G == 4 {
+            _mm256_storeu_si256(target.cast(), _mm256_packus_epi16(half(0), half(1)));
+        } else {
+            let words = half(0);
+            let bytes = _mm256_permute4x64_epi64::<0b10_00>(_mm256_packus_epi16(words, words));
+            let bytes = _mm256_castsi256_si128(bytes);
+            if G == 2 {
+                _mm_storeu_si128(target.cast(), bytes);
+            } else {
+                _mm_storel_epi64(target.cast(), bytes);
+            }
+        }
+    }
+}
