@@ -5,7 +5,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 SHARED ?= $(or $(MASKWATCH_SHARED),../shared)
 export MASKWATCH_SHARED := $(SHARED)
 
-.PHONY: help dependencies demo test lint bench accuracy train train-head reference
+.PHONY: help dependencies demo test lint bench accuracy train train-head quantize reference
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | column -t -s '	'
@@ -31,11 +31,15 @@ bench: dependencies ## depthwise convolution against candle's own, then the stag
 	cargo bench --locked --bench depthwise
 	cargo run --release --locked -- bench --threads 1
 
-accuracy: dependencies ## the figures of models/README.md, from the pictures in $MASKWATCH_SHARED/data
+accuracy: dependencies ## the figures of models/README.md in both precisions, from the pictures in $MASKWATCH_SHARED/data
 	cargo build --release --locked
-	target/release/maskwatch eval faces --split val
-	target/release/maskwatch eval scenes --split val --min-side 24
-	target/release/maskwatch eval detector --split val
+	for precision in int8 f32; do \
+	  target/release/maskwatch eval faces --split val --precision $$precision && \
+	  target/release/maskwatch eval faces --split val --precision $$precision --input 128 && \
+	  target/release/maskwatch eval scenes --split val --min-side 24 --precision $$precision && \
+	  target/release/maskwatch eval scenes --split val --min-side 24 --precision $$precision --input 128 && \
+	  target/release/maskwatch eval detector --split val --precision $$precision || exit 1; \
+	done
 
 # Training from the pictures and starting weights in $MASKWATCH_SHARED; every step resumes with `RESUME=--resume`.
 # The allocator settings keep freed memory, which a training step allocates anew at once.
@@ -55,6 +59,10 @@ train-head: dependencies ## the paper's transfer learning alone, a head on froze
 	cargo build --release --locked --features train
 	$(TRAIN) classifier --data $(SHARED)/data --weights $(SHARED)/models/mobilenet_v2_imagenet.safetensors \
 	  $(WEIGHTING) --output runs/head128 $(RESUME)
+
+quantize: dependencies ## models/int8.safetensors anew from the two f32 files and training pictures (minutes)
+	cargo build --release --locked --features train
+	target/release/maskwatch quantize --data $(SHARED)/data --output models/int8.safetensors
 
 reference: ## outputs of the shipped weights by ONNX Runtime, for tests/shipped_weights.rs
 	python3 -m venv target/reference

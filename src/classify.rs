@@ -1,7 +1,9 @@
 //! Mask or no mask, for the faces of one picture. How many such answers make a verdict is [`crate::decide`]'s business.
 
 use crate::geometry::Rect;
+use crate::kernels::int8::Kernels;
 use crate::nn::head::{self, Head};
+use crate::nn::int8::{self, QuantizedWeights, SharedTeam};
 use crate::nn::mobilenet_v2::MobileNetV2;
 use crate::nn::weights::Weights;
 use crate::nn::{Mode, NetworkError};
@@ -9,6 +11,7 @@ use crate::pixels::preprocess;
 use image::RgbImage;
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 /// Faces that go through the network at once: enough for its matrix products, few enough for a small board's memory.
 const BATCH: usize = 8;
@@ -31,7 +34,12 @@ impl Preprocessing {
     /// When one is missing, out of range, or the classes are others than *mask* and *no mask*.
     pub fn of(weights: &Weights) -> Result<Self, NetworkError> {
         let this = Self { margin: weights.number("margin")?, input: weights.number("input")? };
-        let classes = weights.metadata.get("classes").map(String::as_str);
+        this.checked(&weights.metadata, weights.origin())
+    }
+
+    fn checked(self, metadata: &BTreeMap<String, String>, origin: &str) -> Result<Self, NetworkError> {
+        let this = self;
+        let classes = metadata.get("classes").map(String::as_str);
         if !(0.5..=3.0).contains(&this.margin)
             || !INPUTS.contains(&this.input)
             || classes != Some(head::CLASSES)
@@ -42,7 +50,7 @@ impl Preprocessing {
                 this.input,
                 classes.unwrap_or("missing")
             );
-            return Err(NetworkError::Mismatch { origin: weights.origin().to_owned(), reason });
+            return Err(NetworkError::Mismatch { origin: origin.to_owned(), reason });
         }
         Ok(this)
     }
@@ -57,9 +65,13 @@ impl Preprocessing {
 
 /// The classifier network behind the paper's preprocessing: a picture and its face boxes in, probabilities out.
 pub struct Classifier {
-    backbone: MobileNetV2,
-    head: Head,
+    network: Network,
     preprocessing: Preprocessing,
+}
+
+enum Network {
+    Real(Box<MobileNetV2>, Head),
+    Quantized(int8::mobilenet_v2::Classifier),
 }
 
 impl Classifier {
@@ -77,10 +89,31 @@ impl Classifier {
     /// When the weights are of another network.
     pub fn new(weights: &Weights) -> Result<Self, NetworkError> {
         Ok(Self {
-            backbone: MobileNetV2::new(weights, Mode::Inference)?,
-            head: Head::new(weights)?,
+            network: Network::Real(
+                Box::new(MobileNetV2::new(weights, Mode::Inference)?),
+                Head::new(weights)?,
+            ),
             preprocessing: Preprocessing::of(weights)?,
         })
+    }
+
+    /// The quantized classifier, on `kernels`, with a team's threads. `input` is the side of the network's input if it shall
+    /// not be what the weights say.
+    ///
+    /// # Errors
+    /// When the weights are of another network.
+    pub fn quantized(
+        weights: &QuantizedWeights,
+        kernels: &'static dyn Kernels,
+        team: SharedTeam,
+        input: Option<u32>,
+    ) -> Result<Self, NetworkError> {
+        let input = input.map_or_else(|| weights.number("input"), Ok)?;
+        let preprocessing = Preprocessing { margin: weights.number("margin")?, input };
+        let preprocessing = preprocessing.checked(&weights.metadata, weights.origin())?;
+        let network = Arc::new(int8::mobilenet_v2::MobileNetV2::new(weights, kernels)?);
+        let network = int8::mobilenet_v2::Classifier::new(network, input as usize, team)?;
+        Ok(Self { network: Network::Quantized(network), preprocessing })
     }
 
     /// The probability, 0 to 1, that each of `faces` wears a mask, in their order. Boxes are in pixels of `picture`.
@@ -103,9 +136,14 @@ impl Classifier {
     /// # Errors
     /// When the crops are not of one size, or candle cannot run the network.
     pub fn classify_crops(&self, crops: &[RgbImage]) -> Result<Vec<f32>, NetworkError> {
-        let features = self.backbone.features(&preprocess::normalised(crops)?)?;
-        let probabilities = candle_nn::ops::softmax(&self.head.forward(&features, None)?, 1)?;
-        Ok(probabilities.narrow(1, head::MASK, 1)?.flatten_all()?.to_vec1()?)
+        match &self.network {
+            Network::Real(backbone, head) => {
+                let features = backbone.features(&preprocess::normalised(crops)?)?;
+                let probabilities = candle_nn::ops::softmax(&head.forward(&features, None)?, 1)?;
+                Ok(probabilities.narrow(1, head::MASK, 1)?.flatten_all()?.to_vec1()?)
+            }
+            Network::Quantized(network) => crops.iter().map(|crop| mask_probability(network, crop)).collect(),
+        }
     }
 
     /// How this classifier's faces are cut out.
@@ -113,4 +151,10 @@ impl Classifier {
     pub fn preprocessing(&self) -> Preprocessing {
         self.preprocessing
     }
+}
+
+/// The softmax over two logits.
+fn mask_probability(network: &int8::mobilenet_v2::Classifier, crop: &RgbImage) -> Result<f32, NetworkError> {
+    let logits = network.logits(crop.as_raw())?;
+    Ok(1.0 / (1.0 + (logits[head::NO_MASK] - logits[head::MASK]).exp()))
 }

@@ -1,6 +1,9 @@
 //! Boxes and landmarks of faces, from the detector network. What they mean over time is [`crate::track`]'s business.
 
 use crate::geometry::{Point, Rect};
+use crate::kernels::int8::Kernels;
+use crate::nn::int8::yunet::{Cells, VALUES};
+use crate::nn::int8::{self, QuantizedWeights, SharedTeam};
 use crate::nn::weights::Weights;
 use crate::nn::yunet::{Level, MULTIPLE, YuNet};
 use crate::nn::{Mode, NetworkError};
@@ -35,9 +38,14 @@ impl Detection {
     }
 }
 
+enum Network {
+    Real(Box<YuNet>),
+    Quantized(Box<int8::yunet::Detector>),
+}
+
 /// The detector network behind a letterbox: pictures of any size in, detections in their own pixels out.
 pub struct Detector {
-    network: YuNet,
+    network: Network,
     input: (u32, u32),
     score_threshold: f32,
 }
@@ -57,13 +65,26 @@ impl Detector {
     /// # Errors
     /// When the weights are of another network, or `input` is no multiple of 32.
     pub fn new(weights: &Weights, input: (u32, u32), score_threshold: f32) -> Result<Self, NetworkError> {
-        let fits = |length: u32| length > 0 && length.is_multiple_of(MULTIPLE as u32);
-        if !fits(input.0) || !fits(input.1) {
-            let reason =
-                format!("its input cannot be {}×{}, both must be multiples of {MULTIPLE}", input.0, input.1);
-            return Err(NetworkError::Mismatch { origin: weights.origin().to_owned(), reason });
-        }
-        Ok(Self { network: YuNet::new(weights, Mode::Inference)?, input, score_threshold })
+        check_input(input, weights.origin())?;
+        let network = Network::Real(Box::new(YuNet::new(weights, Mode::Inference)?));
+        Ok(Self { network, input, score_threshold })
+    }
+
+    /// The quantized detector, on `kernels`, with a team's threads; otherwise as [`Detector::load`].
+    ///
+    /// # Errors
+    /// When the weights are of another network, or `input` is no multiple of 32.
+    pub fn quantized(
+        weights: &QuantizedWeights,
+        kernels: &'static dyn Kernels,
+        team: SharedTeam,
+        input: (u32, u32),
+        score_threshold: f32,
+    ) -> Result<Self, NetworkError> {
+        check_input(input, weights.origin())?;
+        let network = int8::yunet::YuNet::new(weights, kernels)?;
+        let network = int8::yunet::Detector::new(&network, (input.0 as usize, input.1 as usize), team)?;
+        Ok(Self { network: Network::Quantized(Box::new(network)), input, score_threshold })
     }
 
     /// Finds the faces of `picture`, the surest first.
@@ -72,8 +93,19 @@ impl Detector {
     /// When candle cannot run the network.
     pub fn detect(&self, picture: &RgbImage) -> Result<Vec<Detection>, NetworkError> {
         let (canvas, scale) = preprocess::letterbox(picture, self.input.0, self.input.1);
-        let levels = self.network.forward(&preprocess::bgr(&[canvas])?)?;
-        let candidates = decode(&levels, 0, self.score_threshold)?;
+        let candidates = match &self.network {
+            Network::Real(network) => {
+                let levels = network.forward(&preprocess::bgr(&[canvas])?)?;
+                decode(&levels, 0, self.score_threshold)?
+            }
+            Network::Quantized(network) => {
+                let mut candidates = Vec::new();
+                network.run(canvas.as_raw(), |cells, values| {
+                    decode_cells(cells, values, self.score_threshold, &mut candidates);
+                })?;
+                candidates
+            }
+        };
         Ok(suppress(candidates).iter().map(|face| face.scaled(1.0 / scale)).collect())
     }
 
@@ -104,20 +136,52 @@ pub fn decode(levels: &[Level; 3], index: usize, threshold: f32) -> candle_core:
         let boxes = values(Ok(level.boxes.clone()))?;
         let landmarks = values(Ok(level.landmarks.clone()))?;
         for (cell, &score) in scores.iter().enumerate().filter(|(_, score)| **score >= threshold) {
-            let corner = Point { x: (cell % columns) as f32, y: (cell / columns) as f32 };
-            let stride = level.stride as f32;
-            let at = |x: f32, y: f32| Point { x: (corner.x + x) * stride, y: (corner.y + y) * stride };
-            let [x, y, w, h]: [f32; 4] = std::array::from_fn(|value| boxes[4 * cell + value]);
-            let (centre, w, h) = (at(x, y), w.exp() * stride, h.exp() * stride);
-            let rect = Rect::new(centre.x - w / 2.0, centre.y - h / 2.0, w, h);
-            // Broken weights may send a box to infinity: that is no face, and nothing behind could bear it.
-            if [rect.x, rect.y, rect.w, rect.h].iter().all(|value| value.is_finite()) {
-                let point = |k: usize| at(landmarks[10 * cell + 2 * k], landmarks[10 * cell + 2 * k + 1]);
-                candidates.push(Detection { rect, landmarks: std::array::from_fn(point), score });
-            }
+            let boxes = std::array::from_fn(|value| boxes[4 * cell + value]);
+            let landmarks = std::array::from_fn(|value| landmarks[10 * cell + value]);
+            candidates.extend(face(level.stride, (cell % columns, cell / columns), boxes, landmarks, score));
         }
     }
     Ok(candidates)
+}
+
+/// Adds the cells of one level of the quantized network that score at least `threshold`, as [`decode`] does.
+fn decode_cells(cells: &Cells, values: &[f32], threshold: f32, candidates: &mut Vec<Detection>) {
+    let probability = |logit: f32| 1.0 / (1.0 + (-logit).exp());
+    for (cell, values) in values.as_chunks::<VALUES>().0.iter().enumerate() {
+        let [class, objectness, x, y, w, h, landmarks @ ..] = *values;
+        let score = (probability(class) * probability(objectness)).sqrt();
+        if score >= threshold {
+            let place = (cell % cells.columns, cell / cells.columns);
+            candidates.extend(face(cells.stride, place, [x, y, w, h], landmarks, score));
+        }
+    }
+}
+
+/// The face that the cell at (`column`, `row`) tells of.
+fn face(
+    stride: usize,
+    (column, row): (usize, usize),
+    [x, y, w, h]: [f32; 4],
+    landmarks: [f32; 10],
+    score: f32,
+) -> Option<Detection> {
+    let stride = stride as f32;
+    let at = |x: f32, y: f32| Point { x: (column as f32 + x) * stride, y: (row as f32 + y) * stride };
+    let (centre, w, h) = (at(x, y), w.exp() * stride, h.exp() * stride);
+    let rect = Rect::new(centre.x - w / 2.0, centre.y - h / 2.0, w, h);
+    // Broken weights may send a box to infinity: that is no face, and nothing behind could bear it.
+    let finite = [rect.x, rect.y, rect.w, rect.h].iter().all(|value| value.is_finite());
+    let point = |k: usize| at(landmarks[2 * k], landmarks[2 * k + 1]);
+    finite.then(|| Detection { rect, landmarks: std::array::from_fn(point), score })
+}
+
+fn check_input(input: (u32, u32), origin: &str) -> Result<(), NetworkError> {
+    let fits = |length: u32| length > 0 && length.is_multiple_of(MULTIPLE as u32);
+    if fits(input.0) && fits(input.1) {
+        return Ok(());
+    }
+    let reason = format!("its input cannot be {}×{}, both must be multiples of {MULTIPLE}", input.0, input.1);
+    Err(NetworkError::Mismatch { origin: origin.to_owned(), reason })
 }
 
 /// Non-maximum suppression: the surest first, without those that overlap a surer one by more than [`NMS_IOU`].

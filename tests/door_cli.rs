@@ -196,8 +196,15 @@ fn missing_networks_are_named() {
     let folder = tempfile::tempdir().unwrap();
     let config = write_config(
         &folder,
-        "[models]\ndetector = \"/nowhere/detector.safetensors\"\nclassifier = \"/nowhere/c\"\n",
+        "[models]\nprecision = \"f32\"\ndetector = \"/nowhere/detector.safetensors\"\nclassifier = \"/nowhere/c\"\n",
     );
     let sentence = refusal(&["run", "--dry-run", "--config", &config]);
     assert!(sentence.contains("/nowhere/detector.safetensors"), "{sentence}");
+    let config = write_config(&folder, "[models]\nint8 = \"/nowhere/int8.safetensors\"\n");
+    let sentence = refusal(&["run", "--dry-run", "--config", &config]);
+    assert!(sentence.contains("/nowhere/int8.safetensors"), "{sentence}");
+    // f32 weights are not silently passed over.
+    let config = write_config(&folder, "[models]\nclassifier = \"mine.safetensors\"\n");
+    let sentence = refusal(&["run", "--dry-run", "--config", &config]);
+    assert!(sentence.contains("mine.safetensors is named as f32 weights"), "{sentence}");
 }

@@ -35,15 +35,7 @@ fn data(folder: &Path, missing: bool) {
 
 fn eval(what: &str, folder: &Path, more: &[&str]) -> Ended {
     let labels = folder.join("labels.csv");
-    let (classifier, detector) =
-        (models().join("classifier.safetensors"), models().join("detector.safetensors"));
     let mut arguments = vec!["eval", what, "--labels", labels.to_str().unwrap()];
-    if what != "detector" {
-        arguments.extend(["--classifier", classifier.to_str().unwrap()]);
-    }
-    if what != "faces" {
-        arguments.extend(["--detector", detector.to_str().unwrap()]);
-    }
     arguments.extend(more);
     maskwatch(&arguments)
 }
@@ -98,6 +90,40 @@ fn eval_faces_prints_the_agreed_keys() {
     let two_class =
         listed.lines().filter(|line| line.contains(",mask,") || line.contains(",no_mask,")).count();
     assert_eq!(two_class as u64, wrong, "{listed}");
+}
+
+/// Both precisions say what they are, and agree on faces as plain as these.
+#[test]
+fn the_f32_networks_are_the_reference() {
+    let folder = tempfile::tempdir().unwrap();
+    data(folder.path(), false);
+    let (classifier, detector) =
+        (models().join("classifier.safetensors"), models().join("detector.safetensors"));
+    let real = [
+        "--precision",
+        "f32",
+        "--classifier",
+        classifier.to_str().unwrap(),
+        "--detector",
+        detector.to_str().unwrap(),
+    ];
+    let report = |more: &[&str]| {
+        let ended = eval("scenes", folder.path(), &[&["--format", "json"], more].concat());
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        json(&ended)
+    };
+    let (int8, f32) = (report(&[]), report(&real));
+    assert_eq!(
+        (&int8["settings"]["precision"], &f32["settings"]["precision"]),
+        (&"int8".into(), &"f32".into())
+    );
+    assert_eq!(int8["confusion"], f32["confusion"]);
+    assert!(f32["settings"]["weights"].as_str().unwrap().contains("classifier.safetensors"));
+    // The input can be chosen, and is told.
+    let small = report(&["--input", "128"]);
+    assert_eq!(small["settings"]["classifier_input"], 128);
+    let refused = eval("faces", folder.path(), &["--input", "9"]);
+    refused.assert_refused("an input of 9 pixels");
 }
 
 #[test]
@@ -164,18 +190,12 @@ fn detect_prints_one_object_for_each_picture_and_draws_it() {
     data(folder.path(), false);
     let images = folder.path().join("images");
     let drawn = folder.path().join("drawn");
-    let (classifier, detector) =
-        (models().join("classifier.safetensors"), models().join("detector.safetensors"));
     let ended = maskwatch(&[
         "detect".as_ref(),
         images.as_os_str(),
         "--format=jsonl".as_ref(),
         "--annotate".as_ref(),
         drawn.as_os_str(),
-        "--classifier".as_ref(),
-        classifier.as_os_str(),
-        "--detector".as_ref(),
-        detector.as_os_str(),
     ]);
     assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "{ended:?}");
     let lines: Vec<Value> = ended.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();

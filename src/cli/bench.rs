@@ -1,11 +1,12 @@
 //! `maskwatch bench`: how long each stage of a frame takes on this machine.
 
 use super::Outcome;
-use super::networks::{ClassifierArgs, DetectorArgs};
+use super::networks::{DetectorArgs, ModelArgs};
 use crate::bench::{Spread, interleaved, machine, peak_memory_mib};
 use crate::classify::Classifier;
 use crate::detect::Detector;
 use crate::geometry::Rect;
+use crate::models::{Precision, usual_threads};
 use crate::pixels::preprocess;
 use anyhow::Context;
 use image::{ImageFormat, RgbImage};
@@ -24,14 +25,11 @@ pub(crate) struct Args {
     /// How to print the figures; json prints one object per stage and one for loading and memory
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
-    /// Threads that the networks may use; default: one per core
-    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=64))]
-    threads: Option<u16>,
     /// Seconds that all stages together are timed
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=600))]
     seconds: u64,
     #[command(flatten)]
-    classifier: ClassifierArgs,
+    models: ModelArgs,
     #[command(flatten)]
     detector: DetectorArgs,
 }
@@ -43,16 +41,17 @@ enum Format {
 }
 
 pub(crate) fn run(args: Args) -> Outcome {
-    let threads =
-        args.threads.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from);
+    // The threads of the f32 networks; those of the int8 ones are their own.
+    let threads = args.models.threads.map_or_else(usual_threads, usize::from);
     rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
         .build_global()
         .context("the threads could not be started")?;
 
     let start = Instant::now();
-    let classifier = args.classifier.load()?;
-    let detector = args.detector.load()?;
+    let models = args.models.open()?;
+    let classifier = models.classifier()?;
+    let detector = args.detector.make(&models)?;
     let (width, height) = args.detector.detector_input;
     let load_ms = start.elapsed().as_secs_f64() * 1e3;
 
@@ -66,20 +65,26 @@ pub(crate) fn run(args: Args) -> Outcome {
     // A stage fails only where the first one of its kind would have failed when the networks were made.
     let check = |succeeded: bool| assert!(succeeded, "a stage failed while it was timed");
 
+    let precision = models.precision();
     let names = ["decode", "detect", "preprocess", "classify", "frame"];
     let spreads = interleaved(
         Duration::from_secs(args.seconds),
         &mut [
             Box::new(|| check(image::load_from_memory_with_format(&jpeg, ImageFormat::Jpeg).is_ok())),
             Box::new(|| check(detector.detect(&frame).is_ok())),
-            Box::new(|| check(preprocess::normalised(&[crop()]).is_ok())),
+            Box::new(|| check(preprocessed(crop(), precision))),
             Box::new(|| check(classifier.classify_crops(&crops).is_ok())),
             Box::new(|| check(whole_frame(&jpeg, &detector, &classifier).is_ok())),
         ],
     );
 
     if matches!(args.format, Format::Text) {
-        println!("{}; {threads} threads; f32; milliseconds (p10, median, p90)", machine());
+        println!(
+            "{}; {threads} threads; {} on {}; milliseconds (p10, median, p90)",
+            machine(),
+            precision.name(),
+            models.kernels()
+        );
         println!("640×480 MJPEG, detector {width}×{height}, classifier {input} px");
     }
     for (stage, spread) in names.into_iter().zip(spreads) {
@@ -88,7 +93,7 @@ pub(crate) fn run(args: Args) -> Outcome {
             Format::Text => println!("{stage:12} {p10_ms:9.3} {p50_ms:9.3} {p90_ms:9.3}"),
             Format::Json => println!(
                 "{}",
-                json!({"stage": stage, "precision": "f32", "threads": threads, "kernel": "candle",
+                json!({"stage": stage, "precision": precision.name(), "threads": threads, "kernel": models.kernels(),
                        "p10_ms": p10_ms, "p50_ms": p50_ms, "p90_ms": p90_ms})
             ),
         }
@@ -113,6 +118,14 @@ fn camera_frame(portrait: &RgbImage) -> RgbImage {
     let mut frame = RgbImage::from_pixel(640, 480, image::Rgb([90, 95, 100]));
     image::imageops::replace(&mut frame, &preprocess::resize(portrait, 480, 480), 80, 0);
     frame
+}
+
+/// What the network is given: bytes, or normalised real numbers.
+fn preprocessed(crop: RgbImage, precision: Precision) -> bool {
+    match precision {
+        Precision::Int8 => !std::hint::black_box(crop).is_empty(),
+        Precision::F32 => preprocess::normalised(&[crop]).is_ok(),
+    }
 }
 
 fn whole_frame(jpeg: &[u8], detector: &Detector, classifier: &Classifier) -> anyhow::Result<Vec<f32>> {

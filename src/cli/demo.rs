@@ -6,6 +6,7 @@ mod scene;
 mod screen;
 
 use super::Outcome;
+use super::networks::ModelArgs;
 use super::run::{start_log, stop_flag};
 use super::signal::seconds;
 use crate::config::Config;
@@ -40,6 +41,8 @@ pub(crate) struct Args {
     /// Ends after this many seconds; by default at the end of the pictures, with a camera at Ctrl-C
     #[arg(long = "for", value_name = "SECONDS", value_parser = seconds)]
     duration: Option<Duration>,
+    #[command(flatten)]
+    models: ModelArgs,
     /// Folder for the annotated pictures
     #[arg(long, value_name = "DIR", default_value = "demo-output")]
     output: PathBuf,
@@ -58,7 +61,7 @@ pub(crate) fn run(args: Args) -> Outcome {
     std::fs::create_dir_all(&args.output).with_context(|| {
         format!("{} cannot be made; name another folder with --output", args.output.display())
     })?;
-    let mut config = Config::default();
+    let mut config = Config { models: args.models.options(), ..Config::default() };
     // The second visitor comes soon after the first and stands in the same place.
     config.decision.re_arm = Duration::from_secs(2);
     let stop = stop_flag()?;

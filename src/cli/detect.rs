@@ -1,7 +1,7 @@
 //! `maskwatch detect`: finds and classifies the faces of pictures, prints them, and draws them if asked.
 
 use super::Outcome;
-use super::networks::{ClassifierArgs, DetectorArgs, VerdictArgs, verdict};
+use super::networks::{DetectorArgs, ModelArgs, VerdictArgs, verdict};
 use crate::classify::Classifier;
 use crate::decide::{Rules, Verdict};
 use crate::detect::Detector;
@@ -32,7 +32,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     detector: DetectorArgs,
     #[command(flatten)]
-    classifier: ClassifierArgs,
+    models: ModelArgs,
     #[command(flatten)]
     verdict: VerdictArgs,
 }
@@ -64,9 +64,10 @@ struct Face {
 }
 
 pub(crate) fn run(args: Args) -> Outcome {
+    let models = args.models.open()?;
     let chain = Chain {
-        detector: args.detector.load()?,
-        classifier: args.classifier.load()?,
+        detector: args.detector.make(&models)?,
+        classifier: models.classifier()?,
         rules: args.verdict.rules(),
     };
     let inputs: Vec<Input> = args.paths.iter().flat_map(|path| inputs(path)).collect();

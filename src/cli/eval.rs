@@ -1,12 +1,13 @@
 //! `maskwatch eval`: runs the measurements of [`crate::eval`] and prints their reports.
 
 use super::Outcome;
-use super::networks::{self, ClassifierArgs, DetectorArgs, VerdictArgs, pixels};
+use super::networks::{self, DetectorArgs, ModelArgs, VerdictArgs, pixels};
 use crate::eval::faces::{self, Evaluation};
 use crate::eval::labels::{self, Split};
 use crate::eval::matching::MIN_IOU;
 use crate::eval::pictures::{self, LabelledPicture};
 use crate::eval::{detector, mistakes, scenes};
+use crate::models::{ModelOptions, Models};
 use anyhow::Context;
 use serde::Serialize;
 use std::fmt::Display;
@@ -32,14 +33,14 @@ enum What {
         #[command(flatten)]
         data: DataArgs,
         #[command(flatten)]
-        classifier: ClassifierArgs,
+        models: ModelArgs,
     },
     /// The same on annotated scenes, and what detector and classifier together make of each face
     Scenes {
         #[command(flatten)]
         data: DataArgs,
         #[command(flatten)]
-        classifier: ClassifierArgs,
+        models: ModelArgs,
         #[command(flatten)]
         detector: DetectorArgs,
         #[command(flatten)]
@@ -49,6 +50,8 @@ enum What {
     Detector {
         #[command(flatten)]
         data: DataArgs,
+        #[command(flatten)]
+        models: ModelArgs,
         #[command(flatten)]
         detector: DetectorArgs,
     },
@@ -75,9 +78,6 @@ struct DataArgs {
     /// Also write the faces behind the wrong answers to this file (image, box, label, p_mask, problem)
     #[arg(long, value_name = "CSV")]
     errors: Option<PathBuf>,
-    /// Threads to work with [default: one per core]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
-    threads: Option<u16>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -95,8 +95,10 @@ struct Settings {
     images: PathBuf,
     split: Split,
     min_side: f32,
+    precision: &'static str,
+    weights: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    classifier: Option<PathBuf>,
+    classifier_input: Option<u32>,
     #[serde(flatten)]
     detector: Option<DetectorSettings>,
     #[serde(flatten)]
@@ -105,7 +107,6 @@ struct Settings {
 
 #[derive(Debug, Serialize)]
 struct DetectorSettings {
-    detector: PathBuf,
     detector_input: [u32; 2],
     score_threshold: f32,
     min_iou: f32,
@@ -119,27 +120,30 @@ struct VerdictSettings {
 
 pub(crate) fn run(args: Args) -> Outcome {
     match args.what {
-        What::Faces { data, classifier } => {
-            let data = Data::read(data, "faces.csv")?;
-            let settings = Settings { classifier: Some(classifier.path()?), ..data.settings() };
-            let network = classifier.load()?;
+        What::Faces { data, models } => {
+            let data = Data::read(data, models.threads, "faces.csv")?;
+            let models = open(&models)?;
+            let network = models.classifier()?;
+            let classifier_input = Some(network.preprocessing().input);
+            let settings = Settings { classifier_input, ..data.settings(&models) };
             data.measure(settings, |progress| {
                 let classify = |picture: &_, rects: &[_]| Ok(network.classify(picture, rects)?);
                 faces::evaluate(&data.pictures, &data.images, data.args.min_side, &classify, progress)
             })
         }
-        What::Scenes { data, classifier, detector, verdict } => {
-            let data = Data::read(data, "scenes.csv")?;
+        What::Scenes { data, models, detector, verdict } => {
+            let data = Data::read(data, models.threads, "scenes.csv")?;
+            let models = open(&models)?;
+            let (finder, network, rules) = (detector.make(&models)?, models.classifier()?, verdict.rules());
             let settings = Settings {
-                classifier: Some(classifier.path()?),
-                detector: Some(DetectorSettings::of(&detector)?),
+                classifier_input: Some(network.preprocessing().input),
+                detector: Some(DetectorSettings::of(&detector)),
                 verdict: Some(VerdictSettings {
                     certainty: verdict.certainty,
                     min_face_side: verdict.min_face_side,
                 }),
-                ..data.settings()
+                ..data.settings(&models)
             };
-            let (finder, network, rules) = (detector.load()?, classifier.load()?, verdict.rules());
             data.measure(settings, |progress| {
                 let detect = |picture: &_| Ok(finder.detect(picture)?);
                 let classify = |picture: &_, rects: &[_]| Ok(network.classify(picture, rects)?);
@@ -149,10 +153,12 @@ pub(crate) fn run(args: Args) -> Outcome {
                 scenes::evaluate(&data.pictures, &data.images, min_side, networks, &verdict, progress)
             })
         }
-        What::Detector { data, detector } => {
-            let data = Data::read(data, "scenes.csv")?;
-            let settings = Settings { detector: Some(DetectorSettings::of(&detector)?), ..data.settings() };
-            let (finder, threshold) = (detector.load()?, detector.score_threshold);
+        What::Detector { data, models, detector } => {
+            let data = Data::read(data, models.threads, "scenes.csv")?;
+            let models = open(&models)?;
+            let settings =
+                Settings { detector: Some(DetectorSettings::of(&detector)), ..data.settings(&models) };
+            let (finder, threshold) = (detector.make(&models)?, detector.score_threshold);
             data.measure(settings, |progress| {
                 let detect = |picture: &_| Ok(finder.detect(picture)?);
                 let min_side = data.args.min_side;
@@ -162,27 +168,32 @@ pub(crate) fn run(args: Args) -> Outcome {
     }
 }
 
+/// The pictures are shared among the threads, not the work of a network.
+fn open(args: &ModelArgs) -> anyhow::Result<Models> {
+    Ok(Models::open(&ModelOptions { threads: Some(1), ..args.options() })?)
+}
+
 impl DetectorSettings {
-    fn of(args: &DetectorArgs) -> anyhow::Result<Self> {
-        Ok(Self {
-            detector: args.path()?,
+    fn of(args: &DetectorArgs) -> Self {
+        Self {
             detector_input: args.detector_input.into(),
             score_threshold: args.score_threshold,
             min_iou: MIN_IOU,
-        })
+        }
     }
 }
 
 /// The pictures to measure on, and how.
 struct Data {
     args: DataArgs,
+    threads: Option<u16>,
     labels: PathBuf,
     images: PathBuf,
     pictures: Vec<LabelledPicture>,
 }
 
 impl Data {
-    fn read(args: DataArgs, usual: &str) -> anyhow::Result<Self> {
+    fn read(args: DataArgs, threads: Option<u16>, usual: &str) -> anyhow::Result<Self> {
         let labels = args.labels.clone().unwrap_or_else(|| {
             let shared =
                 std::env::var_os("MASKWATCH_SHARED").map_or_else(|| "../shared".into(), PathBuf::from);
@@ -204,16 +215,18 @@ impl Data {
             args.split,
             args.min_side
         );
-        Ok(Self { args, labels, images, pictures: pictures::group(boxes) })
+        Ok(Self { args, threads, labels, images, pictures: pictures::group(boxes) })
     }
 
-    fn settings(&self) -> Settings {
+    fn settings(&self, models: &Models) -> Settings {
         Settings {
             labels: self.labels.clone(),
             images: self.images.clone(),
             split: self.args.split,
             min_side: self.args.min_side,
-            classifier: None,
+            precision: models.precision().name(),
+            weights: models.origin(),
+            classifier_input: None,
             detector: None,
             verdict: None,
         }
@@ -233,7 +246,7 @@ impl Data {
             }
             None => None,
         };
-        let threads = self.args.threads.map_or(0, usize::from);
+        let threads = self.threads.map_or(0, usize::from);
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
         let total = self.pictures.len();
         let show_progress = std::io::stderr().is_terminal();
@@ -288,16 +301,15 @@ impl Settings {
         if self.min_side > 0.0 {
             lines += &format!("faces of at least {} px (shorter side)\n", self.min_side);
         }
-        if let Some(classifier) = &self.classifier {
-            lines += &format!("classifier {}\n", classifier.display());
+        lines += &format!("{}, {}\n", self.precision, self.weights);
+        if let Some(input) = self.classifier_input {
+            lines += &format!("classifier input {input}x{input}\n");
         }
         if let Some(detector) = &self.detector {
             let [width, height] = detector.detector_input;
             lines += &format!(
-                "detector {}, input {width}x{height}, score threshold {}, matched at IoU {} or more\n",
-                detector.detector.display(),
-                detector.score_threshold,
-                detector.min_iou
+                "detector input {width}x{height}, score threshold {}, matched at IoU {} or more\n",
+                detector.score_threshold, detector.min_iou
             );
         }
         if let Some(verdict) = &self.verdict {

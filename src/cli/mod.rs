@@ -6,6 +6,8 @@ mod demo;
 mod detect;
 mod eval;
 mod networks;
+#[cfg(feature = "train")]
+mod quantize;
 mod run;
 mod signal;
 #[cfg(feature = "train")]
@@ -42,6 +44,9 @@ enum Command {
     /// Fit the networks to labelled pictures
     #[cfg(feature = "train")]
     Train(train::Args),
+    /// Turn the f32 weights of both networks into the int8 file that the daemon runs
+    #[cfg(feature = "train")]
+    Quantize(quantize::Args),
 }
 
 /// Parses the command line, runs the subcommand and reports its error as one sentence on standard error.
@@ -57,6 +62,8 @@ pub fn main() -> ExitCode {
         Command::Signal(args) => signal::run(args),
         #[cfg(feature = "train")]
         Command::Train(args) => train::run(args),
+        #[cfg(feature = "train")]
+        Command::Quantize(args) => quantize::run(args),
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

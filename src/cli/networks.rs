@@ -1,37 +1,55 @@
 //! Arguments that name the networks and what is made of their answers, shared by the subcommands that work on pictures.
 
-use crate::classify::Classifier;
 use crate::decide::{Rules, Verdict};
 use crate::detect::Detector;
 use crate::geometry::Rect;
+use crate::models::{ModelOptions, Models, Precision};
 use crate::nn::NetworkError;
-use crate::nn::weights;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-/// Which classifier.
+/// Which weights, and how they are run.
 #[derive(Debug, Clone, clap::Args)]
-pub(crate) struct ClassifierArgs {
-    /// Weights of the classifier [default: classifier.safetensors in $MASKWATCH_MODELS, ./models or /usr/share/maskwatch/models]
-    #[arg(long, value_name = "FILE")]
+pub(crate) struct ModelArgs {
+    /// Arithmetic of the networks: the built-in int8 ones, or the f32 reference
+    #[arg(long, value_enum, default_value_t, help_heading = "Networks")]
+    pub(crate) precision: Precision,
+    /// int8 weights of both networks, as `maskwatch quantize` writes them, instead of the built-in ones
+    #[arg(long, value_name = "FILE", help_heading = "Networks")]
+    int8: Option<PathBuf>,
+    /// f32 weights of the classifier [default: classifier.safetensors in $MASKWATCH_MODELS, ./models or /usr/share/maskwatch/models]
+    #[arg(long, value_name = "FILE", help_heading = "Networks")]
     classifier: Option<PathBuf>,
+    /// f32 weights of the detector [default: detector.safetensors, found like those of the classifier]
+    #[arg(long, value_name = "FILE", help_heading = "Networks")]
+    detector: Option<PathBuf>,
+    /// Side of the classifier's input in pixels [default: what its weights say]
+    #[arg(long, value_name = "PX", help_heading = "Networks")]
+    input: Option<u32>,
+    /// Threads of the networks [default: one per core, four at most]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=64), help_heading = "Networks")]
+    pub(crate) threads: Option<u16>,
 }
 
-impl ClassifierArgs {
-    pub(crate) fn path(&self) -> Result<PathBuf, NetworkError> {
-        resolve(self.classifier.as_deref(), "classifier.safetensors")
+impl ModelArgs {
+    pub(crate) fn options(&self) -> ModelOptions {
+        ModelOptions {
+            precision: self.precision,
+            int8: self.int8.clone(),
+            classifier: self.classifier.clone(),
+            detector: self.detector.clone(),
+            classifier_input: self.input,
+            threads: self.threads,
+        }
     }
 
-    pub(crate) fn load(&self) -> Result<Classifier, NetworkError> {
-        Classifier::load(&self.path()?)
+    pub(crate) fn open(&self) -> Result<Models, NetworkError> {
+        Models::open(&self.options())
     }
 }
 
-/// Which detector, and how it looks at a picture.
+/// How the detector looks at a picture.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct DetectorArgs {
-    /// Weights of the detector [default: detector.safetensors, found like those of the classifier]
-    #[arg(long, value_name = "FILE")]
-    detector: Option<PathBuf>,
     /// Size to which a picture is fitted for the detector, small ones enlarged, the rest black; multiples of 32
     #[arg(long, value_name = "WIDTHxHEIGHT", default_value = "640x640", value_parser = super::size)]
     pub(crate) detector_input: (u32, u32),
@@ -41,17 +59,9 @@ pub(crate) struct DetectorArgs {
 }
 
 impl DetectorArgs {
-    pub(crate) fn path(&self) -> Result<PathBuf, NetworkError> {
-        resolve(self.detector.as_deref(), "detector.safetensors")
+    pub(crate) fn make(&self, models: &Models) -> Result<Detector, NetworkError> {
+        models.detector(self.detector_input, self.score_threshold)
     }
-
-    pub(crate) fn load(&self) -> Result<Detector, NetworkError> {
-        Detector::load(&self.path()?, self.detector_input, self.score_threshold)
-    }
-}
-
-fn resolve(named: Option<&Path>, usual: &str) -> Result<PathBuf, NetworkError> {
-    named.map_or_else(|| weights::find(usual), |path| Ok(path.to_owned()))
 }
 
 /// When a face is *unsure*; the daemon's rules for one sighting.

@@ -5,11 +5,12 @@
 mod reader;
 
 use crate::decide::{DoorState, Rules};
+use crate::models::{ModelOptions, Precision};
 use crate::outputs::{Active, Backend, Kind, Output, Pattern, Patterns};
 use crate::source::SourceSpec;
 use reader::{Section, Sourced};
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 /// The default configuration with every key and its documentation, as installed in /etc/maskwatch/maskwatch.toml.
@@ -70,15 +71,6 @@ pub struct SourceConfig {
     pub timeout: Duration,
 }
 
-/// Where the networks' weights are; `None` looks in the usual places.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct ModelsConfig {
-    /// The classifier's weights.
-    pub classifier: Option<PathBuf>,
-    /// The detector's weights.
-    pub detector: Option<PathBuf>,
-}
-
 /// How faces are searched.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DetectorConfig {
@@ -107,7 +99,7 @@ pub struct Config {
     /// Section `[source]`.
     pub source: SourceConfig,
     /// Section `[models]`.
-    pub models: ModelsConfig,
+    pub models: ModelOptions,
     /// Section `[detector]`.
     pub detector: DetectorConfig,
     /// Section `[decision]`.
@@ -224,10 +216,14 @@ fn source(mut section: Section<'_>) -> Result<SourceConfig, ConfigError> {
     Ok(config)
 }
 
-fn models(mut section: Section<'_>) -> Result<ModelsConfig, ConfigError> {
-    let config = ModelsConfig {
+fn models(mut section: Section<'_>) -> Result<ModelOptions, ConfigError> {
+    let config = ModelOptions {
+        precision: section.choice("precision", &Precision::NAMES)?.unwrap_or_default(),
+        int8: section.text("int8")?.map(|path| path.value.into()),
         classifier: section.text("classifier")?.map(|path| path.value.into()),
         detector: section.text("detector")?.map(|path| path.value.into()),
+        classifier_input: section.whole("classifier_input", 32..=512)?.map(|side| side.value),
+        threads: section.whole("threads", 1..=64)?.map(|threads| threads.value as u16),
     };
     section.finish()?;
     Ok(config)

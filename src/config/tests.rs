@@ -15,8 +15,12 @@ fn the_documented_file_is_the_default() {
 
 #[test]
 fn the_commented_keys_of_the_documented_file_are_right_too() {
-    let all =
-        DOCUMENTED.replace("\n#detector =", "\ndetector =").replace("\n#classifier =", "\nclassifier =");
+    let all = DOCUMENTED
+        .replace("\n#detector =", "\ndetector =")
+        .replace("\n#classifier =", "\nclassifier =")
+        .replace("\n#int8 =", "\nint8 =")
+        .replace("\n#classifier_input =", "\nclassifier_input =")
+        .replace("\n#threads =", "\nthreads =");
     let config = Config::parse(&all.replace("\n#chip =", "\nchip ="), "maskwatch.toml").unwrap();
     assert!(config.models.classifier.is_some() && config.models.detector.is_some());
     assert_eq!(config.outputs.chip.as_deref(), Some("pinctrl-bcm2835"));
@@ -57,7 +61,7 @@ fn every_mistake_gets_one_sentence_with_line_key_and_mend() {
         ("[sauce]\n", "door.toml line 1: sauce is not known; did you mean source?"),
         (
             "[models]\nxyzzy = 1\n",
-            "door.toml line 2: models.xyzzy is not known; use classifier, detector, or remove it",
+            "door.toml line 2: models.xyzzy is not known; use precision, int8, classifier, detector, classifier_input, threads, or remove it",
         ),
         (
             "\n[detector]\nscore_threshold = 1.5\n",

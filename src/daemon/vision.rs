@@ -4,10 +4,10 @@ use crate::classify::Classifier;
 use crate::config::Config;
 use crate::detect::Detector;
 use crate::geometry::Rect;
-use crate::nn::{NetworkError, weights};
+use crate::models::Models;
+use crate::nn::NetworkError;
 use image::RgbImage;
 use std::error::Error;
-use std::path::PathBuf;
 
 /// Why a picture could not be looked at.
 pub type VisionError = Box<dyn Error + Send + Sync>;
@@ -39,16 +39,11 @@ impl Networks {
     /// # Errors
     /// When a weight file is missing or damaged; the error names it.
     pub fn load(config: &Config) -> Result<Self, NetworkError> {
-        let path = |named: &Option<PathBuf>, usual| match named {
-            Some(path) => Ok(path.clone()),
-            None => weights::find(usual),
-        };
+        let models = Models::open(&config.models)?;
         let input = (config.detector.width, config.detector.height);
-        let detector = path(&config.models.detector, "detector.safetensors")?;
-        let classifier = path(&config.models.classifier, "classifier.safetensors")?;
         Ok(Self {
-            detector: Detector::load(&detector, input, config.detector.score_threshold)?,
-            classifier: Classifier::load(&classifier)?,
+            detector: models.detector(input, config.detector.score_threshold)?,
+            classifier: models.classifier()?,
         })
     }
 }

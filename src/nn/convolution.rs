@@ -219,6 +219,21 @@ impl Convolution {
         }
     }
 
+    /// Which convolution this is.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// Weight `[inputs or taps, outputs]` and bias `[outputs]`, batch norm folded; none while training.
+    #[must_use]
+    pub fn folded(&self) -> Option<(&Tensor, &Tensor)> {
+        match &self.form {
+            Form::Prepared { weight, bias } => Some((weight, bias)),
+            Form::Biased { .. } | Form::Normalised { .. } => None,
+        }
+    }
+
     /// The running statistics by their names in the weight file, where there is a batch norm left.
     pub(super) fn running_statistics(&self) -> Vec<(String, Tensor)> {
         match &self.form {

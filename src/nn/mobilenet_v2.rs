@@ -13,7 +13,7 @@ pub const FEATURES: usize = 1280;
 /// Number of blocks: the first convolution, 17 inverted residuals, the last 1×1 convolution; `features.0` to `.18`.
 pub const BLOCKS: usize = 19;
 /// Table 2 of the paper: expansion factor, output channels, repetitions, stride of the first repetition.
-const RESIDUALS: [(usize, usize, usize, usize); 7] = [
+pub(super) const RESIDUALS: [(usize, usize, usize, usize); 7] = [
     (1, 16, 1, 1),
     (6, 24, 2, 2),
     (6, 32, 3, 2),
@@ -114,6 +114,49 @@ impl MobileNetV2 {
     /// When the range goes beyond [`BLOCKS`].
     pub fn forward_blocks(&self, map: &Tensor, blocks: Range<usize>) -> Result<Tensor> {
         self.blocks[blocks].iter().try_fold(map.clone(), |map, block| block.forward(&map))
+    }
+
+    /// All convolutions in the order of their use, each with its name: `features.0`, `features.K.expand`, `.depthwise`, `.project`,
+    /// `features.18`.
+    pub fn convolutions(&self) -> impl Iterator<Item = (String, &Convolution)> {
+        self.blocks.iter().enumerate().flat_map(|(index, block)| {
+            let parts = ["expand", "depthwise", "project"];
+            let first = parts.len().saturating_sub(block.convolutions.len());
+            let alone = block.convolutions.len() == 1;
+            block.convolutions.iter().enumerate().map(move |(place, convolution)| {
+                let name = format!("features.{index}");
+                let name = if alone { name } else { format!("{name}.{}", parts[first + place]) };
+                (name, convolution)
+            })
+        })
+    }
+
+    /// Whether block `index` adds its input to its output.
+    #[must_use]
+    pub fn adds_its_input(&self, index: usize) -> bool {
+        self.blocks.get(index).is_some_and(|block| block.residual)
+    }
+
+    /// Runs all blocks on `pictures` and shows `observe` what each of [`MobileNetV2::convolutions`] gives, in their order, and then
+    /// what each block gives, residual added, as `features.K`.
+    ///
+    /// # Errors
+    /// When the pictures do not have three channels.
+    pub fn observe(&self, pictures: &Tensor, observe: &mut dyn FnMut(&str, &Tensor)) -> Result<()> {
+        let mut names = self.convolutions().map(|(name, _)| name);
+        let mut map = pictures.clone();
+        for (index, block) in self.blocks.iter().enumerate() {
+            let input = map.clone();
+            for convolution in &block.convolutions {
+                map = convolution.forward(&map)?;
+                observe(&names.next().unwrap_or_default(), &map);
+            }
+            if block.convolutions.len() > 1 {
+                map = if block.residual { (map + input)? } else { map };
+                observe(&format!("features.{index}"), &map);
+            }
+        }
+        Ok(())
     }
 
     /// The running statistics of live batch norms under their names in the weight file, to be saved with the weights.

@@ -6,7 +6,9 @@
 
 pub mod convolution;
 pub mod head;
+pub mod int8;
 pub mod mobilenet_v2;
+mod storage;
 pub mod weights;
 pub mod yunet;
 
@@ -38,6 +40,15 @@ pub enum NetworkError {
         origin: String,
         /// The tensor or entry that does not fit.
         reason: String,
+    },
+    /// f32 weights are named where int8 networks are to be run.
+    #[error(
+        "{path} is named as f32 weights, but the networks run in int8; choose the precision f32, or quantize these weights",
+        path = path.display()
+    )]
+    Precision {
+        /// The weight file.
+        path: PathBuf,
     },
     /// candle refused an operation.
     #[error("the network could not be run: {0}")]

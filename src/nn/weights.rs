@@ -3,15 +3,11 @@
 //! Files written here carry a checksum of all values in their metadata; it is verified whenever it is there.
 
 use super::NetworkError;
+use super::storage::{self, Entry};
 use candle_core::{DType, Device, Tensor, Var};
 use safetensors::SafeTensors;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-
-/// Metadata entry that holds the CRC-32 of all tensors' bytes in the order of their names.
-const CHECKSUM: &str = "crc32";
-/// Larger files are not weights of these networks; they are refused before they fill the memory.
-const MAXIMUM_BYTES: u64 = 256 << 20;
 
 /// The f32 tensors of a weight file by name, with its metadata.
 #[derive(Debug, Clone, Default)]
@@ -34,27 +30,12 @@ impl Weights {
     /// # Errors
     /// When the file cannot be read, is damaged or cut, fails its checksum, or holds values that are not finite.
     pub fn load(path: &Path) -> Result<Self, NetworkError> {
-        let of_file = |error| NetworkError::File { path: path.to_owned(), error };
         let damaged = |reason: String| NetworkError::Damaged { path: path.to_owned(), reason };
-        let file = std::fs::metadata(path).map_err(of_file)?;
-        if !file.is_file() || file.len() > MAXIMUM_BYTES {
-            return Err(damaged(format!("it is no regular file of at most {} MiB", MAXIMUM_BYTES >> 20)));
-        }
-        let bytes = std::fs::read(path).map_err(of_file)?;
+        let bytes = storage::read(path)?;
         let file = SafeTensors::deserialize(&bytes).map_err(|error| damaged(error.to_string()))?;
-        let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|error| damaged(error.to_string()))?;
-        let metadata: BTreeMap<_, _> = header.metadata().clone().unwrap_or_default().into_iter().collect();
-
-        let mut views = file.tensors();
-        views.sort_by(|left, right| left.0.cmp(&right.0));
-        if let Some(expected) = metadata.get(CHECKSUM) {
-            let found = checksum(views.iter().map(|(_, view)| view.data()));
-            if *expected != found {
-                return Err(damaged(format!("its checksum is {found} where it should be {expected}")));
-            }
-        }
+        let metadata = storage::verified_metadata(&bytes, &file).map_err(damaged)?;
         let mut tensors = BTreeMap::new();
-        for (name, view) in views {
+        for (name, view) in file.tensors() {
             use candle_core::safetensors::Load;
             let tensor = view.load(&Device::Cpu).and_then(|tensor| tensor.to_dtype(DType::F32));
             let tensor = tensor.map_err(|error| damaged(format!("tensor {name}: {error}")))?;
@@ -69,32 +50,15 @@ impl Weights {
 
     /// Writes a safetensors file with metadata and checksum; an existing file is replaced as a whole or not at all.
     ///
-    /// The same tensors and metadata always give the same bytes. (The header is put together here because the
-    /// safetensors crate keeps metadata in a hash map, whose order changes from run to run.)
-    ///
     /// # Errors
     /// When a file cannot be written in that folder, or a tensor is not f32.
     pub fn save(&self, path: &Path) -> Result<(), NetworkError> {
-        let mut metadata = self.metadata.clone();
-        metadata.insert(CHECKSUM.to_owned(), self.checksum()?);
-        let mut header = serde_json::Map::new();
-        header.insert("__metadata__".to_owned(), serde_json::json!(metadata));
-        let mut data = Vec::new();
-        for (name, tensor) in &self.tensors {
-            let start = data.len();
-            data.extend(bytes_of(tensor)?);
-            let entry = serde_json::json!({"dtype": "F32", "shape": tensor.dims(), "data_offsets": [start, data.len()]});
-            header.insert(name.clone(), entry);
-        }
-        let mut header = serde_json::Value::Object(header).to_string().into_bytes();
-        header.resize(header.len().next_multiple_of(8), b' '); // the format wants the values aligned
-        let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
-        bytes.append(&mut header);
-        bytes.append(&mut data);
-        let partial = path.with_extension("partial");
-        std::fs::write(&partial, bytes)
-            .and_then(|()| std::fs::rename(&partial, path))
-            .map_err(|error| NetworkError::File { path: path.to_owned(), error })
+        let entry = |(name, tensor): (&String, &Tensor)| {
+            let entry = Entry { dtype: "F32", shape: tensor.dims().to_vec(), bytes: bytes_of(tensor)? };
+            Ok((name.clone(), entry))
+        };
+        let tensors = self.tensors.iter().map(entry).collect::<Result<_, NetworkError>>()?;
+        storage::replace(path, &storage::to_bytes(self.metadata.clone(), &tensors))
     }
 
     /// CRC-32 of all tensors' bytes in the order of their names, as eight hexadecimal digits.
@@ -103,7 +67,7 @@ impl Weights {
     /// When a tensor is not f32.
     pub fn checksum(&self) -> Result<String, NetworkError> {
         let bytes = self.tensors.values().map(bytes_of).collect::<Result<Vec<_>, _>>()?;
-        Ok(checksum(bytes.iter().map(Vec::as_slice)))
+        Ok(storage::checksum(bytes.iter().map(Vec::as_slice)))
     }
 
     /// Where the weights came from, for error messages.
@@ -143,11 +107,7 @@ impl Weights {
     /// # Errors
     /// When it is missing or no such number.
     pub fn number<T: std::str::FromStr>(&self, key: &str) -> Result<T, NetworkError> {
-        let text = self.metadata.get(key);
-        text.and_then(|text| text.parse().ok()).ok_or_else(|| NetworkError::Mismatch {
-            origin: self.origin.clone(),
-            reason: format!("metadata entry {key} is {}", text.map_or("missing", String::as_str)),
-        })
+        storage::number(&self.metadata, &self.origin, key)
     }
 
     /// Puts `tensor` in the place of the one of that name, or adds it.
@@ -176,12 +136,6 @@ impl Weights {
 
 fn bytes_of(tensor: &Tensor) -> Result<Vec<u8>, NetworkError> {
     Ok(tensor.flatten_all()?.to_vec1::<f32>()?.iter().flat_map(|value| value.to_le_bytes()).collect())
-}
-
-fn checksum<'a>(parts: impl Iterator<Item = &'a [u8]>) -> String {
-    let mut hasher = crc32fast::Hasher::new();
-    parts.for_each(|part| hasher.update(part));
-    format!("{:08x}", hasher.finalize())
 }
 
 /// The folders that are searched for shipped weights, in order: `$MASKWATCH_MODELS`, `models` in the working directory,
@@ -241,7 +195,10 @@ mod tests {
         weights.metadata.extend((0..20).map(|i| (format!("entry {i}"), "value".to_owned())));
         files.iter().for_each(|path| weights.save(path).unwrap());
         assert_eq!(std::fs::read(&files[0]).unwrap(), std::fs::read(&files[1]).unwrap());
-        assert_eq!(Weights::load(&files[0]).unwrap().metadata[CHECKSUM], weights.checksum().unwrap());
+        assert_eq!(
+            Weights::load(&files[0]).unwrap().metadata[storage::CHECKSUM],
+            weights.checksum().unwrap()
+        );
     }
 
     #[test]

@@ -37,8 +37,14 @@ pub struct Level {
     pub landmarks: Tensor,
 }
 
+/// Is shown what each convolution gives, under the name of its tensors.
+pub type Observe<'a> = dyn FnMut(&str, &Tensor) + 'a;
+
 /// 1×1 convolution, then depthwise 3×3.
-struct Separable([Convolution; 2]);
+struct Separable {
+    name: String,
+    layers: [Convolution; 2],
+}
 
 impl Separable {
     fn new(
@@ -50,14 +56,19 @@ impl Separable {
     ) -> std::result::Result<Self, NetworkError> {
         let pointwise = Kind::Pointwise { inputs, outputs };
         let depthwise = Kind::Depthwise { channels: outputs, stride: 1 };
-        Ok(Self([
+        let layers = [
             Convolution::biased(weights, &format!("{name}.conv1"), pointwise, Activation::Identity, mode)?,
             Convolution::biased(weights, &format!("{name}.conv2"), depthwise, activation, mode)?,
-        ]))
+        ];
+        Ok(Self { name: name.to_owned(), layers })
     }
 
-    fn forward(&self, map: &Tensor) -> Result<Tensor> {
-        self.0[1].forward(&self.0[0].forward(map)?)
+    fn forward(&self, map: &Tensor, observe: &mut Observe<'_>) -> Result<Tensor> {
+        let between = self.layers[0].forward(map)?;
+        observe(&format!("{}.conv1", self.name), &between);
+        let map = self.layers[1].forward(&between)?;
+        observe(&format!("{}.conv2", self.name), &map);
+        Ok(map)
     }
 }
 
@@ -111,31 +122,62 @@ impl YuNet {
     /// # Errors
     /// When the pictures have other extents.
     pub fn forward(&self, pictures: &Tensor) -> Result<[Level; 3]> {
-        let run =
-            |map: Tensor, stage: &[Separable]| stage.iter().try_fold(map, |map, layer| layer.forward(&map));
+        self.observe(pictures, &mut |_, _| {})
+    }
+
+    /// As [`YuNet::forward`], and shows `observe` what each of [`YuNet::convolutions`] gives, and the sums of the neck as
+    /// `neck.sum.0` (stride 8) and `neck.sum.1` (stride 16).
+    ///
+    /// # Errors
+    /// When the pictures have other extents.
+    pub fn observe(&self, pictures: &Tensor, observe: &mut Observe<'_>) -> Result<[Level; 3]> {
+        let mut run = |map: Tensor, stage: &[Separable]| {
+            stage.iter().try_fold(map, |map, layer| layer.forward(&map, observe))
+        };
         let [first, second, third, fourth, fifth, sixth] = &self.stages;
-        let map = run(self.stem.forward(pictures)?, first)?;
-        let map = run(run(max_pool2(&map)?, second)?, third)?;
+        let stem = self.stem.forward(pictures)?;
+        let map = run(stem.clone(), first)?;
+        let map = run(max_pool2(&map)?, second)?;
+        let map = run(map, third)?;
         let at_8 = run(max_pool2(&map)?, fourth)?;
         let at_16 = run(max_pool2(&at_8)?, fifth)?;
         let at_32 = run(max_pool2(&at_16)?, sixth)?;
 
-        let at_32 = self.lateral[2].forward(&at_32)?;
-        let at_16 = self.lateral[1].forward(&(at_16 + upsample2(&at_32)?)?)?;
-        let at_8 = self.lateral[0].forward(&(at_8 + upsample2(&at_16)?)?)?;
-        let level = |index: usize, map: &Tensor| {
+        observe("backbone.model0.conv1", &stem);
+        let at_32 = self.lateral[2].forward(&at_32, observe)?;
+        let at_16 = (at_16 + upsample2(&at_32)?)?;
+        observe("neck.sum.1", &at_16);
+        let at_16 = self.lateral[1].forward(&at_16, observe)?;
+        let at_8 = (at_8 + upsample2(&at_16)?)?;
+        observe("neck.sum.0", &at_8);
+        let at_8 = self.lateral[0].forward(&at_8, observe)?;
+        let mut level = |index: usize, map: &Tensor| {
             let head = &self.heads[index];
-            let map = head.shared.forward(map)?;
+            let map = head.shared.forward(map, observe)?;
             let [class, objectness, boxes, landmarks] = &head.parts;
             Ok::<_, candle_core::Error>(Level {
                 stride: STRIDES[index],
-                class: class.forward(&map)?,
-                objectness: objectness.forward(&map)?,
-                boxes: boxes.forward(&map)?,
-                landmarks: landmarks.forward(&map)?,
+                class: class.forward(&map, observe)?,
+                objectness: objectness.forward(&map, observe)?,
+                boxes: boxes.forward(&map, observe)?,
+                landmarks: landmarks.forward(&map, observe)?,
             })
         };
         Ok([level(0, &at_8)?, level(1, &at_16)?, level(2, &at_32)?])
+    }
+
+    /// All convolutions by the names of their tensors.
+    pub fn convolutions(&self) -> impl Iterator<Item = (String, &Convolution)> {
+        let heads = self.heads.iter().flat_map(|head| std::iter::once(&head.shared).chain(&head.parts));
+        let separable = self.stages.iter().flatten().chain(&self.lateral).chain(heads);
+        let stem = std::iter::once(("backbone.model0.conv1".to_owned(), &self.stem));
+        stem.chain(separable.flat_map(|separable| {
+            separable
+                .layers
+                .iter()
+                .zip(["conv1", "conv2"])
+                .map(|(layer, part)| (format!("{}.{part}", separable.name), layer))
+        }))
     }
 }
 

@@ -14,6 +14,7 @@ pub mod history;
 pub mod optimizer;
 pub mod prefetch;
 pub mod progress;
+pub mod quantize;
 pub mod random;
 
 use crate::nn::NetworkError;

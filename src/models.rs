@@ -1,0 +1,168 @@
+//! Which weights are run, and in which precision: the int8 networks that are built in, a file of such, or the f32 ones.
+
+use crate::classify::Classifier;
+use crate::detect::Detector;
+use crate::kernels::int8;
+use crate::nn::NetworkError;
+use crate::nn::int8::{QuantizedWeights, SharedTeam};
+use crate::nn::weights::{self, Weights};
+use std::path::PathBuf;
+
+/// Threads that the networks use at most where nothing else is said: more do not help at these sizes.
+const USUAL_THREADS: usize = 4;
+/// Threads that can be asked for.
+pub const THREADS: std::ops::RangeInclusive<u16> = 1..=64;
+
+/// The arithmetic of the networks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum Precision {
+    /// 8-bit integers, on the project's own kernels
+    #[default]
+    Int8,
+    /// 32-bit floating point, the reference
+    F32,
+}
+
+impl Precision {
+    /// Every precision with its name in the configuration.
+    pub const NAMES: [(&'static str, Self); 2] = [("int8", Self::Int8), ("f32", Self::F32)];
+
+    /// Its name in reports and in the configuration.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Int8 => "int8",
+            Self::F32 => "f32",
+        }
+    }
+}
+
+/// What is to be run.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ModelOptions {
+    /// The arithmetic.
+    pub precision: Precision,
+    /// int8 weights of both networks; none for the built-in ones.
+    pub int8: Option<PathBuf>,
+    /// f32 weights of the classifier; none for `classifier.safetensors` in the usual folders.
+    pub classifier: Option<PathBuf>,
+    /// f32 weights of the detector; none for `detector.safetensors` in the usual folders.
+    pub detector: Option<PathBuf>,
+    /// Side of the classifier's input in pixels; none for what the weights say.
+    pub classifier_input: Option<u32>,
+    /// Threads of the int8 networks; none for one per core, four at most.
+    pub threads: Option<u16>,
+}
+
+/// Sound weights, from which classifiers and detectors can be made.
+#[derive(Debug)]
+pub struct Models {
+    options: ModelOptions,
+    int8: Option<(QuantizedWeights, SharedTeam)>,
+}
+
+impl Models {
+    /// Reads the int8 weights, if they are what is to be run; f32 ones are read when they are asked for.
+    ///
+    /// # Errors
+    /// When weights cannot be read, or f32 weights are named although int8 ones are to be run.
+    pub fn open(options: &ModelOptions) -> Result<Self, NetworkError> {
+        let int8 = match options.precision {
+            Precision::F32 => None,
+            Precision::Int8 => {
+                if let Some(path) = options.classifier.as_ref().or(options.detector.as_ref()) {
+                    return Err(NetworkError::Precision { path: path.clone() });
+                }
+                let weights = match &options.int8 {
+                    Some(path) => QuantizedWeights::load(path)?,
+                    None => QuantizedWeights::embedded()?,
+                };
+                let threads = options.threads.map_or_else(usual_threads, usize::from);
+                let team = SharedTeam::new(threads).map_err(|error| {
+                    NetworkError::Run(candle_core::Error::Msg(format!(
+                        "{threads} threads could not be started ({error}); ask for fewer"
+                    )))
+                })?;
+                Some((weights, team))
+            }
+        };
+        Ok(Self { options: options.clone(), int8 })
+    }
+
+    /// The arithmetic.
+    #[must_use]
+    pub fn precision(&self) -> Precision {
+        self.options.precision
+    }
+
+    /// Name of the kernels, for reports.
+    #[must_use]
+    pub fn kernels(&self) -> &'static str {
+        match self.options.precision {
+            Precision::Int8 => int8::fastest().name(),
+            Precision::F32 => "f32",
+        }
+    }
+
+    /// Where the weights come from, for reports.
+    #[must_use]
+    pub fn origin(&self) -> String {
+        match &self.int8 {
+            Some((weights, _)) => weights.origin().to_owned(),
+            None => {
+                let path = |named: &Option<PathBuf>, usual: &str| {
+                    let found = named.clone().or_else(|| weights::find(usual).ok());
+                    found.map_or_else(|| usual.to_owned(), |path| path.display().to_string())
+                };
+                format!(
+                    "{} and {}",
+                    path(&self.options.classifier, "classifier.safetensors"),
+                    path(&self.options.detector, "detector.safetensors")
+                )
+            }
+        }
+    }
+
+    /// The classifier.
+    ///
+    /// # Errors
+    /// When its weights are missing, damaged or of another network.
+    pub fn classifier(&self) -> Result<Classifier, NetworkError> {
+        let input = self.options.classifier_input;
+        match &self.int8 {
+            Some((weights, team)) => Classifier::quantized(weights, int8::fastest(), team.clone(), input),
+            None => {
+                let named = self.options.classifier.clone();
+                let path = named.map_or_else(|| weights::find("classifier.safetensors"), Ok)?;
+                let mut weights = Weights::load(&path)?;
+                if let Some(input) = input {
+                    weights.metadata.insert("input".to_owned(), input.to_string());
+                }
+                Classifier::new(&weights)
+            }
+        }
+    }
+
+    /// The detector; arguments as of [`Detector::load`].
+    ///
+    /// # Errors
+    /// When its weights are missing, damaged or of another network, or `input` is no multiple of 32.
+    pub fn detector(&self, input: (u32, u32), score_threshold: f32) -> Result<Detector, NetworkError> {
+        match &self.int8 {
+            Some((weights, team)) => {
+                Detector::quantized(weights, int8::fastest(), team.clone(), input, score_threshold)
+            }
+            None => {
+                let named = self.options.detector.clone();
+                let path = named.map_or_else(|| weights::find("detector.safetensors"), Ok)?;
+                Detector::load(&path, input, score_threshold)
+            }
+        }
+    }
+}
+
+/// One per core, four at most.
+#[must_use]
+pub fn usual_threads() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from).min(USUAL_THREADS)
+}

@@ -1,0 +1,246 @@
+//! MobileNetV2 1.0 with the paper's head, quantized; tensors are called `classifier.*`.
+
+use super::program::{From, MapId, Memory, Program, SharedTeam, To};
+use super::unit::{Extent, Finish, Layers as UnitLayers};
+use super::{Fill, Layers, QuantizedWeights, read_values};
+use crate::kernels::int8::{Area, GROUP, Kernels, Map, Pointwise, maps};
+use crate::nn::head::HIDDEN;
+use crate::nn::mobilenet_v2::{FEATURES, RESIDUALS};
+use crate::nn::{NetworkError, head};
+use candle_core::{DType, Device, Tensor};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Channels of the last map that are computed at once.
+const SLICE: usize = 64;
+
+/// The layers, packed for the kernels of this CPU.
+#[derive(Debug)]
+pub struct MobileNetV2 {
+    kernels: &'static dyn Kernels,
+    units: Vec<Arc<UnitLayers>>,
+    last: Pointwise,
+    /// Scale of each feature.
+    scale: Vec<f32>,
+    head: Head,
+}
+
+#[derive(Debug)]
+struct Head {
+    hidden: (Vec<f32>, Vec<f32>),
+    logits: (Vec<f32>, Vec<f32>),
+}
+
+impl MobileNetV2 {
+    /// The network made from the tensors `classifier.*`.
+    ///
+    /// # Errors
+    /// When a tensor is missing or has other extents, or a layer cannot be packed.
+    pub fn new(weights: &QuantizedWeights, kernels: &'static dyn Kernels) -> Result<Self, NetworkError> {
+        let layers = Layers { weights, kernels };
+        let mut units = Vec::new();
+        let mut inputs = 32;
+        for (expansion, outputs, repetitions, first_stride) in RESIDUALS {
+            for repetition in 0..repetitions {
+                let stride = if repetition == 0 { first_stride } else { 1 };
+                let name = format!("classifier.features.{}", units.len() + 1);
+                let hidden = inputs * expansion;
+                let (depthwise, hidden_zero_point) =
+                    layers.depthwise(&format!("{name}.depthwise"), hidden)?;
+                let (project, _) = layers.pointwise(&format!("{name}.project"), hidden, outputs)?;
+                let (stem, expand, zero_point) = if expansion == 1 {
+                    (Some(layers.stem("classifier.features.0", hidden)?), None, 0)
+                } else {
+                    let (expand, zero_point) = layers.pointwise(&format!("{name}.expand"), inputs, hidden)?;
+                    (None, Some(expand), zero_point)
+                };
+                let finish = if stride == 1 && inputs == outputs {
+                    let multiplier = weights.reals(&format!("{name}.residual"), &[1])?[0];
+                    Finish::ProjectAndAdd(project, multiplier, zero_point)
+                } else {
+                    Finish::Project(project)
+                };
+                units.push(Arc::new(UnitLayers {
+                    stem,
+                    expand,
+                    depthwise,
+                    stride,
+                    finish,
+                    hidden_zero_point,
+                }));
+                inputs = outputs;
+            }
+        }
+        let linear = |name: &str, outputs: usize, inputs: usize| {
+            let weight = weights.reals(&format!("classifier.{name}.weight"), &[outputs, inputs])?;
+            Ok::<_, NetworkError>((weight, weights.reals(&format!("classifier.{name}.bias"), &[outputs])?))
+        };
+        let (last, _) = layers.pointwise("classifier.features.18", inputs, FEATURES)?;
+        Ok(Self {
+            kernels,
+            units,
+            last,
+            scale: weights.reals("classifier.features.18.scale", &[FEATURES])?,
+            head: Head { hidden: linear("head.0", HIDDEN, FEATURES)?, logits: linear("head.3", 2, HIDDEN)? },
+        })
+    }
+
+    /// Name of the kernels.
+    #[must_use]
+    pub fn kernels(&self) -> &'static str {
+        self.kernels.name()
+    }
+}
+
+/// The network at one input size, with all memory that it needs.
+pub struct Classifier {
+    network: Arc<MobileNetV2>,
+    program: Program,
+    last: Extent,
+    side: usize,
+    team: SharedTeam,
+    memory: Mutex<Memory>,
+    results: Tensor,
+}
+
+/// Where the results lie: features, hidden values, logits.
+const HIDDEN_AT: usize = FEATURES;
+const LOGITS_AT: usize = FEATURES + HIDDEN;
+const RESULTS: usize = LOGITS_AT + 2;
+
+impl Classifier {
+    /// Prepares `network` for pictures of `side` × `side` pixels.
+    ///
+    /// # Errors
+    /// When candle cannot allocate the results.
+    pub fn new(network: Arc<MobileNetV2>, side: usize, team: SharedTeam) -> Result<Self, NetworkError> {
+        let mut program = Program::new(network.kernels, team.count());
+        let mut extent = Extent { rows: side, columns: side, channels: 3 };
+        for (index, unit) in network.units.iter().enumerate() {
+            let from = if index == 0 { From::Picture } else { From::Map(MapId((index + 1) % 2)) };
+            extent = program.unit(unit, extent, from, To::Map(MapId(index % 2)));
+        }
+        program.reserve_scratch(extent.rows * extent.columns * SLICE);
+        let memory = Mutex::new(Memory::new(&program));
+        let results = Tensor::zeros(RESULTS, DType::F32, &Device::Cpu)?;
+        Ok(Self { network, program, last: extent, side, team, memory, results })
+    }
+
+    /// Side of the pictures, in pixels.
+    #[must_use]
+    pub fn side(&self) -> usize {
+        self.side
+    }
+
+    /// The two logits of `picture`, RGB bytes `[side, side, 3]`, in the order of [`head::CLASSES`].
+    ///
+    /// # Errors
+    /// When the picture has another length.
+    pub fn logits(&self, picture: &[u8]) -> Result<[f32; 2], NetworkError> {
+        self.run(picture)?;
+        Ok(read_values(&self.results, |values| {
+            [values[LOGITS_AT + head::MASK], values[LOGITS_AT + head::NO_MASK]]
+        })?)
+    }
+
+    /// The pooled features `[1280]` of `picture`.
+    ///
+    /// # Errors
+    /// When the picture has another length.
+    pub fn features(&self, picture: &[u8]) -> Result<Vec<f32>, NetworkError> {
+        self.run(picture)?;
+        Ok(read_values(&self.results, |values| values[..FEATURES].to_vec())?)
+    }
+
+    fn run(&self, picture: &[u8]) -> candle_core::Result<()> {
+        if picture.len() != self.side * self.side * 3 {
+            candle_core::bail!(
+                "a picture of {} bytes is not {side}×{side} RGB",
+                picture.len(),
+                side = self.side
+            );
+        }
+        // Memory is overwritten from the start, so a panic of an earlier run left nothing behind.
+        let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        let memory = memory.pointers();
+        let op = |results: &mut [f32]| {
+            let results = super::Shared(results.as_mut_ptr());
+            self.team.lock().run(&|member| {
+                // SAFETY: the memory was made for this program and team and is locked, the picture has the program's extent, the
+                // results have their length.
+                unsafe {
+                    self.program.run(member, memory, picture, results.pointer());
+                    self.finish(member, memory, results.pointer());
+                }
+            });
+            Ok(())
+        };
+        self.results.inplace_op1(&Fill("quantized MobileNetV2", op))
+    }
+
+    /// The last convolution, the average pooling and the head.
+    ///
+    /// # Safety
+    /// As for [`Program::run`]; the last unit has been run.
+    unsafe fn finish(
+        &self,
+        member: super::team::Member<'_>,
+        memory: &super::program::Pointers,
+        results: *mut f32,
+    ) {
+        let network = &*self.network;
+        let pixels = self.last.rows * self.last.columns;
+        let map = memory.map(MapId((network.units.len() + 1) % 2));
+        let scratch = memory.scratch(member);
+        let mine = member.share(FEATURES / GROUP, SLICE / GROUP);
+        for start in mine.clone().step_by(SLICE / GROUP) {
+            let groups = start..(start + SLICE / GROUP).min(mine.end);
+            let channels = groups.len() * GROUP;
+            let area = Area { rows: 1, columns: pixels };
+            let source = Map { start: map.cast_const(), pixel: self.last.channels, row: 0 };
+            let target = Map { start: scratch, pixel: channels, row: 0 };
+            let mut sums = [0u32; SLICE];
+            // SAFETY: the scratch was reserved for a slice of all pixels, the features are there, and these are this member's.
+            unsafe {
+                network.kernels.pointwise(&network.last, groups, area, source, target, None);
+                let values = std::slice::from_raw_parts(scratch, pixels * channels);
+                maps::add_up(values, network.kernels.offset(), &mut sums[..channels]);
+                let features = std::slice::from_raw_parts_mut(results.add(start * GROUP), channels);
+                let scales = &network.scale[start * GROUP..];
+                for ((feature, sum), scale) in features.iter_mut().zip(&sums).zip(scales) {
+                    *feature = *sum as f32 * (scale / pixels as f32);
+                }
+            }
+        }
+        member.meet();
+        // SAFETY: all features are written, and then all hidden values; each of these is one member's.
+        unsafe {
+            let features = std::slice::from_raw_parts(results, FEATURES);
+            let (weight, bias) = &network.head.hidden;
+            for index in member.share(HIDDEN, 1) {
+                let value = dot(features, &weight[index * FEATURES..][..FEATURES]) + bias[index];
+                *results.add(HIDDEN_AT + index) = value.max(0.0);
+            }
+            member.meet();
+            if member.index == 0 {
+                let hidden = std::slice::from_raw_parts(results.add(HIDDEN_AT), HIDDEN);
+                let (weight, bias) = &network.head.logits;
+                for class in 0..2 {
+                    let value = dot(hidden, &weight[class * HIDDEN..][..HIDDEN]) + bias[class];
+                    *results.add(LOGITS_AT + class) = value;
+                }
+            }
+        }
+    }
+}
+
+/// Σ a · b in eight lanes, whose order is the same on every CPU.
+fn dot(a: &[f32], b: &[f32]) -> f32 {
+    let mut lanes = [0.0f32; 8];
+    for (a, b) in a.as_chunks::<8>().0.iter().zip(b.as_chunks::<8>().0) {
+        for ((lane, a), b) in lanes.iter_mut().zip(a).zip(b) {
+            *lane += a * b;
+        }
+    }
+    let [a, b, c, d, e, f, g, h] = lanes;
+    ((a + e) + (c + g)) + ((b + f) + (d + h))
+}

@@ -1,0 +1,208 @@
+//! YuNet-n, quantized; tensors are called `detector.*`. The four parts of a level's head are one unit of 16 channels.
+
+use super::program::{From, MapId, Memory, Program, SharedTeam, Sum, To};
+use super::unit::{Extent, Finish, Layers as UnitLayers};
+use super::{Fill, Layers, QuantizedWeights, read_values};
+use crate::kernels::int8::{Kernels, maps::Term};
+use crate::nn::NetworkError;
+use crate::nn::yunet::STRIDES;
+use candle_core::{DType, Device, Tensor};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Values per cell: class, objectness, box (4), landmarks (10), as of [`crate::nn::yunet::Level`].
+pub const VALUES: usize = 16;
+/// Units before the neck in their order: name, inputs, outputs, whether a pooling follows at once.
+pub const BACKBONE: [(&str, usize, usize, bool); 11] = [
+    ("model0.conv2", 16, 16, true),
+    ("model1.conv1", 16, 16, false),
+    ("model1.conv2", 16, 64, false),
+    ("model2.conv1", 64, 64, false),
+    ("model2.conv2", 64, 64, true),
+    ("model3.conv1", 64, 64, false),
+    ("model3.conv2", 64, 64, false),
+    ("model4.conv1", 64, 64, false),
+    ("model4.conv2", 64, 64, false),
+    ("model5.conv1", 64, 64, false),
+    ("model5.conv2", 64, 64, false),
+];
+
+/// The units of the backbone whose maps the neck reads: strides 8, 16 and 32.
+pub const LEVELS: [&str; 3] = ["model3.conv2", "model4.conv2", "model5.conv2"];
+
+/// The layers, packed for the kernels of this CPU.
+#[derive(Debug)]
+pub struct YuNet {
+    kernels: &'static dyn Kernels,
+    backbone: Vec<Arc<UnitLayers>>,
+    lateral: [Arc<UnitLayers>; 3],
+    shared: [Arc<UnitLayers>; 3],
+    parts: [Arc<UnitLayers>; 3],
+    /// For the levels of stride 8 and 16.
+    sums: [Sum; 2],
+}
+
+impl YuNet {
+    /// The network made from the tensors `detector.*`.
+    ///
+    /// # Errors
+    /// When a tensor is missing or has other extents, or a layer cannot be packed.
+    pub fn new(weights: &QuantizedWeights, kernels: &'static dyn Kernels) -> Result<Self, NetworkError> {
+        let layers = Layers { weights, kernels };
+        let unit = |name: &str, (inputs, outputs): (usize, usize), stem, finish| {
+            let (depthwise, hidden_zero_point) =
+                layers.depthwise(&format!("detector.{name}.depthwise"), outputs)?;
+            let (expand, _) = layers.pointwise(&format!("detector.{name}.pointwise"), inputs, outputs)?;
+            let expand = Some(expand);
+            let unit = UnitLayers { stem, expand, depthwise, stride: 1, finish, hidden_zero_point };
+            Ok::<_, NetworkError>(Arc::new(unit))
+        };
+        let mut stem = Some(layers.stem("detector.stem", 16)?);
+        let backbone = BACKBONE
+            .iter()
+            .map(|(name, inputs, outputs, pooled)| {
+                let finish = if *pooled { Finish::MaxPool } else { Finish::Plain };
+                unit(name, (*inputs, *outputs), stem.take(), finish)
+            })
+            .collect::<Result<_, _>>()?;
+        let plain =
+            |name: &str, level: usize| unit(&format!("{name}.{level}"), (64, 64), None, Finish::Plain);
+        let parts = |level: usize| unit(&format!("head.{level}"), (64, VALUES), None, Finish::Real);
+        let sum = |level: usize| {
+            let multipliers = weights.reals(&format!("detector.sum.{level}.multipliers"), &[2])?;
+            let zero_points =
+                |index: usize| weights.byte(&format!("detector.sum.{level}.zero_point.{index}"));
+            Ok::<_, NetworkError>(Sum {
+                term: Term { multiplier: multipliers[0], zero_point: zero_points(0)? },
+                half: Term { multiplier: multipliers[1], zero_point: zero_points(1)? },
+                zero_point: zero_points(2)?,
+            })
+        };
+        Ok(Self {
+            kernels,
+            backbone,
+            lateral: [plain("lateral", 0)?, plain("lateral", 1)?, plain("lateral", 2)?],
+            shared: [plain("shared", 0)?, plain("shared", 1)?, plain("shared", 2)?],
+            parts: [parts(0)?, parts(1)?, parts(2)?],
+            sums: [sum(0)?, sum(1)?],
+        })
+    }
+
+    /// Name of the kernels.
+    #[must_use]
+    pub fn kernels(&self) -> &'static str {
+        self.kernels.name()
+    }
+}
+
+/// The network at one input size, with all memory that it needs.
+pub struct Detector {
+    program: Program,
+    levels: [Cells; 3],
+    size: (usize, usize),
+    team: SharedTeam,
+    memory: Mutex<Memory>,
+    results: Tensor,
+}
+
+/// The cells of one level among the results.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cells {
+    /// Pixels between neighbouring cells.
+    pub stride: usize,
+    /// Cells per row.
+    pub columns: usize,
+    /// Rows of cells.
+    pub rows: usize,
+    /// The first value of the first cell.
+    start: usize,
+}
+
+// The maps of the program: two that take turns, and those that are read again later.
+const TURNS: [MapId; 2] = [MapId(0), MapId(1)];
+const LEVEL_MAPS: [MapId; 3] = [MapId(2), MapId(3), MapId(4)];
+const LATERAL: [MapId; 3] = [MapId(5), MapId(6), MapId(7)];
+
+impl Detector {
+    /// Prepares `network` for pictures of `width` × `height` pixels, multiples of 32.
+    ///
+    /// # Errors
+    /// When candle cannot allocate the results.
+    pub fn new(
+        network: &YuNet,
+        (width, height): (usize, usize),
+        team: SharedTeam,
+    ) -> Result<Self, NetworkError> {
+        let mut program = Program::new(network.kernels, team.count());
+        let mut extent = Extent { rows: height, columns: width, channels: 3 };
+        let mut from = From::Picture;
+        let mut level_extents = Vec::new();
+        for (index, (unit, (name, ..))) in network.backbone.iter().zip(BACKBONE).enumerate() {
+            let level =
+                ["model3.conv2", "model4.conv2", "model5.conv2"].iter().position(|last| *last == name);
+            let to = level.map_or(TURNS[index % 2], |level| LEVEL_MAPS[level]);
+            extent = program.unit(unit, extent, from, To::Map(to));
+            from = From::Map(to);
+            if level.is_some() {
+                level_extents.push(extent);
+                if level_extents.len() < 3 {
+                    let pooled = TURNS[index % 2];
+                    extent = program.max_pool(extent, to, pooled);
+                    from = From::Map(pooled);
+                }
+            }
+        }
+        let mut length = 0;
+        let mut levels = [Cells { stride: 0, columns: 0, rows: 0, start: 0 }; 3];
+        for level in [2, 1, 0] {
+            let extent = level_extents[level];
+            let input = if level == 2 {
+                LEVEL_MAPS[2]
+            } else {
+                let maps = (LEVEL_MAPS[level], LATERAL[level + 1]);
+                program.upsample_add(extent, maps, TURNS[0], network.sums[level]);
+                TURNS[0]
+            };
+            program.unit(&network.lateral[level], extent, From::Map(input), To::Map(LATERAL[level]));
+            program.unit(&network.shared[level], extent, From::Map(LATERAL[level]), To::Map(TURNS[1]));
+            program.unit(&network.parts[level], extent, From::Map(TURNS[1]), To::Results(length));
+            let Extent { rows, columns, .. } = extent;
+            levels[level] = Cells { stride: STRIDES[level], columns, rows, start: length };
+            length += rows * columns * VALUES;
+        }
+        let memory = Mutex::new(Memory::new(&program));
+        let results = Tensor::zeros(length, DType::F32, &Device::Cpu)?;
+        Ok(Self { program, levels, size: (width, height), team, memory, results })
+    }
+
+    /// Runs the network on `picture`, RGB bytes `[height, width, 3]`, and hands each level's cells to `read`, [`VALUES`]
+    /// values each, row by row.
+    ///
+    /// # Errors
+    /// When the picture has another length.
+    pub fn run(&self, picture: &[u8], mut read: impl FnMut(&Cells, &[f32])) -> Result<(), NetworkError> {
+        let (width, height) = self.size;
+        if picture.len() != width * height * 3 {
+            let message = format!("a picture of {} bytes is not {width}×{height} RGB", picture.len());
+            return Err(NetworkError::Run(candle_core::Error::Msg(message)));
+        }
+        // Memory is overwritten from the start, so a panic of an earlier run left nothing behind.
+        let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        let memory = memory.pointers();
+        let op = |results: &mut [f32]| {
+            let results = super::Shared(results.as_mut_ptr());
+            self.team.lock().run(&|member| {
+                // SAFETY: the memory was made for this program and team and is locked, the picture has the program's extent, the
+                // results have their length.
+                unsafe { self.program.run(member, memory, picture, results.pointer()) }
+            });
+            Ok(())
+        };
+        self.results.inplace_op1(&Fill("quantized YuNet", op))?;
+        read_values(&self.results, |values| {
+            for cells in &self.levels {
+                read(cells, &values[cells.start..][..cells.rows * cells.columns * VALUES]);
+            }
+        })?;
+        Ok(())
+    }
+}

@@ -1,0 +1,154 @@
+//! The quantized networks as a whole: the same values on every instruction set and number of threads, and close to the
+//! f32 networks that they were made from.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail loudly")]
+
+use image::RgbImage;
+use maskwatch::classify::Classifier as AnyClassifier;
+use maskwatch::detect::Detector as AnyDetector;
+use maskwatch::geometry::Rect;
+use maskwatch::kernels::int8::{Kernels, Reference, available, fastest};
+use maskwatch::nn::int8::mobilenet_v2::{Classifier, MobileNetV2};
+use maskwatch::nn::int8::yunet::{Detector, YuNet};
+use maskwatch::nn::int8::{QuantizedWeights, SharedTeam};
+use maskwatch::pixels::preprocess;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+const PORTRAIT: &[u8] = include_bytes!("fixtures/astronaut.jpg");
+/// The face on it.
+const FACE: Rect = Rect::new(178.0, 65.0, 91.0, 111.0);
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn models() -> PathBuf {
+    root().join("models")
+}
+
+fn portrait() -> RgbImage {
+    image::load_from_memory(PORTRAIT).unwrap().to_rgb8()
+}
+
+fn features(kernels: &'static dyn Kernels, threads: usize, side: u32) -> (Vec<f32>, [f32; 2]) {
+    let weights = QuantizedWeights::embedded().unwrap();
+    let network = Arc::new(MobileNetV2::new(&weights, kernels).unwrap());
+    let classifier = Classifier::new(network, side as usize, SharedTeam::new(threads).unwrap()).unwrap();
+    let crop = preprocess::face_crop(&portrait(), &FACE, 1.1, side);
+    let logits = classifier.logits(crop.as_raw()).unwrap();
+    let features = classifier.features(crop.as_raw()).unwrap();
+    assert_eq!(classifier.logits(crop.as_raw()).unwrap(), logits, "a second run gives the same");
+    (features, logits)
+}
+
+fn cells(kernels: &'static dyn Kernels, threads: usize, size: (u32, u32)) -> Vec<f32> {
+    let weights = QuantizedWeights::embedded().unwrap();
+    let network = YuNet::new(&weights, kernels).unwrap();
+    let (width, height) = size;
+    let team = SharedTeam::new(threads).unwrap();
+    let detector = Detector::new(&network, (width as usize, height as usize), team).unwrap();
+    let (canvas, _) = preprocess::letterbox(&portrait(), width, height);
+    let mut all = Vec::new();
+    detector.run(canvas.as_raw(), |_, values| all.extend_from_slice(values)).unwrap();
+    all
+}
+
+/// The scalar reference that stores bytes as the kernels of this CPU do, and the other one.
+fn references() -> [&'static dyn Kernels; 2] {
+    [&Reference::UNSIGNED, &Reference::SIGNED]
+}
+
+#[test]
+fn all_instruction_sets_give_the_same_classifier() {
+    // Odd maps all the way down: 96, 48, 24, 12, 6, 3.
+    let expected = features(fastest(), 1, 96);
+    for kernels in available().into_iter().chain(references()) {
+        assert_eq!(features(kernels, 1, 96), expected, "{}", kernels.name());
+    }
+}
+
+#[test]
+fn all_instruction_sets_give_the_same_detector() {
+    let expected = cells(fastest(), 1, (96, 64));
+    for kernels in available().into_iter().chain(references()) {
+        assert_eq!(cells(kernels, 1, (96, 64)), expected, "{}", kernels.name());
+    }
+}
+
+#[test]
+fn any_number_of_threads_gives_the_same() {
+    for side in [96, 128, 160, 224] {
+        let expected = features(fastest(), 1, side);
+        for threads in [2, 3, 4] {
+            assert_eq!(features(fastest(), threads, side), expected, "{threads} threads at {side}");
+        }
+    }
+    for size in [(320, 256), (64, 32), (480, 384)] {
+        let expected = cells(fastest(), 1, size);
+        for threads in [2, 3, 4] {
+            assert_eq!(cells(fastest(), threads, size), expected, "{threads} threads at {size:?}");
+        }
+    }
+}
+
+#[test]
+fn the_quantized_classifier_is_close_to_the_real_one() {
+    let masked = image::open(root().join("tests/fixtures/astronaut-masked.jpg")).unwrap().to_rgb8();
+    for side in [128, 224] {
+        let mut weights =
+            maskwatch::nn::weights::Weights::load(&models().join("classifier.safetensors")).unwrap();
+        weights.metadata.insert("input".to_owned(), side.to_string());
+        let real = AnyClassifier::new(&weights).unwrap();
+        let int8 = AnyClassifier::quantized(
+            &QuantizedWeights::embedded().unwrap(),
+            fastest(),
+            SharedTeam::new(1).unwrap(),
+            Some(side),
+        )
+        .unwrap();
+        for picture in [&portrait(), &masked] {
+            let [a, b] = [&real, &int8].map(|network| network.classify(picture, &[FACE]).unwrap()[0]);
+            assert!((a - b).abs() < 0.05, "{side}: {a} {b}");
+        }
+    }
+}
+
+#[test]
+fn the_quantized_detector_is_close_to_the_real_one() {
+    let size = (512, 512);
+    let real = AnyDetector::load(&models().join("detector.safetensors"), size, 0.5).unwrap();
+    let team = SharedTeam::new(2).unwrap();
+    let weights = QuantizedWeights::embedded().unwrap();
+    let int8 = AnyDetector::quantized(&weights, fastest(), team, size, 0.5).unwrap();
+    let [a, b] = [&real, &int8].map(|network| network.detect(&portrait()).unwrap());
+    assert_eq!((a.len(), b.len()), (1, 1));
+    assert!(a[0].rect.iou(&b[0].rect) > 0.9, "{a:?} {b:?}");
+    assert!((a[0].score - b[0].score).abs() < 0.05, "{a:?} {b:?}");
+    for (a, b) in a[0].landmarks.iter().zip(&b[0].landmarks) {
+        // In pixels; the eyes are 37 apart.
+        assert!((a.x - b.x).hypot(a.y - b.y) < 2.0, "{a:?} {b:?}");
+    }
+}
+
+#[test]
+fn pictures_of_another_size_are_refused() {
+    let weights = QuantizedWeights::embedded().unwrap();
+    let network = Arc::new(MobileNetV2::new(&weights, fastest()).unwrap());
+    let classifier = Classifier::new(network, 96, SharedTeam::new(1).unwrap()).unwrap();
+    assert!(classifier.logits(&[0; 96 * 96]).is_err());
+    let network = YuNet::new(&weights, fastest()).unwrap();
+    let detector = Detector::new(&network, (64, 64), SharedTeam::new(1).unwrap()).unwrap();
+    assert!(detector.run(&[0; 64 * 32 * 3], |_, _| {}).is_err());
+}
+
+/// The first file of a series would otherwise decide what the daemon runs.
+#[test]
+fn the_embedded_file_is_the_shipped_one() {
+    let shipped = QuantizedWeights::load(&models().join("int8.safetensors")).unwrap();
+    assert_eq!(shipped.metadata, QuantizedWeights::embedded().unwrap().metadata);
+    for (name, key) in [("classifier", "classifier.f32_crc32"), ("detector", "detector.f32_crc32")] {
+        let path = models().join(format!("{name}.safetensors"));
+        let real = maskwatch::nn::weights::Weights::load(&path).unwrap();
+        assert_eq!(shipped.metadata[key], real.checksum().unwrap(), "{name} was trained anew: make quantize");
+    }
+}
