@@ -18,7 +18,11 @@
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
+#[cfg(target_arch = "aarch64")]
+mod dot;
 pub mod maps;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 pub mod pack;
 mod reference;
 
@@ -149,6 +153,13 @@ pub fn available() -> Vec<&'static dyn Kernels> {
     #[cfg(target_arch = "x86_64")]
     if is_x86_feature_detected!("avx2") {
         kernels.push(&avx2::Avx2);
+    }
+    #[cfg(target_arch = "aarch64")]
+    {
+        if std::arch::is_aarch64_feature_detected!("dotprod") {
+            kernels.push(&dot::Dot);
+        }
+        kernels.push(&neon::Neon);
     }
     kernels.push(&Reference::UNSIGNED);
     kernels
