@@ -13,8 +13,15 @@ command -v cargo >/dev/null 2>&1 || [ -x "$HOME/.cargo/bin/cargo" ] || {
 }
 command -v cc >/dev/null 2>&1 || need gcc "Rust links programs with it"
 [ -e /usr/include/linux/videodev2.h ] && [ -e /usr/include/stdio.h ] || need libc6-dev "it has the kernel's camera header linux/videodev2.h"
-[ -n "${LIBCLANG_PATH:-}" ] || ls /usr/lib/*/libclang*.so* /usr/lib/libclang*.so* /usr/lib64/libclang*.so* \
-    /usr/lib/llvm-*/lib/libclang*.so* >/dev/null 2>&1 || need libclang-dev "the v4l crate reads that header with it"
+# `ls` of several patterns fails when one of them matches nothing, so each is looked at by itself.
+has_libclang() {
+    [ -z "${LIBCLANG_PATH:-}" ] || return 0
+    for library in /usr/lib/*/libclang*.so* /usr/lib/libclang*.so* /usr/lib64/libclang*.so* /usr/lib/llvm-*/lib/libclang*.so*; do
+        [ ! -e "$library" ] || return 0
+    done
+    return 1
+}
+has_libclang || need libclang-dev "the v4l crate reads that header with it"
 
 [ -n "$missing" ] || exit 0
 if ! command -v apt-get >/dev/null 2>&1; then

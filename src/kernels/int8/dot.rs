@@ -1,10 +1,12 @@
 //! NEON with dot product, as on Cortex-A76: sixteen products per instruction, summed up in 32 bits at once.
 //!
 //! `sdot` adds four products of bytes to each of four sums. Where the standard library has no stable function for it, it is
-//! one line of assembly.
+//! one line of assembly. The conversions between integers and f32 are the slowest instructions here (two cycles each in only
+//! one of two pipes, Arm's "Neoverse N1 Software Optimization Guide"), so small sums are converted by additions instead.
 
-use super::neon::{self, Tile};
+use super::neon;
 use super::pack::{Depthwise, Pointwise};
+use super::strip::{Strip, strips};
 use super::{Area, GROUP, Kernels, Residual, Source, Target, Windows};
 use std::arch::aarch64::*;
 use std::arch::asm;
@@ -35,21 +37,10 @@ impl Kernels for Dot {
         target: Target,
         residual: Option<&Residual>,
     ) {
-        for tile in Tile::all(layer, groups, area, source, target, residual, PIXELS) {
+        strips(layer, groups, area, source, target, residual, |strip| {
             // SAFETY: the caller promises the instructions and the pixels.
-            unsafe {
-                match tile.pixels {
-                    8 => pointwise::<8>(&tile),
-                    7 => pointwise::<7>(&tile),
-                    6 => pointwise::<6>(&tile),
-                    5 => pointwise::<5>(&tile),
-                    4 => pointwise::<4>(&tile),
-                    3 => pointwise::<3>(&tile),
-                    2 => pointwise::<2>(&tile),
-                    _ => pointwise::<1>(&tile),
-                }
-            }
-        }
+            unsafe { pointwise(strip) }
+        });
     }
 
     unsafe fn depthwise(
@@ -60,13 +51,70 @@ impl Kernels for Dot {
         target: *mut u8,
         pixel: usize,
     ) {
-        for (index, group) in groups.enumerate() {
-            // SAFETY: the caller promises the instructions and the pixels, also of this group of their channels.
-            unsafe {
-                let rows = windows.rows.map(|row| row.add(index * GROUP).cast::<i8>());
-                let target = target.add(index * GROUP).cast::<i8>();
-                depthwise(layer, group * GROUP, rows, windows, target, pixel);
+        // SAFETY: the caller promises the instructions and the pixels.
+        unsafe {
+            if layer.small() {
+                depthwise_bytes::<true>(layer, groups, windows, target.cast(), pixel);
+            } else {
+                depthwise_bytes::<false>(layer, groups, windows, target.cast(), pixel);
             }
+        }
+    }
+
+    unsafe fn depthwise_real(
+        &self,
+        layer: &Depthwise,
+        groups: Range<usize>,
+        windows: &Windows,
+        target: *mut f32,
+        pixel: usize,
+    ) {
+        // SAFETY: the caller promises the instructions and the pixels.
+        unsafe { depthwise_reals(layer, groups, windows, target, pixel) }
+    }
+}
+
+/// As [`Kernels::depthwise`].
+#[target_feature(enable = "neon,dotprod")]
+unsafe fn depthwise_bytes<const SMALL: bool>(
+    layer: &Depthwise,
+    groups: Range<usize>,
+    windows: &Windows,
+    target: *mut i8,
+    pixel: usize,
+) {
+    let zero_point = neon::zero_point(layer.zero_point());
+    for (index, group) in groups.enumerate() {
+        // SAFETY: the caller promises the pixels, also of this group of their channels.
+        unsafe {
+            let rows = windows.rows.map(|row| row.add(index * GROUP).cast::<i8>());
+            let target = target.add(index * GROUP);
+            depthwise::<SMALL>(layer, group * GROUP, rows, windows, |x, reals| {
+                vst1_s8(target.add(x * pixel), requantize::<SMALL>(reals, zero_point));
+            });
+        }
+    }
+}
+
+/// As [`Kernels::depthwise_real`].
+#[target_feature(enable = "neon,dotprod")]
+unsafe fn depthwise_reals(
+    layer: &Depthwise,
+    groups: Range<usize>,
+    windows: &Windows,
+    target: *mut f32,
+    pixel: usize,
+) {
+    for (index, group) in groups.enumerate() {
+        // SAFETY: the caller promises the pixels, also of this group of their channels.
+        unsafe {
+            let rows = windows.rows.map(|row| row.add(index * GROUP).cast::<i8>());
+            let target = target.add(index * GROUP);
+            depthwise::<false>(layer, group * GROUP, rows, windows, |x, reals| {
+                let target = target.add(x * pixel);
+                vst1q_f32(target, reals[0]);
+                vst1q_f32(target.add(4), reals[1]);
+            });
         }
     }
 }
@@ -104,18 +152,56 @@ fn dot(sums: int32x4_t, weights: int8x16_t, inputs: int8x16_t) -> int32x4_t {
     result
 }
 
-/// The outputs of `P` pixels.
+/// All pixels of a strip, eight at a time.
 ///
 /// # Safety
-/// The tile's pixels are there.
+/// The strip's pixels are there.
 #[target_feature(enable = "neon,dotprod")]
-unsafe fn pointwise<const P: usize>(tile: &Tile<'_>) {
-    let channel = tile.group * GROUP;
+unsafe fn pointwise(strip: &Strip<'_>) {
+    let small =
+        strip.layer.small() && strip.residual.is_none_or(|residual| residual.multiplier.abs() <= 32.0);
+    // SAFETY: the caller promises the pixels.
+    unsafe { if small { tiles::<true>(strip) } else { tiles::<false>(strip) } }
+}
+
+/// As [`pointwise`], for a layer with [`Pointwise::small`] sums or without.
+#[inline]
+#[target_feature(enable = "neon,dotprod")]
+unsafe fn tiles<const SMALL: bool>(strip: &Strip<'_>) {
+    let mut first = 0;
+    // SAFETY: the caller promises these pixels.
+    unsafe {
+        while strip.pixels - first >= PIXELS {
+            tile::<PIXELS, SMALL>(strip, first);
+            first += PIXELS;
+        }
+        match strip.pixels - first {
+            7 => tile::<7, SMALL>(strip, first),
+            6 => tile::<6, SMALL>(strip, first),
+            5 => tile::<5, SMALL>(strip, first),
+            4 => tile::<4, SMALL>(strip, first),
+            3 => tile::<3, SMALL>(strip, first),
+            2 => tile::<2, SMALL>(strip, first),
+            1 => tile::<1, SMALL>(strip, first),
+            _ => {}
+        }
+    }
+}
+
+/// `P` pixels of a strip from `first` on.
+///
+/// # Safety
+/// The strip has these pixels.
+#[inline]
+#[target_feature(enable = "neon,dotprod")]
+unsafe fn tile<const P: usize, const SMALL: bool>(strip: &Strip<'_>, first: usize) {
+    let channel = strip.group * GROUP;
     // SAFETY: the layer has whole panels of weights, biases and multipliers; the pixels are the caller's promise.
     unsafe {
-        let mut sums = [neon::load_i32(tile.layer.bias(), channel); P];
-        let mut weights = tile.layer.weights(tile.group);
-        let mut inputs: [*const i8; P] = std::array::from_fn(|p| tile.input.add(p * tile.input_pixel));
+        let mut sums = [start::<SMALL>(neon::load_i32(strip.layer.bias(), channel)); P];
+        let mut weights = strip.layer.weights(strip.group);
+        let inputs = strip.input.add(first * strip.input_pixel);
+        let mut inputs: [*const i8; P] = std::array::from_fn(|p| inputs.add(p * strip.input_pixel));
         macro_rules! quad {
             ($lane:literal, $values:ident) => {
                 let w = [vld1q_s8(weights.add($lane * 32)), vld1q_s8(weights.add($lane * 32 + 16))];
@@ -125,7 +211,7 @@ unsafe fn pointwise<const P: usize>(tile: &Tile<'_>) {
                 }
             };
         }
-        for _ in 0..tile.layer.inputs() / 16 {
+        for _ in 0..strip.layer.inputs() / 16 {
             let values: [int8x16_t; P] = std::array::from_fn(|p| vld1q_s8(inputs[p]));
             quad!(0, values);
             quad!(1, values);
@@ -134,69 +220,118 @@ unsafe fn pointwise<const P: usize>(tile: &Tile<'_>) {
             weights = weights.add(128);
             inputs = inputs.map(|input| input.add(16));
         }
-        if !tile.layer.inputs().is_multiple_of(16) {
+        if !strip.layer.inputs().is_multiple_of(16) {
             let values: [int8x16_t; P] =
                 std::array::from_fn(|p| vcombine_s8(vld1_s8(inputs[p]), vdup_n_s8(0)));
             quad!(0, values);
             quad!(1, values);
         }
-        let multiplier = neon::load_f32(tile.layer.multiplier(), channel);
+        let multiplier = neon::load_f32(strip.layer.multiplier(), channel);
+        let zero_point = neon::zero_point(strip.layer.zero_point());
         for (p, sums) in sums.into_iter().enumerate() {
-            let at = p * tile.output_pixel;
-            let mut reals = neon::scale(sums, multiplier);
-            if let Some(residual) = &tile.residual {
-                reals = neon::add_residual(reals, residual.start.add(at).cast(), residual);
+            let at = (first + p) * strip.output_pixel;
+            let mut reals = scale::<SMALL>(sums, multiplier);
+            if let Some(residual) = &strip.residual {
+                let term = neon::residual_term(residual.start.add(at).cast(), residual);
+                reals = [vaddq_f32(reals[0], term[0]), vaddq_f32(reals[1], term[1])];
             }
-            vst1_s8(tile.output.add(at), neon::requantize(reals, tile.layer.zero_point()));
+            vst1_s8(strip.output.add(at), requantize::<SMALL>(reals, zero_point));
         }
     }
+}
+
+/// 1.5 · 2²³: in f32, the integers within 2²² of it follow each other like their bits.
+const MAGIC: f32 = 12_582_912.0;
+
+/// Where sums begin: small ones with the bits of [`MAGIC`], so that they are f32 numbers around it when they are done.
+#[inline]
+#[target_feature(enable = "neon")]
+fn start<const SMALL: bool>(bias: [int32x4_t; 2]) -> [int32x4_t; 2] {
+    let magic = vreinterpretq_s32_f32(vdupq_n_f32(MAGIC));
+    if SMALL { bias.map(|bias| vaddq_s32(bias, magic)) } else { bias }
+}
+
+/// Sums in units of the output's scale.
+#[inline]
+#[target_feature(enable = "neon")]
+fn scale<const SMALL: bool>(sums: [int32x4_t; 2], multiplier: [float32x4_t; 2]) -> [float32x4_t; 2] {
+    if !SMALL {
+        return neon::scale(sums, multiplier);
+    }
+    // Exact: both numbers are integers below 2²⁴.
+    let real = |half: usize| vsubq_f32(vreinterpretq_f32_s32(sums[half]), vdupq_n_f32(MAGIC));
+    [vmulq_f32(real(0), multiplier[0]), vmulq_f32(real(1), multiplier[1])]
+}
+
+/// Rounds to even and clamps to 8 bits.
+#[inline]
+#[target_feature(enable = "neon")]
+fn requantize<const SMALL: bool>(reals: [float32x4_t; 2], zero_point: int16x8_t) -> int8x8_t {
+    if !SMALL {
+        return neon::requantize(reals, zero_point);
+    }
+    // The addition rounds to even, since MAGIC is even. Results below 2¹⁵ are whole in the lower half of the bits.
+    let rounded = reals.map(|reals| vreinterpretq_s16_f32(vaddq_f32(reals, vdupq_n_f32(MAGIC))));
+    vqmovn_s16(vqaddq_s16(vuzp1q_s16(rounded[0], rounded[1]), zero_point))
 }
 
 /// Eight channels of one column of a window, as (top, middle, bottom, 0) per channel.
 type Column = [int8x16_t; 2];
 
-/// Eight channels of a row of windows.
+/// Eight channels of a row of windows; `finish` gets the results of each window in units of the output's scale.
 ///
 /// # Safety
 /// As for [`Kernels::depthwise`].
+#[inline]
 #[target_feature(enable = "neon,dotprod")]
-unsafe fn depthwise(
+unsafe fn depthwise<const SMALL: bool>(
     layer: &Depthwise,
     channel: usize,
     rows: [*const i8; 3],
     windows: &Windows,
-    target: *mut i8,
-    pixel: usize,
+    finish: impl Fn(usize, [float32x4_t; 2]),
 ) {
     // SAFETY: the caller promises the pixels; weights, biases and multipliers are there for all channels.
     unsafe {
         let taps: [Column; 3] = std::array::from_fn(|column| {
             interleave([0, 3, 6].map(|row| vld1_s8(layer.weights(row + column, channel))))
         });
-        let bias = neon::load_i32(layer.bias(), channel);
+        let bias = start::<SMALL>(neon::load_i32(layer.bias(), channel));
         let multiplier = neon::load_f32(layer.multiplier(), channel);
         let load = |column: usize| interleave(rows.map(|row| vld1_s8(row.add(column * windows.pixel))));
-        let finish = |x: usize, columns: [Column; 3]| {
+        let write = |x: usize, columns: [Column; 3]| {
             let mut sums = bias;
             for (column, taps) in columns.into_iter().zip(taps) {
                 sums = [dot(sums[0], taps[0], column[0]), dot(sums[1], taps[1], column[1])];
             }
-            let reals = neon::scale(sums, multiplier);
-            vst1_s8(target.add(x * pixel), neon::requantize(reals, layer.zero_point()));
+            finish(x, scale::<SMALL>(sums, multiplier));
         };
         let mut left = load(0);
+        let mut x = 0;
         if windows.stride == 1 {
             let mut middle = load(1);
-            for x in 0..windows.columns {
+            // Three at a time: then each column stays in its registers until it is no longer needed.
+            while x + 3 <= windows.columns {
                 let right = load(x + 2);
-                finish(x, [left, middle, right]);
+                write(x, [left, middle, right]);
+                left = load(x + 3);
+                write(x + 1, [middle, right, left]);
+                middle = load(x + 4);
+                write(x + 2, [right, left, middle]);
+                x += 3;
+            }
+            while x < windows.columns {
+                let right = load(x + 2);
+                write(x, [left, middle, right]);
                 (left, middle) = (middle, right);
+                x += 1;
             }
         } else {
-            for x in 0..windows.columns {
+            while x < windows.columns {
                 let (middle, right) = (load(2 * x + 1), load(2 * x + 2));
-                finish(x, [left, middle, right]);
+                write(x, [left, middle, right]);
                 left = right;
+                x += 1;
             }
         }
     }

@@ -25,6 +25,8 @@ pub mod maps;
 mod neon;
 pub mod pack;
 mod reference;
+#[cfg(target_arch = "aarch64")]
+mod strip;
 
 pub use pack::{Depthwise, Pointwise};
 pub use reference::Reference;

@@ -5,8 +5,10 @@
 //! registers, as widening at once; the multiplications alone bound the speed of an A72, all of them together that of an A53.
 
 use super::pack::{Depthwise, Pointwise};
+use super::strip::{Strip, strips};
 use super::{Area, GROUP, Kernels, Residual, Source, Target, Windows};
 use std::arch::aarch64::*;
+use std::arch::asm;
 use std::ops::Range;
 
 /// Kernels for every 64-bit Arm CPU.
@@ -34,17 +36,10 @@ impl Kernels for Neon {
         target: Target,
         residual: Option<&Residual>,
     ) {
-        for tile in Tile::all(layer, groups, area, source, target, residual, PIXELS) {
+        strips(layer, groups, area, source, target, residual, |strip| {
             // SAFETY: the caller promises the pixels.
-            unsafe {
-                match tile.pixels {
-                    4 => pointwise::<4>(&tile),
-                    3 => pointwise::<3>(&tile),
-                    2 => pointwise::<2>(&tile),
-                    _ => pointwise::<1>(&tile),
-                }
-            }
-        }
+            unsafe { pointwise(strip) }
+        });
     }
 
     unsafe fn depthwise(
@@ -66,68 +61,77 @@ impl Kernels for Neon {
     }
 }
 
-/// One panel of outputs of a few neighbouring pixels.
-pub(super) struct Tile<'a> {
-    pub(super) layer: &'a Pointwise,
-    pub(super) group: usize,
-    pub(super) pixels: usize,
-    pub(super) input: *const i8,
-    pub(super) input_pixel: usize,
-    pub(super) output: *mut i8,
-    pub(super) output_pixel: usize,
-    pub(super) residual: Option<Residual>,
-}
-
-impl<'a> Tile<'a> {
-    /// The tiles of an area: panels outside, pixels inside, so that the weights of a panel stay in the first cache.
-    pub(super) fn all(
-        layer: &'a Pointwise,
-        groups: Range<usize>,
-        area: Area,
-        source: Source,
-        target: Target,
-        residual: Option<&'a Residual>,
-        pixels: usize,
-    ) -> impl Iterator<Item = Self> {
-        let first = groups.start;
-        groups.flat_map(move |group| {
-            (0..area.rows).flat_map(move |row| {
-                (0..area.columns).step_by(pixels).map(move |column| {
-                    let input = row * source.row + column * source.pixel;
-                    let output = row * target.row + column * target.pixel + (group - first) * GROUP;
-                    Tile {
-                        layer,
-                        group,
-                        pixels: pixels.min(area.columns - column),
-                        input: source.start.wrapping_add(input).cast(),
-                        input_pixel: source.pixel,
-                        output: target.start.wrapping_add(output).cast(),
-                        output_pixel: target.pixel,
-                        residual: residual.map(|residual| Residual {
-                            start: residual.start.wrapping_add(output),
-                            ..*residual
-                        }),
-                    }
-                })
-            })
-        })
+/// All pixels of a strip, four at a time.
+///
+/// # Safety
+/// The strip's pixels are there.
+#[target_feature(enable = "neon")]
+unsafe fn pointwise(strip: &Strip<'_>) {
+    let mut first = 0;
+    // SAFETY: the caller promises these pixels.
+    unsafe {
+        while strip.pixels - first >= PIXELS {
+            tile::<PIXELS>(strip, first);
+            first += PIXELS;
+        }
+        match strip.pixels - first {
+            3 => tile::<3>(strip, first),
+            2 => tile::<2>(strip, first),
+            1 => tile::<1>(strip, first),
+            _ => {}
+        }
     }
 }
 
-/// The outputs of `P` pixels.
+/// `P` pixels of a strip from `first` on.
 ///
 /// # Safety
-/// The tile's pixels are there.
+/// The strip has these pixels.
+#[inline]
 #[target_feature(enable = "neon")]
-unsafe fn pointwise<const P: usize>(tile: &Tile<'_>) {
-    let channel = tile.group * GROUP;
+unsafe fn tile<const P: usize>(strip: &Strip<'_>, first: usize) {
+    let channel = strip.group * GROUP;
     // SAFETY: the layer has whole panels of weights, biases and multipliers; the pixels are the caller's promise.
     unsafe {
-        let bias = load_i32(tile.layer.bias(), channel);
+        let bias = load_i32(strip.layer.bias(), channel);
         let mut sums = [bias; P];
-        let mut weights = tile.layer.weights(tile.group);
-        let mut inputs: [*const i8; P] = std::array::from_fn(|p| tile.input.add(p * tile.input_pixel));
-        for _ in 0..tile.layer.inputs() / 8 {
+        let inputs = strip.input.add(first * strip.input_pixel);
+        let inputs: [*const i8; P] = std::array::from_fn(|p| inputs.add(p * strip.input_pixel));
+        let (weights, octets) = (strip.layer.weights(strip.group), strip.layer.inputs() / 8);
+        if let (Ok(sums), Ok(inputs)) = (sums.as_mut_slice().try_into(), inputs.as_slice().try_into()) {
+            add_four(sums, weights, inputs, octets);
+        } else {
+            add(&mut sums, weights, inputs, octets);
+        }
+        let multiplier = load_f32(strip.layer.multiplier(), channel);
+        let zero_point = zero_point(strip.layer.zero_point());
+        for (p, sums) in sums.into_iter().enumerate() {
+            let at = (first + p) * strip.output_pixel;
+            let mut reals = scale(sums, multiplier);
+            if let Some(residual) = &strip.residual {
+                let term = residual_term(residual.start.add(at).cast(), residual);
+                reals = [vaddq_f32(reals[0], term[0]), vaddq_f32(reals[1], term[1])];
+            }
+            vst1_s8(strip.output.add(at), requantize(reals, zero_point));
+        }
+    }
+}
+
+/// Adds the products of `octets` times eight inputs of each pixel.
+///
+/// # Safety
+/// There are so many bytes at each of `inputs`, and eight times as many at `weights`.
+#[inline]
+#[target_feature(enable = "neon")]
+unsafe fn add<const P: usize>(
+    sums: &mut [[int32x4_t; 2]; P],
+    mut weights: *const i8,
+    mut inputs: [*const i8; P],
+    octets: usize,
+) {
+    // SAFETY: as the caller promises.
+    unsafe {
+        for _ in 0..octets {
             let low = [vld1q_s8(weights), vld1q_s8(weights.add(16))];
             let high = [vld1q_s8(weights.add(32)), vld1q_s8(weights.add(48))];
             weights = weights.add(64);
@@ -144,15 +148,114 @@ unsafe fn pointwise<const P: usize>(tile: &Tile<'_>) {
                 }
             }
         }
-        let multiplier = load_f32(tile.layer.multiplier(), channel);
-        for (p, sums) in sums.into_iter().enumerate() {
-            let at = p * tile.output_pixel;
-            let mut reals = scale(sums, multiplier);
-            if let Some(residual) = &tile.residual {
-                reals = add_residual(reals, residual.start.add(at).cast(), residual);
-            }
-            vst1_s8(tile.output.add(at), requantize(reals, tile.layer.zero_point()));
-        }
+    }
+}
+
+/// The sums of four pixels, in an order that suits CPUs which execute in order: loads between the multiplications, and
+/// six instructions or more from a result to its use, where compilers keep what belongs together side by side.
+///
+/// # Safety
+/// There are `octets` times eight bytes at each of `inputs`, and 64 at `weights`; `octets` is not 0.
+#[inline]
+#[target_feature(enable = "neon")]
+unsafe fn add_four(
+    sums: &mut [[int32x4_t; 2]; 4],
+    weights: *const i8,
+    inputs: [*const i8; 4],
+    octets: usize,
+) {
+    let [[s0, s1], [s2, s3], [s4, s5], [s6, s7]] = sums;
+    // SAFETY: NEON is part of every 64-bit Arm CPU; what is read the caller promises. a and b point to the first and the last four
+    // inputs of an octet, v8 to v11 are weights, v12 to v19 inputs, v20 to v31 products.
+    unsafe {
+        asm!(
+            "2:",
+            "ldr q8, [{weights}]",
+            "ldr q9, [{weights}, #16]",
+            "ldr q10, [{weights}, #32]",
+            "ldr q11, [{weights}, #48]",
+            "ld1r {{v12.4s}}, [{a0}]",
+            "ld1r {{v13.4s}}, [{b0}]",
+            "ld1r {{v14.4s}}, [{a1}]",
+            "ld1r {{v15.4s}}, [{b1}]",
+            "add {weights}, {weights}, #64",
+            "subs {octets}, {octets}, #1",
+            "add {a0}, {a0}, #8",
+            "add {b0}, {b0}, #8",
+            "add {a1}, {a1}, #8",
+            "add {b1}, {b1}, #8",
+            "smull v20.8h, v8.8b, v12.8b",
+            "smull2 v21.8h, v8.16b, v12.16b",
+            "smull v22.8h, v9.8b, v12.8b",
+            "smull2 v23.8h, v9.16b, v12.16b",
+            "ld1r {{v16.4s}}, [{a2}]",
+            "smull v24.8h, v8.8b, v14.8b",
+            "ld1r {{v17.4s}}, [{b2}]",
+            "smull2 v25.8h, v8.16b, v14.16b",
+            "ld1r {{v18.4s}}, [{a3}]",
+            "smull v26.8h, v9.8b, v14.8b",
+            "ld1r {{v19.4s}}, [{b3}]",
+            "smull2 v27.8h, v9.16b, v14.16b",
+            "smlal v20.8h, v10.8b, v13.8b",
+            "smlal2 v21.8h, v10.16b, v13.16b",
+            "smlal v22.8h, v11.8b, v13.8b",
+            "smlal2 v23.8h, v11.16b, v13.16b",
+            "smlal v24.8h, v10.8b, v15.8b",
+            "smlal2 v25.8h, v10.16b, v15.16b",
+            "smlal v26.8h, v11.8b, v15.8b",
+            "smlal2 v27.8h, v11.16b, v15.16b",
+            "smull v28.8h, v8.8b, v16.8b",
+            "smull2 v29.8h, v8.16b, v16.16b",
+            "smull v30.8h, v9.8b, v16.8b",
+            "smull2 v31.8h, v9.16b, v16.16b",
+            "addp v20.8h, v20.8h, v21.8h",
+            "addp v22.8h, v22.8h, v23.8h",
+            "addp v24.8h, v24.8h, v25.8h",
+            "addp v26.8h, v26.8h, v27.8h",
+            "smull v21.8h, v8.8b, v18.8b",
+            "smull2 v23.8h, v8.16b, v18.16b",
+            "smull v25.8h, v9.8b, v18.8b",
+            "smull2 v27.8h, v9.16b, v18.16b",
+            "sadalp v0.4s, v20.8h",
+            "sadalp v1.4s, v22.8h",
+            "sadalp v2.4s, v24.8h",
+            "sadalp v3.4s, v26.8h",
+            "smlal v28.8h, v10.8b, v17.8b",
+            "smlal2 v29.8h, v10.16b, v17.16b",
+            "smlal v30.8h, v11.8b, v17.8b",
+            "smlal2 v31.8h, v11.16b, v17.16b",
+            "smlal v21.8h, v10.8b, v19.8b",
+            "smlal2 v23.8h, v10.16b, v19.16b",
+            "smlal v25.8h, v11.8b, v19.8b",
+            "smlal2 v27.8h, v11.16b, v19.16b",
+            "addp v28.8h, v28.8h, v29.8h",
+            "addp v30.8h, v30.8h, v31.8h",
+            "addp v21.8h, v21.8h, v23.8h",
+            "addp v25.8h, v25.8h, v27.8h",
+            "sadalp v4.4s, v28.8h",
+            "sadalp v5.4s, v30.8h",
+            "sadalp v6.4s, v21.8h",
+            "sadalp v7.4s, v25.8h",
+            "add {a2}, {a2}, #8",
+            "add {b2}, {b2}, #8",
+            "add {a3}, {a3}, #8",
+            "add {b3}, {b3}, #8",
+            "b.ne 2b",
+            weights = inout(reg) weights => _,
+            octets = inout(reg) octets => _,
+            a0 = inout(reg) inputs[0] => _, b0 = inout(reg) inputs[0].add(4) => _,
+            a1 = inout(reg) inputs[1] => _, b1 = inout(reg) inputs[1].add(4) => _,
+            a2 = inout(reg) inputs[2] => _, b2 = inout(reg) inputs[2].add(4) => _,
+            a3 = inout(reg) inputs[3] => _, b3 = inout(reg) inputs[3].add(4) => _,
+            inout("v0") *s0,            inout("v1") *s1,
+            inout("v2") *s2,            inout("v3") *s3,
+            inout("v4") *s4,            inout("v5") *s5,
+            inout("v6") *s6,            inout("v7") *s7,
+            out("v8") _, out("v9") _, out("v10") _, out("v11") _, out("v12") _, out("v13") _, out("v14") _, out("v15") _,
+            out("v16") _, out("v17") _, out("v18") _, out("v19") _, out("v20") _, out("v21") _, out("v22") _, out("v23") _,
+            out("v24") _, out("v25") _, out("v26") _, out("v27") _, out("v28") _, out("v29") _, out("v30") _, out("v31") _,
+            options(readonly, nostack),
+        );
     }
 }
 
@@ -176,6 +279,7 @@ unsafe fn depthwise(
         });
         let bias = load_i32(layer.bias(), channel);
         let multiplier = load_f32(layer.multiplier(), channel);
+        let zero_point = zero_point(layer.zero_point());
         let load = |column: usize| rows.map(|row| vld1_s8(row.add(column * windows.pixel)));
         // A column of three products is summed up in 16 bits.
         let column = |[top, middle, bottom]: [int8x8_t; 3], taps: &[int8x8_t; 3]| {
@@ -188,7 +292,7 @@ unsafe fn depthwise(
                 let right = load(x + 2);
                 let sums = [column(left, &taps[0]), column(middle, &taps[1]), column(right, &taps[2])];
                 let reals = scale(sums.into_iter().fold(bias, |sums, more| widen(sums, more)), multiplier);
-                vst1_s8(target.add(x * pixel), requantize(reals, layer.zero_point()));
+                vst1_s8(target.add(x * pixel), requantize(reals, zero_point));
                 (left, middle) = (middle, right);
             }
         } else {
@@ -196,7 +300,7 @@ unsafe fn depthwise(
                 let (middle, right) = (load(2 * x + 1), load(2 * x + 2));
                 let sums = [column(left, &taps[0]), column(middle, &taps[1]), column(right, &taps[2])];
                 let reals = scale(sums.into_iter().fold(bias, |sums, more| widen(sums, more)), multiplier);
-                vst1_s8(target.add(x * pixel), requantize(reals, layer.zero_point()));
+                vst1_s8(target.add(x * pixel), requantize(reals, zero_point));
                 left = right;
             }
         }
@@ -235,33 +339,31 @@ pub(super) fn scale(sums: [int32x4_t; 2], multiplier: [float32x4_t; 2]) -> [floa
     std::array::from_fn(|half| vmulq_f32(vcvtq_f32_s32(sums[half]), multiplier[half]))
 }
 
-/// `reals` plus eight values of the residual.
+/// Eight values of a residual in units of the output's scale.
 ///
 /// # Safety
 /// `values` are eight readable bytes.
 #[inline]
 #[target_feature(enable = "neon")]
-pub(super) unsafe fn add_residual(
-    reals: [float32x4_t; 2],
-    values: *const i8,
-    residual: &Residual,
-) -> [float32x4_t; 2] {
+pub(super) unsafe fn residual_term(values: *const i8, residual: &Residual) -> [float32x4_t; 2] {
     // SAFETY: as the caller promises.
     let values = unsafe { vld1_s8(values) };
-    let centre = vdupq_n_s16(i16::from(residual.zero_point) - 128);
-    let centred = vsubq_s16(vmovl_s8(values), centre);
+    let centred = vsubq_s16(vmovl_s8(values), vdupq_n_s16(i16::from(residual.zero_point) - 128));
     let centred = [vmovl_s16(vget_low_s16(centred)), vmovl_high_s16(centred)];
-    std::array::from_fn(|half| {
-        let term = vmulq_f32(vcvtq_f32_s32(centred[half]), vdupq_n_f32(residual.multiplier));
-        vaddq_f32(reals[half], term)
-    })
+    scale(centred, [vdupq_n_f32(residual.multiplier); 2])
+}
+
+/// A zero point, as it is added before the last clamp.
+#[inline]
+#[target_feature(enable = "neon")]
+pub(super) fn zero_point(value: u8) -> int16x8_t {
+    vdupq_n_s16(i16::from(value) - 128)
 }
 
 /// Rounds to even and clamps: to 16 bits, then with the zero point to 8.
 #[inline]
 #[target_feature(enable = "neon")]
-pub(super) fn requantize(reals: [float32x4_t; 2], zero_point: u8) -> int8x8_t {
-    let [low, high] = reals.map(|reals| vcvtnq_s32_f32(reals));
-    let words = vqmovn_high_s32(vqmovn_s32(low), high);
-    vqmovn_s16(vqaddq_s16(words, vdupq_n_s16(i16::from(zero_point) - 128)))
+pub(super) fn requantize(reals: [float32x4_t; 2], zero_point: int16x8_t) -> int8x8_t {
+    let words = vqmovn_high_s32(vqmovn_s32(vcvtnq_s32_f32(reals[0])), vcvtnq_s32_f32(reals[1]));
+    vqmovn_s16(vqaddq_s16(words, zero_point))
 }

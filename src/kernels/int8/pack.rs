@@ -80,6 +80,7 @@ pub struct Pointwise {
     bias: Vec<i32>,
     multiplier: Vec<f32>,
     zero_point: u8,
+    small: bool,
 }
 
 impl Pointwise {
@@ -127,6 +128,7 @@ impl Pointwise {
             bias: folded(kernels, requantization, sums, padded)?,
             multiplier: padded_with(multiplier, padded),
             zero_point: requantization.output_zero_point,
+            small: small(kernels, requantization, weights.chunks_exact(given)),
         })
     }
 
@@ -173,6 +175,13 @@ impl Pointwise {
     pub fn multiplier(&self) -> &[f32] {
         &self.multiplier
     }
+
+    /// Whether no sum can reach 2²², and no result 2¹⁴ before it is clamped, whatever the inputs. True of layers as networks have
+    /// them.
+    #[must_use]
+    pub fn small(&self) -> bool {
+        self.small
+    }
 }
 
 /// A depthwise 3×3 convolution, its weights `[9, channels]`, taps row by row.
@@ -183,6 +192,7 @@ pub struct Depthwise {
     bias: Vec<i32>,
     multiplier: Vec<f32>,
     zero_point: u8,
+    small: bool,
 }
 
 impl Depthwise {
@@ -221,6 +231,7 @@ impl Depthwise {
             bias: folded(kernels, requantization, sums, padded)?,
             multiplier: padded_with(multiplier, padded),
             zero_point: requantization.output_zero_point,
+            small: small(kernels, requantization, weights.chunks_exact(TAPS)),
         })
     }
 
@@ -255,6 +266,13 @@ impl Depthwise {
     pub fn zero_point(&self) -> u8 {
         self.zero_point
     }
+
+    /// Whether no sum can reach 2²², and no result 2¹⁴ before it is clamped, whatever the inputs. True of layers as networks have
+    /// them.
+    #[must_use]
+    pub fn small(&self) -> bool {
+        self.small
+    }
 }
 
 /// The positions within eight neighbouring inputs whose products are summed up in 16 bits.
@@ -282,6 +300,24 @@ fn check_pointwise(row: &[i8]) -> Result<(), ()> {
 fn check_depthwise(filter: &[i8]) -> Result<(), ()> {
     let fits = DEPTHWISE_SUMS.iter().all(|column| fits(column.iter().map(|tap| i32::from(filter[*tap]))));
     if fits { Ok(()) } else { Err(()) }
+}
+
+/// See [`Pointwise::small`]; `rows` are the weights of each output.
+fn small<'a>(
+    kernels: &dyn Kernels,
+    requantization: &Requantization,
+    rows: impl Iterator<Item = &'a [i8]>,
+) -> bool {
+    // The largest byte, and the fold of the zero point in the bias: see `folded`.
+    let largest = if kernels.offset() == 0 { 255 } else { 128 };
+    let shift = i64::from(kernels.offset()) - i64::from(requantization.input_zero_point);
+    rows.enumerate().all(|(output, row)| {
+        let magnitude: i64 = row.iter().map(|weight| i64::from(weight.unsigned_abs())).sum();
+        let sum: i64 = row.iter().map(|weight| i64::from(*weight)).sum();
+        let bias = i64::from(requantization.bias[output]) + shift * sum;
+        let largest = bias.abs() + largest * magnitude;
+        largest < 1 << 22 && largest as f32 * requantization.multiplier[output] < 16384.0
+    })
 }
 
 /// The biases for bytes as these kernels store them: Σ (stored + offset − zero point) · w + bias.

@@ -1,0 +1,35 @@
+# shellcheck shell=bash
+# Sourced by the scripts beside it: installs Debian packages, only those that are missing, and says what for.
+
+missing=()
+
+# need FILE PACKAGE REASON: PACKAGE is wanted where FILE (a path, or a command) is not here.
+need() {
+    if [[ $1 == /* ]]; then [[ -e $1 ]] && return; else command -v "$1" >/dev/null && return; fi
+    missing+=("$2")
+    echo "needed: $2: $3"
+}
+
+# Runs a command as root: directly, or through sudo.
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then
+        "$@"
+    elif command -v sudo >/dev/null; then
+        sudo "$@"
+    else
+        fail "not root, and no sudo here to run: $*"
+    fi
+}
+
+install_needed() {
+    [ ${#missing[@]} -gt 0 ] || return 0
+    command -v apt-get >/dev/null || fail "this machine has no apt; install the equivalents of: ${missing[*]}"
+    as_root apt-get update -qq
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+    missing=()
+}
+
+fail() {
+    echo "error: $*" >&2
+    exit 1
+}
