@@ -22,9 +22,15 @@ mod arm {
     };
     use std::arch::asm;
 
-    /// Pixels of a row, or of neighbouring rows, that are recorded at most: two tiles of eight. All sizes here are short or
-    /// multiples of it but for a tile of the rest.
-    const SAMPLE: usize = 16;
+    /// Bytes read by a recorded call, about: long enough that what comes before and after a strip of pixels counts as little as it
+    /// does in a whole row, short enough for llvm-mca.
+    const SAMPLE: usize = 4096;
+
+    /// Pixels of `pixels` that are recorded: whole tiles, or all of them.
+    fn sample(pixels: usize, channels: usize) -> usize {
+        let wanted = (SAMPLE / channels).next_multiple_of(16).max(16);
+        if pixels <= wanted + 12 { pixels } else { wanted }
+    }
 
     /// A layer at one size.
     struct Layer {
@@ -160,8 +166,8 @@ mod arm {
                 let packed =
                     Pointwise::new(kernels, &weights(inputs * outputs), outputs, &requantization(outputs))?;
                 let pixels = if apart { *columns } else { rows * columns };
-                let sample = if pixels <= 2 * SAMPLE - 4 { pixels } else { SAMPLE };
-                let groups = kernels.panel() / GROUP;
+                let sample = sample(pixels, inputs);
+                let groups = 2 * kernels.panel() / GROUP;
                 let (input, mut output) = (vec![7u8; sample * inputs], vec![0u8; sample * outputs]);
                 let source = Map { start: input.as_ptr(), pixel: inputs, row: sample * inputs };
                 let target = Map { start: output.as_mut_ptr(), pixel: outputs, row: sample * outputs };
@@ -172,12 +178,12 @@ mod arm {
                 // SAFETY: input and output have the sample's pixels.
                 unsafe { kernels.pointwise(&packed, 0..groups, area, source, target, residual.as_ref()) };
                 stop();
-                let whole = (rows * columns * outputs.div_ceil(GROUP * groups)) as f64;
+                let whole = (rows * columns * outputs) as f64 / (GROUP * groups) as f64;
                 print(sample * inputs * groups * GROUP, whole / sample as f64);
             }
             Kind::Depthwise { channels, stride, real } => {
                 let packed = Depthwise::new(kernels, &weights(9 * channels), &requantization(channels))?;
-                let sample = if *columns <= 2 * SAMPLE - 4 { *columns } else { SAMPLE };
+                let sample = sample(*columns, 9 * 16);
                 let pixels = stride * (sample - 1) + 3;
                 let input = vec![7u8; pixels * channels];
                 let windows = Windows { rows: [input.as_ptr(); 3], pixel: channels, stride, columns: sample };

@@ -161,28 +161,35 @@ unsafe fn pointwise(strip: &Strip<'_>) {
     let small =
         strip.layer.small() && strip.residual.is_none_or(|residual| residual.multiplier.abs() <= 32.0);
     // SAFETY: the caller promises the pixels.
-    unsafe { if small { tiles::<true>(strip) } else { tiles::<false>(strip) } }
+    unsafe {
+        match (small, strip.residual) {
+            (true, None) => tiles::<true, false>(strip),
+            (true, Some(_)) => tiles::<true, true>(strip),
+            (false, None) => tiles::<false, false>(strip),
+            (false, Some(_)) => tiles::<false, true>(strip),
+        }
+    }
 }
 
-/// As [`pointwise`], for a layer with [`Pointwise::small`] sums or without.
+/// As [`pointwise`], for a layer with [`Pointwise::small`] sums or without; `ADD`: with the residual, which is there.
 #[inline]
 #[target_feature(enable = "neon,dotprod")]
-unsafe fn tiles<const SMALL: bool>(strip: &Strip<'_>) {
+unsafe fn tiles<const SMALL: bool, const ADD: bool>(strip: &Strip<'_>) {
     let mut first = 0;
     // SAFETY: the caller promises these pixels.
     unsafe {
         while strip.pixels - first >= PIXELS {
-            tile::<PIXELS, SMALL>(strip, first);
+            tile::<PIXELS, SMALL, ADD>(strip, first);
             first += PIXELS;
         }
         match strip.pixels - first {
-            7 => tile::<7, SMALL>(strip, first),
-            6 => tile::<6, SMALL>(strip, first),
-            5 => tile::<5, SMALL>(strip, first),
-            4 => tile::<4, SMALL>(strip, first),
-            3 => tile::<3, SMALL>(strip, first),
-            2 => tile::<2, SMALL>(strip, first),
-            1 => tile::<1, SMALL>(strip, first),
+            7 => tile::<7, SMALL, ADD>(strip, first),
+            6 => tile::<6, SMALL, ADD>(strip, first),
+            5 => tile::<5, SMALL, ADD>(strip, first),
+            4 => tile::<4, SMALL, ADD>(strip, first),
+            3 => tile::<3, SMALL, ADD>(strip, first),
+            2 => tile::<2, SMALL, ADD>(strip, first),
+            1 => tile::<1, SMALL, ADD>(strip, first),
             _ => {}
         }
     }
@@ -194,7 +201,7 @@ unsafe fn tiles<const SMALL: bool>(strip: &Strip<'_>) {
 /// The strip has these pixels.
 #[inline]
 #[target_feature(enable = "neon,dotprod")]
-unsafe fn tile<const P: usize, const SMALL: bool>(strip: &Strip<'_>, first: usize) {
+unsafe fn tile<const P: usize, const SMALL: bool, const ADD: bool>(strip: &Strip<'_>, first: usize) {
     let channel = strip.group * GROUP;
     // SAFETY: the layer has whole panels of weights, biases and multipliers; the pixels are the caller's promise.
     unsafe {
@@ -231,7 +238,7 @@ unsafe fn tile<const P: usize, const SMALL: bool>(strip: &Strip<'_>, first: usiz
         for (p, sums) in sums.into_iter().enumerate() {
             let at = (first + p) * strip.output_pixel;
             let mut reals = scale::<SMALL>(sums, multiplier);
-            if let Some(residual) = &strip.residual {
+            if ADD && let Some(residual) = &strip.residual {
                 let term = neon::residual_term(residual.start.add(at).cast(), residual);
                 reals = [vaddq_f32(reals[0], term[0]), vaddq_f32(reals[1], term[1])];
             }

@@ -38,7 +38,12 @@ impl Kernels for Neon {
     ) {
         strips(layer, groups, area, source, target, residual, |strip| {
             // SAFETY: the caller promises the pixels.
-            unsafe { pointwise(strip) }
+            unsafe {
+                match strip.residual {
+                    None => pointwise::<false>(strip),
+                    Some(_) => pointwise::<true>(strip),
+                }
+            }
         });
     }
 
@@ -50,34 +55,78 @@ impl Kernels for Neon {
         target: *mut u8,
         pixel: usize,
     ) {
+        let zero_point = layer.zero_point();
         for (index, group) in groups.enumerate() {
             // SAFETY: the caller promises the pixels, also of this group of their channels.
             unsafe {
-                let rows = windows.rows.map(|row| row.add(index * GROUP).cast::<i8>());
                 let target = target.add(index * GROUP).cast::<i8>();
-                depthwise(layer, group * GROUP, rows, windows, target, pixel);
+                depthwise_group(layer, group, index, windows, |x, reals| {
+                    vst1_s8(target.add(x * pixel), requantize(reals, self::zero_point(zero_point)));
+                });
+            }
+        }
+    }
+
+    unsafe fn depthwise_real(
+        &self,
+        layer: &Depthwise,
+        groups: Range<usize>,
+        windows: &Windows,
+        target: *mut f32,
+        pixel: usize,
+    ) {
+        for (index, group) in groups.enumerate() {
+            // SAFETY: the caller promises the pixels, also of this group of their channels.
+            unsafe {
+                let target = target.add(index * GROUP);
+                depthwise_group(layer, group, index, windows, |x, reals| {
+                    vst1q_f32(target.add(x * pixel), reals[0]);
+                    vst1q_f32(target.add(x * pixel + 4), reals[1]);
+                });
             }
         }
     }
 }
 
-/// All pixels of a strip, four at a time.
+/// The channels of `group`, the one of number `index` in `windows`.
+///
+/// # Safety
+/// As for [`Kernels::depthwise`].
+unsafe fn depthwise_group(
+    layer: &Depthwise,
+    group: usize,
+    index: usize,
+    windows: &Windows,
+    finish: impl Fn(usize, [float32x4_t; 2]),
+) {
+    // SAFETY: as the caller promises.
+    unsafe {
+        let rows = windows.rows.map(|row| row.add(index * GROUP).cast::<i8>());
+        if windows.stride == 1 {
+            depthwise::<1>(layer, group * GROUP, rows, windows, finish);
+        } else {
+            depthwise::<2>(layer, group * GROUP, rows, windows, finish);
+        }
+    }
+}
+
+/// All pixels of a strip, four at a time; `ADD`: with the residual, which is there.
 ///
 /// # Safety
 /// The strip's pixels are there.
 #[target_feature(enable = "neon")]
-unsafe fn pointwise(strip: &Strip<'_>) {
+unsafe fn pointwise<const ADD: bool>(strip: &Strip<'_>) {
     let mut first = 0;
     // SAFETY: the caller promises these pixels.
     unsafe {
         while strip.pixels - first >= PIXELS {
-            tile::<PIXELS>(strip, first);
+            tile::<PIXELS, ADD>(strip, first);
             first += PIXELS;
         }
         match strip.pixels - first {
-            3 => tile::<3>(strip, first),
-            2 => tile::<2>(strip, first),
-            1 => tile::<1>(strip, first),
+            3 => tile::<3, ADD>(strip, first),
+            2 => tile::<2, ADD>(strip, first),
+            1 => tile::<1, ADD>(strip, first),
             _ => {}
         }
     }
@@ -89,7 +138,7 @@ unsafe fn pointwise(strip: &Strip<'_>) {
 /// The strip has these pixels.
 #[inline]
 #[target_feature(enable = "neon")]
-unsafe fn tile<const P: usize>(strip: &Strip<'_>, first: usize) {
+unsafe fn tile<const P: usize, const ADD: bool>(strip: &Strip<'_>, first: usize) {
     let channel = strip.group * GROUP;
     // SAFETY: the layer has whole panels of weights, biases and multipliers; the pixels are the caller's promise.
     unsafe {
@@ -105,14 +154,18 @@ unsafe fn tile<const P: usize>(strip: &Strip<'_>, first: usize) {
         }
         let multiplier = load_f32(strip.layer.multiplier(), channel);
         let zero_point = zero_point(strip.layer.zero_point());
-        for (p, sums) in sums.into_iter().enumerate() {
-            let at = (first + p) * strip.output_pixel;
-            let mut reals = scale(sums, multiplier);
-            if let Some(residual) = &strip.residual {
-                let term = residual_term(residual.start.add(at).cast(), residual);
-                reals = [vaddq_f32(reals[0], term[0]), vaddq_f32(reals[1], term[1])];
+        // Step by step for all pixels, since an A53 executes in order.
+        let at = |p: usize| (first + p) * strip.output_pixel;
+        let mut reals = sums.map(|sums| scale(sums, multiplier));
+        if ADD && let Some(residual) = &strip.residual {
+            let terms: [_; P] =
+                std::array::from_fn(|p| residual_term(residual.start.add(at(p)).cast(), residual));
+            for (reals, term) in reals.iter_mut().zip(terms) {
+                *reals = [vaddq_f32(reals[0], term[0]), vaddq_f32(reals[1], term[1])];
             }
-            vst1_s8(strip.output.add(at), requantize(reals, zero_point));
+        }
+        for (p, values) in reals.map(|reals| requantize(reals, zero_point)).into_iter().enumerate() {
+            vst1_s8(strip.output.add(at(p)), values);
         }
     }
 }
@@ -259,18 +312,18 @@ unsafe fn add_four(
     }
 }
 
-/// Eight channels of a row of windows.
+/// Eight channels of a row of windows; `finish` gets the results of each window in units of the output's scale.
 ///
 /// # Safety
 /// As for [`Kernels::depthwise`].
+#[inline]
 #[target_feature(enable = "neon")]
-unsafe fn depthwise(
+unsafe fn depthwise<const STRIDE: usize>(
     layer: &Depthwise,
     channel: usize,
     rows: [*const i8; 3],
     windows: &Windows,
-    target: *mut i8,
-    pixel: usize,
+    finish: impl Fn(usize, [float32x4_t; 2]),
 ) {
     // SAFETY: the caller promises the pixels; weights, biases and multipliers are there for all channels.
     unsafe {
@@ -279,32 +332,52 @@ unsafe fn depthwise(
         });
         let bias = load_i32(layer.bias(), channel);
         let multiplier = load_f32(layer.multiplier(), channel);
-        let zero_point = zero_point(layer.zero_point());
         let load = |column: usize| rows.map(|row| vld1_s8(row.add(column * windows.pixel)));
-        // A column of three products is summed up in 16 bits.
-        let column = |[top, middle, bottom]: [int8x8_t; 3], taps: &[int8x8_t; 3]| {
-            vmlal_s8(vmlal_s8(vmull_s8(top, taps[0]), middle, taps[1]), bottom, taps[2])
-        };
-        let mut left = load(0);
-        if windows.stride == 1 {
-            let mut middle = load(1);
-            for x in 0..windows.columns {
-                let right = load(x + 2);
-                let sums = [column(left, &taps[0]), column(middle, &taps[1]), column(right, &taps[2])];
-                let reals = scale(sums.into_iter().fold(bias, |sums, more| widen(sums, more)), multiplier);
-                vst1_s8(target.add(x * pixel), requantize(reals, zero_point));
-                (left, middle) = (middle, right);
-            }
-        } else {
-            for x in 0..windows.columns {
-                let (middle, right) = (load(2 * x + 1), load(2 * x + 2));
-                let sums = [column(left, &taps[0]), column(middle, &taps[1]), column(right, &taps[2])];
-                let reals = scale(sums.into_iter().fold(bias, |sums, more| widen(sums, more)), multiplier);
-                vst1_s8(target.add(x * pixel), requantize(reals, zero_point));
-                left = right;
-            }
+        let mut x = 0;
+        // Windows in pairs, so that one's instructions fill the gaps of the other's on CPUs that execute in order.
+        while x + 2 <= windows.columns {
+            let columns: [_; 3] = std::array::from_fn(|column| load(STRIDE * x + column));
+            let more: [_; 3] = if STRIDE == 1 {
+                [columns[1], columns[2], load(x + 3)]
+            } else {
+                [columns[2], load(2 * x + 3), load(2 * x + 4)]
+            };
+            let [first, second] = depthwise_sums([columns, more], &taps, bias);
+            let (first, second) = (scale(first, multiplier), scale(second, multiplier));
+            finish(x, first);
+            finish(x + 1, second);
+            x += 2;
+        }
+        if x < windows.columns {
+            let columns = std::array::from_fn(|column| load(STRIDE * x + column));
+            let [sums] = depthwise_sums([columns], &taps, bias);
+            finish(x, scale(sums, multiplier));
         }
     }
+}
+
+/// The sums of `W` windows. A column of three products is summed up in 16 bits.
+#[inline]
+#[target_feature(enable = "neon")]
+fn depthwise_sums<const W: usize>(
+    windows: [[[int8x8_t; 3]; 3]; W],
+    taps: &[[int8x8_t; 3]; 3],
+    bias: [int32x4_t; 2],
+) -> [[int32x4_t; 2]; W] {
+    let mut sums = [bias; W];
+    for column in 0..3 {
+        let tops = windows.map(|window| vmull_s8(window[column][0], taps[column][0]));
+        let mut products = tops;
+        for row in 1..3 {
+            for (products, window) in products.iter_mut().zip(&windows) {
+                *products = vmlal_s8(*products, window[column][row], taps[column][row]);
+            }
+        }
+        for (sums, products) in sums.iter_mut().zip(products) {
+            *sums = widen(*sums, products);
+        }
+    }
+    sums
 }
 
 /// Adds eight sums in 16 bits to those in 32.
