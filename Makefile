@@ -5,7 +5,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 SHARED ?= $(or $(MASKWATCH_SHARED),../shared)
 export MASKWATCH_SHARED := $(SHARED)
 
-.PHONY: help dependencies demo test lint bench accuracy train train-head quantize reference
+.PHONY: help dependencies demo test lint bench cross test-arm bench-arm accuracy train train-head reference quantize
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | column -t -s '	'
@@ -30,6 +30,15 @@ lint: dependencies ## formatting, clippy with and without training, documentatio
 bench: dependencies ## depthwise convolution against candle's own, then the stages of a frame
 	cargo bench --locked --bench depthwise
 	cargo run --release --locked -- bench --threads 1
+
+cross: ## the daemon for 64-bit Arm and ARMv7 boards, or TARGET=..., stripped, with sizes
+	cross/build.sh $(TARGET)
+
+test-arm: ## the library's tests and TESTS="int8_kernels ..." on emulated Cortex-A53, A72, A76 and A7
+	cross/test-arm.sh $(TESTS)
+
+bench-arm: ## instructions per inference beside LiteRT's, and estimated cycles on Cortex-A53, A72, A76
+	benches/arm/run.sh
 
 accuracy: dependencies ## the figures of models/README.md in both precisions, from the pictures in $MASKWATCH_SHARED/data
 	cargo build --release --locked
