@@ -1,0 +1,117 @@
+#!/usr/bin/env bash
+# Measures the int8 networks for 64-bit Arm without a board, in two ways that do not depend on this machine's speed:
+#   1. instructions that one inference executes, under qemu-user, beside LiteRT's (XNNPACK) on the same network where `make bench-peers`
+#      has exported it (or $MASKWATCH_TFLITE names such a file);
+#   2. llvm-mca's estimate of the cycles that the kernels take on Cortex-A53, A72 and A76, and the milliseconds on boards.
+# Neither knows caches and memory. Needs Debian 12: its qemu-user is the last with plugins. Downloads stay in target/arm-bench.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+# shellcheck source=cross/packages.sh
+source cross/packages.sh
+
+LITERT=2.3.0
+NUMPY=1.26.4
+work=$PWD/target/arm-bench
+target=aarch64-unknown-linux-gnu
+mkdir -p "$work"
+
+cross/prepare.sh $target
+need gcc gcc "it compiles the plugin that counts instructions"
+need qemu-aarch64 qemu-user "it executes the programs, with plugins"
+need llvm-mca-19 llvm-19 "llvm-mca estimates cycles"
+need python3 python3 "it sums up the estimates"
+python3 -m pip --version >/dev/null 2>&1 || need /usr/lib/python3/dist-packages/pip python3-pip "it downloads LiteRT"
+install_needed
+# shellcheck source=/dev/null
+source target/cross/environment
+
+plugin=$work/instructions.so
+gcc -O2 -Wall -shared -fPIC -o "$plugin" benches/arm/instructions.c
+
+executable() { # the bench target's program
+    cargo bench --locked --no-run --target $target --bench "$1" --message-format=json-render-diagnostics |
+        sed -n 's/.*"executable":"\([^"]*\)".*/\1/p'
+}
+kernels=$(executable arm_kernels)
+inference=$(executable arm_inference)
+
+# An arm64 Debian's Python and LiteRT's wheel, unpacked and nothing more: no package is configured, and nothing runs as root.
+litert_tree() {
+    local tree=$work/tree apt=$work/apt mirror package wheel
+    [ ! -e "$work/litert-$LITERT" ] || return 0
+    echo "fetching Python for arm64 (Debian) and LiteRT $LITERT (PyPI) into target/arm-bench"
+    mirror=$(awk '/^URIs:/ {print $2; exit}' /etc/apt/sources.list.d/debian.sources 2>/dev/null || true)
+    [ -n "$mirror" ] || mirror=$(awk '$1 == "deb" {for (i = 2; i <= NF; i++) if ($i ~ /:\/\//) {print $i; exit}}' /etc/apt/sources.list)
+    [ -n "$mirror" ] || fail "no Debian mirror in apt's sources"
+    rm -rf "$tree" "$work/site" "$work/wheels"
+    mkdir -p "$tree" "$apt"/{lists/partial,cache/archives/partial}
+    : >"$apt/status"
+    echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg arch=arm64] $mirror bookworm main" >"$apt/sources.list"
+    cat >"$apt/apt.conf" <<CONF
+Dir::State "$apt";
+Dir::State::lists "$apt/lists";
+Dir::State::status "$apt/status";
+Dir::Cache "$apt/cache";
+Dir::Etc::sourcelist "$apt/sources.list";
+Dir::Etc::sourceparts "/dev/null";
+Dir::Etc::preferencesparts "/dev/null";
+APT::Architecture "arm64";
+APT::Architectures "arm64";
+APT::Sandbox::User "root";
+CONF
+    APT_CONFIG=$apt/apt.conf apt-get update -qq
+    APT_CONFIG=$apt/apt.conf apt-get install -y -qq --no-install-recommends --download-only python3.11 libstdc++6
+    for package in "$apt"/cache/archives/*.deb; do dpkg-deb -x "$package" "$tree"; done
+    python3 -m pip download --quiet --no-deps --dest "$work/wheels" --only-binary=:all: --python-version 3.11 \
+        --platform manylinux_2_27_aarch64 --platform manylinux2014_aarch64 "ai-edge-litert==$LITERT" "numpy==$NUMPY"
+    for wheel in "$work"/wheels/*.whl; do python3 -m zipfile -e "$wheel" "$work/site"; done
+    touch "$work/litert-$LITERT"
+}
+
+# The emulator shows the host's /proc/cpuinfo, which LiteRT does not survive: the tree has one of the emulated core's.
+cpuinfo() { # CPU
+    local part=0xd03 features="fp asimd evtstrm aes pmull sha1 sha2 crc32 cpuid" directory=$work/tree/sys/devices/system/cpu file
+    [ "$1" = cortex-a72 ] && part=0xd08
+    [ "$1" = cortex-a76 ] && part=0xd0b features+=" atomics fphp asimdhp asimdrdm lrcpc dcpop asimddp"
+    mkdir -p "$work/tree/proc" "$directory"
+    printf '%s\t: %s\n' processor 0 Features "$features" "CPU implementer" 0x41 "CPU architecture" 8 "CPU variant" 0x0 \
+        "CPU part" $part "CPU revision" 1 >"$work/tree/proc/cpuinfo"
+    for file in possible present online kernel_max; do echo 0 >"$directory/$file"; done
+}
+
+# count CPU ROOT PROGRAM…: instructions of one inference in millions: from the difference of six and of one, start-up drops out.
+count() {
+    local cpu=$1 root=$2 times results=()
+    shift 2
+    for times in 1 6; do
+        results+=("$(qemu-aarch64 -cpu "$cpu" -L "$root" -plugin "$plugin" "$@" $times 2>&1 >/dev/null | sed -n 's/^instructions: //p')")
+        [ -n "${results[-1]}" ] || fail "$* did not run on an emulated $cpu"
+    done
+    awk "BEGIN { printf \"%.1f\", (${results[1]} - ${results[0]}) / 5e6 }"
+}
+
+echo
+echo "Instructions per inference, in millions, one thread (qemu-user $(qemu-aarch64 --version | sed -n '1s/.*version \([0-9.]*\).*/\1/p'))"
+models=${MASKWATCH_PEER_MODELS:-target/peers/models}
+printf '%-20s %-12s %12s %16s %8s\n' network core maskwatch "LiteRT $LITERT" ratio
+for cpu in cortex-a76 cortex-a72 cortex-a53; do
+    for network in classifier_224 classifier_128 detector_320x256; do
+        ours=$(count $cpu /usr/aarch64-linux-gnu "$inference" $network)
+        theirs="-" ratio="-"
+        model=$models/$network.int8.tflite
+        if [ -e "$model" ]; then
+            litert_tree
+            cpuinfo $cpu
+            export OPENBLAS_NUM_THREADS=1 PYTHONPATH=$work/site PYTHONDONTWRITEBYTECODE=1
+            theirs=$(count $cpu "$work/tree" "$work/tree/usr/bin/python3.11" benches/arm/litert.py "$model")
+            unset PYTHONPATH
+            ratio=$(awk "BEGIN { printf \"%.2f\", $theirs / $ours }")
+        fi
+        printf '%-20s %-12s %12s %16s %8s\n' $network $cpu "$ours" "$theirs" "$ratio"
+    done
+done
+[ -e "$models/classifier_224.int8.tflite" ] || echo "LiteRT skipped: $models/classifier_224.int8.tflite is not here; make bench-peers exports it"
+
+echo
+qemu-aarch64 -cpu cortex-a76 -L /usr/aarch64-linux-gnu -plugin "$plugin,trace=$work/trace" "$kernels" >"$work/calls.tsv"
+python3 benches/arm/estimate.py "$work/trace" "$work/calls.tsv" llvm-mc-19 llvm-mca-19
