@@ -152,6 +152,19 @@ fn dot(sums: int32x4_t, weights: int8x16_t, inputs: int8x16_t) -> int32x4_t {
     result
 }
 
+/// Loads what may well be in a register already: unlike copying from there, that takes no time of the vector pipes.
+#[inline]
+#[target_feature(enable = "neon")]
+fn load(from: &int32x4_t) -> int32x4_t {
+    let to: int32x4_t;
+    // SAFETY: reads what is referred to.
+    unsafe {
+        asm!("ldr {to:q}, [{from}]", to = lateout(vreg) to, from = in(reg) from,
+            options(readonly, nostack, preserves_flags));
+    }
+    to
+}
+
 /// All pixels of a strip, eight at a time.
 ///
 /// # Safety
@@ -175,40 +188,51 @@ unsafe fn pointwise(strip: &Strip<'_>) {
 #[inline]
 #[target_feature(enable = "neon,dotprod")]
 unsafe fn tiles<const SMALL: bool, const ADD: bool>(strip: &Strip<'_>) {
-    let mut first = 0;
-    // SAFETY: the caller promises these pixels.
-    unsafe {
-        while strip.pixels - first >= PIXELS {
-            tile::<PIXELS, SMALL, ADD>(strip, first);
-            first += PIXELS;
-        }
-        match strip.pixels - first {
-            7 => tile::<7, SMALL, ADD>(strip, first),
-            6 => tile::<6, SMALL, ADD>(strip, first),
-            5 => tile::<5, SMALL, ADD>(strip, first),
-            4 => tile::<4, SMALL, ADD>(strip, first),
-            3 => tile::<3, SMALL, ADD>(strip, first),
-            2 => tile::<2, SMALL, ADD>(strip, first),
-            1 => tile::<1, SMALL, ADD>(strip, first),
-            _ => {}
+    let Strip { area, source, target, .. } = strip;
+    for row in 0..area.rows {
+        let mut input = source.start.wrapping_add(row * source.row).cast::<i8>();
+        let mut at = row * target.row;
+        let mut left = area.columns;
+        // SAFETY: the caller promises these pixels.
+        unsafe {
+            while left >= PIXELS {
+                tile::<PIXELS, SMALL, ADD>(strip, input, at);
+                input = input.wrapping_add(PIXELS * source.pixel);
+                at += PIXELS * target.pixel;
+                left -= PIXELS;
+            }
+            match left {
+                7 => tile::<7, SMALL, ADD>(strip, input, at),
+                6 => tile::<6, SMALL, ADD>(strip, input, at),
+                5 => tile::<5, SMALL, ADD>(strip, input, at),
+                4 => tile::<4, SMALL, ADD>(strip, input, at),
+                3 => tile::<3, SMALL, ADD>(strip, input, at),
+                2 => tile::<2, SMALL, ADD>(strip, input, at),
+                1 => tile::<1, SMALL, ADD>(strip, input, at),
+                _ => {}
+            }
         }
     }
 }
 
-/// `P` pixels of a strip from `first` on.
+/// `P` pixels whose inputs begin at `input`, their outputs `at` behind the strip's first.
 ///
 /// # Safety
 /// The strip has these pixels.
 #[inline]
 #[target_feature(enable = "neon,dotprod")]
-unsafe fn tile<const P: usize, const SMALL: bool, const ADD: bool>(strip: &Strip<'_>, first: usize) {
+unsafe fn tile<const P: usize, const SMALL: bool, const ADD: bool>(
+    strip: &Strip<'_>,
+    input: *const i8,
+    at: usize,
+) {
     let channel = strip.group * GROUP;
     // SAFETY: the layer has whole panels of weights, biases and multipliers; the pixels are the caller's promise.
     unsafe {
-        let mut sums = [start::<SMALL>(neon::load_i32(strip.layer.bias(), channel)); P];
+        let start = start::<SMALL>(neon::load_i32(strip.layer.bias(), channel));
+        let mut sums: [[int32x4_t; 2]; P] = std::array::from_fn(|_| [load(&start[0]), load(&start[1])]);
         let mut weights = strip.layer.weights(strip.group);
-        let inputs = strip.input.add(first * strip.input_pixel);
-        let mut inputs: [*const i8; P] = std::array::from_fn(|p| inputs.add(p * strip.input_pixel));
+        let mut inputs: [*const i8; P] = std::array::from_fn(|p| input.add(p * strip.source.pixel));
         macro_rules! quad {
             ($lane:literal, $values:ident) => {
                 let w = [vld1q_s8(weights.add($lane * 32)), vld1q_s8(weights.add($lane * 32 + 16))];
@@ -236,13 +260,13 @@ unsafe fn tile<const P: usize, const SMALL: bool, const ADD: bool>(strip: &Strip
         let multiplier = neon::load_f32(strip.layer.multiplier(), channel);
         let zero_point = neon::zero_point(strip.layer.zero_point());
         for (p, sums) in sums.into_iter().enumerate() {
-            let at = (first + p) * strip.output_pixel;
+            let at = at + p * strip.target.pixel;
             let mut reals = scale::<SMALL>(sums, multiplier);
             if ADD && let Some(residual) = &strip.residual {
                 let term = neon::residual_term(residual.start.add(at).cast(), residual);
                 reals = [vaddq_f32(reals[0], term[0]), vaddq_f32(reals[1], term[1])];
             }
-            vst1_s8(strip.output.add(at), requantize::<SMALL>(reals, zero_point));
+            vst1_s8(strip.target.start.add(at).cast(), requantize::<SMALL>(reals, zero_point));
         }
     }
 }

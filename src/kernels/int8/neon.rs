@@ -116,36 +116,42 @@ unsafe fn depthwise_group(
 /// The strip's pixels are there.
 #[target_feature(enable = "neon")]
 unsafe fn pointwise<const ADD: bool>(strip: &Strip<'_>) {
-    let mut first = 0;
-    // SAFETY: the caller promises these pixels.
-    unsafe {
-        while strip.pixels - first >= PIXELS {
-            tile::<PIXELS, ADD>(strip, first);
-            first += PIXELS;
-        }
-        match strip.pixels - first {
-            3 => tile::<3, ADD>(strip, first),
-            2 => tile::<2, ADD>(strip, first),
-            1 => tile::<1, ADD>(strip, first),
-            _ => {}
+    let Strip { area, source, target, .. } = strip;
+    for row in 0..area.rows {
+        let mut input = source.start.wrapping_add(row * source.row).cast::<i8>();
+        let mut at = row * target.row;
+        let mut left = area.columns;
+        // SAFETY: the caller promises these pixels.
+        unsafe {
+            while left >= PIXELS {
+                tile::<PIXELS, ADD>(strip, input, at);
+                input = input.wrapping_add(PIXELS * source.pixel);
+                at += PIXELS * target.pixel;
+                left -= PIXELS;
+            }
+            match left {
+                3 => tile::<3, ADD>(strip, input, at),
+                2 => tile::<2, ADD>(strip, input, at),
+                1 => tile::<1, ADD>(strip, input, at),
+                _ => {}
+            }
         }
     }
 }
 
-/// `P` pixels of a strip from `first` on.
+/// `P` pixels whose inputs begin at `input`, their outputs `at` behind the strip's first.
 ///
 /// # Safety
 /// The strip has these pixels.
 #[inline]
 #[target_feature(enable = "neon")]
-unsafe fn tile<const P: usize, const ADD: bool>(strip: &Strip<'_>, first: usize) {
+unsafe fn tile<const P: usize, const ADD: bool>(strip: &Strip<'_>, input: *const i8, at: usize) {
     let channel = strip.group * GROUP;
     // SAFETY: the layer has whole panels of weights, biases and multipliers; the pixels are the caller's promise.
     unsafe {
         let bias = load_i32(strip.layer.bias(), channel);
         let mut sums = [bias; P];
-        let inputs = strip.input.add(first * strip.input_pixel);
-        let inputs: [*const i8; P] = std::array::from_fn(|p| inputs.add(p * strip.input_pixel));
+        let inputs: [*const i8; P] = std::array::from_fn(|p| input.add(p * strip.source.pixel));
         let (weights, octets) = (strip.layer.weights(strip.group), strip.layer.inputs() / 8);
         if let (Ok(sums), Ok(inputs)) = (sums.as_mut_slice().try_into(), inputs.as_slice().try_into()) {
             add_four(sums, weights, inputs, octets);
@@ -155,7 +161,7 @@ unsafe fn tile<const P: usize, const ADD: bool>(strip: &Strip<'_>, first: usize)
         let multiplier = load_f32(strip.layer.multiplier(), channel);
         let zero_point = zero_point(strip.layer.zero_point());
         // Step by step for all pixels, since an A53 executes in order.
-        let at = |p: usize| (first + p) * strip.output_pixel;
+        let at = |p: usize| at + p * strip.target.pixel;
         let mut reals = sums.map(|sums| scale(sums, multiplier));
         if ADD && let Some(residual) = &strip.residual {
             let terms: [_; P] =
@@ -165,7 +171,7 @@ unsafe fn tile<const P: usize, const ADD: bool>(strip: &Strip<'_>, first: usize)
             }
         }
         for (p, values) in reals.map(|reals| requantize(reals, zero_point)).into_iter().enumerate() {
-            vst1_s8(strip.output.add(at(p)), values);
+            vst1_s8(strip.target.start.add(at(p)).cast(), values);
         }
     }
 }
