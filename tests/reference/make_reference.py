@@ -53,18 +53,22 @@ class Graph:
         self.weights["zero"], self.weights["six"] = numpy.float32(0), numpy.float32(6)
         return self.node("Clip", [x, "zero", "six"])
 
-    def run(self, inputs, outputs):
+    def model(self, shape, outputs):
+        """The ONNX model that takes an input of this shape and gives the named results."""
         info = lambda name, dims: helper.make_tensor_value_info(name, TensorProto.FLOAT, dims)
         initializers = [numpy_helper.from_array(self.weights[name], name) for name in sorted(self.used)]
-        graph = helper.make_graph(self.nodes, "network", [info("input", inputs.shape)],
+        graph = helper.make_graph(self.nodes, "network", [info("input", shape)],
                                   [info(name, None) for name in outputs], initializers)
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
-        session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+        return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+
+    def run(self, inputs, outputs):
+        model = self.model(inputs.shape, outputs).SerializeToString()
+        session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
         return session.run(outputs, {"input": inputs})
 
 
-def classifier(pictures):
-    """Features [N, 1280] and logits [N, 2] of RGB pictures [N, H, W, 3], 0 to 255."""
+def classifier_graph():
+    """MobileNetV2 with its head; the names of its features and logits."""
     graph = Graph("classifier.safetensors")
     x = graph.relu6(graph.norm(graph.conv("input", "features.0.0", stride=2), "features.0.1"))
     block, inputs = 1, 32
@@ -84,12 +88,23 @@ def classifier(pictures):
     features = graph.node("Flatten", [graph.node("GlobalAveragePool", [x])])
     hidden = graph.node("Relu", [graph.node("Gemm", [features, "head.0.weight", "head.0.bias"], transB=1)])
     logits = graph.node("Gemm", [hidden, "head.3.weight", "head.3.bias"], transB=1)
+    return graph, [features, logits]
+
+
+def classifier_input(pictures):
+    """What MobileNetV2 takes, [N, 3, H, W], for RGB pictures [N, H, W, 3], 0 to 255."""
     pixels = (pictures.astype(numpy.float32) / 255 - MEAN) / DEVIATION
-    return graph.run(numpy.ascontiguousarray(pixels.transpose(0, 3, 1, 2)), [features, logits])
+    return numpy.ascontiguousarray(pixels.transpose(0, 3, 1, 2))
 
 
-def detector(pictures):
-    """The twelve maps of YuNet-n, NHWC, logits before the sigmoid, for RGB pictures [N, H, W, 3], 0 to 255."""
+def classifier(pictures):
+    """Features [N, 1280] and logits [N, 2] of RGB pictures [N, H, W, 3], 0 to 255."""
+    graph, outputs = classifier_graph()
+    return graph.run(classifier_input(pictures), outputs)
+
+
+def detector_graph():
+    """YuNet-n; what its twelve maps are called by us, and in the graph."""
     graph = Graph("detector.safetensors")
 
     def separable(x, name, relu=True):
@@ -120,8 +135,18 @@ def detector(pictures):
         for part in ["cls", "obj", "bbox", "kps"]:
             names.append(f"{part}_{8 << level}")
             outputs.append(separable(x, f"head.multi_level_{part}.{level}", relu=False))
-    pixels = pictures[..., ::-1].astype(numpy.float32).transpose(0, 3, 1, 2)
-    maps = graph.run(numpy.ascontiguousarray(pixels), outputs)
+    return graph, names, outputs
+
+
+def detector_input(pictures):
+    """What YuNet takes, [N, 3, H, W], BGR, for RGB pictures [N, H, W, 3], 0 to 255."""
+    return numpy.ascontiguousarray(pictures[..., ::-1].astype(numpy.float32).transpose(0, 3, 1, 2))
+
+
+def detector(pictures):
+    """The twelve maps of YuNet-n, NHWC, logits before the sigmoid, for RGB pictures [N, H, W, 3], 0 to 255."""
+    graph, names, outputs = detector_graph()
+    maps = graph.run(detector_input(pictures), outputs)
     return {name: numpy.ascontiguousarray(value.transpose(0, 2, 3, 1)) for name, value in zip(names, maps)}
 
 
@@ -134,4 +159,5 @@ def main():
     print("logits of bare and masked:", logits.round(3).tolist())
 
 
-main()
+if __name__ == "__main__":
+    main()
