@@ -5,7 +5,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 SHARED ?= $(or $(MASKWATCH_SHARED),../shared)
 export MASKWATCH_SHARED := $(SHARED)
 
-.PHONY: help dependencies demo test lint bench cross test-arm bench-arm accuracy train train-head reference quantize
+.PHONY: help dependencies demo test lint bench bench-peers accuracy train train-head reference cross test-arm bench-arm quantize
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | column -t -s '	'
@@ -30,6 +30,9 @@ lint: dependencies ## formatting, clippy with and without training, documentatio
 bench: dependencies ## depthwise convolution against candle's own, then the stages of a frame
 	cargo bench --locked --bench depthwise
 	cargo run --release --locked -- bench --threads 1
+
+bench-peers: dependencies ## our networks in other runtimes beside ours, in turns; a Markdown table (3 GB of Python packages)
+	benches/peers/bench-peers.sh $(ARGUMENTS)
 
 cross: ## the daemon for 64-bit Arm and ARMv7 boards, or TARGET=..., stripped, with sizes
 	cross/build.sh $(TARGET)

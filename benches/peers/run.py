@@ -8,6 +8,7 @@ With one thread all are bound to one core.
 
 import argparse
 import json
+import math
 import os
 import pathlib
 import platform
@@ -37,6 +38,9 @@ class Peer:
         self.process = subprocess.Popen(pinned + command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         stderr=subprocess.DEVNULL, text=True)
         self.facts, self.medians = self.answer(), []
+        if "output" in self.facts:
+            mask, no_mask = self.facts.pop("output")
+            self.facts["verdict"] = 1 / (1 + math.exp(no_mask - mask))
         self.process.send_signal(signal.SIGSTOP)
 
     def answer(self):

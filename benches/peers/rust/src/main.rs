@@ -21,7 +21,8 @@ fn main() -> Result<()> {
         bail!("usage: peers tract|rten MODEL INPUT THREADS");
     };
     let bytes = std::fs::read(input).with_context(|| input.clone())?;
-    let values: Vec<f32> = bytes.chunks_exact(4).map(|word| f32::from_le_bytes(word.try_into().unwrap_or_default())).collect();
+    let values: Vec<f32> =
+        bytes.chunks_exact(4).map(|word| f32::from_le_bytes(word.try_into().unwrap_or_default())).collect();
     let side = (values.len() / 3).isqrt();
     let shape = [1, 3, side, side];
 
@@ -54,7 +55,9 @@ fn main() -> Result<()> {
 
 fn tract(model: &str, shape: &[usize], values: Vec<f32>, threads: usize) -> Result<Run> {
     if threads > 1 {
-        tract_linalg::multithread::set_default_executor(tract_linalg::multithread::Executor::multithread(threads));
+        tract_linalg::multithread::set_default_executor(tract_linalg::multithread::Executor::multithread(
+            threads,
+        ));
     }
     let model = tract_onnx::onnx().model_for_path(model)?.into_optimized()?.into_runnable()?;
     let input = Tensor::from_shape(shape, &values)?.into_tvalue();
@@ -67,7 +70,7 @@ fn tract(model: &str, shape: &[usize], values: Vec<f32>, threads: usize) -> Resu
 fn rten(model: &str, shape: &[usize], values: Vec<f32>, threads: usize) -> Result<Run> {
     let model = rten::Model::load_file(model)?;
     let input = rten_tensor::Tensor::from_data(shape, values);
-    let pool = std::sync::Arc::new(rten::threading::ThreadPool::with_num_threads(threads));
+    let pool = std::sync::Arc::new(rten::ThreadPool::with_num_threads(threads));
     let name = model.input_ids()[0];
     let outputs = model.output_ids().to_vec();
     Ok(Box::new(move || {
@@ -85,6 +88,9 @@ fn milliseconds(start: Instant) -> f64 {
 /// The most memory this process has had resident so far, in MB.
 fn peak_memory_mb() -> Result<f64> {
     let status = std::fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("the kernel does not tell VmHWM")?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))
+        .context("the kernel does not tell VmHWM")?;
     Ok(line.trim().trim_end_matches("kB").trim().parse::<f64>()? * 1024.0 / 1e6)
 }
