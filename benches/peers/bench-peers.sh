@@ -2,8 +2,8 @@
 # Times maskwatch beside other runtimes on the same networks and prints the table of the README. Arguments go to run.py
 # (--rounds, --slice, --stage classifier:224, --threads 1, --json FILE).
 #
-# Everything that is downloaded goes to target/peers (3 GB, most of it TensorFlow, which writes the TFLite file). The pictures that the 8-bit
-# networks are calibrated on come from $MASKWATCH_SHARED (default ../shared); without it the bundled ones serve.
+# Everything that is downloaded goes to target/peers (3 GB, most of it TensorFlow, which writes the TFLite file). The pictures
+# that the 8-bit networks are calibrated on come from $MASKWATCH_SHARED (default ../shared); without it the bundled ones serve.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 export PATH="$PATH:$HOME/.cargo/bin"

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Writes our two networks in the formats of the other runtimes, with what each takes as input, into target/peers/models.
 
-Files are named NETWORK_SIDE.PRECISION.FORMAT, their inputs the same with .npy behind. What is there already and newer than the weights and this folder is kept.
+Files are named NETWORK_SIDE.PRECISION.FORMAT, their inputs the same with .npy behind. What is there already and newer than
+the weights and these scripts is kept.
 """
 
 import logging
@@ -72,7 +73,8 @@ def main():
     if done.exists() and all(done.stat().st_mtime > source.stat().st_mtime for source in sources):
         return
     where = pictures.SHARED / "data"
-    print(f"Calibrating on pictures of {where}" if where.exists() else f"{where} is not here: calibrating on the bundled pictures")
+    chosen = f"pictures of {where}" if where.exists() else f"the bundled pictures, since {where} is not here"
+    print(f"Calibrating on {chosen}")
     for side in CLASSIFIER_SIDES:
         classifier(side)
     for side in DETECTOR_SIDES:

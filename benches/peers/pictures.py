@@ -27,7 +27,7 @@ def crop(picture, box, side, margin=MARGIN):
 
 
 def calibration_faces(side, count=64):
-    """Crops for calibration: faces to train on from $MASKWATCH_SHARED where it is here, otherwise variants of the bundled ones."""
+    """Crops for calibration: faces to train on from $MASKWATCH_SHARED, or variants of the bundled ones where it is not here."""
     table = SHARED / "data" / "faces.csv"
     if table.exists():
         with open(table, newline="") as file:

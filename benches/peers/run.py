@@ -2,11 +2,15 @@
 """Times maskwatch and other runtimes on our two networks, in turns, and prints a Markdown table.
 
 Every contestant is a process of its own with its network loaded. In each round each of them runs for a slice of time while the
-others are stopped, so that what slows the machine down slows all alike; the figure is the median over the rounds of the medians of the slices.
-With one thread all are bound to one core.
+others are stopped, so that what slows the machine down slows all alike; the figure is the median over the rounds of the medians of
+the slices. With one thread all are bound to one core. All but ours and ncnn get their input quantized already.
+
+Each runtime's answer is compared with that of ONNX Runtime in f32; where one differs by more than quantization can explain, the
+run fails.
 """
 
 import argparse
+import functools
 import json
 import math
 import os
@@ -28,6 +32,8 @@ MODELS = TARGET / "models"
 # The stages of a table: what is run, at which side of its input.
 STAGES = [("classifier", 224), ("classifier", 128), ("detector", 320), ("detector", 640)]
 THREADS = [1, 2]
+# How far a probability or score may be from that in f32.
+NOISE = 0.05
 
 
 class Peer:
@@ -69,11 +75,13 @@ class Maskwatch:
     def __init__(self, binary, stage, side, precision, threads):
         pinned = ["taskset", "--cpu-list", str(os.cpu_count() - 1)] if threads == 1 else []
         self.stage = {"classifier": "classify", "detector": "detect"}[stage]
-        self.command = pinned + [binary, "bench", "--format", "json", "--threads", str(threads), *options(binary, stage, side, precision)]
+        self.command = [*pinned, binary, "bench", "--format", "json", "--threads", str(threads),
+                        *options(binary, stage, side, precision)]
         self.facts, self.medians = {"verdict": None}, []
 
     def turn(self, seconds):
-        printed = subprocess.run([*self.command, "--seconds", str(max(round(seconds), 1))], stdout=subprocess.PIPE, text=True, check=True)
+        command = [*self.command, "--seconds", str(max(round(seconds), 1))]
+        printed = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
         for entry in map(json.loads, printed.stdout.splitlines()):
             if entry.get("stage") == self.stage:
                 self.medians.append(entry["p50_ms"])
@@ -84,10 +92,16 @@ class Maskwatch:
         return self.facts
 
 
+@functools.cache
+def has_precisions(binary):
+    """Whether `maskwatch bench` knows more than f32."""
+    known = subprocess.run([binary, "bench", "--help"], stdout=subprocess.PIPE, text=True, check=True).stdout
+    return "--precision" in known
+
+
 def options(binary, stage, side, precision):
     """Arguments of `maskwatch bench` for one network, precision and side of its input."""
-    known = subprocess.run([binary, "bench", "--help"], stdout=subprocess.PIPE, text=True, check=True).stdout
-    chosen = ["--precision", precision] if "--precision" in known else []
+    chosen = ["--precision", precision] if has_precisions(binary) else []
     if stage == "detector":
         return [*chosen, "--detector-input", f"{side}x{side}"]
     if precision == "f32":
@@ -112,14 +126,13 @@ def contestants(binary, rust):
     python = lambda runtime, form: lambda stage, side, threads: Peer(
         [sys.executable, str(HERE / "worker.py"), runtime, *files(stage, side, form), str(threads)], threads)
     crate = lambda runtime: lambda stage, side, threads: Peer(
-        [rust, runtime, str(MODELS / f"{stage}_{side}.f32.onnx"), str(MODELS / f"{stage}_{side}.f32.onnx.raw"), str(threads)], threads)
-    help_text = subprocess.run([binary, "bench", "--help"], stdout=subprocess.PIPE, text=True, check=True).stdout
+        [rust, runtime, *(str(MODELS / f"{stage}_{side}.f32.onnx{end}") for end in ("", ".raw")), str(threads)], threads)
     ours = lambda precision: lambda stage, side, threads: Maskwatch(binary, stage, side, precision, threads)
     locked = {package["name"]: package["version"] for package in tomllib.loads((HERE / "rust/Cargo.lock").read_text())["package"]}
     version = lambda package: metadata.version(package)
     both = ["classifier", "detector"]
     return [
-        *([("maskwatch", "int8", both, ours("int8"))] if "--precision" in help_text else []),
+        *([("maskwatch", "int8", both, ours("int8"))] if has_precisions(binary) else []),
         ("maskwatch", "f32", both, ours("f32")),
         (f"OpenVINO {version('openvino')}", "int8", both, python("openvino", "int8.onnx")),
         (f"OpenVINO {version('openvino')}", "f32", both, python("openvino", "f32.onnx")),
@@ -211,10 +224,22 @@ def main():
     print(f"{machine()}; {time.strftime('%Y-%m-%d')}; {arguments.rounds} rounds of {arguments.slice:g} s each; "
           f"others took {others:.0%} of the machine before the run\n")
     table(rows, results)
+    entries = [{"name": rows[index][0], "precision": rows[index][1], "stage": stage, "side": side, "threads": threads,
+                "p50_ms": median, **facts}
+               for (stage, side, threads), found in results.items() for index, (median, facts) in found.items()]
     if arguments.json:
-        entries = [{"name": rows[index][0], "precision": rows[index][1], "stage": stage, "side": side, "threads": threads, "p50_ms": median, **facts}
-                   for (stage, side, threads), found in results.items() for index, (median, facts) in found.items()]
         arguments.json.write_text("\n".join(map(json.dumps, entries)) + "\n")
+    sys.exit(disagreement(entries))
+
+
+def disagreement(entries):
+    """What runtimes say otherwise than ONNX Runtime in f32; none where all agree."""
+    expected = {(entry["stage"], entry["side"]): entry["verdict"] for entry in entries
+                if entry["name"].startswith("ONNX Runtime") and entry["precision"] == "f32"}
+    wrong = [f"{entry['name']} {entry['precision']} says {entry['verdict']:.3f} on {entry['stage']} {entry['side']}, not {right:.3f}"
+             for entry in entries if (right := expected[entry["stage"], entry["side"]]) is not None
+             and entry["verdict"] is not None and abs(entry["verdict"] - right) > NOISE]
+    return "\n".join(wrong) or None
 
 
 if __name__ == "__main__":

@@ -3,8 +3,8 @@
 
     worker.py RUNTIME MODEL INPUT.npy THREADS
 
-On start a line of JSON with the load time and what the network says; then for each line `run SECONDS` on the standard input one with the run times in milliseconds; when
-the input ends, one with the most memory that came on top of the bare interpreter.
+On start a line of JSON with the load time and what the network says; then for each line `run SECONDS` on the standard input
+one with the run times in milliseconds; when the input ends, one with the most memory that came on top of the bare interpreter.
 """
 
 import json
@@ -18,7 +18,8 @@ def openvino(model, value, threads):
     import openvino as ov
 
     # One stream of that many threads, and no bf16 or f16 in place of f32.
-    settings = {"INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": 1, "INFERENCE_PRECISION_HINT": "f32"}
+    settings = {"INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": 1,
+                "INFERENCE_PRECISION_HINT": "f32"}
     request = ov.Core().compile_model(model, "CPU", settings).create_infer_request()
     request.set_input_tensor(ov.Tensor(value))
     return request.infer, lambda: [request.get_output_tensor(i).data for i in range(len(request.model_outputs))]
