@@ -6,7 +6,7 @@
 # that the 8-bit networks are calibrated on come from $MASKWATCH_SHARED (default ../shared); without it the bundled ones serve.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-export PATH="$PATH:$HOME/.cargo/bin"
+export PATH="$PATH:$HOME/.cargo/bin" PYTHONDONTWRITEBYTECODE=1
 
 if ! python3 -c 'import ensurepip, venv' 2>/dev/null; then
     echo "Installing python3-venv with apt: the other runtimes are Python packages"

@@ -10,7 +10,6 @@ run fails.
 """
 
 import argparse
-import functools
 import json
 import math
 import os
@@ -70,13 +69,15 @@ class Peer:
 
 
 class Maskwatch:
-    """Our own binary, whose `bench` times all stages in turns."""
+    """Our own binary, whose `bench` times all stages of a frame in turns; `detect` includes fitting the picture into the
+    network's input and reading its maps."""
 
     def __init__(self, binary, stage, side, precision, threads):
         pinned = ["taskset", "--cpu-list", str(os.cpu_count() - 1)] if threads == 1 else []
         self.stage = {"classifier": "classify", "detector": "detect"}[stage]
         self.command = [*pinned, binary, "bench", "--format", "json", "--threads", str(threads),
-                        *options(binary, stage, side, precision)]
+                        "--precision", precision,
+                        *(["--input", str(side)] if stage == "classifier" else ["--detector-input", f"{side}x{side}"])]
         self.facts, self.medians = {"verdict": None}, []
 
     def turn(self, seconds):
@@ -92,35 +93,6 @@ class Maskwatch:
         return self.facts
 
 
-@functools.cache
-def has_precisions(binary):
-    """Whether `maskwatch bench` knows more than f32."""
-    known = subprocess.run([binary, "bench", "--help"], stdout=subprocess.PIPE, text=True, check=True).stdout
-    return "--precision" in known
-
-
-def options(binary, stage, side, precision):
-    """Arguments of `maskwatch bench` for one network, precision and side of its input."""
-    chosen = ["--precision", precision] if has_precisions(binary) else []
-    if stage == "detector":
-        return [*chosen, "--detector-input", f"{side}x{side}"]
-    if precision == "f32":
-        return [*chosen, "--classifier", str(weights_with_input(side))]
-    return [*chosen, "--classifier-input", str(side)]
-
-
-def weights_with_input(side):
-    """The shipped classifier, its metadata saying that faces are cut out at another size."""
-    from safetensors import safe_open
-    from safetensors.numpy import save_file
-
-    path = MODELS / f"classifier_{side}.safetensors"
-    if not path.exists():
-        with safe_open(pictures.ROOT / "models/classifier.safetensors", "numpy") as file:
-            save_file({name: file.get_tensor(name) for name in file.keys()}, path, file.metadata() | {"input": str(side)})
-    return path
-
-
 def contestants(binary, rust):
     """Rows of the table: a name, a precision, and how to start it for a stage, a side and a number of threads."""
     python = lambda runtime, form: lambda stage, side, threads: Peer(
@@ -132,7 +104,7 @@ def contestants(binary, rust):
     version = lambda package: metadata.version(package)
     both = ["classifier", "detector"]
     return [
-        *([("maskwatch", "int8", both, ours("int8"))] if has_precisions(binary) else []),
+        ("maskwatch", "int8", both, ours("int8")),
         ("maskwatch", "f32", both, ours("f32")),
         (f"OpenVINO {version('openvino')}", "int8", both, python("openvino", "int8.onnx")),
         (f"OpenVINO {version('openvino')}", "f32", both, python("openvino", "f32.onnx")),
