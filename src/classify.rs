@@ -7,6 +7,7 @@ use crate::nn::int8::{self, QuantizedWeights, SharedTeam};
 use crate::nn::mobilenet_v2::MobileNetV2;
 use crate::nn::weights::Weights;
 use crate::nn::{Mode, NetworkError};
+use crate::pixels::picture::View;
 use crate::pixels::preprocess;
 use image::RgbImage;
 use std::collections::BTreeMap;
@@ -120,7 +121,12 @@ impl Classifier {
     ///
     /// # Errors
     /// When candle cannot run the network.
-    pub fn classify(&self, picture: &RgbImage, faces: &[Rect]) -> Result<Vec<f32>, NetworkError> {
+    pub fn classify<'a>(
+        &self,
+        picture: impl Into<View<'a>>,
+        faces: &[Rect],
+    ) -> Result<Vec<f32>, NetworkError> {
+        let picture = picture.into();
         let Preprocessing { margin, input } = self.preprocessing;
         let mut probabilities = Vec::with_capacity(faces.len());
         for faces in faces.chunks(BATCH) {

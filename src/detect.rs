@@ -7,8 +7,8 @@ use crate::nn::int8::{self, QuantizedWeights, SharedTeam};
 use crate::nn::weights::Weights;
 use crate::nn::yunet::{Level, MULTIPLE, YuNet};
 use crate::nn::{Mode, NetworkError};
+use crate::pixels::picture::View;
 use crate::pixels::preprocess;
-use image::RgbImage;
 use std::path::Path;
 
 /// Overlap (IoU) above which the weaker of two boxes counts as a second box on the same face.
@@ -91,7 +91,7 @@ impl Detector {
     ///
     /// # Errors
     /// When candle cannot run the network.
-    pub fn detect(&self, picture: &RgbImage) -> Result<Vec<Detection>, NetworkError> {
+    pub fn detect<'a>(&self, picture: impl Into<View<'a>>) -> Result<Vec<Detection>, NetworkError> {
         let (canvas, scale) = preprocess::letterbox(picture, self.input.0, self.input.1);
         let candidates = match &self.network {
             Network::Real(network) => {

@@ -10,6 +10,7 @@ use maskwatch::daemon::{
 use maskwatch::decide::{DoorState, Finding, Verdict};
 use maskwatch::geometry::Rect;
 use maskwatch::outputs::{Outputs, Panel, Recorder, simulated};
+use maskwatch::pixels::picture::View;
 use maskwatch::source::{Away, Frame, Next, Source, SourceError, State};
 use std::cell::Cell;
 use std::collections::VecDeque;
@@ -72,7 +73,7 @@ impl Source for Camera {
                 return Ok(Next::Nothing);
             }
         };
-        let picture = RgbImage::from_pixel(640, 480, image::Rgb(code));
+        let picture = RgbImage::from_pixel(640, 480, image::Rgb(code)).into();
         Ok(Next::Frame(Frame { picture, name: None, sequence: 0, captured: Instant::now() }))
     }
 
@@ -100,8 +101,8 @@ struct Script {
 }
 
 impl Vision for Script {
-    fn faces(&mut self, picture: &RgbImage) -> Result<Vec<Rect>, VisionError> {
-        let [kind, bare, masked] = picture.get_pixel(0, 0).0;
+    fn faces(&mut self, picture: View<'_>) -> Result<Vec<Rect>, VisionError> {
+        let [kind, bare, masked] = picture.to_rgb().get_pixel(0, 0).0;
         match kind {
             2 => return Err("the network could not be run".into()),
             3 => panic!("on purpose"),
@@ -112,7 +113,7 @@ impl Vision for Script {
         Ok(bare.chain(masked).collect())
     }
 
-    fn masks(&mut self, _: &RgbImage, faces: &[Rect]) -> Result<Vec<f32>, VisionError> {
+    fn masks(&mut self, _: View<'_>, faces: &[Rect]) -> Result<Vec<f32>, VisionError> {
         self.classified.set(self.classified.get() + faces.len());
         Ok(faces.iter().map(|face| if face.x < 400.0 { 0.01 } else { 0.99 }).collect())
     }

@@ -16,9 +16,10 @@ use crate::daemon::{
 use crate::decide::{DoorState, Signal, Verdict};
 use crate::outputs::{Output, Outputs, Panel, Recorder, simulated};
 use crate::pixels::annotate::{Mark, annotate, caption};
+use crate::pixels::picture::View;
 use crate::source::{self, Options, Source};
 use anyhow::Context;
-use image::{Rgb, RgbImage};
+use image::Rgb;
 use scene::{Scene, Visitor};
 use screen::Screen;
 use std::path::{Path, PathBuf};
@@ -200,7 +201,7 @@ impl Observer for Show {
                 let lit = self.lit();
                 self.check(&lit, signal.state);
                 self.screen.frame(now, &lit, *signal, faces);
-                if let Err(error) = self.album.frame(now, picture, faces, *signal) {
+                if let Err(error) = self.album.frame(now, *picture, faces, *signal) {
                     self.failed = Some(error);
                     self.stop.store(true, Ordering::Relaxed);
                 }
@@ -228,7 +229,7 @@ impl Album {
     fn frame(
         &mut self,
         now: Duration,
-        picture: &RgbImage,
+        picture: View<'_>,
         faces: &[Face],
         signal: Signal,
     ) -> anyhow::Result<()> {
@@ -240,7 +241,7 @@ impl Album {
         }
         self.last = Some((signal.state, now));
         self.count += 1;
-        let mut picture = picture.clone();
+        let mut picture = picture.to_rgb();
         let marks: Vec<Mark> = faces.iter().map(mark).collect();
         annotate(&mut picture, &marks);
         let text = format!("{:5.1} s  door: {}", now.as_secs_f32(), signal.state);

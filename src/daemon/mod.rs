@@ -11,9 +11,9 @@ pub use watch::{Face, Seen, Watch};
 
 use crate::decide::{DoorState, Finding, Signal, Verdict};
 use crate::outputs::{OutputError, Outputs};
+use crate::pixels::picture::View;
 use crate::source::{Next, Source, SourceError, State};
 use health::{Health, Throttle, unsaid};
-use image::RgbImage;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -52,7 +52,7 @@ pub enum Event<'a> {
     /// A frame was looked at.
     Frame {
         /// Its pixels.
-        picture: &'a RgbImage,
+        picture: View<'a>,
         /// Its faces.
         faces: &'a [Face],
         /// What the door shows now.
@@ -170,7 +170,7 @@ impl<'a> Daemon<'a> {
                 return Ok(Ended::Reload);
             }
             match self.source.next(PATIENCE)? {
-                Next::Frame(frame) => self.frame(&frame.picture, observer)?,
+                Next::Frame(frame) => self.frame(frame.picture.view(), observer)?,
                 Next::Skipped(skipped) => {
                     let (now, text) = (self.clock.now(), skipped.to_string());
                     if let Some(count) = self.skipped.admit(&text, now) {
@@ -184,7 +184,7 @@ impl<'a> Daemon<'a> {
         }
     }
 
-    fn frame(&mut self, picture: &RgbImage, observer: &mut dyn Observer) -> Result<(), DaemonError> {
+    fn frame(&mut self, picture: View<'_>, observer: &mut dyn Observer) -> Result<(), DaemonError> {
         let arrived = self.clock.now();
         let seen = self.watch.look(picture, arrived);
         let now = self.clock.now();

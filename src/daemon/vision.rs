@@ -6,7 +6,7 @@ use crate::detect::Detector;
 use crate::geometry::Rect;
 use crate::models::Models;
 use crate::nn::NetworkError;
-use image::RgbImage;
+use crate::pixels::picture::View;
 use std::error::Error;
 
 /// Why a picture could not be looked at.
@@ -18,13 +18,13 @@ pub trait Vision {
     ///
     /// # Errors
     /// When the network cannot be run.
-    fn faces(&mut self, picture: &RgbImage) -> Result<Vec<Rect>, VisionError>;
+    fn faces(&mut self, picture: View<'_>) -> Result<Vec<Rect>, VisionError>;
 
     /// The probability, 0 to 1, that each of `faces` in `picture` wears a mask, in the same order.
     ///
     /// # Errors
     /// When the network cannot be run.
-    fn masks(&mut self, picture: &RgbImage, faces: &[Rect]) -> Result<Vec<f32>, VisionError>;
+    fn masks(&mut self, picture: View<'_>, faces: &[Rect]) -> Result<Vec<f32>, VisionError>;
 }
 
 /// Detector and classifier.
@@ -49,11 +49,11 @@ impl Networks {
 }
 
 impl Vision for Networks {
-    fn faces(&mut self, picture: &RgbImage) -> Result<Vec<Rect>, VisionError> {
+    fn faces(&mut self, picture: View<'_>) -> Result<Vec<Rect>, VisionError> {
         Ok(self.detector.detect(picture)?.into_iter().map(|face| face.rect).collect())
     }
 
-    fn masks(&mut self, picture: &RgbImage, faces: &[Rect]) -> Result<Vec<f32>, VisionError> {
+    fn masks(&mut self, picture: View<'_>, faces: &[Rect]) -> Result<Vec<f32>, VisionError> {
         Ok(self.classifier.classify(picture, faces)?)
     }
 }

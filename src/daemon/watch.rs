@@ -3,8 +3,8 @@
 use super::vision::{Vision, VisionError};
 use crate::decide::{Decider, Finding, Observation, Rules, Signal, Verdict};
 use crate::geometry::Rect;
+use crate::pixels::picture::View;
 use crate::track::{TrackId, Tracker};
-use image::RgbImage;
 use std::time::Duration;
 
 /// One face of a frame and what is thought of it.
@@ -59,7 +59,7 @@ impl Watch {
     ///
     /// # Errors
     /// When the networks cannot be run; nothing was learned from the frame then.
-    pub fn look(&mut self, picture: &RgbImage, now: Duration) -> Result<Seen, VisionError> {
+    pub fn look(&mut self, picture: View<'_>, now: Duration) -> Result<Seen, VisionError> {
         let rects = self.vision.faces(picture)?;
         let tracks = self.tracker.update(&rects, now);
         let wanted: Vec<usize> = (0..rects.len())

@@ -3,11 +3,18 @@
 
 use std::io::Cursor;
 
-use image::codecs::jpeg::JpegDecoder;
+use image::codecs::png::PngDecoder;
+use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, RgbImage};
+use zune_core::bytestream::ZCursor;
+use zune_core::colorspace::ColorSpace;
+use zune_core::options::DecoderOptions;
+use zune_jpeg::JpegDecoder;
+use zune_jpeg::errors::DecodeErrors;
 
 use super::jpeg;
-use super::yuv::{Colours, Converter};
+use super::picture::View;
+use super::yuv::Colours;
 
 /// No decoded picture may have more pixels than this (8192 × 8192): 192 MiB as RGB.
 pub const MAX_PIXELS: u64 = 64 << 20;
@@ -62,6 +69,9 @@ pub enum PictureError {
         /// The pixel format.
         format: PixelFormat,
     },
+    /// JPEG where pixels were expected.
+    #[error("it is compressed and has to be decoded first")]
+    Compressed,
     /// The distance between two rows is smaller than a row.
     #[error("rows of {stride} bytes cannot hold {width} pixels of {format}")]
     NarrowRows {
@@ -163,7 +173,7 @@ impl FrameFormat {
         Ok(Some(self.layout()?.total))
     }
 
-    fn layout(&self) -> Result<Layout, PictureError> {
+    pub(super) fn layout(&self) -> Result<Layout, PictureError> {
         let Self { pixels, width, height, .. } = *self;
         check_size(width, height)?;
         let (columns, rows) = (width as usize, height as usize);
@@ -171,7 +181,8 @@ impl FrameFormat {
         let row = match pixels {
             PixelFormat::Rgb24 | PixelFormat::Bgr24 => columns * 3,
             PixelFormat::Yuyv422 | PixelFormat::Uyvy422 => pairs * 4,
-            PixelFormat::Nv12 | PixelFormat::Yuv420p | PixelFormat::Gray | PixelFormat::Mjpeg => columns,
+            PixelFormat::Nv12 | PixelFormat::Yuv420p | PixelFormat::Gray => columns,
+            PixelFormat::Mjpeg => return Err(PictureError::Compressed),
         };
         let stride = if self.stride == 0 { row } else { self.stride };
         // A row of 1 GiB is no camera's: this keeps the sums below far from overflow.
@@ -197,15 +208,16 @@ impl FrameFormat {
 }
 
 /// Byte counts of a frame without compression.
-struct Layout {
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Layout {
     /// The pixels of one row, without the gap behind it.
-    row: usize,
+    pub(super) row: usize,
     /// From one row to the next.
-    stride: usize,
+    pub(super) stride: usize,
     /// The first plane, with its gaps.
-    plane: usize,
+    pub(super) plane: usize,
     /// All that is read.
-    total: usize,
+    pub(super) total: usize,
 }
 
 fn check_size(width: u32, height: u32) -> Result<(), PictureError> {
@@ -230,48 +242,10 @@ fn check_size(width: u32, height: u32) -> Result<(), PictureError> {
 /// assert_eq!(picture.as_raw(), &[0, 0, 0, 255, 255, 255]);
 /// ```
 pub fn frame(bytes: &[u8], format: &FrameFormat) -> Result<RgbImage, PictureError> {
-    let FrameFormat { pixels, width, height, .. } = *format;
-    if pixels == PixelFormat::Mjpeg {
-        return jpeg_picture(bytes);
+    match format.pixels {
+        PixelFormat::Mjpeg => jpeg_picture(bytes),
+        _ => Ok(View::new(bytes, format)?.to_rgb()),
     }
-    let layout = format.layout()?;
-    if bytes.len() < layout.total {
-        let (got, needed) = (bytes.len(), layout.total);
-        return Err(PictureError::ShortFrame { got, needed, width, height, format: pixels });
-    }
-    let converter = Converter::new(format.colours);
-    let mut picture = RgbImage::new(width, height);
-    let (columns, pairs) = (width as usize, (width as usize).div_ceil(2));
-    let (first, rest) = bytes.split_at(layout.plane.min(bytes.len()));
-    let rows = first.chunks(layout.stride).zip(picture.chunks_exact_mut(columns * 3));
-    for (index, (row, rgb)) in rows.enumerate() {
-        let row = &row[..layout.row];
-        match pixels {
-            PixelFormat::Rgb24 => rgb.copy_from_slice(row),
-            PixelFormat::Bgr24 => {
-                for (from, to) in row.chunks_exact(3).zip(rgb.chunks_exact_mut(3)) {
-                    to.copy_from_slice(&[from[2], from[1], from[0]]);
-                }
-            }
-            PixelFormat::Yuyv422 => converter.packed_row(row, [0, 1, 2, 3], rgb),
-            PixelFormat::Uyvy422 => converter.packed_row(row, [1, 0, 3, 2], rgb),
-            PixelFormat::Nv12 => {
-                let start = index / 2 * layout.stride.next_multiple_of(2);
-                let chroma = rest[start..start + pairs * 2].chunks_exact(2).map(|pair| (pair[0], pair[1]));
-                converter.planar_row(row, chroma, rgb);
-            }
-            PixelFormat::Yuv420p => {
-                let chroma_stride = layout.stride.div_ceil(2);
-                let cb = index / 2 * chroma_stride;
-                let cr = cb + chroma_stride * (height as usize).div_ceil(2);
-                let chroma = rest[cb..cb + pairs].iter().copied().zip(rest[cr..cr + pairs].iter().copied());
-                converter.planar_row(row, chroma, rgb);
-            }
-            PixelFormat::Gray => converter.grey_row(row, rgb),
-            PixelFormat::Mjpeg => {}
-        }
-    }
-    Ok(picture)
 }
 
 /// A whole JPEG or PNG picture → RGB, turned upright as its EXIF data says. Transparency is dropped.
@@ -285,34 +259,77 @@ pub fn picture(bytes: &[u8]) -> Result<RgbImage, PictureError> {
     let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format();
     match reader.ok().and_then(|reader| reader.format()) {
         Some(ImageFormat::Jpeg) => jpeg_picture(bytes),
-        Some(ImageFormat::Png) => {
-            let decoder = image::codecs::png::PngDecoder::with_limits(Cursor::new(bytes), limits());
-            rgb(decoder.map_err(damaged)?)
-        }
+        Some(ImageFormat::Png) => png_picture(bytes),
         _ => Err(PictureError::UnknownFormat),
     }
 }
 
 fn jpeg_picture(bytes: &[u8]) -> Result<RgbImage, PictureError> {
+    let mut rgb = Vec::new();
+    let (width, height) = jpeg_into(bytes, &mut rgb)?;
+    RgbImage::from_raw(width, height, rgb)
+        .ok_or_else(|| PictureError::Damaged("its size is not what it says".to_owned()))
+}
+
+/// One JPEG picture → RGB in `rgb`, whose memory is used again; gives width and height. It is turned upright as its EXIF
+/// data says.
+///
+/// # Errors
+/// As [`picture`].
+pub(super) fn jpeg_into(bytes: &[u8], rgb: &mut Vec<u8>) -> Result<(u32, u32), PictureError> {
     if bytes.is_empty() {
         return Err(PictureError::Empty);
     }
     let marked =
         jpeg::lacks_huffman_tables(bytes).then(|| [&bytes[..2], MOTION_JPEG_MARK, &bytes[2..]].concat());
-    let decoder = JpegDecoder::new(Cursor::new(marked.as_deref().unwrap_or(bytes))).map_err(damaged)?;
+    let options = DecoderOptions::default()
+        .set_strict_mode(false)
+        .set_max_width(usize::MAX)
+        .set_max_height(usize::MAX)
+        .jpeg_set_out_colorspace(ColorSpace::RGB);
+    let input = ZCursor::new(marked.as_deref().unwrap_or(bytes));
+    let mut decoder = JpegDecoder::new_with_options(input, options);
+    decoder.decode_headers().map_err(damaged_jpeg)?;
     // The decoder fills what is missing with grey and says nothing.
     if !jpeg::is_whole(bytes) {
         return Err(PictureError::CutOff);
     }
-    rgb(decoder)
+    let (width, height) = decoder.dimensions().unwrap_or_default();
+    let (width, height) = (width as u32, height as u32);
+    check_size(width, height)?;
+    rgb.clear();
+    rgb.resize(3 * width as usize * height as usize, 0);
+    decoder.decode_into(rgb).map_err(damaged_jpeg)?;
+    // A picture without (or with odd) EXIF data is taken as it lies.
+    let orientation = decoder.exif().and_then(|exif| Orientation::from_exif_chunk(exif));
+    match orientation.unwrap_or(Orientation::NoTransforms) {
+        Orientation::NoTransforms => Ok((width, height)),
+        orientation => {
+            let picture = RgbImage::from_raw(width, height, std::mem::take(rgb)).unwrap_or_default();
+            let mut picture = DynamicImage::ImageRgb8(picture);
+            picture.apply_orientation(orientation);
+            let dimensions = (picture.width(), picture.height());
+            *rgb = picture.into_rgb8().into_raw();
+            Ok(dimensions)
+        }
+    }
 }
 
-fn rgb(mut decoder: impl ImageDecoder) -> Result<RgbImage, PictureError> {
+fn damaged_jpeg(error: DecodeErrors) -> PictureError {
+    PictureError::Damaged(match error {
+        DecodeErrors::ExhaustedData | DecodeErrors::IoErrors(_) => "it ends too early".to_owned(),
+        DecodeErrors::Format(text) => text,
+        DecodeErrors::FormatStatic(text) => text.to_owned(),
+        error => format!("{error:?}"),
+    })
+}
+
+fn png_picture(bytes: &[u8]) -> Result<RgbImage, PictureError> {
+    let mut decoder = PngDecoder::with_limits(Cursor::new(bytes), limits()).map_err(damaged)?;
     let (width, height) = decoder.dimensions();
     check_size(width, height)?;
     decoder.set_limits(limits()).map_err(damaged)?;
-    // A picture without (or with odd) EXIF data is taken as it lies.
-    let orientation = decoder.orientation().unwrap_or(image::metadata::Orientation::NoTransforms);
+    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let mut picture = DynamicImage::from_decoder(decoder).map_err(damaged)?;
     picture.apply_orientation(orientation);
     Ok(picture.into_rgb8())

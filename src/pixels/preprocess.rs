@@ -1,8 +1,10 @@
 //! What the two networks see: the paper's square crop around a face, and the letterboxed picture for the detector.
 
+use super::picture::View;
+use super::resample::{Part, Resampler};
+use super::sampler::Sampler;
 use crate::geometry::Rect;
 use candle_core::{Device, Tensor};
-use fast_image_resize as fir;
 use image::RgbImage;
 
 /// Mean of ImageNet's red, green and blue on a scale of 0 to 1.
@@ -18,11 +20,10 @@ const CROPPED: u32 = 224;
 ///
 /// `margin` × the face's longer side is the side of the square that is left, so 1.0 is the face box made square.
 #[must_use]
-pub fn face_crop(picture: &RgbImage, face: &Rect, margin: f32, input: u32) -> RgbImage {
-    let resized = resized_side(input);
-    let square = resize(&cut(picture, &resized_square(face, margin)), resized, resized);
-    let border = (resized - input) / 2;
-    image::imageops::crop_imm(&square, border, border, input, input).to_image()
+pub fn face_crop<'a>(picture: impl Into<View<'a>>, face: &Rect, margin: f32, input: u32) -> RgbImage {
+    let mut crop = RgbImage::new(input, input);
+    Sampler::default().face_crop(picture, face, margin, input, &mut crop);
+    crop
 }
 
 /// The square that is cut out for [`face_crop`], of which the network sees the middle.
@@ -36,41 +37,20 @@ pub(crate) fn resized_side(input: u32) -> u32 {
 }
 
 /// The whole pixels of `rect`, edge pixels repeated beyond the picture's edges.
+#[cfg(feature = "train")]
 pub(crate) fn cut(picture: &RgbImage, rect: &Rect) -> RgbImage {
-    let longest = 2 * picture.width().max(picture.height()).max(1);
-    let (width, height) =
-        ((rect.w.round() as u32).clamp(1, longest), (rect.h.round() as u32).clamp(1, longest));
-    let (left, top) = (rect.x.round() as i64, rect.y.round() as i64);
-    let nearest = |start: i64, offset: u32, length: u32| {
-        (start.saturating_add(i64::from(offset))).clamp(0, i64::from(length).max(1) - 1) as u32
-    };
-    let columns: Vec<u32> = (0..width).map(|x| nearest(left, x, picture.width())).collect();
-    RgbImage::from_fn(width, height, |x, y| {
-        *picture.get_pixel(columns[x as usize], nearest(top, y, picture.height()))
-    })
+    let mut pixels = Vec::new();
+    let (width, height) = super::sampler::cut_into(picture.into(), rect, &mut pixels);
+    RgbImage::from_raw(width, height, pixels).unwrap_or_default()
 }
 
 /// `picture` at another size, averaged over each target pixel's area where it shrinks (antialiased bilinear).
-///
-/// The filter has to be positive within its support: with one that is not (CatmullRom, Lanczos), fast_image_resize 6.1 can
-/// read beyond its intermediate picture.
 #[must_use]
 pub fn resize(picture: &RgbImage, width: u32, height: u32) -> RgbImage {
     let (width, height) = (width.max(1), height.max(1));
-    if picture.dimensions() == (width, height) {
-        return picture.clone();
-    }
     let mut target = RgbImage::new(width, height);
-    let options =
-        fir::ResizeOptions::new().resize_alg(fir::ResizeAlg::Convolution(fir::FilterType::Bilinear));
-    let source =
-        fir::images::ImageRef::new(picture.width(), picture.height(), picture.as_raw(), fir::PixelType::U8x3);
-    let view = fir::images::Image::from_slice_u8(width, height, target.as_mut(), fir::PixelType::U8x3);
-    if let (Ok(source), Ok(mut view)) = (source, view) {
-        let resized = fir::Resizer::new().resize(&source, &mut view, &options);
-        // Fails only where pixel types differ or a crop reaches over the picture, and there is neither.
-        debug_assert!(resized.is_ok(), "{resized:?}");
-    }
+    let part = Part { left: 0, top: 0, across: width as usize, down: height as usize };
+    Resampler::default().resample(picture.into(), (width, height), part, &mut target, 3 * width as usize);
     target
 }
 
@@ -96,17 +76,18 @@ pub fn normalised(crops: &[RgbImage]) -> candle_core::Result<Tensor> {
 
 /// `picture` scaled (enlarged too) to fit into `width` × `height`, at the top left, black elsewhere; and the scale.
 #[must_use]
-pub fn letterbox(picture: &RgbImage, width: u32, height: u32) -> (RgbImage, f32) {
-    let (across, down) = (picture.width().max(1) as f32, picture.height().max(1) as f32);
-    let scale = (width as f32 / across).min(height as f32 / down);
-    let fitted = |length: f32, limit: u32| ((length * scale).round() as u32).clamp(1, limit);
-    let resized = resize(picture, fitted(across, width), fitted(down, height));
-    if resized.dimensions() == (width, height) {
-        return (resized, scale);
-    }
+pub fn letterbox<'a>(picture: impl Into<View<'a>>, width: u32, height: u32) -> (RgbImage, f32) {
     let mut canvas = RgbImage::new(width, height);
-    image::imageops::replace(&mut canvas, &resized, 0, 0);
+    let scale = Sampler::default().letterbox(picture, (width, height), &mut canvas);
     (canvas, scale)
+}
+
+/// The scale at which a picture of `size` fits into `limit`, and the size that it then has.
+pub(super) fn fit(size: (u32, u32), limit: (u32, u32)) -> (f32, (u32, u32)) {
+    let (across, down) = (size.0.max(1) as f32, size.1.max(1) as f32);
+    let scale = (limit.0 as f32 / across).min(limit.1 as f32 / down);
+    let fitted = |length: f32, limit: u32| ((length * scale).round() as u32).clamp(1, limit);
+    (scale, (fitted(across, limit.0), fitted(down, limit.1)))
 }
 
 /// Pictures of one size as the detector takes them: `[N, H, W, 3]`, **BGR**, 0 to 255.

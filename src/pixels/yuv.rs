@@ -115,25 +115,40 @@ impl Converter {
         chroma.map(|part| ((luma + part) >> FRACTION_BITS).clamp(0, 255) as u8)
     }
 
-    /// A row of packed 4:2:2: two pixels in four bytes. `order` gives the places of Y0, Cb, Y1, Cr among the four.
-    /// `row` holds `rgb.len() / 3` pixels, rounded up to even.
-    pub(super) fn packed_row(&self, row: &[u8], order: [usize; 4], rgb: &mut [u8]) {
+    /// A row of packed 4:2:2: two pixels in four bytes. `order` gives the places of Y0, Cb, Y1, Cr among the four. The
+    /// first `skip` pixels (0 or 1) are left out.
+    pub(super) fn packed_row(&self, row: &[u8], order: [usize; 4], skip: usize, rgb: &mut [u8]) {
         let [y0, cb, y1, cr] = order;
-        for (four, pixels) in row.chunks_exact(4).zip(rgb.chunks_mut(6)) {
-            let chroma = self.chroma(four[cb], four[cr]);
-            pixels[..3].copy_from_slice(&self.with_chroma(four[y0], chroma));
-            if let Some(second) = pixels.get_mut(3..6) {
-                second.copy_from_slice(&self.with_chroma(four[y1], chroma));
-            }
-        }
+        let pairs = row.chunks_exact(4).map(|four| ([four[y0], four[y1]], (four[cb], four[cr])));
+        self.pairs(pairs, skip, rgb);
     }
 
-    /// A row of luma with its row of chroma at half the width, given as an iterator over (Cb, Cr).
-    pub(super) fn planar_row(&self, luma: &[u8], chroma: impl Iterator<Item = (u8, u8)>, rgb: &mut [u8]) {
-        for ((pair, (cb, cr)), pixels) in luma.chunks(2).zip(chroma).zip(rgb.chunks_mut(6)) {
+    /// A row of luma with its row of chroma at half the width, given as an iterator over (Cb, Cr). The first `skip` pixels
+    /// (0 or 1) are left out.
+    pub(super) fn planar_row(
+        &self,
+        luma: &[u8],
+        chroma: impl Iterator<Item = (u8, u8)>,
+        skip: usize,
+        rgb: &mut [u8],
+    ) {
+        // A last column without a partner stands for both.
+        let pairs = luma.chunks(2).map(|pair| [pair[0], pair[pair.len() - 1]]).zip(chroma);
+        self.pairs(pairs, skip, rgb);
+    }
+
+    fn pairs(&self, mut pairs: impl Iterator<Item = ([u8; 2], (u8, u8))>, skip: usize, rgb: &mut [u8]) {
+        let (first, rgb) = rgb.split_at_mut(if skip == 1 { rgb.len().min(3) } else { 0 });
+        if !first.is_empty()
+            && let Some(([_, y], (cb, cr))) = pairs.next()
+        {
+            first.copy_from_slice(&self.pixel(y, cb, cr));
+        }
+        for (([y0, y1], (cb, cr)), pixels) in pairs.zip(rgb.chunks_mut(6)) {
             let chroma = self.chroma(cb, cr);
-            for (&y, pixel) in pair.iter().zip(pixels.chunks_exact_mut(3)) {
-                pixel.copy_from_slice(&self.with_chroma(y, chroma));
+            pixels[..3].copy_from_slice(&self.with_chroma(y0, chroma));
+            if let Some(second) = pixels.get_mut(3..6) {
+                second.copy_from_slice(&self.with_chroma(y1, chroma));
             }
         }
     }

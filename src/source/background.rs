@@ -147,7 +147,7 @@ mod tests {
             if sequence == self.last {
                 return Ok(Next::End);
             }
-            let picture = image::RgbImage::new(1, 1);
+            let picture = image::RgbImage::new(1, 1).into();
             Ok(Next::Frame(Frame { picture, name: None, sequence, captured: Instant::now() }))
         }
 

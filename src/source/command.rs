@@ -12,7 +12,9 @@ use std::time::{Duration, Instant};
 
 use super::mjpeg::Splitter;
 use super::{CommandLine, Frame, Next, Patience, Skipped, Source, SourceError};
-use crate::pixels::decode::{self, PixelFormat};
+use crate::pixels::buffer::{Bytes, Pool};
+use crate::pixels::decode::PixelFormat;
+use crate::pixels::picture::Picture;
 
 /// How long a command may write no usable frame. Cameras take a few seconds to start.
 const FRAME_LIMIT: Duration = Duration::from_secs(10);
@@ -29,6 +31,7 @@ pub struct Command {
     line: CommandLine,
     child: Child,
     mailbox: Arc<Mailbox>,
+    pool: Pool,
     stderr: Arc<Mutex<String>>,
     stderr_reader: JoinHandle<()>,
     patience: Patience,
@@ -44,7 +47,8 @@ impl Command {
     /// command that does not exist shows when it has ended: [`SourceError::CommandEnded`].
     pub fn start(line: &CommandLine) -> Result<Self, SourceError> {
         let started = |error| SourceError::CommandStart { command: line.shell.clone(), error };
-        let cutter = Cutter::new(line)?;
+        let pool = Pool::default();
+        let cutter = Cutter::new(line, &pool)?;
         let mut child = std::process::Command::new("/bin/sh")
             .arg("-c")
             .arg(&line.shell)
@@ -77,6 +81,7 @@ impl Command {
                 line: line.clone(),
                 child,
                 mailbox,
+                pool,
                 stderr: last_line,
                 stderr_reader,
                 patience: Patience::new(FRAME_LIMIT, Instant::now()),
@@ -124,11 +129,11 @@ impl Source for Command {
     fn next(&mut self, wait: Duration) -> Result<Next, SourceError> {
         let wait = wait.min(self.patience.left(Instant::now()));
         match self.mailbox.take(wait) {
-            Taken::Frame(raw) => match decode::frame(&raw.bytes, &self.line.format) {
+            Taken::Frame(raw) => match Picture::decode(raw.bytes, &self.line.format, &self.pool) {
                 Ok(picture) => {
                     self.patience.renew(Instant::now());
                     self.last_defect = None;
-                    let Raw { sequence, captured, .. } = raw;
+                    let (sequence, captured) = (raw.sequence, raw.captured);
                     return Ok(Next::Frame(Frame { picture, name: None, sequence, captured }));
                 }
                 Err(reason) => {
@@ -203,15 +208,16 @@ fn signal_group(child: &Child, signal: libc::c_int) {
 /// Cuts the child's output into frames.
 #[derive(Debug)]
 enum Cutter {
-    Mjpeg(Splitter),
-    Raw { size: usize, part: Vec<u8> },
+    Mjpeg { splitter: Splitter, pool: Pool },
+    Raw { size: usize, part: Bytes, pool: Pool },
 }
 
 impl Cutter {
-    fn new(line: &CommandLine) -> Result<Self, SourceError> {
+    fn new(line: &CommandLine, pool: &Pool) -> Result<Self, SourceError> {
+        let pool = pool.clone();
         match line.format.bytes() {
-            Ok(None) => Ok(Self::Mjpeg(Splitter::default())),
-            Ok(Some(size)) => Ok(Self::Raw { size, part: Vec::new() }),
+            Ok(None) => Ok(Self::Mjpeg { splitter: Splitter::default(), pool }),
+            Ok(Some(size)) => Ok(Self::Raw { size, part: pool.take(), pool }),
             Err(reason) => Err(SourceError::CommandFormat {
                 command: line.shell.clone(),
                 expected: expected(line),
@@ -220,16 +226,20 @@ impl Cutter {
         }
     }
 
-    fn push(&mut self, mut chunk: &[u8], mut found: impl FnMut(Vec<u8>)) {
+    fn push(&mut self, mut chunk: &[u8], mut found: impl FnMut(Bytes)) {
         match self {
-            Self::Mjpeg(splitter) => splitter.push(chunk, found),
-            Self::Raw { size, part } => {
+            Self::Mjpeg { splitter, pool } => splitter.push(chunk, |picture| {
+                let mut bytes = pool.take();
+                std::mem::swap(picture, bytes.as_mut_vec());
+                found(bytes);
+            }),
+            Self::Raw { size, part, pool } => {
                 while !chunk.is_empty() {
                     let (now, later) = chunk.split_at(chunk.len().min(*size - part.len()));
-                    part.extend_from_slice(now);
+                    part.as_mut_vec().extend_from_slice(now);
                     chunk = later;
                     if part.len() == *size {
-                        found(std::mem::replace(part, Vec::with_capacity(*size)));
+                        found(std::mem::replace(part, pool.take()));
                     }
                 }
             }
@@ -306,7 +316,7 @@ struct Seen {
 
 #[derive(Debug)]
 struct Raw {
-    bytes: Vec<u8>,
+    bytes: Bytes,
     sequence: u64,
     captured: Instant,
 }
@@ -318,7 +328,7 @@ enum Taken {
 }
 
 impl Mailbox {
-    fn put(&self, bytes: Vec<u8>) {
+    fn put(&self, bytes: Bytes) {
         let mut slot = lock(&self.slot);
         let sequence = slot.seen.frames;
         slot.seen.frames += 1;
@@ -368,10 +378,10 @@ mod tests {
         fn raw_frames_are_cut_however_they_arrive(
             bytes in prop::collection::vec(any::<u8>(), 0..300), size in 1usize..40, step in 1usize..60,
         ) {
-            let mut cutter = Cutter::Raw { size, part: Vec::new() };
+            let mut cutter = Cutter::Raw { size, part: Bytes::default(), pool: Pool::default() };
             let mut found = Vec::new();
             for chunk in bytes.chunks(step) {
-                cutter.push(chunk, |frame| found.push(frame));
+                cutter.push(chunk, |frame| found.push(frame.into_vec()));
             }
             let expected: Vec<Vec<u8>> = bytes.chunks_exact(size).map(<[u8]>::to_vec).collect();
             prop_assert_eq!(found, expected);
@@ -388,11 +398,11 @@ mod tests {
     #[test]
     fn the_newest_frame_wins_and_comes_before_the_end() {
         let mailbox = Mailbox::default();
-        mailbox.put(vec![1]);
-        mailbox.put(vec![2]);
+        mailbox.put(vec![1].into());
+        mailbox.put(vec![2].into());
         mailbox.end();
         let Taken::Frame(raw) = mailbox.take(Duration::ZERO) else { panic!("no frame") };
-        assert_eq!((raw.bytes, raw.sequence), (vec![2], 1));
+        assert_eq!((&*raw.bytes, raw.sequence), (&[2][..], 1));
         assert!(matches!(mailbox.take(Duration::from_secs(60)), Taken::Ended));
     }
 

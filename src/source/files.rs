@@ -150,7 +150,7 @@ impl Pictures {
         match load(path) {
             Ok(picture) => {
                 self.good_in_this_round = true;
-                Ok(Next::Frame(Frame { picture, name: Some(name), sequence, captured: now }))
+                Ok(Next::Frame(Frame { picture: picture.into(), name: Some(name), sequence, captured: now }))
             }
             Err(SourceError::BadPicture { reason, .. }) => {
                 self.last_defect = format!("{name}: {reason}");

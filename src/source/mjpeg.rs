@@ -16,7 +16,7 @@ pub const MAX_PICTURE: usize = 32 << 20;
 /// let stream = [0x00, 0xFF, 0xD8, 0xFF, 0xDA, 0x00, 0x02, 0x55, 0xFF, 0xD9, 0xFF];
 /// let mut pictures = Vec::new();
 /// for chunk in stream.chunks(3) {
-///     splitter.push(chunk, |picture| pictures.push(picture));
+///     splitter.push(chunk, |picture| pictures.push(picture.clone()));
 /// }
 /// assert_eq!(pictures, [&stream[1..10]]);
 /// assert_eq!(splitter.stray(), 2, "the first byte and the last");
@@ -42,8 +42,9 @@ impl Splitter {
         Self { walk: Walk::default(), picture: Vec::new(), stray: 0, limit }
     }
 
-    /// Takes the next bytes of the stream and hands each picture that they complete to `found`.
-    pub fn push(&mut self, chunk: &[u8], mut found: impl FnMut(Vec<u8>)) {
+    /// Takes the next bytes of the stream and hands each picture that they complete to `found`, which may take the vector
+    /// and leave another one, for its memory, in its place.
+    pub fn push(&mut self, chunk: &[u8], mut found: impl FnMut(&mut Vec<u8>)) {
         for &byte in chunk {
             match self.walk.step(byte) {
                 // The FF of a begin marker passes as "outside"; `Begin` takes it back.
@@ -58,9 +59,8 @@ impl Splitter {
                 Step::Inside => self.picture.push(byte),
                 Step::End => {
                     self.picture.push(byte);
-                    // The next picture will be about as long.
-                    let room = Vec::with_capacity(self.picture.len() + self.picture.len() / 8);
-                    found(std::mem::replace(&mut self.picture, room));
+                    found(&mut self.picture);
+                    self.picture.clear();
                 }
                 Step::Broken => self.drop_picture(byte),
             }
@@ -121,7 +121,7 @@ mod tests {
         let mut sizes = sizes.iter().cycle();
         while !rest.is_empty() {
             let (chunk, behind) = rest.split_at((*sizes.next().unwrap()).min(rest.len()));
-            splitter.push(chunk, |picture| found.push(picture));
+            splitter.push(chunk, |picture| found.push(picture.clone()));
             rest = behind;
         }
         found

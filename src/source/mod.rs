@@ -21,18 +21,17 @@ pub mod v4l2;
 
 use std::time::{Duration, Instant};
 
-use image::RgbImage;
-
 pub use error::SourceError;
 pub use spec::{CameraName, CommandLine, SourceSpec, SpecError};
 
 use crate::pixels::decode::PictureError;
+use crate::pixels::picture::Picture;
 
 /// A picture to look at.
 #[derive(Debug, Clone)]
 pub struct Frame {
-    /// 8-bit RGB, upright.
-    pub picture: RgbImage,
+    /// Its pixels, upright.
+    pub picture: Picture,
     /// The picture's path, for sources that are files.
     pub name: Option<String>,
     /// Counts up from 0; numbers that are missing are frames that were dropped or skipped.

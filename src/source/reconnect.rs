@@ -204,7 +204,7 @@ mod tests {
         fn next(&mut self, _: Duration) -> Result<Next, SourceError> {
             match self.0.pop_front() {
                 Some(true) => Ok(Next::Frame(Frame {
-                    picture: image::RgbImage::new(1, 1),
+                    picture: image::RgbImage::new(1, 1).into(),
                     name: None,
                     sequence: 0,
                     captured: Instant::now(),

@@ -160,7 +160,7 @@ impl Source for Scene {
         if now.as_secs_f64() > END {
             return Ok(Next::End);
         }
-        let picture = self.render(now.as_secs_f64());
+        let picture = self.render(now.as_secs_f64()).into();
         self.time.store(u64::try_from(now.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
         let frame = Frame { picture, name: None, sequence: self.shown, captured: Instant::now() };
         self.shown += 1;

@@ -3,7 +3,7 @@ use image::{ExtendedColorType, ImageEncoder, Rgb};
 use proptest::prelude::*;
 
 use super::*;
-use crate::pixels::yuv::{Matrix, Range};
+use crate::pixels::yuv::{Converter, Matrix, Range};
 
 /// A smooth picture, so that JPEG keeps it.
 fn gradient(width: u32, height: u32) -> RgbImage {

@@ -17,7 +17,9 @@ pub use find::Finder;
 use self::device::{Capabilities, Device};
 use self::stream::{Grab, Stream};
 use super::{Frame, Next, Patience, Skipped, Source, SourceError};
-use crate::pixels::decode::{self, FrameFormat, PictureError};
+use crate::pixels::buffer::Pool;
+use crate::pixels::decode::{FrameFormat, PictureError};
+use crate::pixels::picture::Picture;
 
 /// How long a camera may give nothing, and how long nothing but damaged frames.
 const FRAME_LIMIT: Duration = Duration::from_secs(5);
@@ -30,8 +32,7 @@ pub struct Camera {
     card: String,
     format: FrameFormat,
     stream: Stream,
-    /// The newest frame as the driver gave it; kept to keep its memory.
-    raw: Vec<u8>,
+    pool: Pool,
     any_frame: Patience,
     good_frame: Patience,
     sequence: Sequence,
@@ -60,7 +61,7 @@ impl Camera {
             card: card.clone(),
             format,
             stream,
-            raw: Vec::new(),
+            pool: Pool::default(),
             any_frame: Patience::new(FRAME_LIMIT, now),
             good_frame: Patience::new(GOOD_FRAME_LIMIT, now),
             sequence: Sequence::default(),
@@ -85,9 +86,10 @@ impl Camera {
 impl Source for Camera {
     fn next(&mut self, wait: Duration) -> Result<Next, SourceError> {
         let wait = wait.min(self.any_frame.left(Instant::now()));
+        let mut raw = self.pool.take();
         let grab = self
             .stream
-            .grab(wait, &mut self.raw)
+            .grab(wait, raw.as_mut_vec())
             .map_err(|error| explain(&self.node, "waiting for a frame", error))?;
         let now = Instant::now();
         match grab {
@@ -102,7 +104,7 @@ impl Source for Camera {
             Grab::Frame { sequence, captured } => {
                 self.any_frame.renew(now);
                 let sequence = self.sequence.after(sequence);
-                match decode::frame(&self.raw, &self.format) {
+                match Picture::decode(raw, &self.format, &self.pool) {
                     Ok(picture) => {
                         self.good_frame.renew(now);
                         Ok(Next::Frame(Frame { picture, name: None, sequence, captured }))

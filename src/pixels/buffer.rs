@@ -1,0 +1,115 @@
+//! Memory for frames that is used again: a frame's bytes go back to where they came from when the last one lets go of
+//! them, so that a camera's frames cost no allocation each.
+
+use std::ops::Deref;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Buffers kept for later use; more than a source and its readers hold at once would only cost memory.
+const KEPT: usize = 4;
+
+/// Where buffers come from and return to. Clones share their buffers.
+#[derive(Debug, Clone)]
+pub struct Pool(Arc<Mutex<Vec<Vec<u8>>>>);
+
+impl Default for Pool {
+    fn default() -> Self {
+        Self(Arc::new(Mutex::new(Vec::with_capacity(KEPT))))
+    }
+}
+
+impl Pool {
+    /// An empty buffer, with the memory of one that has returned if there is any.
+    #[must_use]
+    pub fn take(&self) -> Bytes {
+        let bytes = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
+        Bytes { bytes, home: Some(self.clone()) }
+    }
+
+    fn put_back(&self, mut bytes: Vec<u8>) {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() < KEPT && bytes.capacity() > 0 {
+            bytes.clear();
+            kept.push(bytes);
+        }
+    }
+}
+
+/// Bytes that return to their [`Pool`] when dropped, if they came from one.
+#[derive(Debug, Default)]
+pub struct Bytes {
+    bytes: Vec<u8>,
+    home: Option<Pool>,
+}
+
+impl Bytes {
+    /// To be filled.
+    pub fn as_mut_vec(&mut self) -> &mut Vec<u8> {
+        &mut self.bytes
+    }
+
+    /// The plain vector; it does not return to the pool.
+    #[must_use]
+    pub fn into_vec(mut self) -> Vec<u8> {
+        std::mem::take(&mut self.bytes)
+    }
+}
+
+impl Deref for Bytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl From<Vec<u8>> for Bytes {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self { bytes, home: None }
+    }
+}
+
+impl Clone for Bytes {
+    fn clone(&self) -> Self {
+        self.bytes.clone().into()
+    }
+}
+
+impl Drop for Bytes {
+    fn drop(&mut self) {
+        if let Some(home) = &self.home {
+            home.put_back(std::mem::take(&mut self.bytes));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_comes_back_and_is_empty() {
+        let pool = Pool::default();
+        let mut bytes = pool.take();
+        bytes.as_mut_vec().extend([1; 1000]);
+        let place = bytes.as_ptr();
+        drop(bytes);
+        let again = pool.take();
+        assert_eq!((again.bytes.as_ptr(), again.len()), (place, 0));
+        assert!(again.bytes.capacity() >= 1000);
+    }
+
+    #[test]
+    fn no_more_is_kept_than_is_of_use() {
+        let pool = Pool::default();
+        let many: Vec<Bytes> = (0..KEPT + 3)
+            .map(|_| {
+                let mut bytes = pool.take();
+                bytes.as_mut_vec().push(0);
+                bytes
+            })
+            .collect();
+        drop(many);
+        drop(pool.take());
+        assert_eq!(pool.0.lock().unwrap().len(), KEPT - 1, "an empty buffer is not worth keeping");
+    }
+}

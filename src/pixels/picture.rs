@@ -1,0 +1,230 @@
+//! Pictures as their sources delivered them: the bytes, and how the pixels lie in them. Colours are converted where and
+//! when somebody looks, a row at a time, so that no full-size RGB copy is made for those who need a small or partial one.
+//!
+//! A [`Picture`] owns its bytes, a [`View`] borrows them; both are checked when made. Compressed pictures are decoded
+//! before ([`super::decode`]).
+
+use image::RgbImage;
+
+use super::buffer::{Bytes, Pool};
+use super::decode::{self, FrameFormat, Layout, PictureError, PixelFormat};
+use super::yuv::Converter;
+
+/// What is known of a picture beside its bytes.
+#[derive(Debug, Clone, Copy)]
+struct Shape {
+    format: FrameFormat,
+    layout: Layout,
+    converter: Converter,
+}
+
+impl Shape {
+    fn new(bytes: &[u8], format: &FrameFormat) -> Result<Self, PictureError> {
+        let FrameFormat { pixels, width, height, .. } = *format;
+        let layout = format.layout()?;
+        if bytes.len() < layout.total {
+            let (got, needed) = (bytes.len(), layout.total);
+            return Err(PictureError::ShortFrame { got, needed, width, height, format: pixels });
+        }
+        Ok(Self { format: *format, layout, converter: Converter::new(format.colours) })
+    }
+}
+
+/// A picture with its bytes.
+#[derive(Debug, Clone)]
+pub struct Picture {
+    bytes: Bytes,
+    shape: Shape,
+}
+
+impl Picture {
+    /// The picture that lies in `bytes` as `format` says; more bytes than it takes are ignored.
+    ///
+    /// # Errors
+    /// [`PictureError::ShortFrame`] for fewer bytes, and what [`FrameFormat::bytes`] says of an impossible format.
+    /// [`PixelFormat::Mjpeg`] is one: a JPEG picture has to be decoded.
+    pub fn new(bytes: Bytes, format: &FrameFormat) -> Result<Self, PictureError> {
+        let shape = Shape::new(&bytes, format)?;
+        Ok(Self { bytes, shape })
+    }
+
+    /// The picture that a source delivered as `bytes` in `format`: JPEG is decoded into memory of `pool`, everything else
+    /// stays as it is.
+    ///
+    /// # Errors
+    /// As [`decode::frame`].
+    pub fn decode(bytes: Bytes, format: &FrameFormat, pool: &Pool) -> Result<Self, PictureError> {
+        if format.pixels != PixelFormat::Mjpeg {
+            return Self::new(bytes, format);
+        }
+        let mut rgb = pool.take();
+        let (width, height) = decode::jpeg_into(&bytes, rgb.as_mut_vec())?;
+        Self::new(rgb, &FrameFormat::new(PixelFormat::Rgb24, width, height))
+    }
+
+    /// The same picture, borrowed.
+    #[must_use]
+    pub fn view(&self) -> View<'_> {
+        View { bytes: &self.bytes, shape: self.shape }
+    }
+
+    /// Pixels across and down.
+    #[must_use]
+    pub fn dimensions(&self) -> (u32, u32) {
+        self.view().dimensions()
+    }
+
+    /// The whole picture in 8-bit RGB.
+    #[must_use]
+    pub fn to_rgb(&self) -> RgbImage {
+        self.view().to_rgb()
+    }
+}
+
+impl From<RgbImage> for Picture {
+    fn from(picture: RgbImage) -> Self {
+        let shape = View::from(&picture).shape;
+        Self { bytes: picture.into_raw().into(), shape }
+    }
+}
+
+/// A borrowed picture.
+#[derive(Debug, Clone, Copy)]
+pub struct View<'a> {
+    bytes: &'a [u8],
+    shape: Shape,
+}
+
+impl<'a> View<'a> {
+    /// As [`Picture::new`].
+    ///
+    /// # Errors
+    /// As [`Picture::new`].
+    pub fn new(bytes: &'a [u8], format: &FrameFormat) -> Result<Self, PictureError> {
+        Ok(Self { bytes, shape: Shape::new(bytes, format)? })
+    }
+
+    /// The picture of `size` whose RGB pixels fill `bytes`, row by row without gaps.
+    pub(super) fn of_rgb(bytes: &'a [u8], (width, height): (u32, u32)) -> Self {
+        let format = FrameFormat::new(PixelFormat::Rgb24, width, height);
+        let row = 3 * width as usize;
+        let total = row * height as usize;
+        debug_assert!(bytes.len() >= total);
+        let layout = Layout { row, stride: row, plane: total, total };
+        Self { bytes, shape: Shape { format, layout, converter: Converter::new(format.colours) } }
+    }
+
+    /// Pixels across and down.
+    #[must_use]
+    pub fn dimensions(&self) -> (u32, u32) {
+        (self.shape.format.width, self.shape.format.height)
+    }
+
+    /// The whole picture in 8-bit RGB.
+    #[must_use]
+    pub fn to_rgb(&self) -> RgbImage {
+        let (width, height) = self.dimensions();
+        let mut picture = RgbImage::new(width, height);
+        for (y, rgb) in picture.chunks_exact_mut(3 * width as usize).enumerate() {
+            self.read_row(0, y, rgb);
+        }
+        picture
+    }
+
+    /// The pixels of row `y` from column `left` on, if they lie in memory as RGB.
+    pub(super) fn rgb_row(&self, left: usize, y: usize) -> Option<&'a [u8]> {
+        let Layout { row, stride, .. } = self.shape.layout;
+        (self.shape.format.pixels == PixelFormat::Rgb24).then(|| &self.bytes[y * stride..][3 * left..row])
+    }
+
+    /// Writes pixels of row `y` from column `left` on, as many as `rgb` has room for, which must not be more than there
+    /// are.
+    pub(super) fn read_row(&self, left: usize, y: usize, rgb: &mut [u8]) {
+        let Shape { format, layout: Layout { row, stride, plane, .. }, converter } = &self.shape;
+        let first = &self.bytes[y * stride..][..*row];
+        let rest = self.bytes.get(*plane..).unwrap_or_default();
+        // Chroma is shared by pairs: an odd first column has only the second half of its pair.
+        let (pair, odd) = (left / 2, left % 2);
+        match format.pixels {
+            PixelFormat::Rgb24 => rgb.copy_from_slice(&first[3 * left..][..rgb.len()]),
+            PixelFormat::Bgr24 => {
+                for (from, to) in first[3 * left..].chunks_exact(3).zip(rgb.chunks_exact_mut(3)) {
+                    to.copy_from_slice(&[from[2], from[1], from[0]]);
+                }
+            }
+            PixelFormat::Yuyv422 => converter.packed_row(&first[4 * pair..], [0, 1, 2, 3], odd, rgb),
+            PixelFormat::Uyvy422 => converter.packed_row(&first[4 * pair..], [1, 0, 3, 2], odd, rgb),
+            PixelFormat::Nv12 => {
+                let chroma = &rest[y / 2 * stride.next_multiple_of(2) + 2 * pair..];
+                let chroma = chroma.chunks_exact(2).map(|pair| (pair[0], pair[1]));
+                converter.planar_row(&first[2 * pair..], chroma, odd, rgb);
+            }
+            PixelFormat::Yuv420p => {
+                let chroma_stride = stride.div_ceil(2);
+                let cb = y / 2 * chroma_stride + pair;
+                let cr = cb + chroma_stride * (format.height as usize).div_ceil(2);
+                let chroma = rest[cb..].iter().copied().zip(rest[cr..].iter().copied());
+                converter.planar_row(&first[2 * pair..], chroma, odd, rgb);
+            }
+            PixelFormat::Gray => converter.grey_row(&first[left..], rgb),
+            PixelFormat::Mjpeg => {}
+        }
+    }
+}
+
+impl<'a> From<&'a Picture> for View<'a> {
+    fn from(picture: &'a Picture) -> Self {
+        picture.view()
+    }
+}
+
+impl<'a> From<&'a RgbImage> for View<'a> {
+    fn from(picture: &'a RgbImage) -> Self {
+        Self::of_rgb(picture.as_raw(), picture.dimensions())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn compressed_bytes_are_no_picture() {
+        let format = FrameFormat::new(PixelFormat::Mjpeg, 4, 4);
+        assert!(matches!(View::new(&[0; 99], &format), Err(PictureError::Compressed)));
+    }
+
+    #[test]
+    fn an_rgb_picture_stays_as_it_is() {
+        let picture = RgbImage::from_fn(5, 3, |x, y| image::Rgb([x as u8, y as u8, 9]));
+        assert_eq!(View::from(&picture).to_rgb(), picture);
+        assert_eq!(Picture::from(picture.clone()).to_rgb(), picture);
+    }
+
+    proptest! {
+        #[test]
+        fn a_part_of_a_row_is_that_part_of_the_picture(
+            kind in 0usize..7, width in 1u32..14, height in 1u32..6, gap in 0usize..5, seed: u8,
+            left: prop::sample::Index, length: prop::sample::Index,
+        ) {
+            let mut format = FrameFormat::new(PixelFormat::ALL[kind], width, height);
+            format.stride = format.layout().unwrap().row + gap;
+            let needed = format.bytes().unwrap().unwrap();
+            let bytes: Vec<u8> = (0..needed).map(|index| (index as u8).wrapping_mul(37) ^ seed).collect();
+            let view = View::new(&bytes, &format).unwrap();
+            let whole = view.to_rgb();
+            let left = left.index(width as usize);
+            let length = 1 + length.index(width as usize - left);
+            for (y, row) in whole.chunks_exact(3 * width as usize).enumerate() {
+                let expected = &row[3 * left..3 * (left + length)];
+                let mut part = vec![0; 3 * length];
+                view.read_row(left, y, &mut part);
+                prop_assert_eq!(&part, expected);
+                if let Some(rgb) = view.rgb_row(left, y) {
+                    prop_assert_eq!(&rgb[..3 * length], expected);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! What the two networks see of a picture, straight into their own buffers: the picture fitted into the detector's input,
+//! and squares around faces for the classifier. Colours are converted only where they are looked at.
+//!
+//! [`super::preprocess`] gives the same as pictures of their own, for training and measuring.
+
+use super::picture::View;
+use super::preprocess;
+use super::resample::{Part, Resampler};
+use crate::geometry::Rect;
+
+/// Samples pictures; it keeps its working memory from one to the next.
+#[derive(Debug, Default)]
+pub struct Sampler {
+    /// For whole pictures, which are all of one size: its weights are computed once.
+    resampler: Resampler,
+    /// For squares around faces, each of another size.
+    square_resampler: Resampler,
+    /// The square that is cut out around a face.
+    square: Vec<u8>,
+}
+
+impl Sampler {
+    /// Fits `picture` (enlarged too) into `width` × `height`, at the top left, black elsewhere, and gives the scale. The
+    /// RGB bytes of all rows go to `canvas`, which has to hold 3 × `width` × `height`; of a shorter one only whole rows
+    /// are filled.
+    pub fn letterbox<'a>(
+        &mut self,
+        picture: impl Into<View<'a>>,
+        (width, height): (u32, u32),
+        canvas: &mut [u8],
+    ) -> f32 {
+        let picture = picture.into();
+        let (scale, fitted) = preprocess::fit(picture.dimensions(), (width, height));
+        let part = Part { left: 0, top: 0, across: fitted.0 as usize, down: fitted.1 as usize };
+        let row = 3 * width as usize;
+        self.resampler.resample(picture, fitted, part, canvas, row);
+        for (y, row) in canvas.chunks_exact_mut(row).enumerate() {
+            let seen = if y < part.down { 3 * part.across } else { 0 };
+            row[seen..].fill(0);
+        }
+        scale
+    }
+
+    /// The square around `face` that a classifier sees, as [`preprocess::face_crop`] says, `input` pixels wide and high.
+    /// Its RGB bytes go to `crop`, which has to hold 3 × `input` × `input`; of a shorter one only whole rows are filled.
+    pub fn face_crop<'a>(
+        &mut self,
+        picture: impl Into<View<'a>>,
+        face: &Rect,
+        margin: f32,
+        input: u32,
+        crop: &mut [u8],
+    ) {
+        let rect = preprocess::resized_square(face, margin);
+        let size = cut_into(picture.into(), &rect, &mut self.square);
+        let resized = preprocess::resized_side(input);
+        let border = ((resized - input) / 2) as usize;
+        let part = Part { left: border, top: border, across: input as usize, down: input as usize };
+        let square = View::of_rgb(&self.square, size);
+        self.square_resampler.resample(square, (resized, resized), part, crop, 3 * input as usize);
+    }
+}
+
+/// Writes the whole pixels of `rect` into `square`, edge pixels repeated beyond the picture's edges, and gives their
+/// number across and down.
+pub(super) fn cut_into(picture: View<'_>, rect: &Rect, square: &mut Vec<u8>) -> (u32, u32) {
+    let (across, down) = picture.dimensions();
+    let longest = 2 * across.max(down);
+    let (width, height) =
+        ((rect.w.round() as u32).clamp(1, longest), (rect.h.round() as u32).clamp(1, longest));
+    let (left, top) = (rect.x.round() as i64, rect.y.round() as i64);
+    let nearest = |place: i64, length: u32| place.clamp(0, i64::from(length) - 1) as usize;
+    // The picture's columns that are seen, at least one, and how often the first and the last are repeated.
+    let (first, last) = (nearest(left, across), nearest(left.saturating_add(i64::from(width) - 1), across));
+    let before = (first as i64).saturating_sub(left).clamp(0, i64::from(width) - 1) as usize;
+    let seen = last - first + 1;
+    square.clear();
+    square.resize(3 * width as usize * height as usize, 0);
+    for (y, row) in square.chunks_exact_mut(3 * width as usize).enumerate() {
+        let middle = 3 * before..3 * (before + seen);
+        picture.read_row(first, nearest(top.saturating_add(y as i64), down), &mut row[middle.clone()]);
+        let (left, right) = (middle.start, middle.end);
+        let pixel = |row: &[u8], at: usize| [row[at], row[at + 1], row[at + 2]];
+        let (first, last) = (pixel(row, left), pixel(row, right - 3));
+        row[..left].chunks_exact_mut(3).for_each(|to| to.copy_from_slice(&first));
+        row[right..].chunks_exact_mut(3).for_each(|to| to.copy_from_slice(&last));
+    }
+    (width, height)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pixels::picture::Picture;
+    use image::RgbImage;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn what_is_cut_out_is_the_nearest_pixel_everywhere(
+            width in 1u32..9, height in 1u32..9, x in -30f32..30.0, y in -30f32..30.0, w in 0f32..40.0, h in 0f32..40.0,
+            far in prop::sample::select(vec![1.0f32, 1e9, -1e9]),
+        ) {
+            let picture = RgbImage::from_fn(width, height, |x, y| image::Rgb([x as u8, y as u8, 9]));
+            let rect = Rect::new(x * far, y, w, h);
+            let mut square = Vec::new();
+            let (across, down) = cut_into((&Picture::from(picture.clone())).into(), &rect, &mut square);
+            prop_assert_eq!(square.len(), 3 * (across * down) as usize);
+            for (index, pixel) in square.chunks_exact(3).enumerate() {
+                let place = |start: f32, offset: usize, length: u32| {
+                    (start.round() as i64 + offset as i64).clamp(0, i64::from(length) - 1) as u8
+                };
+                let (column, row) = (index % across as usize, index / across as usize);
+                prop_assert_eq!(pixel, [place(rect.x, column, width), place(rect.y, row, height), 9]);
+            }
+        }
+    }
+}
