@@ -14,6 +14,7 @@ pub mod int8;
 mod patches;
 mod pointwise;
 mod pooling;
+pub(crate) mod rows;
 
 pub use activation::Activation;
 pub use depthwise::{DepthwiseShape, depthwise3x3, depthwise3x3_reference};

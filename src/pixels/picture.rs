@@ -9,6 +9,7 @@ use image::RgbImage;
 use super::buffer::{Bytes, Pool};
 use super::decode::{self, FrameFormat, Layout, PictureError, PixelFormat};
 use super::yuv::Converter;
+use crate::kernels::rows::convert::Samples;
 
 /// What is known of a picture beside its bytes.
 #[derive(Debug, Clone, Copy)]
@@ -131,10 +132,10 @@ impl<'a> View<'a> {
         picture
     }
 
-    /// The pixels of row `y` from column `left` on, if they lie in memory as RGB.
-    pub(super) fn rgb_row(&self, left: usize, y: usize) -> Option<&'a [u8]> {
-        let Layout { row, stride, .. } = self.shape.layout;
-        (self.shape.format.pixels == PixelFormat::Rgb24).then(|| &self.bytes[y * stride..][3 * left..row])
+    /// The pixels from column `left` on and the bytes from one row to the next, if they lie in memory as RGB.
+    pub(super) fn rgb_rows(&self, left: usize) -> Option<(&'a [u8], usize)> {
+        let bytes = self.bytes.get(3 * left..)?;
+        (self.shape.format.pixels == PixelFormat::Rgb24).then_some((bytes, self.shape.layout.stride))
     }
 
     /// Writes pixels of row `y` from column `left` on, as many as `rgb` has room for, which must not be more than there
@@ -152,19 +153,17 @@ impl<'a> View<'a> {
                     to.copy_from_slice(&[from[2], from[1], from[0]]);
                 }
             }
-            PixelFormat::Yuyv422 => converter.packed_row(&first[4 * pair..], [0, 1, 2, 3], odd, rgb),
-            PixelFormat::Uyvy422 => converter.packed_row(&first[4 * pair..], [1, 0, 3, 2], odd, rgb),
+            PixelFormat::Yuyv422 => converter.row(Samples::Yuyv(&first[4 * pair..]), odd, rgb),
+            PixelFormat::Uyvy422 => converter.row(Samples::Uyvy(&first[4 * pair..]), odd, rgb),
             PixelFormat::Nv12 => {
                 let chroma = &rest[y / 2 * stride.next_multiple_of(2) + 2 * pair..];
-                let chroma = chroma.chunks_exact(2).map(|pair| (pair[0], pair[1]));
-                converter.planar_row(&first[2 * pair..], chroma, odd, rgb);
+                converter.row(Samples::Interleaved(&first[2 * pair..], chroma), odd, rgb);
             }
             PixelFormat::Yuv420p => {
                 let chroma_stride = stride.div_ceil(2);
                 let cb = y / 2 * chroma_stride + pair;
                 let cr = cb + chroma_stride * (format.height as usize).div_ceil(2);
-                let chroma = rest[cb..].iter().copied().zip(rest[cr..].iter().copied());
-                converter.planar_row(&first[2 * pair..], chroma, odd, rgb);
+                converter.row(Samples::Planar(&first[2 * pair..], &rest[cb..], &rest[cr..]), odd, rgb);
             }
             PixelFormat::Gray => converter.grey_row(&first[left..], rgb),
             PixelFormat::Mjpeg => {}
@@ -221,8 +220,8 @@ mod tests {
                 let mut part = vec![0; 3 * length];
                 view.read_row(left, y, &mut part);
                 prop_assert_eq!(&part, expected);
-                if let Some(rgb) = view.rgb_row(left, y) {
-                    prop_assert_eq!(&rgb[..3 * length], expected);
+                if let Some((bytes, stride)) = view.rgb_rows(left) {
+                    prop_assert_eq!(&bytes[y * stride..][..3 * length], expected);
                 }
             }
         }

@@ -3,6 +3,8 @@
 use super::picture::View;
 use super::resample::{Part, Resampler};
 use super::sampler::Sampler;
+#[cfg(feature = "train")]
+pub(crate) use super::sampler::{resized_side, resized_square};
 use crate::geometry::Rect;
 use candle_core::{Device, Tensor};
 use image::RgbImage;
@@ -11,9 +13,6 @@ use image::RgbImage;
 pub const MEAN: [f32; 3] = [0.485, 0.456, 0.406];
 /// Standard deviation of ImageNet's red, green and blue on that scale.
 pub const STANDARD_DEVIATION: [f32; 3] = [0.229, 0.224, 0.225];
-/// The paper resizes to 256 and cuts the middle 224 out: the network sees this share of the cut square's side.
-const RESIZED: u32 = 256;
-const CROPPED: u32 = 224;
 
 /// The paper's preprocessing up to the normalisation: a square around `face` is cut out (edge pixels are repeated where it
 /// reaches over the picture), resized to 256, and its middle 224 × 224 taken; for another `input` both sizes scale.
@@ -24,16 +23,6 @@ pub fn face_crop<'a>(picture: impl Into<View<'a>>, face: &Rect, margin: f32, inp
     let mut crop = RgbImage::new(input, input);
     Sampler::default().face_crop(picture, face, margin, input, &mut crop);
     crop
-}
-
-/// The square that is cut out for [`face_crop`], of which the network sees the middle.
-pub(crate) fn resized_square(face: &Rect, margin: f32) -> Rect {
-    face.square(margin * RESIZED as f32 / CROPPED as f32)
-}
-
-/// The side that this square is resized to, 256 for an input of 224.
-pub(crate) fn resized_side(input: u32) -> u32 {
-    (input * RESIZED + CROPPED / 2) / CROPPED
 }
 
 /// The whole pixels of `rect`, edge pixels repeated beyond the picture's edges.
@@ -80,14 +69,6 @@ pub fn letterbox<'a>(picture: impl Into<View<'a>>, width: u32, height: u32) -> (
     let mut canvas = RgbImage::new(width, height);
     let scale = Sampler::default().letterbox(picture, (width, height), &mut canvas);
     (canvas, scale)
-}
-
-/// The scale at which a picture of `size` fits into `limit`, and the size that it then has.
-pub(super) fn fit(size: (u32, u32), limit: (u32, u32)) -> (f32, (u32, u32)) {
-    let (across, down) = (size.0.max(1) as f32, size.1.max(1) as f32);
-    let scale = (limit.0 as f32 / across).min(limit.1 as f32 / down);
-    let fitted = |length: f32, limit: u32| ((length * scale).round() as u32).clamp(1, limit);
-    (scale, (fitted(across, limit.0), fitted(down, limit.1)))
 }
 
 /// Pictures of one size as the detector takes them: `[N, H, W, 3]`, **BGR**, 0 to 255.

@@ -6,6 +6,7 @@
 //! convolution, which the networks were trained on and which the tests compare with, byte for byte.
 
 use super::picture::View;
+use crate::kernels::rows::{GROUP, PADDING, Rows, Span, Weights, sum_of_rows, sums_of_pixels};
 
 /// The target pixels that are wanted of a resized picture.
 #[derive(Debug, Clone, Copy)]
@@ -46,30 +47,29 @@ impl Resampler {
         let (first, bytes) = (first.start, 3 * (last.end - first.start));
         let kept = self.down.longest;
         self.rows.resize(kept * bytes, 0);
-        // A pixel is read as four bytes, the last one too.
-        self.line.resize(bytes + 1, 0);
+        self.line.resize(bytes + PADDING, 0);
+        let as_it_lies = picture.rgb_rows(first);
         let mut read = 0;
         for (span, target) in lines.iter().zip(target.chunks_mut(stride)) {
             let Some(target) = target.get_mut(..3 * part.across) else { return };
-            for y in span.start.max(read)..span.end {
-                if picture.rgb_row(first, y).is_none() {
-                    picture.read_row(first, y, &mut self.rows[y % kept * bytes..][..bytes]);
+            let rows = match as_it_lies {
+                Some((bytes, stride)) => Rows { bytes, stride, count: usize::MAX },
+                None => {
+                    for y in span.start.max(read)..span.end {
+                        picture.read_row(first, y, &mut self.rows[y % kept * bytes..][..bytes]);
+                        read = y + 1;
+                    }
+                    Rows { bytes: &self.rows, stride: bytes, count: kept }
                 }
-                read = y + 1;
-            }
-            let rows = &self.rows;
-            let row = |y: usize| match picture.rgb_row(first, y) {
-                Some(row) => &row[..bytes],
-                None => &rows[y % kept * bytes..][..bytes],
             };
             let line = if width == size.0 { &mut *target } else { &mut self.line[..bytes] };
             if height == size.1 {
-                line.copy_from_slice(row(span.start));
+                line.copy_from_slice(&rows.from(span.start).next().unwrap_or_default()[..bytes]);
             } else {
-                pass_down(&self.down, span, row, line);
+                sum_of_rows(rows, *span, self.down.weights_of(span), line);
             }
             if width != size.0 {
-                pass_across(&self.across, columns, first, &self.line, target);
+                sums_of_pixels(&self.line, first, columns, self.across.weights(), target);
             }
         }
     }
@@ -87,14 +87,6 @@ struct Taps {
     /// The most source pixels that a target pixel has.
     longest: usize,
     exact: Vec<f64>,
-}
-
-/// The source pixels `start..end` make one target pixel; their weights begin at `first`.
-#[derive(Debug, Clone, Copy)]
-struct Span {
-    start: usize,
-    end: usize,
-    first: usize,
 }
 
 impl Taps {
@@ -118,6 +110,7 @@ impl Taps {
             let first = self.exact.len();
             let sum: f64 = (start..end).map(weight).sum();
             self.exact.extend((start..end).map(|x| weight(x) / sum));
+            self.exact.resize(self.exact.len().next_multiple_of(GROUP), 0.0);
             self.spans.push(Span { start: start as usize, end: end as usize, first });
         }
         // As many bits as the largest weight leaves room for in an i16, at most 21.
@@ -130,54 +123,12 @@ impl Taps {
         self.longest = self.spans.iter().map(|span| span.end - span.start).max().unwrap_or(0);
     }
 
-    fn weights(&self, span: &Span) -> &[i16] {
-        &self.weights[span.first..][..span.end - span.start]
+    fn weights(&self) -> Weights<'_> {
+        Weights { values: &self.weights, shift: self.shift }
     }
-}
 
-/// One target row as the weighted sum of source rows.
-fn pass_down<'a>(taps: &Taps, span: &Span, row: impl Fn(usize) -> &'a [u8], line: &mut [u8]) {
-    /// As many sums as fit into vector registers.
-    const CHUNK: usize = 32;
-    let weights = taps.weights(span);
-    let half = 1 << taps.shift >> 1;
-    let mut chunks = line.chunks_exact_mut(CHUNK);
-    let mut place = 0;
-    for chunk in &mut chunks {
-        let mut sums = [half; CHUNK];
-        for (y, &weight) in (span.start..).zip(weights) {
-            for (sum, &value) in sums.iter_mut().zip(&row(y)[place..place + CHUNK]) {
-                *sum += i32::from(value) * i32::from(weight);
-            }
-        }
-        for (to, sum) in chunk.iter_mut().zip(sums) {
-            *to = (sum >> taps.shift).clamp(0, 255) as u8;
-        }
-        place += CHUNK;
-    }
-    for (place, to) in (place..).zip(chunks.into_remainder()) {
-        let sum: i32 = (span.start..)
-            .zip(weights)
-            .map(|(y, &weight)| i32::from(row(y)[place]) * i32::from(weight))
-            .sum();
-        *to = ((half + sum) >> taps.shift).clamp(0, 255) as u8;
-    }
-}
-
-/// One target row whose pixels are weighted sums of those of `line`, which begins with source column `first`.
-fn pass_across(taps: &Taps, columns: &[Span], first: usize, line: &[u8], target: &mut [u8]) {
-    let half = 1 << taps.shift >> 1;
-    for (span, to) in columns.iter().zip(target.chunks_exact_mut(3)) {
-        let mut sums = [half; 4];
-        let pixels = line[3 * (span.start - first)..].chunks_exact(3);
-        for (&weight, pixel) in taps.weights(span).iter().zip(pixels) {
-            for (sum, &value) in sums.iter_mut().zip(pixel) {
-                *sum += i32::from(value) * i32::from(weight);
-            }
-        }
-        for (to, sum) in to.iter_mut().zip(sums) {
-            *to = (sum >> taps.shift).clamp(0, 255) as u8;
-        }
+    fn weights_of(&self, span: &Span) -> Weights<'_> {
+        Weights { values: &self.weights[span.first..], shift: self.shift }
     }
 }
 

@@ -4,9 +4,12 @@
 //! [`super::preprocess`] gives the same as pictures of their own, for training and measuring.
 
 use super::picture::View;
-use super::preprocess;
 use super::resample::{Part, Resampler};
 use crate::geometry::Rect;
+
+/// The paper resizes to 256 and cuts the middle 224 out: the network sees this share of the cut square's side.
+const RESIZED: u32 = 256;
+const CROPPED: u32 = 224;
 
 /// Samples pictures; it keeps its working memory from one to the next.
 #[derive(Debug, Default)]
@@ -30,7 +33,7 @@ impl Sampler {
         canvas: &mut [u8],
     ) -> f32 {
         let picture = picture.into();
-        let (scale, fitted) = preprocess::fit(picture.dimensions(), (width, height));
+        let (scale, fitted) = fit(picture.dimensions(), (width, height));
         let part = Part { left: 0, top: 0, across: fitted.0 as usize, down: fitted.1 as usize };
         let row = 3 * width as usize;
         self.resampler.resample(picture, fitted, part, canvas, row);
@@ -41,7 +44,7 @@ impl Sampler {
         scale
     }
 
-    /// The square around `face` that a classifier sees, as [`preprocess::face_crop`] says, `input` pixels wide and high.
+    /// The square around `face` that a classifier sees, as [`super::preprocess::face_crop`] says, `input` pixels wide and high.
     /// Its RGB bytes go to `crop`, which has to hold 3 × `input` × `input`; of a shorter one only whole rows are filled.
     pub fn face_crop<'a>(
         &mut self,
@@ -51,9 +54,9 @@ impl Sampler {
         input: u32,
         crop: &mut [u8],
     ) {
-        let rect = preprocess::resized_square(face, margin);
+        let rect = resized_square(face, margin);
         let size = cut_into(picture.into(), &rect, &mut self.square);
-        let resized = preprocess::resized_side(input);
+        let resized = resized_side(input);
         let border = ((resized - input) / 2) as usize;
         let part = Part { left: border, top: border, across: input as usize, down: input as usize };
         let square = View::of_rgb(&self.square, size);
@@ -61,21 +64,42 @@ impl Sampler {
     }
 }
 
+/// The scale at which a picture of `size` fits into `limit`, and the size that it then has.
+fn fit(size: (u32, u32), limit: (u32, u32)) -> (f32, (u32, u32)) {
+    let (across, down) = (size.0.max(1) as f32, size.1.max(1) as f32);
+    let scale = (limit.0 as f32 / across).min(limit.1 as f32 / down);
+    let fitted = |length: f32, limit: u32| ((length * scale).round() as u32).clamp(1, limit);
+    (scale, (fitted(across, limit.0), fitted(down, limit.1)))
+}
+
+/// The square that is cut out around a face, of which the network sees the middle.
+pub(crate) fn resized_square(face: &Rect, margin: f32) -> Rect {
+    face.square(margin * RESIZED as f32 / CROPPED as f32)
+}
+
+/// The side that this square is resized to, 256 for an input of 224.
+pub(crate) fn resized_side(input: u32) -> u32 {
+    (input * RESIZED + CROPPED / 2) / CROPPED
+}
+
 /// Writes the whole pixels of `rect` into `square`, edge pixels repeated beyond the picture's edges, and gives their
 /// number across and down.
 pub(super) fn cut_into(picture: View<'_>, rect: &Rect, square: &mut Vec<u8>) -> (u32, u32) {
     let (across, down) = picture.dimensions();
-    let longest = 2 * across.max(down);
+    let longest = 2 * across.max(down).max(1);
     let (width, height) =
         ((rect.w.round() as u32).clamp(1, longest), (rect.h.round() as u32).clamp(1, longest));
     let (left, top) = (rect.x.round() as i64, rect.y.round() as i64);
-    let nearest = |place: i64, length: u32| place.clamp(0, i64::from(length) - 1) as usize;
+    let nearest = |place: i64, length: u32| place.clamp(0, i64::from(length.max(1)) - 1) as usize;
     // The picture's columns that are seen, at least one, and how often the first and the last are repeated.
     let (first, last) = (nearest(left, across), nearest(left.saturating_add(i64::from(width) - 1), across));
     let before = (first as i64).saturating_sub(left).clamp(0, i64::from(width) - 1) as usize;
     let seen = last - first + 1;
     square.clear();
     square.resize(3 * width as usize * height as usize, 0);
+    if across == 0 || down == 0 {
+        return (width, height);
+    }
     for (y, row) in square.chunks_exact_mut(3 * width as usize).enumerate() {
         let middle = 3 * before..3 * (before + seen);
         picture.read_row(first, nearest(top.saturating_add(y as i64), down), &mut row[middle.clone()]);

@@ -12,6 +12,8 @@
 //!
 //! (ITU-R BT.601-7 §2.5, BT.709-6 §3; the kernel's *Colorspaces* chapter of the V4L2 documentation.)
 
+use crate::kernels::rows::convert::{FRACTION_BITS, Factors, Samples, convert};
+
 /// Which weights luma was made with (V4L2 calls it `ycbcr_enc`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Matrix {
@@ -58,20 +60,10 @@ pub struct Colours {
     pub range: Range,
 }
 
-const FRACTION_BITS: u32 = 16;
-const ROUND: i32 = 1 << (FRACTION_BITS - 1);
-
 /// The formula of this module with its five factors as 16.16 fixed point numbers; results differ from the formula by
 /// less than 0.01 before they are rounded.
 #[derive(Debug, Clone, Copy)]
-pub struct Converter {
-    luma: i32,
-    luma_offset: i32,
-    red_from_cr: i32,
-    green_from_cb: i32,
-    green_from_cr: i32,
-    blue_from_cb: i32,
-}
+pub struct Converter(Factors);
 
 impl Converter {
     /// The factors for one coding of colours.
@@ -84,80 +76,32 @@ impl Converter {
             Range::Full => (1.0, 1.0, 0),
         };
         let fixed = |factor: f64| (factor * f64::from(1u32 << FRACTION_BITS)).round() as i32;
-        Self {
+        Self(Factors {
             luma: fixed(luma),
             luma_offset,
             red_from_cr: fixed(2.0 * (1.0 - red) * chroma),
             green_from_cb: fixed(-2.0 * blue * (1.0 - blue) / green * chroma),
             green_from_cr: fixed(-2.0 * red * (1.0 - red) / green * chroma),
             blue_from_cb: fixed(2.0 * (1.0 - blue) * chroma),
-        }
+        })
     }
 
     /// One pixel.
     #[must_use]
     pub fn pixel(&self, y: u8, cb: u8, cr: u8) -> [u8; 3] {
-        self.with_chroma(y, self.chroma(cb, cr))
+        self.0.pixel(y, cb, cr)
     }
 
-    /// What one pair of chroma samples adds to red, green and blue, with the rounding term; shared by its pixels.
-    fn chroma(&self, cb: u8, cr: u8) -> [i32; 3] {
-        let (cb, cr) = (i32::from(cb) - 128, i32::from(cr) - 128);
-        [
-            self.red_from_cr * cr + ROUND,
-            self.green_from_cb * cb + self.green_from_cr * cr + ROUND,
-            self.blue_from_cb * cb + ROUND,
-        ]
-    }
-
-    fn with_chroma(&self, y: u8, chroma: [i32; 3]) -> [u8; 3] {
-        let luma = (i32::from(y) - self.luma_offset) * self.luma;
-        chroma.map(|part| ((luma + part) >> FRACTION_BITS).clamp(0, 255) as u8)
-    }
-
-    /// A row of packed 4:2:2: two pixels in four bytes. `order` gives the places of Y0, Cb, Y1, Cr among the four. The
-    /// first `skip` pixels (0 or 1) are left out.
-    pub(super) fn packed_row(&self, row: &[u8], order: [usize; 4], skip: usize, rgb: &mut [u8]) {
-        let [y0, cb, y1, cr] = order;
-        let pairs = row.chunks_exact(4).map(|four| ([four[y0], four[y1]], (four[cb], four[cr])));
-        self.pairs(pairs, skip, rgb);
-    }
-
-    /// A row of luma with its row of chroma at half the width, given as an iterator over (Cb, Cr). The first `skip` pixels
-    /// (0 or 1) are left out.
-    pub(super) fn planar_row(
-        &self,
-        luma: &[u8],
-        chroma: impl Iterator<Item = (u8, u8)>,
-        skip: usize,
-        rgb: &mut [u8],
-    ) {
-        // A last column without a partner stands for both.
-        let pairs = luma.chunks(2).map(|pair| [pair[0], pair[pair.len() - 1]]).zip(chroma);
-        self.pairs(pairs, skip, rgb);
-    }
-
-    fn pairs(&self, mut pairs: impl Iterator<Item = ([u8; 2], (u8, u8))>, skip: usize, rgb: &mut [u8]) {
-        let (first, rgb) = rgb.split_at_mut(if skip == 1 { rgb.len().min(3) } else { 0 });
-        if !first.is_empty()
-            && let Some(([_, y], (cb, cr))) = pairs.next()
-        {
-            first.copy_from_slice(&self.pixel(y, cb, cr));
-        }
-        for (([y0, y1], (cb, cr)), pixels) in pairs.zip(rgb.chunks_mut(6)) {
-            let chroma = self.chroma(cb, cr);
-            pixels[..3].copy_from_slice(&self.with_chroma(y0, chroma));
-            if let Some(second) = pixels.get_mut(3..6) {
-                second.copy_from_slice(&self.with_chroma(y1, chroma));
-            }
-        }
+    /// A row whose pixels share chroma in pairs, without its first `skip` pixels (0 or 1).
+    pub(super) fn row(&self, samples: Samples<'_>, skip: usize, rgb: &mut [u8]) {
+        convert(self.0, samples, skip, rgb);
     }
 
     /// A row of grey values.
     pub(super) fn grey_row(&self, luma: &[u8], rgb: &mut [u8]) {
-        let chroma = self.chroma(128, 128);
         for (&y, pixel) in luma.iter().zip(rgb.chunks_exact_mut(3)) {
-            pixel.copy_from_slice(&self.with_chroma(y, chroma));
+            // Without chroma all three are the same.
+            pixel.fill(self.pixel(y, 128, 128)[0]);
         }
     }
 }
