@@ -4,7 +4,7 @@
 //! The thread works only when it is asked, one answer at a time, so no frame is decoded for nobody and none grows old
 //! in a queue.
 
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -19,13 +19,13 @@ const CLOSE_LIMIT: Duration = Duration::from_secs(4);
 
 struct Answer {
     next: Result<Next, SourceError>,
-    name: String,
-    state: State,
+    /// Name and state, where they may have changed.
+    told: Option<(String, State)>,
 }
 
 /// Runs another source on a thread.
 pub struct Background {
-    requests: Option<Sender<()>>,
+    requests: Option<SyncSender<()>>,
     answers: Receiver<Answer>,
     thread: Option<JoinHandle<()>>,
     asked: Option<Instant>,
@@ -37,15 +37,20 @@ impl Background {
     /// Moves `source` to a thread, which ends when this is dropped.
     #[must_use]
     pub fn new(mut source: impl Source + 'static) -> Self {
-        let (requests, requested) = channel();
-        let (answer, answers) = channel();
+        // There is never more than one of each; channels with a limit have their memory from the start.
+        let (requests, requested) = sync_channel(1);
+        let (answer, answers) = sync_channel(1);
         let (name, state) = (source.describe(), source.state());
+        let mut known = state.clone();
         let run = move || {
             while requested.recv().is_ok() {
                 let next = source.next(WAIT);
                 let over = matches!(next, Ok(Next::End) | Err(_));
-                let told = answer.send(Answer { next, name: source.describe(), state: source.state() });
-                if over || told.is_err() {
+                let state = source.state();
+                let same = state == known && matches!(next, Ok(Next::Frame(_)));
+                let told = (!same).then(|| (source.describe(), state.clone()));
+                known = state;
+                if answer.send(Answer { next, told }).is_err() || over {
                     break;
                 }
             }
@@ -71,10 +76,11 @@ impl Source for Background {
             self.asked = Some(Instant::now());
         }
         match self.answers.recv_timeout(wait) {
-            Ok(Answer { next, name, state }) => {
+            Ok(Answer { next, told }) => {
                 self.asked = None;
-                self.name = name;
-                self.state = state;
+                if let Some(told) = told {
+                    (self.name, self.state) = told;
+                }
                 next
             }
             Err(RecvTimeoutError::Timeout) => Ok(Next::Nothing),

@@ -31,7 +31,8 @@ pub struct Command {
     line: CommandLine,
     child: Child,
     mailbox: Arc<Mailbox>,
-    pool: Pool,
+    /// For what JPEG frames become.
+    decoded: Pool,
     stderr: Arc<Mutex<String>>,
     stderr_reader: JoinHandle<()>,
     patience: Patience,
@@ -47,8 +48,7 @@ impl Command {
     /// command that does not exist shows when it has ended: [`SourceError::CommandEnded`].
     pub fn start(line: &CommandLine) -> Result<Self, SourceError> {
         let started = |error| SourceError::CommandStart { command: line.shell.clone(), error };
-        let pool = Pool::default();
-        let cutter = Cutter::new(line, &pool)?;
+        let cutter = Cutter::new(line)?;
         let mut child = std::process::Command::new("/bin/sh")
             .arg("-c")
             .arg(&line.shell)
@@ -81,7 +81,7 @@ impl Command {
                 line: line.clone(),
                 child,
                 mailbox,
-                pool,
+                decoded: Pool::default(),
                 stderr: last_line,
                 stderr_reader,
                 patience: Patience::new(FRAME_LIMIT, Instant::now()),
@@ -129,7 +129,7 @@ impl Source for Command {
     fn next(&mut self, wait: Duration) -> Result<Next, SourceError> {
         let wait = wait.min(self.patience.left(Instant::now()));
         match self.mailbox.take(wait) {
-            Taken::Frame(raw) => match Picture::decode(raw.bytes, &self.line.format, &self.pool) {
+            Taken::Frame(raw) => match Picture::decode(raw.bytes, &self.line.format, &self.decoded) {
                 Ok(picture) => {
                     self.patience.renew(Instant::now());
                     self.last_defect = None;
@@ -213,8 +213,8 @@ enum Cutter {
 }
 
 impl Cutter {
-    fn new(line: &CommandLine, pool: &Pool) -> Result<Self, SourceError> {
-        let pool = pool.clone();
+    fn new(line: &CommandLine) -> Result<Self, SourceError> {
+        let pool = Pool::default();
         match line.format.bytes() {
             Ok(None) => Ok(Self::Mjpeg { splitter: Splitter::default(), pool }),
             Ok(Some(size)) => Ok(Self::Raw { size, part: pool.take(), pool }),
@@ -236,10 +236,14 @@ impl Cutter {
             Self::Raw { size, part, pool } => {
                 while !chunk.is_empty() {
                     let (now, later) = chunk.split_at(chunk.len().min(*size - part.len()));
+                    let missing = *size - part.len();
+                    part.as_mut_vec().reserve_exact(missing);
                     part.as_mut_vec().extend_from_slice(now);
                     chunk = later;
                     if part.len() == *size {
-                        found(std::mem::replace(part, pool.take()));
+                        // Handed on first: that may give back the memory of a frame that nobody took.
+                        found(std::mem::take(part));
+                        *part = pool.take();
                     }
                 }
             }

@@ -32,7 +32,9 @@ pub struct Camera {
     card: String,
     format: FrameFormat,
     stream: Stream,
-    pool: Pool,
+    /// For what the driver gives, and for what JPEG frames become.
+    raw: Pool,
+    decoded: Pool,
     any_frame: Patience,
     good_frame: Patience,
     sequence: Sequence,
@@ -61,7 +63,8 @@ impl Camera {
             card: card.clone(),
             format,
             stream,
-            pool: Pool::default(),
+            raw: Pool::default(),
+            decoded: Pool::default(),
             any_frame: Patience::new(FRAME_LIMIT, now),
             good_frame: Patience::new(GOOD_FRAME_LIMIT, now),
             sequence: Sequence::default(),
@@ -86,7 +89,7 @@ impl Camera {
 impl Source for Camera {
     fn next(&mut self, wait: Duration) -> Result<Next, SourceError> {
         let wait = wait.min(self.any_frame.left(Instant::now()));
-        let mut raw = self.pool.take();
+        let mut raw = self.raw.take();
         let grab = self
             .stream
             .grab(wait, raw.as_mut_vec())
@@ -104,7 +107,7 @@ impl Source for Camera {
             Grab::Frame { sequence, captured } => {
                 self.any_frame.renew(now);
                 let sequence = self.sequence.after(sequence);
-                match Picture::decode(raw, &self.format, &self.pool) {
+                match Picture::decode(raw, &self.format, &self.decoded) {
                     Ok(picture) => {
                         self.good_frame.renew(now);
                         Ok(Next::Frame(Frame { picture, name: None, sequence, captured }))

@@ -1,0 +1,166 @@
+//! Once the daemon's loop is in its stride, a frame costs no allocation: not in the reader of the command, not between
+//! the threads, not on the way to the networks' buffers. What the JPEG decoder allocates is its own affair and counted.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
+
+use image::RgbImage;
+use maskwatch::config::Config;
+use maskwatch::daemon::{Clock, Daemon, Event, Flags, Observer, SystemClock, Vision, VisionError, Watch};
+use maskwatch::geometry::Rect;
+use maskwatch::outputs::{Outputs, Panel, simulated};
+use maskwatch::pixels::buffer::Pool;
+use maskwatch::pixels::decode::{FrameFormat, PixelFormat};
+use maskwatch::pixels::picture::{Picture, View};
+use maskwatch::pixels::sampler::Sampler;
+use maskwatch::source::{Options, open};
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+/// The system's allocator, counting.
+struct Counting;
+
+static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
+
+// SAFETY: everything is done by the system's allocator with the arguments as they are.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: the caller keeps the promises.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: the caller keeps the promises.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the caller keeps the promises.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+fn allocations() -> usize {
+    ALLOCATIONS.load(Ordering::Relaxed)
+}
+
+/// Samples what the networks would see, the detector's input and two faces, and finds nobody.
+struct Sampling {
+    sampler: Sampler,
+    canvas: Vec<u8>,
+    crop: Vec<u8>,
+    frames: u16,
+}
+
+impl Vision for Sampling {
+    fn faces(&mut self, picture: View<'_>) -> Result<Vec<Rect>, VisionError> {
+        self.sampler.letterbox(picture, (480, 384), &mut self.canvas);
+        // Faces that come nearer, one of them over the edge of the picture; in the end no longer.
+        let side = 40.0 + f32::from(self.frames.min(WARM)) * 2.0;
+        for x in [-20.0, 300.0] {
+            let face = Rect::new(x, 100.0, side, side);
+            self.sampler.face_crop(picture, &face, 1.1, 224, &mut self.crop);
+        }
+        self.frames += 1;
+        if self.frames < WARM / 2 {
+            // While this takes its time, the reader fills every buffer that there ever is.
+            std::thread::sleep(Duration::from_millis(40));
+        }
+        Ok(Vec::new())
+    }
+
+    fn masks(&mut self, _: View<'_>, _: &[Rect]) -> Result<Vec<f32>, VisionError> {
+        Ok(Vec::new())
+    }
+}
+
+/// Frames after which everything has the size it needs, and those that are counted then.
+const WARM: u16 = 30;
+const COUNTED: u16 = 40;
+
+/// Notes the allocations of frames `WARM` to `WARM` + `COUNTED`, then stops the loop.
+struct Count {
+    frames: u16,
+    before: usize,
+    counted: Option<usize>,
+    stop: Arc<AtomicBool>,
+}
+
+impl Observer for Count {
+    fn on_event(&mut self, _: Duration, event: &Event<'_>) {
+        if matches!(event, Event::Frame { .. }) {
+            self.frames += 1;
+            if self.frames == WARM {
+                self.before = allocations();
+            } else if self.frames == WARM + COUNTED {
+                self.counted = Some(allocations() - self.before);
+                self.stop.store(true, Ordering::Relaxed);
+            }
+        } else if let Event::Health { fault: Some(reason) } = event {
+            panic!("{reason}");
+        }
+    }
+}
+
+/// The allocations of [`COUNTED`] frames that a command repeats from `file`.
+fn in_the_loop(format: &str, file: &Path) -> usize {
+    let spec = format!("command({format}): while cat {}; do sleep 0.01; done", file.display());
+    let source = open(&spec.parse().unwrap(), &Options::default()).unwrap();
+    let config = Config::default();
+    let stop = Arc::new(AtomicBool::new(false));
+    let (lines, _recorder) = simulated(&config.outputs.outputs);
+    let panel = Panel::new(lines, config.outputs.outputs).unwrap();
+    let outputs = Outputs::start(panel, Arc::clone(&stop), Duration::from_secs(3600)).unwrap();
+    let vision = Sampling {
+        sampler: Sampler::default(),
+        canvas: vec![0; 3 * 480 * 384],
+        crop: vec![0; 3 * 224 * 224],
+        frames: 0,
+    };
+    let watch = Watch::new(Box::new(vision), config.decision);
+    let clock = SystemClock::start();
+    assert!(clock.now() < Duration::from_secs(60));
+    let mut daemon = Daemon::new(source, watch, outputs, Duration::from_secs(60), &clock);
+    let mut count = Count { frames: 0, before: 0, counted: None, stop: Arc::clone(&stop) };
+    let never = AtomicBool::new(false);
+    daemon.run(Flags { stop: &stop, reload: &never }, &mut count).unwrap();
+    daemon.outputs.stop().unwrap();
+    count.counted.unwrap()
+}
+
+/// One test, since tests of one program run at once and the allocator counts for all.
+#[test]
+fn frames_cost_no_allocation_outside_the_jpeg_decoder() {
+    let folder = tempfile::tempdir().unwrap();
+    for format in [PixelFormat::Yuyv422, PixelFormat::Nv12, PixelFormat::Yuv420p, PixelFormat::Rgb24] {
+        let bytes = FrameFormat::new(format, 640, 480).bytes().unwrap().unwrap();
+        let file = folder.path().join(format.name());
+        std::fs::write(&file, (0..bytes).map(|index| (index % 251) as u8).collect::<Vec<u8>>()).unwrap();
+        assert_eq!(in_the_loop(&format!("{format} 640x480"), &file), 0, "{format}");
+    }
+
+    let picture = RgbImage::from_fn(640, 480, |x, y| image::Rgb([(x / 3) as u8, (y / 2) as u8, 99]));
+    let file = folder.path().join("frame.jpg");
+    picture.save(&file).unwrap();
+    let (jpeg, pools) = (std::fs::read(&file).unwrap(), (Pool::default(), Pool::default()));
+    let decode = || {
+        let mut bytes = pools.0.take();
+        bytes.as_mut_vec().extend_from_slice(&jpeg);
+        let before = allocations();
+        let decoded = Picture::decode(bytes, &FrameFormat::new(PixelFormat::Mjpeg, 0, 0), &pools.1);
+        let cost = allocations() - before;
+        assert_eq!(decoded.unwrap().dimensions(), (640, 480));
+        cost
+    };
+    decode();
+    let decoder = decode();
+    assert!(decoder > 0, "the decoder allocates nothing: this test can be simpler");
+    assert_eq!(in_the_loop("mjpeg", &file), decoder * usize::from(COUNTED), "{decoder} in the decoder");
+}
