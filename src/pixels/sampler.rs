@@ -115,7 +115,9 @@ pub(super) fn cut_into(picture: View<'_>, rect: &Rect, square: &mut Vec<u8>) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pixels::decode::{FrameFormat, PixelFormat};
     use crate::pixels::picture::Picture;
+    use fast_image_resize as fir;
     use image::RgbImage;
     use proptest::prelude::*;
 
@@ -137,6 +139,71 @@ mod tests {
                 let (column, row) = (index % across as usize, index / across as usize);
                 prop_assert_eq!(pixel, [place(rect.x, column, width), place(rect.y, row, height), 9]);
             }
+        }
+    }
+
+    /// The fixture picture of a face, as a camera frame in `format`, rows with gaps.
+    fn coded(pixels: PixelFormat) -> (Vec<u8>, FrameFormat) {
+        let portrait = include_bytes!("../../tests/fixtures/astronaut.jpg");
+        let picture = image::load_from_memory(portrait).unwrap().into_rgb8();
+        let mut format = FrameFormat::new(pixels, picture.width() - 1, picture.height() - 1);
+        format.stride = 3 * picture.width() as usize;
+        let mut bytes = picture.into_raw();
+        // Its bytes serve as samples of any kind: as luma and chroma they give wild colours, but shapes stay.
+        bytes.extend_from_within(..);
+        (bytes, format)
+    }
+
+    #[test]
+    fn every_format_gives_what_its_rgb_picture_gives() {
+        for pixels in PixelFormat::ALL.into_iter().filter(|pixels| *pixels != PixelFormat::Mjpeg) {
+            let (bytes, format) = coded(pixels);
+            let view = View::new(&bytes, &format).unwrap();
+            let rgb = view.to_rgb();
+            let mut sampler = Sampler::default();
+            for input in [(320, 256), (256, 320), (640, 640), (96, 64)] {
+                let mut canvases = [0, 1].map(|fill| vec![fill; 3 * (input.0 * input.1) as usize]);
+                let scale = sampler.letterbox(view, input, &mut canvases[0]);
+                assert_eq!(scale, sampler.letterbox(&rgb, input, &mut canvases[1]));
+                assert!(canvases[0] == canvases[1], "{pixels} {input:?}");
+            }
+            for face in [Rect::new(178.0, 65.0, 91.0, 111.0), Rect::new(-31.0, 470.5, 77.0, 60.0)] {
+                for input in [128, 224] {
+                    let mut crops = [0, 1].map(|fill| vec![fill; 3 * (input * input) as usize]);
+                    sampler.face_crop(view, &face, 1.1, input, &mut crops[0]);
+                    sampler.face_crop(&rgb, &face, 1.1, input, &mut crops[1]);
+                    assert!(crops[0] == crops[1], "{pixels} {face:?} {input}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_crop_is_the_middle_of_the_square_that_fast_image_resize_resized() {
+        let (bytes, format) = coded(PixelFormat::Rgb24);
+        let picture = View::new(&bytes, &format).unwrap();
+        for (face, input) in [
+            (Rect::new(178.0, 65.0, 91.0, 111.0), 224),
+            (Rect::new(178.0, 65.0, 91.0, 111.0), 128),
+            (Rect::new(-31.0, 470.5, 77.0, 60.0), 128),
+            (Rect::new(100.0, 100.0, 17.0, 20.0), 224),
+        ] {
+            let mut square = Vec::new();
+            let (width, height) = cut_into(picture, &resized_square(&face, 1.1), &mut square);
+            let resized = resized_side(input);
+            let mut large = RgbImage::new(resized, resized);
+            let source = fir::images::ImageRef::new(width, height, &square, fir::PixelType::U8x3).unwrap();
+            let mut target =
+                fir::images::Image::from_slice_u8(resized, resized, &mut large, fir::PixelType::U8x3)
+                    .unwrap();
+            let algorithm = fir::ResizeAlg::Convolution(fir::FilterType::Bilinear);
+            let options = fir::ResizeOptions::new().resize_alg(algorithm);
+            fir::Resizer::new().resize(&source, &mut target, &options).unwrap();
+            let border = (resized - input) / 2;
+            let expected = image::imageops::crop_imm(&large, border, border, input, input).to_image();
+            let mut crop = vec![0; 3 * (input * input) as usize];
+            Sampler::default().face_crop(picture, &face, 1.1, input, &mut crop);
+            assert!(&crop == expected.as_raw(), "{face:?} {input}");
         }
     }
 }

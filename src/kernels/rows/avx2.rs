@@ -147,19 +147,17 @@ pub(super) fn convert_eights(factors: Factors, samples: Samples<'_>, first: usiz
     let factor = |factor: i32| _mm256_set1_epi32(factor);
     let times = |values: __m256i, by: i32| _mm256_mullo_epi32(values, factor(by));
     // Per half: R of four first pixels, R of their partners, G, G and, in another vector, B, B → R G B in turns.
-    let red_green = [
-        (0, 8, -1, 4, 12, -1, 1, 9, -1, 5, 13, -1, 2, 10, -1, 6),
-        (14, -1, 3, 11, -1, 7, 15, -1, -1, -1, -1, -1, -1, -1, -1, -1),
+    let red_green: [[i8; 16]; 2] = [
+        [0, 8, -1, 4, 12, -1, 1, 9, -1, 5, 13, -1, 2, 10, -1, 6],
+        [14, -1, 3, 11, -1, 7, 15, -1, -1, -1, -1, -1, -1, -1, -1, -1],
     ];
-    let blue = [
-        (-1, -1, 0, -1, -1, 4, -1, -1, 1, -1, -1, 5, -1, -1, 2, -1),
-        (-1, 6, -1, -1, 3, -1, -1, 7, -1, -1, -1, -1, -1, -1, -1, -1),
+    let blue: [[i8; 16]; 2] = [
+        [-1, -1, 0, -1, -1, 4, -1, -1, 1, -1, -1, 5, -1, -1, 2, -1],
+        [-1, 6, -1, -1, 3, -1, -1, 7, -1, -1, -1, -1, -1, -1, -1, -1],
     ];
-    #[rustfmt::skip]
-    let order = |t: (i8, i8, i8, i8, i8, i8, i8, i8, i8, i8, i8, i8, i8, i8, i8, i8)| {
-        _mm256_broadcastsi128_si256(_mm_setr_epi8(
-            t.0, t.1, t.2, t.3, t.4, t.5, t.6, t.7, t.8, t.9, t.10, t.11, t.12, t.13, t.14, t.15,
-        ))
+    let order = |places: [i8; 16]| {
+        // SAFETY: the array has the 16 bytes that are read.
+        _mm256_broadcastsi128_si256(unsafe { _mm_loadu_si128(places.as_ptr().cast()) })
     };
     let (red_green, blue) = (red_green.map(order), blue.map(order));
     for (index, rgb) in chunks.iter_mut().enumerate() {

@@ -185,6 +185,10 @@ mod tests {
             for (x, pixel) in rgb.chunks_exact(3).enumerate() {
                 prop_assert_eq!(pixel, expected(skip + x), "pixel {} of {}", skip + x, width);
             }
+            let mut portable = rgb.clone();
+            let (chunks, _) = portable[3 * skip..].as_chunks_mut();
+            eights(factors, samples, skip, chunks);
+            prop_assert_eq!(portable, rgb);
         }
     }
 }
