@@ -136,53 +136,55 @@ impl Tile<'_> {
         let ones = _mm256_set1_epi16(1);
         // SAFETY: weights, biases and multipliers are there for whole panels; the pixels are the caller's promise.
         unsafe {
-            let start: [__m256i; C] = std::array::from_fn(|c| {
-                _mm256_loadu_si256(bias.as_ptr().add((self.group + c) * GROUP).cast())
-            });
+            // Written with loops, not closures: these would be functions without AVX2 until they are inlined.
+            let mut start = [_mm256_setzero_si256(); C];
+            let mut scale = [_mm256_setzero_ps(); C];
+            let mut weights = [std::ptr::null::<i8>(); C];
+            for (c, ((start, scale), weights)) in
+                start.iter_mut().zip(&mut scale).zip(&mut weights).enumerate()
+            {
+                *start = _mm256_loadu_si256(bias.as_ptr().add((self.group + c) * GROUP).cast());
+                *scale = _mm256_loadu_ps(multiplier.as_ptr().add((self.group + c) * GROUP));
+                *weights = self.layer.weights(self.group + c);
+            }
             let mut sums: [[__m256i; C]; R] = [start; R];
-            let weights: [*const i8; C] = std::array::from_fn(|c| self.layer.weights(self.group + c));
             for octet in 0..octets {
-                let w: [[__m256i; 2]; C] = std::array::from_fn(|c| {
-                    let at = weights[c].add(octet * 64).cast::<__m256i>();
-                    [_mm256_load_si256(at), _mm256_load_si256(at.add(1))]
-                });
+                let mut w = [[_mm256_setzero_si256(); 2]; C];
+                for (w, weights) in w.iter_mut().zip(&weights) {
+                    let at = weights.add(octet * 64).cast::<__m256i>();
+                    *w = [_mm256_load_si256(at), _mm256_load_si256(at.add(1))];
+                }
                 for (r, sums) in sums.iter_mut().enumerate() {
                     let at = self.input.add(r * self.input_pixel + octet * 8).cast::<i32>();
                     let low = _mm256_set1_epi32(at.read_unaligned());
                     let high = _mm256_set1_epi32(at.add(1).read_unaligned());
-                    for c in 0..C {
+                    for (sum, w) in sums.iter_mut().zip(&w) {
                         let pairs = _mm256_add_epi16(
-                            _mm256_maddubs_epi16(low, w[c][0]),
-                            _mm256_maddubs_epi16(high, w[c][1]),
+                            _mm256_maddubs_epi16(low, w[0]),
+                            _mm256_maddubs_epi16(high, w[1]),
                         );
-                        sums[c] = _mm256_add_epi32(sums[c], _mm256_madd_epi16(pairs, ones));
+                        *sum = _mm256_add_epi32(*sum, _mm256_madd_epi16(pairs, ones));
                     }
                 }
             }
             let zero_point = _mm256_set1_epi16(i16::from(self.layer.zero_point()));
-            let scale: [__m256; C] =
-                std::array::from_fn(|c| _mm256_loadu_ps(multiplier.as_ptr().add((self.group + c) * GROUP)));
             for (r, sums) in sums.iter().enumerate() {
                 let at = r * self.output_pixel;
-                let values: [__m256i; C] = std::array::from_fn(|c| {
-                    let real = _mm256_mul_ps(_mm256_cvtepi32_ps(sums[c]), scale[c]);
-                    let real = match &self.residual {
-                        None => real,
-                        Some(residual) => {
-                            let bytes = _mm_loadl_epi64(residual.start.add(at + c * GROUP).cast());
-                            let centred = _mm256_sub_epi32(
-                                _mm256_cvtepu8_epi32(bytes),
-                                _mm256_set1_epi32(i32::from(residual.zero_point)),
-                            );
-                            let term = _mm256_mul_ps(
-                                _mm256_cvtepi32_ps(centred),
-                                _mm256_set1_ps(residual.multiplier),
-                            );
-                            _mm256_add_ps(real, term)
-                        }
-                    };
-                    _mm256_cvtps_epi32(real)
-                });
+                let mut values = [_mm256_setzero_si256(); C];
+                for (c, ((value, sum), scale)) in values.iter_mut().zip(sums).zip(&scale).enumerate() {
+                    let mut real = _mm256_mul_ps(_mm256_cvtepi32_ps(*sum), *scale);
+                    if let Some(residual) = &self.residual {
+                        let bytes = _mm_loadl_epi64(residual.start.add(at + c * GROUP).cast());
+                        let centred = _mm256_sub_epi32(
+                            _mm256_cvtepu8_epi32(bytes),
+                            _mm256_set1_epi32(i32::from(residual.zero_point)),
+                        );
+                        let term =
+                            _mm256_mul_ps(_mm256_cvtepi32_ps(centred), _mm256_set1_ps(residual.multiplier));
+                        real = _mm256_add_ps(real, term);
+                    }
+                    *value = _mm256_cvtps_epi32(real);
+                }
                 let output = self.output.add(at);
                 if C == 2 {
                     let words = _mm256_adds_epi16(_mm256_packs_epi32(values[0], values[C - 1]), zero_point);
@@ -204,6 +206,9 @@ impl Tile<'_> {
     }
 }
 
+/// One column of a window, `[half][(top, middle), (bottom, 0)]`, or the weights for it.
+type Column = [[__m256i; 2]; 2];
+
 /// The channels of `G` groups (1, 2 or 4), from `channel` on.
 ///
 /// Registers hold one column of the window for 16 channels as pairs of bytes: (top, middle) and (bottom, 0). Each column is read once
@@ -218,48 +223,81 @@ unsafe fn depthwise<const G: usize>(
 ) {
     // SAFETY: the caller promises the pixels; weights may be read 64 bytes beyond their end, biases are whole 32s.
     unsafe {
-        let weights: [[[__m256i; 2]; 2]; 3] = std::array::from_fn(|column| {
-            let tap = |row: usize| -> __m256i { load::<4>(layer.weights(3 * row + column, channel).cast()) };
-            let [top, middle, bottom] = [spread::<G>(tap(0)), spread::<G>(tap(1)), spread::<G>(tap(2))];
-            interleave(top, middle, bottom)
-        });
-        let column = |index: usize| -> [[__m256i; 2]; 2] {
-            let rows = windows.rows.map(|row| spread::<G>(load::<G>(row.add(index * windows.pixel))));
-            interleave(rows[0], rows[1], rows[2])
-        };
-        let products = |column: &[[__m256i; 2]; 2], taps: &[[__m256i; 2]; 2]| -> [__m256i; 2] {
-            std::array::from_fn(|half| {
-                _mm256_add_epi16(
-                    _mm256_maddubs_epi16(column[half][0], taps[half][0]),
-                    _mm256_maddubs_epi16(column[half][1], taps[half][1]),
-                )
-            })
-        };
+        let [left_taps, middle_taps, right_taps] = [
+            weights::<G>(layer, channel, 0),
+            weights::<G>(layer, channel, 1),
+            weights::<G>(layer, channel, 2),
+        ];
         if windows.stride == 1 {
-            let first = column(0);
-            let second = column(1);
-            let mut left = products(&first, &weights[0]);
-            let mut middle = products(&second, &weights[1]);
-            let mut next_left = products(&second, &weights[0]);
+            let mut left = products(&column::<G>(windows, 0), &left_taps);
+            let second = column::<G>(windows, 1);
+            let mut middle = products(&second, &middle_taps);
+            let mut next_left = products(&second, &left_taps);
             for x in 0..windows.columns {
-                let last = column(x + 2);
-                let right = products(&last, &weights[2]);
+                let last = column::<G>(windows, x + 2);
+                let right = products(&last, &right_taps);
                 finish::<G>(layer, channel, left, middle, right, target.add(x * pixel));
                 left = next_left;
-                middle = products(&last, &weights[1]);
-                next_left = products(&last, &weights[0]);
+                middle = products(&last, &middle_taps);
+                next_left = products(&last, &left_taps);
             }
         } else {
-            let mut left = products(&column(0), &weights[0]);
+            let mut left = products(&column::<G>(windows, 0), &left_taps);
             for x in 0..windows.columns {
-                let middle = products(&column(2 * x + 1), &weights[1]);
-                let last = column(2 * x + 2);
-                let right = products(&last, &weights[2]);
+                let middle = products(&column::<G>(windows, 2 * x + 1), &middle_taps);
+                let last = column::<G>(windows, 2 * x + 2);
+                let right = products(&last, &right_taps);
                 finish::<G>(layer, channel, left, middle, right, target.add(x * pixel));
-                left = products(&last, &weights[0]);
+                left = products(&last, &left_taps);
             }
         }
     }
+}
+
+/// The weights of column `column` of the filters.
+#[inline]
+#[target_feature(enable = "avx2")]
+unsafe fn weights<const G: usize>(layer: &Depthwise, channel: usize, column: usize) -> Column {
+    // SAFETY: weights may be read 64 bytes beyond their end.
+    unsafe {
+        interleave(
+            spread::<G>(load::<4>(layer.weights(column, channel).cast())),
+            spread::<G>(load::<4>(layer.weights(3 + column, channel).cast())),
+            spread::<G>(load::<4>(layer.weights(6 + column, channel).cast())),
+        )
+    }
+}
+
+/// Column `index` below the windows.
+#[inline]
+#[target_feature(enable = "avx2")]
+unsafe fn column<const G: usize>(windows: &Windows, index: usize) -> Column {
+    let [top, middle, bottom] = windows.rows;
+    let at = index * windows.pixel;
+    // SAFETY: the caller promises the pixels.
+    unsafe {
+        interleave(
+            spread::<G>(load::<G>(top.add(at))),
+            spread::<G>(load::<G>(middle.add(at))),
+            spread::<G>(load::<G>(bottom.add(at))),
+        )
+    }
+}
+
+/// Three products per channel, in 16 bits.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn products(column: &Column, taps: &Column) -> [__m256i; 2] {
+    [
+        _mm256_add_epi16(
+            _mm256_maddubs_epi16(column[0][0], taps[0][0]),
+            _mm256_maddubs_epi16(column[0][1], taps[0][1]),
+        ),
+        _mm256_add_epi16(
+            _mm256_maddubs_epi16(column[1][0], taps[1][0]),
+            _mm256_maddubs_epi16(column[1][1], taps[1][1]),
+        ),
+    ]
 }
 
 /// `8 · G` bytes, the rest 0.
@@ -305,46 +343,14 @@ unsafe fn finish<const G: usize>(
     right: [__m256i; 2],
     target: *mut u8,
 ) {
-    let ones = _mm256_set1_epi16(1);
-    let zero = _mm256_setzero_si256();
-    let zero_point = _mm256_set1_epi16(i16::from(layer.zero_point()));
-    // SAFETY: biases and multipliers are whole 32s.
+    // SAFETY: biases and multipliers are whole 32s; the caller promises the target.
     unsafe {
-        // Lane l of sums q holds channels 4·q + 16·l.. for 32 channels, 4·q + 8·l.. for 16.
-        let quarter = |sums: __m256i, q: usize| -> __m256i {
-            let (low, high) = if G == 4 {
-                (channel + 8 * (q / 2) + 4 * (q % 2), channel + 16 + 8 * (q / 2) + 4 * (q % 2))
-            } else {
-                (channel + 4 * q, channel + 8 + 4 * q)
-            };
-            let bias = _mm256_loadu2_m128i(
-                layer.bias().as_ptr().add(high).cast(),
-                layer.bias().as_ptr().add(low).cast(),
-            );
-            let multiplier = _mm256_loadu2_m128(
-                layer.multiplier().as_ptr().add(high),
-                layer.multiplier().as_ptr().add(low),
-            );
-            let sums = _mm256_cvtepi32_ps(_mm256_add_epi32(sums, bias));
-            _mm256_cvtps_epi32(_mm256_mul_ps(sums, multiplier))
-        };
-        let half = |h: usize| -> __m256i {
-            let low = _mm256_add_epi32(
-                _mm256_madd_epi16(_mm256_unpacklo_epi16(left[h], middle[h]), ones),
-                _mm256_madd_epi16(_mm256_unpacklo_epi16(right[h], zero), ones),
-            );
-            let high = _mm256_add_epi32(
-                _mm256_madd_epi16(_mm256_unpackhi_epi16(left[h], middle[h]), ones),
-                _mm256_madd_epi16(_mm256_unpackhi_epi16(right[h], zero), ones),
-            );
-            let words = _mm256_packs_epi32(quarter(low, 2 * h), quarter(high, 2 * h + 1));
-            _mm256_adds_epi16(words, zero_point)
-        };
+        let first = half::<G>(layer, channel, 0, left[0], middle[0], right[0]);
         if G == 4 {
-            _mm256_storeu_si256(target.cast(), _mm256_packus_epi16(half(0), half(1)));
+            let second = half::<G>(layer, channel, 1, left[1], middle[1], right[1]);
+            _mm256_storeu_si256(target.cast(), _mm256_packus_epi16(first, second));
         } else {
-            let words = half(0);
-            let bytes = _mm256_permute4x64_epi64::<0b10_00>(_mm256_packus_epi16(words, words));
+            let bytes = _mm256_permute4x64_epi64::<0b10_00>(_mm256_packus_epi16(first, first));
             let bytes = _mm256_castsi256_si128(bytes);
             if G == 2 {
                 _mm_storeu_si128(target.cast(), bytes);
@@ -352,5 +358,52 @@ unsafe fn finish<const G: usize>(
                 _mm_storel_epi64(target.cast(), bytes);
             }
         }
+    }
+}
+
+/// 16 channels: half `h` of 32, or all of 16.
+#[inline]
+#[target_feature(enable = "avx2")]
+unsafe fn half<const G: usize>(
+    layer: &Depthwise,
+    channel: usize,
+    h: usize,
+    left: __m256i,
+    middle: __m256i,
+    right: __m256i,
+) -> __m256i {
+    let ones = _mm256_set1_epi16(1);
+    let zero = _mm256_setzero_si256();
+    let low = _mm256_add_epi32(
+        _mm256_madd_epi16(_mm256_unpacklo_epi16(left, middle), ones),
+        _mm256_madd_epi16(_mm256_unpacklo_epi16(right, zero), ones),
+    );
+    let high = _mm256_add_epi32(
+        _mm256_madd_epi16(_mm256_unpackhi_epi16(left, middle), ones),
+        _mm256_madd_epi16(_mm256_unpackhi_epi16(right, zero), ones),
+    );
+    // The first channel of each lane: lanes lie 16 channels apart in 32, and 8 in 16.
+    let lanes = if G == 4 { [channel + 8 * h, channel + 16 + 8 * h] } else { [channel, channel + 8] };
+    // SAFETY: biases and multipliers are whole 32s.
+    unsafe {
+        let words = _mm256_packs_epi32(
+            rounded(layer, lanes, low),
+            rounded(layer, [lanes[0] + 4, lanes[1] + 4], high),
+        );
+        _mm256_adds_epi16(words, _mm256_set1_epi16(i16::from(layer.zero_point())))
+    }
+}
+
+/// The requantized values of four channels from `lanes[0]` on in the lower lane, and from `lanes[1]` on in the upper one.
+#[inline]
+#[target_feature(enable = "avx2")]
+unsafe fn rounded(layer: &Depthwise, lanes: [usize; 2], sums: __m256i) -> __m256i {
+    let (bias, multiplier) = (layer.bias().as_ptr(), layer.multiplier().as_ptr());
+    // SAFETY: the caller promises channels of the layer, padded to whole 32s.
+    unsafe {
+        let bias = _mm256_loadu2_m128i(bias.add(lanes[1]).cast(), bias.add(lanes[0]).cast());
+        let multiplier = _mm256_loadu2_m128(multiplier.add(lanes[1]), multiplier.add(lanes[0]));
+        let real = _mm256_cvtepi32_ps(_mm256_add_epi32(sums, bias));
+        _mm256_cvtps_epi32(_mm256_mul_ps(real, multiplier))
     }
 }
