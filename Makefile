@@ -27,9 +27,14 @@ lint: dependencies ## formatting, clippy with and without training, documentatio
 	cargo clippy --locked --all-targets --features train -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --features train
 
-bench: dependencies ## depthwise convolution against candle's own, then the stages of a frame
+bench: dependencies ## the stages of a frame in int8 and f32, one thread and two; ours against candle's and plain ways
+	cargo build --release --locked
+	target/release/maskwatch bench --threads 1 --detector-input 480x384
+	target/release/maskwatch bench --threads 1 --detector-input 320x256 --input 128
+	target/release/maskwatch bench --threads 2 --detector-input 480x384
+	target/release/maskwatch bench --threads 1 --detector-input 480x384 --precision f32
 	cargo bench --locked --bench depthwise
-	cargo run --release --locked -- bench --threads 1
+	cargo bench --locked --bench frame
 
 bench-peers: dependencies ## our networks in other runtimes beside ours, in turns; a Markdown table (3 GB of Python packages)
 	benches/peers/bench-peers.sh $(ARGUMENTS)

@@ -9,10 +9,11 @@ use crate::nn::weights::Weights;
 use crate::nn::{Mode, NetworkError};
 use crate::pixels::picture::View;
 use crate::pixels::preprocess;
+use crate::pixels::sampler::Sampler;
 use image::RgbImage;
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Faces that go through the network at once: enough for its matrix products, few enough for a small board's memory.
 const BATCH: usize = 8;
@@ -72,7 +73,13 @@ pub struct Classifier {
 
 enum Network {
     Real(Box<MobileNetV2>, Head),
-    Quantized(int8::mobilenet_v2::Classifier),
+    Quantized(int8::mobilenet_v2::Classifier, Mutex<Crop>),
+}
+
+/// What the quantized network reads, kept from face to face.
+struct Crop {
+    sampler: Sampler,
+    pixels: Vec<u8>,
 }
 
 impl Classifier {
@@ -114,7 +121,9 @@ impl Classifier {
         let preprocessing = preprocessing.checked(&weights.metadata, weights.origin())?;
         let network = Arc::new(int8::mobilenet_v2::MobileNetV2::new(weights, kernels)?);
         let network = int8::mobilenet_v2::Classifier::new(network, input as usize, team)?;
-        Ok(Self { network: Network::Quantized(network), preprocessing })
+        let side = input as usize;
+        let crop = Mutex::new(Crop { sampler: Sampler::default(), pixels: vec![0; 3 * side * side] });
+        Ok(Self { network: Network::Quantized(network, crop), preprocessing })
     }
 
     /// The probability, 0 to 1, that each of `faces` wears a mask, in their order. Boxes are in pixels of `picture`.
@@ -129,6 +138,15 @@ impl Classifier {
         let picture = picture.into();
         let Preprocessing { margin, input } = self.preprocessing;
         let mut probabilities = Vec::with_capacity(faces.len());
+        if let Network::Quantized(network, crop) = &self.network {
+            // The crop is written anew for each face, so a panic of an earlier one left nothing behind.
+            let Crop { sampler, pixels } = &mut *crop.lock().unwrap_or_else(PoisonError::into_inner);
+            for face in faces {
+                sampler.face_crop(picture, face, margin, input, pixels);
+                probabilities.push(mask_probability(network, pixels)?);
+            }
+            return Ok(probabilities);
+        }
         for faces in faces.chunks(BATCH) {
             let crops: Vec<_> =
                 faces.iter().map(|face| preprocess::face_crop(picture, face, margin, input)).collect();
@@ -148,7 +166,9 @@ impl Classifier {
                 let probabilities = candle_nn::ops::softmax(&head.forward(&features, None)?, 1)?;
                 Ok(probabilities.narrow(1, head::MASK, 1)?.flatten_all()?.to_vec1()?)
             }
-            Network::Quantized(network) => crops.iter().map(|crop| mask_probability(network, crop)).collect(),
+            Network::Quantized(network, _) => {
+                crops.iter().map(|crop| mask_probability(network, crop.as_raw())).collect()
+            }
         }
     }
 
@@ -160,7 +180,7 @@ impl Classifier {
 }
 
 /// The softmax over two logits.
-fn mask_probability(network: &int8::mobilenet_v2::Classifier, crop: &RgbImage) -> Result<f32, NetworkError> {
-    let logits = network.logits(crop.as_raw())?;
+fn mask_probability(network: &int8::mobilenet_v2::Classifier, crop: &[u8]) -> Result<f32, NetworkError> {
+    let logits = network.logits(crop)?;
     Ok(1.0 / (1.0 + (logits[head::NO_MASK] - logits[head::MASK]).exp()))
 }

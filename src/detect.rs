@@ -9,7 +9,9 @@ use crate::nn::yunet::{Level, MULTIPLE, YuNet};
 use crate::nn::{Mode, NetworkError};
 use crate::pixels::picture::View;
 use crate::pixels::preprocess;
+use crate::pixels::sampler::Sampler;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 /// Overlap (IoU) above which the weaker of two boxes counts as a second box on the same face.
 pub const NMS_IOU: f32 = 0.45;
@@ -40,7 +42,13 @@ impl Detection {
 
 enum Network {
     Real(Box<YuNet>),
-    Quantized(Box<int8::yunet::Detector>),
+    Quantized(Box<int8::yunet::Detector>, Mutex<Canvas>),
+}
+
+/// What the quantized network reads, kept from picture to picture.
+struct Canvas {
+    sampler: Sampler,
+    pixels: Vec<u8>,
 }
 
 /// The detector network behind a letterbox: pictures of any size in, detections in their own pixels out.
@@ -84,7 +92,9 @@ impl Detector {
         check_input(input, weights.origin())?;
         let network = int8::yunet::YuNet::new(weights, kernels)?;
         let network = int8::yunet::Detector::new(&network, (input.0 as usize, input.1 as usize), team)?;
-        Ok(Self { network: Network::Quantized(Box::new(network)), input, score_threshold })
+        let pixels = vec![0; 3 * input.0 as usize * input.1 as usize];
+        let canvas = Mutex::new(Canvas { sampler: Sampler::default(), pixels });
+        Ok(Self { network: Network::Quantized(Box::new(network), canvas), input, score_threshold })
     }
 
     /// Finds the faces of `picture`, the surest first.
@@ -92,18 +102,22 @@ impl Detector {
     /// # Errors
     /// When candle cannot run the network.
     pub fn detect<'a>(&self, picture: impl Into<View<'a>>) -> Result<Vec<Detection>, NetworkError> {
-        let (canvas, scale) = preprocess::letterbox(picture, self.input.0, self.input.1);
-        let candidates = match &self.network {
+        let picture = picture.into();
+        let (candidates, scale) = match &self.network {
             Network::Real(network) => {
+                let (canvas, scale) = preprocess::letterbox(picture, self.input.0, self.input.1);
                 let levels = network.forward(&preprocess::bgr(&[canvas])?)?;
-                decode(&levels, 0, self.score_threshold)?
+                (decode(&levels, 0, self.score_threshold)?, scale)
             }
-            Network::Quantized(network) => {
+            Network::Quantized(network, canvas) => {
+                // The canvas is written anew for each picture, so a panic of an earlier one left nothing behind.
+                let Canvas { sampler, pixels } = &mut *canvas.lock().unwrap_or_else(PoisonError::into_inner);
+                let scale = sampler.letterbox(picture, self.input, pixels);
                 let mut candidates = Vec::new();
-                network.run(canvas.as_raw(), |cells, values| {
+                network.run(pixels, |cells, values| {
                     decode_cells(cells, values, self.score_threshold, &mut candidates);
                 })?;
-                candidates
+                (candidates, scale)
             }
         };
         Ok(suppress(candidates).iter().map(|face| face.scaled(1.0 / scale)).collect())
@@ -147,8 +161,13 @@ pub fn decode(levels: &[Level; 3], index: usize, threshold: f32) -> candle_core:
 /// Adds the cells of one level of the quantized network that score at least `threshold`, as [`decode`] does.
 fn decode_cells(cells: &Cells, values: &[f32], threshold: f32, candidates: &mut Vec<Detection>) {
     let probability = |logit: f32| 1.0 / (1.0 + (-logit).exp());
+    // Neither probability can be below the square of the threshold: most cells need no exponential.
+    let least = (threshold * threshold / (1.0 - threshold * threshold)).ln() - 1e-3;
     for (cell, values) in values.as_chunks::<VALUES>().0.iter().enumerate() {
         let [class, objectness, x, y, w, h, landmarks @ ..] = *values;
+        if class < least || objectness < least {
+            continue;
+        }
         let score = (probability(class) * probability(objectness)).sqrt();
         if score >= threshold {
             let place = (cell % cells.columns, cell / cells.columns);

@@ -198,6 +198,10 @@ mod tests {
                 off: at(off)
             }),
         ]
+        // A tenth of a short period is a phase that is refused.
+        .prop_filter("a phase is too short", |pattern: &Pattern| {
+            pattern.shortest_phase().is_none_or(|phase| phase >= SHORTEST)
+        })
     }
 
     #[test]

@@ -77,85 +77,105 @@ unsafe fn pointwise(
     let mut group = groups.start;
     while group < groups.end {
         // Panels outside, pixels inside: the weights of two panels stay in the first cache.
-        let pair = group + 2 <= groups.end;
         let offset = (group - groups.start) * GROUP;
-        for row in 0..area.rows {
-            let mut column = 0;
-            while column < area.columns {
-                let left = area.columns - column;
-                // Five pixels are three and two, not four and one: a tile of one row wastes most of its loads.
-                let rows = if left == ROWS + 1 { ROWS - 1 } else { left.min(ROWS) };
-                // SAFETY: the caller promises these pixels.
-                unsafe {
-                    let input = source.start.add(row * source.row + column * source.pixel);
-                    let at = row * target.row + column * target.pixel + offset;
-                    let tile = Tile {
-                        layer,
-                        group,
-                        input,
-                        input_pixel: source.pixel,
-                        output: target.start.add(at),
-                        output_pixel: target.pixel,
-                        residual: residual
-                            .map(|residual| Residual { start: residual.start.add(at), ..*residual }),
-                    };
-                    match (rows, pair) {
-                        (4, true) => tile.run::<4, 2>(),
-                        (3, true) => tile.run::<3, 2>(),
-                        (2, true) => tile.run::<2, 2>(),
-                        (_, true) => tile.run::<1, 2>(),
-                        (4, false) => tile.run::<4, 1>(),
-                        (3, false) => tile.run::<3, 1>(),
-                        (2, false) => tile.run::<2, 1>(),
-                        (_, false) => tile.run::<1, 1>(),
-                    }
-                }
-                column += rows;
+        // SAFETY: the caller promises these pixels, and `offset` bytes more of each.
+        unsafe {
+            let target = Target { start: target.start.add(offset), ..target };
+            let residual =
+                residual.map(|residual| Residual { start: residual.start.add(offset), ..*residual });
+            if group + 2 <= groups.end {
+                Panels::<2>::new(layer, group).run(area, source, target, residual.as_ref());
+                group += 2;
+            } else {
+                Panels::<1>::new(layer, group).run(area, source, target, residual.as_ref());
+                group += 1;
             }
         }
-        group += if pair { 2 } else { 1 };
     }
 }
 
-struct Tile<'a> {
-    layer: &'a Pointwise,
-    group: usize,
-    input: *const u8,
-    input_pixel: usize,
-    output: *mut u8,
-    output_pixel: usize,
-    residual: Option<Residual>,
+/// `C` neighbouring panels of a layer, with what does not change from pixel to pixel.
+struct Panels<const C: usize> {
+    octets: usize,
+    weights: [*const i8; C],
+    bias: [__m256i; C],
+    multiplier: [__m256; C],
+    zero_point: __m256i,
 }
 
-impl Tile<'_> {
-    /// `R` pixels times `C` panels.
+impl<const C: usize> Panels<C> {
+    #[inline]
     #[target_feature(enable = "avx2")]
-    unsafe fn run<const R: usize, const C: usize>(&self) {
-        let octets = self.layer.inputs() / 8;
-        let (bias, multiplier) = (self.layer.bias(), self.layer.multiplier());
-        let ones = _mm256_set1_epi16(1);
-        // SAFETY: weights, biases and multipliers are there for whole panels; the pixels are the caller's promise.
-        unsafe {
-            // Written with loops, not closures: these would be functions without AVX2 until they are inlined.
-            let mut start = [_mm256_setzero_si256(); C];
-            let mut scale = [_mm256_setzero_ps(); C];
-            let mut weights = [std::ptr::null::<i8>(); C];
-            for (c, ((start, scale), weights)) in
-                start.iter_mut().zip(&mut scale).zip(&mut weights).enumerate()
-            {
-                *start = _mm256_loadu_si256(bias.as_ptr().add((self.group + c) * GROUP).cast());
-                *scale = _mm256_loadu_ps(multiplier.as_ptr().add((self.group + c) * GROUP));
-                *weights = self.layer.weights(self.group + c);
+    unsafe fn new(layer: &Pointwise, group: usize) -> Self {
+        let mut this = Self {
+            octets: layer.inputs() / 8,
+            weights: [std::ptr::null(); C],
+            bias: [_mm256_setzero_si256(); C],
+            multiplier: [_mm256_setzero_ps(); C],
+            zero_point: _mm256_set1_epi16(i16::from(layer.zero_point())),
+        };
+        // Written with loops, here and below: a closure would be a function without AVX2 until it is inlined.
+        for c in 0..C {
+            this.weights[c] = layer.weights(group + c);
+            // SAFETY: biases and multipliers are there for whole panels.
+            unsafe {
+                let at = (group + c) * GROUP;
+                this.bias[c] = _mm256_loadu_si256(layer.bias().as_ptr().add(at).cast());
+                this.multiplier[c] = _mm256_loadu_ps(layer.multiplier().as_ptr().add(at));
             }
-            let mut sums: [[__m256i; C]; R] = [start; R];
-            for octet in 0..octets {
+        }
+        this
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    unsafe fn run(&self, area: Area, source: Source, target: Target, residual: Option<&Residual>) {
+        for row in 0..area.rows {
+            // SAFETY: the caller promises these pixels.
+            unsafe {
+                let mut input = source.start.add(row * source.row);
+                let mut at = row * target.row;
+                let mut left = area.columns;
+                while left > 0 {
+                    // Five pixels are three and two, not four and one: a tile of one row wastes most of its loads.
+                    let pixels = if left == ROWS + 1 { ROWS - 1 } else { left.min(ROWS) };
+                    match pixels {
+                        4 => self.tile::<4>(input, source.pixel, &target, at, residual),
+                        3 => self.tile::<3>(input, source.pixel, &target, at, residual),
+                        2 => self.tile::<2>(input, source.pixel, &target, at, residual),
+                        _ => self.tile::<1>(input, source.pixel, &target, at, residual),
+                    }
+                    input = input.add(pixels * source.pixel);
+                    at += pixels * target.pixel;
+                    left -= pixels;
+                }
+            }
+        }
+    }
+
+    /// `R` pixels, whose sums are in registers at once; they are read from `input` on and written `at` bytes behind the target's start.
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    unsafe fn tile<const R: usize>(
+        &self,
+        input: *const u8,
+        input_pixel: usize,
+        target: &Target,
+        at: usize,
+        residual: Option<&Residual>,
+    ) {
+        let ones = _mm256_set1_epi16(1);
+        let mut sums: [[__m256i; C]; R] = [self.bias; R];
+        // SAFETY: the panels have that many octets; the pixels are the caller's promise.
+        unsafe {
+            for octet in 0..self.octets {
                 let mut w = [[_mm256_setzero_si256(); 2]; C];
-                for (w, weights) in w.iter_mut().zip(&weights) {
+                for (w, weights) in w.iter_mut().zip(&self.weights) {
                     let at = weights.add(octet * 64).cast::<__m256i>();
                     *w = [_mm256_load_si256(at), _mm256_load_si256(at.add(1))];
                 }
                 for (r, sums) in sums.iter_mut().enumerate() {
-                    let at = self.input.add(r * self.input_pixel + octet * 8).cast::<i32>();
+                    let at = input.add(r * input_pixel + octet * 8).cast::<i32>();
                     let low = _mm256_set1_epi32(at.read_unaligned());
                     let high = _mm256_set1_epi32(at.add(1).read_unaligned());
                     for (sum, w) in sums.iter_mut().zip(&w) {
@@ -167,13 +187,14 @@ impl Tile<'_> {
                     }
                 }
             }
-            let zero_point = _mm256_set1_epi16(i16::from(self.layer.zero_point()));
             for (r, sums) in sums.iter().enumerate() {
-                let at = r * self.output_pixel;
+                let at = at + r * target.pixel;
                 let mut values = [_mm256_setzero_si256(); C];
-                for (c, ((value, sum), scale)) in values.iter_mut().zip(sums).zip(&scale).enumerate() {
-                    let mut real = _mm256_mul_ps(_mm256_cvtepi32_ps(*sum), *scale);
-                    if let Some(residual) = &self.residual {
+                for (c, ((value, sum), multiplier)) in
+                    values.iter_mut().zip(sums).zip(&self.multiplier).enumerate()
+                {
+                    let mut real = _mm256_mul_ps(_mm256_cvtepi32_ps(*sum), *multiplier);
+                    if let Some(residual) = residual {
                         let bytes = _mm_loadl_epi64(residual.start.add(at + c * GROUP).cast());
                         let centred = _mm256_sub_epi32(
                             _mm256_cvtepu8_epi32(bytes),
@@ -185,22 +206,30 @@ impl Tile<'_> {
                     }
                     *value = _mm256_cvtps_epi32(real);
                 }
-                let output = self.output.add(at);
-                if C == 2 {
-                    let words = _mm256_adds_epi16(_mm256_packs_epi32(values[0], values[C - 1]), zero_point);
-                    let bytes = _mm256_packus_epi16(words, words);
-                    // Both halves hold four outputs of each panel: put the panels back together.
-                    let order = _mm256_setr_epi32(0, 4, 1, 5, 0, 4, 1, 5);
-                    let bytes = _mm256_permutevar8x32_epi32(bytes, order);
-                    _mm_storeu_si128(output.cast(), _mm256_castsi256_si128(bytes));
-                } else {
-                    let words = _mm_packs_epi32(
-                        _mm256_castsi256_si128(values[0]),
-                        _mm256_extracti128_si256::<1>(values[0]),
-                    );
-                    let words = _mm_adds_epi16(words, _mm256_castsi256_si128(zero_point));
-                    _mm_storel_epi64(output.cast(), _mm_packus_epi16(words, words));
-                }
+                self.store(values, target.start.add(at));
+            }
+        }
+    }
+
+    /// Adds the zero point, clamps, and writes the `8 · C` values of a pixel.
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    unsafe fn store(&self, values: [__m256i; C], target: *mut u8) {
+        // SAFETY: the caller promises room for these.
+        unsafe {
+            if C == 2 {
+                let words = _mm256_adds_epi16(_mm256_packs_epi32(values[0], values[C - 1]), self.zero_point);
+                let bytes = _mm256_packus_epi16(words, words);
+                // Both halves hold four outputs of each panel: put the panels back together.
+                let order = _mm256_setr_epi32(0, 4, 1, 5, 0, 4, 1, 5);
+                let bytes = _mm256_permutevar8x32_epi32(bytes, order);
+                _mm_storeu_si128(target.cast(), _mm256_castsi256_si128(bytes));
+            } else {
+                let (low, high) =
+                    (_mm256_castsi256_si128(values[0]), _mm256_extracti128_si256::<1>(values[0]));
+                let words =
+                    _mm_adds_epi16(_mm_packs_epi32(low, high), _mm256_castsi256_si128(self.zero_point));
+                _mm_storel_epi64(target.cast(), _mm_packus_epi16(words, words));
             }
         }
     }

@@ -2,12 +2,11 @@
 
 use super::program::{From, MapId, Memory, Program, SharedTeam, To};
 use super::unit::{Extent, Finish, Layers as UnitLayers};
-use super::{Fill, Layers, QuantizedWeights, read_values};
+use super::{Layers, QuantizedWeights, Results};
 use crate::kernels::int8::{Area, GROUP, Kernels, Map, Pointwise, maps};
 use crate::nn::head::HIDDEN;
 use crate::nn::mobilenet_v2::{FEATURES, RESIDUALS};
 use crate::nn::{NetworkError, head};
-use candle_core::{DType, Device, Tensor};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Channels of the last map that are computed at once.
@@ -99,7 +98,7 @@ pub struct Classifier {
     side: usize,
     team: SharedTeam,
     memory: Mutex<Memory>,
-    results: Tensor,
+    results: Results,
 }
 
 /// Where the results lie: features, hidden values, logits.
@@ -121,7 +120,7 @@ impl Classifier {
         }
         program.reserve_scratch(extent.rows * extent.columns * SLICE);
         let memory = Mutex::new(Memory::new(&program));
-        let results = Tensor::zeros(RESULTS, DType::F32, &Device::Cpu)?;
+        let results = Results::new(RESULTS)?;
         Ok(Self { network, program, last: extent, side, team, memory, results })
     }
 
@@ -137,9 +136,7 @@ impl Classifier {
     /// When the picture has another length.
     pub fn logits(&self, picture: &[u8]) -> Result<[f32; 2], NetworkError> {
         self.run(picture)?;
-        Ok(read_values(&self.results, |values| {
-            [values[LOGITS_AT + head::MASK], values[LOGITS_AT + head::NO_MASK]]
-        })?)
+        Ok(self.results.read(|values| [values[LOGITS_AT + head::MASK], values[LOGITS_AT + head::NO_MASK]])?)
     }
 
     /// The pooled features `[1280]` of `picture`.
@@ -148,7 +145,7 @@ impl Classifier {
     /// When the picture has another length.
     pub fn features(&self, picture: &[u8]) -> Result<Vec<f32>, NetworkError> {
         self.run(picture)?;
-        Ok(read_values(&self.results, |values| values[..FEATURES].to_vec())?)
+        Ok(self.results.read(|values| values[..FEATURES].to_vec())?)
     }
 
     fn run(&self, picture: &[u8]) -> candle_core::Result<()> {
@@ -174,7 +171,7 @@ impl Classifier {
             });
             Ok(())
         };
-        self.results.inplace_op1(&Fill("quantized MobileNetV2", op))
+        self.results.fill("quantized MobileNetV2", op)
     }
 
     /// The last convolution, the average pooling and the head.

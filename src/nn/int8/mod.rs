@@ -22,9 +22,38 @@ pub use program::SharedTeam;
 
 use super::NetworkError;
 use crate::kernels::int8::{Depthwise, GROUP, Kernels, Pointwise};
-use candle_core::{CpuStorage, InplaceOp1, Layout, Tensor, bail};
+use candle_core::{CpuStorage, DType, Device, InplaceOp1, Layout, Tensor, bail};
 
-/// Runs a function on the values of a contiguous f32 tensor, in place.
+/// A network's results: an f32 tensor that a custom op fills in place, again and again.
+#[derive(Debug)]
+struct Results {
+    values: Tensor,
+    /// The first value alone. candle lists the axes of an in-place op's tensor that are longer than 1, which would cost an
+    /// allocation per inference; this view of the same storage has none.
+    handle: Tensor,
+}
+
+impl Results {
+    fn new(length: usize) -> candle_core::Result<Self> {
+        let values = Tensor::zeros(length, DType::F32, &Device::Cpu)?;
+        Ok(Self { handle: values.narrow(0, 0, 1)?, values })
+    }
+
+    /// Runs `fill` on all values, as the custom op `name`.
+    fn fill(
+        &self,
+        name: &'static str,
+        fill: impl Fn(&mut [f32]) -> candle_core::Result<()>,
+    ) -> candle_core::Result<()> {
+        self.handle.inplace_op1(&Fill(name, fill))
+    }
+
+    fn read<R>(&self, read: impl FnOnce(&[f32]) -> R) -> candle_core::Result<R> {
+        read_values(&self.values, read)
+    }
+}
+
+/// Runs a function on all values of a tensor's storage.
 struct Fill<F>(&'static str, F);
 
 impl<F: Fn(&mut [f32]) -> candle_core::Result<()>> InplaceOp1 for Fill<F> {
@@ -32,10 +61,10 @@ impl<F: Fn(&mut [f32]) -> candle_core::Result<()>> InplaceOp1 for Fill<F> {
         self.0
     }
 
-    fn cpu_fwd(&self, storage: &mut CpuStorage, layout: &Layout) -> candle_core::Result<()> {
-        match (storage, layout.contiguous_offsets()) {
-            (CpuStorage::F32(values), Some((start, end))) => (self.1)(&mut values[start..end]),
-            _ => bail!("{} writes contiguous f32 tensors only", self.0),
+    fn cpu_fwd(&self, storage: &mut CpuStorage, _: &Layout) -> candle_core::Result<()> {
+        match storage {
+            CpuStorage::F32(values) => (self.1)(values),
+            _ => bail!("{} writes f32 tensors only", self.0),
         }
     }
 }

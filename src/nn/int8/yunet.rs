@@ -2,11 +2,10 @@
 
 use super::program::{From, MapId, Memory, Program, SharedTeam, Sum, To};
 use super::unit::{Extent, Finish, Layers as UnitLayers};
-use super::{Fill, Layers, QuantizedWeights, read_values};
+use super::{Layers, QuantizedWeights, Results};
 use crate::kernels::int8::{Kernels, maps::Term};
 use crate::nn::NetworkError;
 use crate::nn::yunet::STRIDES;
-use candle_core::{DType, Device, Tensor};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Values per cell: class, objectness, box (4), landmarks (10), as of [`crate::nn::yunet::Level`].
@@ -101,7 +100,7 @@ pub struct Detector {
     size: (usize, usize),
     team: SharedTeam,
     memory: Mutex<Memory>,
-    results: Tensor,
+    results: Results,
 }
 
 /// The cells of one level among the results.
@@ -170,7 +169,7 @@ impl Detector {
             length += rows * columns * VALUES;
         }
         let memory = Mutex::new(Memory::new(&program));
-        let results = Tensor::zeros(length, DType::F32, &Device::Cpu)?;
+        let results = Results::new(length)?;
         Ok(Self { program, levels, size: (width, height), team, memory, results })
     }
 
@@ -197,8 +196,8 @@ impl Detector {
             });
             Ok(())
         };
-        self.results.inplace_op1(&Fill("quantized YuNet", op))?;
-        read_values(&self.results, |values| {
+        self.results.fill("quantized YuNet", op)?;
+        self.results.read(|values| {
             for cells in &self.levels {
                 read(cells, &values[cells.start..][..cells.rows * cells.columns * VALUES]);
             }
