@@ -73,7 +73,7 @@ pub struct Classifier {
 
 enum Network {
     Real(Box<MobileNetV2>, Head),
-    Quantized(int8::mobilenet_v2::Classifier, Mutex<Crop>),
+    Quantized(Box<(int8::mobilenet_v2::Classifier, Mutex<Crop>)>),
 }
 
 /// What the quantized network reads, kept from face to face.
@@ -123,7 +123,7 @@ impl Classifier {
         let network = int8::mobilenet_v2::Classifier::new(network, input as usize, team)?;
         let side = input as usize;
         let crop = Mutex::new(Crop { sampler: Sampler::default(), pixels: vec![0; 3 * side * side] });
-        Ok(Self { network: Network::Quantized(network, crop), preprocessing })
+        Ok(Self { network: Network::Quantized(Box::new((network, crop))), preprocessing })
     }
 
     /// The probability, 0 to 1, that each of `faces` wears a mask, in their order. Boxes are in pixels of `picture`.
@@ -138,7 +138,8 @@ impl Classifier {
         let picture = picture.into();
         let Preprocessing { margin, input } = self.preprocessing;
         let mut probabilities = Vec::with_capacity(faces.len());
-        if let Network::Quantized(network, crop) = &self.network {
+        if let Network::Quantized(quantized) = &self.network {
+            let (network, crop) = &**quantized;
             // The crop is written anew for each face, so a panic of an earlier one left nothing behind.
             let Crop { sampler, pixels } = &mut *crop.lock().unwrap_or_else(PoisonError::into_inner);
             for face in faces {
@@ -166,8 +167,8 @@ impl Classifier {
                 let probabilities = candle_nn::ops::softmax(&head.forward(&features, None)?, 1)?;
                 Ok(probabilities.narrow(1, head::MASK, 1)?.flatten_all()?.to_vec1()?)
             }
-            Network::Quantized(network, _) => {
-                crops.iter().map(|crop| mask_probability(network, crop.as_raw())).collect()
+            Network::Quantized(quantized) => {
+                crops.iter().map(|crop| mask_probability(&quantized.0, crop.as_raw())).collect()
             }
         }
     }

@@ -42,7 +42,7 @@ impl Detection {
 
 enum Network {
     Real(Box<YuNet>),
-    Quantized(Box<int8::yunet::Detector>, Mutex<Canvas>),
+    Quantized(Box<(int8::yunet::Detector, Mutex<Canvas>)>),
 }
 
 /// What the quantized network reads, kept from picture to picture.
@@ -94,7 +94,7 @@ impl Detector {
         let network = int8::yunet::Detector::new(&network, (input.0 as usize, input.1 as usize), team)?;
         let pixels = vec![0; 3 * input.0 as usize * input.1 as usize];
         let canvas = Mutex::new(Canvas { sampler: Sampler::default(), pixels });
-        Ok(Self { network: Network::Quantized(Box::new(network), canvas), input, score_threshold })
+        Ok(Self { network: Network::Quantized(Box::new((network, canvas))), input, score_threshold })
     }
 
     /// Finds the faces of `picture`, the surest first.
@@ -109,7 +109,8 @@ impl Detector {
                 let levels = network.forward(&preprocess::bgr(&[canvas])?)?;
                 (decode(&levels, 0, self.score_threshold)?, scale)
             }
-            Network::Quantized(network, canvas) => {
+            Network::Quantized(quantized) => {
+                let (network, canvas) = &**quantized;
                 // The canvas is written anew for each picture, so a panic of an earlier one left nothing behind.
                 let Canvas { sampler, pixels } = &mut *canvas.lock().unwrap_or_else(PoisonError::into_inner);
                 let scale = sampler.letterbox(picture, self.input, pixels);
