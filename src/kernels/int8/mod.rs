@@ -27,6 +27,8 @@ pub mod pack;
 mod reference;
 #[cfg(target_arch = "aarch64")]
 mod strip;
+#[cfg(target_arch = "x86_64")]
+mod vnni;
 
 pub use pack::{Depthwise, Pointwise};
 pub use reference::Reference;
@@ -152,6 +154,10 @@ pub trait Kernels: std::fmt::Debug + Send + Sync {
 #[must_use]
 pub fn available() -> Vec<&'static dyn Kernels> {
     let mut kernels: Vec<&'static dyn Kernels> = Vec::new();
+    #[cfg(target_arch = "x86_64")]
+    if let Some(vnni) = vnni::Avx512Vnni::new() {
+        kernels.push(vnni);
+    }
     #[cfg(target_arch = "x86_64")]
     if is_x86_feature_detected!("avx2") {
         kernels.push(&avx2::Avx2);
