@@ -5,7 +5,8 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 SHARED ?= $(or $(MASKWATCH_SHARED),../shared)
 export MASKWATCH_SHARED := $(SHARED)
 
-.PHONY: help dependencies demo test lint bench bench-peers accuracy train train-head reference cross test-arm bench-arm quantize
+.PHONY: help dependencies demo test test-vnni lint bench bench-peers accuracy train train-head reference cross test-arm bench-arm \
+  quantize
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | column -t -s '	'
@@ -20,6 +21,9 @@ test: dependencies ## all tests; what needs $MASKWATCH_SHARED (../shared) says s
 	@[ -e $(SHARED)/models ] || echo "skipped, since $(SHARED)/models is not here: tests/starting_weights.rs, and fitting the" \
 	  "real detector in tests/train_detector.rs"
 	cargo test --locked --features train
+
+test-vnni: dependencies ## the AVX-512 VNNI kernels on a processor that Bochs emulates (minutes)
+	tests/emulated-cpu/run.sh
 
 lint: dependencies ## formatting, clippy with and without training, documentation
 	cargo fmt --check
