@@ -91,7 +91,9 @@ def main():
         fail(f"{len(calls)} calls were recorded, {len(rows)} were printed")
     texts = disassemble(calls, llvm_mc)
     version = subprocess.run([llvm_mca, "--version"], capture_output=True, text=True, check=True).stdout
-    print("Estimates by llvm-mca", version.split("version")[1].split()[0], "- not measured on a board.")
+    print(f"""Estimates by llvm-mca {version.split("version")[1].split()[0]}, not measured on a board. All convolutions of one inference on one core, with their
+requantization and stores; left out are the patches of the first convolution, paddings, poolings, the head, and every miss of
+a cache. LLVM's own table for the A76 is that of the A57; the Neoverse N1 is the same core with a table of its own.""")
 
     networks = list(dict.fromkeys(row[0] for row in rows))
     kinds = [("1x1", lambda name: not name.startswith("depthwise")), ("3x3", lambda name: name.startswith("depthwise"))]
@@ -104,7 +106,7 @@ def main():
                 if row[2] == kernels and key not in jobs:
                     jobs[key] = pool.submit(cycles, call, texts, table, llvm_mca)
     per_layer = os.environ.get("MASKWATCH_PER_LAYER")
-    print(f"{'network':17} {'core (table)':26} {'Mcycles':>8} {'1x1':>6} {'3x3':>6} {'MAC/cycle':>9} {'of peak':>8} {'1x1 of peak':>11}  ms, one core")
+    print(f"{'network':17} {'core (table)':26} {'Minstr.':>8} {'Mcycles':>8} {'1x1':>6} {'3x3':>6} {'MAC/cycle':>9} {'of peak':>8} {'1x1 of peak':>11}  ms, one core")
     for network in networks:
         for core, table, kernels, peak, boards in CORES:
             total, macs, instructions = {}, {}, 0.0
@@ -123,9 +125,8 @@ def main():
             if not whole:
                 fail(f"no calls of {kernels} were recorded: was the emulated CPU one with dot product?")
             times = ", ".join(f"{board} ({clock} GHz) {whole / clock / 1e6:.1f}" for board, clock in boards)
-            print(f"{network:17} {core + ' (' + table + ')':26} {whole / 1e6:8.2f} {total['1x1'] / 1e6:6.2f} {total['3x3'] / 1e6:6.2f} "
+            print(f"{network:17} {core + ' (' + table + ')':26} {instructions / 1e6:8.2f} {whole / 1e6:8.2f} {total['1x1'] / 1e6:6.2f} {total['3x3'] / 1e6:6.2f} "
                   f"{of_whole / whole:9.2f} {of_whole / whole / peak:8.1%} {macs['1x1'] / total['1x1'] / peak:11.1%}  {times}")
-            print(f"{'':17} {instructions / 1e6:.2f} million instructions, {of_whole / 1e6:.1f} million multiply-accumulates", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -23,6 +23,8 @@ mod dot;
 pub mod maps;
 #[cfg(target_arch = "aarch64")]
 mod neon;
+#[cfg(target_arch = "aarch64")]
+mod neon_pointwise;
 pub mod pack;
 mod reference;
 #[cfg(target_arch = "aarch64")]
