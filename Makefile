@@ -5,7 +5,8 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 SHARED ?= $(or $(MASKWATCH_SHARED),../shared)
 export MASKWATCH_SHARED := $(SHARED)
 
-.PHONY: help dependencies demo test lint bench bench-daemon bench-peers accuracy train train-head reference cross test-arm bench-arm quantize test-vnni \
+.PHONY: help dependencies demo test test-arm test-vnni lint bench bench-daemon bench-peers bench-arm cross accuracy train train-head \
+  quantize reference
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | column -t -s '	'
@@ -38,7 +39,6 @@ bench: dependencies ## the stages of a frame in int8 and f32, one thread and two
 	target/release/maskwatch bench --threads 1 --detector-input 480x384 --precision f32
 	cargo bench --locked --bench depthwise
 	cargo bench --locked --bench frame
-
 
 bench-daemon: dependencies ## memory and CPU share of `maskwatch run` with nobody at the door
 	benches/daemon.sh

@@ -46,22 +46,20 @@ impl Kernels for Avx2 {
         target: *mut u8,
         pixel: usize,
     ) {
-        let mut group = groups.start;
-        while group < groups.end {
-            let count = if groups.end - group >= 4 { 4 } else { (groups.end - group).min(2) };
-            let channels = (group - groups.start) * GROUP;
-            // SAFETY: the caller promises the instructions and the pixels, also of this slice of their channels.
-            unsafe {
-                let windows = Windows { rows: windows.rows.map(|row| row.add(channels)), ..*windows };
-                let target = target.add(channels);
-                match count {
-                    4 => depthwise::<4>(layer, group * GROUP, &windows, target, pixel),
-                    2 => depthwise::<2>(layer, group * GROUP, &windows, target, pixel),
-                    _ => depthwise::<1>(layer, group * GROUP, &windows, target, pixel),
-                }
-            }
-            group += count;
-        }
+        // SAFETY: the caller promises the instructions and the pixels.
+        unsafe { depthwise::<false>(layer, groups, windows, target, pixel) }
+    }
+
+    unsafe fn depthwise_real(
+        &self,
+        layer: &Depthwise,
+        groups: Range<usize>,
+        windows: &Windows,
+        target: *mut f32,
+        pixel: usize,
+    ) {
+        // SAFETY: as above; four bytes for each value.
+        unsafe { depthwise::<true>(layer, groups, windows, target.cast(), 4 * pixel) }
     }
 }
 
@@ -238,12 +236,41 @@ impl<const C: usize> Panels<C> {
 /// One column of a window, `[half][(top, middle), (bottom, 0)]`, or the weights for it.
 type Column = [[__m256i; 2]; 2];
 
+/// All channels of `groups`; results are bytes, or with `REAL` f32, of pixels that lie `pixel` bytes apart.
+#[target_feature(enable = "avx2")]
+unsafe fn depthwise<const REAL: bool>(
+    layer: &Depthwise,
+    groups: Range<usize>,
+    windows: &Windows,
+    target: *mut u8,
+    pixel: usize,
+) {
+    let mut group = groups.start;
+    while group < groups.end {
+        let count = if groups.end - group >= 4 { 4 } else { (groups.end - group).min(2) };
+        let channels = (group - groups.start) * GROUP;
+        // SAFETY: the caller promises the pixels, also of this slice of their channels.
+        unsafe {
+            let [top, middle, bottom] = windows.rows;
+            let rows = [top.add(channels), middle.add(channels), bottom.add(channels)];
+            let windows = Windows { rows, ..*windows };
+            let target = target.add(if REAL { 4 * channels } else { channels });
+            match count {
+                4 => slice::<4, REAL>(layer, group * GROUP, &windows, target, pixel),
+                2 => slice::<2, REAL>(layer, group * GROUP, &windows, target, pixel),
+                _ => slice::<1, REAL>(layer, group * GROUP, &windows, target, pixel),
+            }
+        }
+        group += count;
+    }
+}
+
 /// The channels of `G` groups (1, 2 or 4), from `channel` on.
 ///
 /// Registers hold one column of the window for 16 channels as pairs of bytes: (top, middle) and (bottom, 0). Each column is read once
 /// and multiplied with the left, middle and right column of the filter, for up to three neighbouring outputs.
 #[target_feature(enable = "avx2")]
-unsafe fn depthwise<const G: usize>(
+unsafe fn slice<const G: usize, const REAL: bool>(
     layer: &Depthwise,
     channel: usize,
     windows: &Windows,
@@ -265,7 +292,7 @@ unsafe fn depthwise<const G: usize>(
             for x in 0..windows.columns {
                 let last = column::<G>(windows, x + 2);
                 let right = products(&last, &right_taps);
-                finish::<G>(layer, channel, left, middle, right, target.add(x * pixel));
+                finish::<G, REAL>(layer, channel, left, middle, right, target.add(x * pixel));
                 left = next_left;
                 middle = products(&last, &middle_taps);
                 next_left = products(&last, &left_taps);
@@ -276,7 +303,7 @@ unsafe fn depthwise<const G: usize>(
                 let middle = products(&column::<G>(windows, 2 * x + 1), &middle_taps);
                 let last = column::<G>(windows, 2 * x + 2);
                 let right = products(&last, &right_taps);
-                finish::<G>(layer, channel, left, middle, right, target.add(x * pixel));
+                finish::<G, REAL>(layer, channel, left, middle, right, target.add(x * pixel));
                 left = products(&last, &left_taps);
             }
         }
@@ -364,7 +391,7 @@ fn interleave(top: __m256i, middle: __m256i, bottom: __m256i) -> [[__m256i; 2]; 
 /// Sums up the three columns in 32 bits, requantizes and writes.
 #[inline]
 #[target_feature(enable = "avx2")]
-unsafe fn finish<const G: usize>(
+unsafe fn finish<const G: usize, const REAL: bool>(
     layer: &Depthwise,
     channel: usize,
     left: [__m256i; 2],
@@ -372,11 +399,25 @@ unsafe fn finish<const G: usize>(
     right: [__m256i; 2],
     target: *mut u8,
 ) {
+    let zero_point = _mm256_set1_epi16(i16::from(layer.zero_point()));
+    // The first channel of each lane: lanes lie 16 channels apart in 32, and 8 in 16.
+    let apart = if G == 4 { 16 } else { 8 };
     // SAFETY: biases and multipliers are whole 32s; the caller promises the target.
     unsafe {
-        let first = half::<G>(layer, channel, 0, left[0], middle[0], right[0]);
+        let first = scaled(layer, [channel, channel + apart], left[0], middle[0], right[0]);
+        if REAL {
+            let target = target.cast::<f32>();
+            store_real::<G>(first, target, apart);
+            if G == 4 {
+                let second = scaled(layer, [channel + 8, channel + 24], left[1], middle[1], right[1]);
+                store_real::<G>(second, target.add(8), apart);
+            }
+            return;
+        }
+        let first = _mm256_adds_epi16(words(first), zero_point);
         if G == 4 {
-            let second = half::<G>(layer, channel, 1, left[1], middle[1], right[1]);
+            let second = scaled(layer, [channel + 8, channel + 24], left[1], middle[1], right[1]);
+            let second = _mm256_adds_epi16(words(second), zero_point);
             _mm256_storeu_si256(target.cast(), _mm256_packus_epi16(first, second));
         } else {
             let bytes = _mm256_permute4x64_epi64::<0b10_00>(_mm256_packus_epi16(first, first));
@@ -390,17 +431,17 @@ unsafe fn finish<const G: usize>(
     }
 }
 
-/// 16 channels: half `h` of 32, or all of 16.
+/// The sums of 16 channels times their multipliers: channels `lanes[0]`.. in the lower lanes, `lanes[1]`.. in the upper ones, the first
+/// four of each in the first register.
 #[inline]
 #[target_feature(enable = "avx2")]
-unsafe fn half<const G: usize>(
+unsafe fn scaled(
     layer: &Depthwise,
-    channel: usize,
-    h: usize,
+    lanes: [usize; 2],
     left: __m256i,
     middle: __m256i,
     right: __m256i,
-) -> __m256i {
+) -> [__m256; 2] {
     let ones = _mm256_set1_epi16(1);
     let zero = _mm256_setzero_si256();
     let low = _mm256_add_epi32(
@@ -411,28 +452,41 @@ unsafe fn half<const G: usize>(
         _mm256_madd_epi16(_mm256_unpackhi_epi16(left, middle), ones),
         _mm256_madd_epi16(_mm256_unpackhi_epi16(right, zero), ones),
     );
-    // The first channel of each lane: lanes lie 16 channels apart in 32, and 8 in 16.
-    let lanes = if G == 4 { [channel + 8 * h, channel + 16 + 8 * h] } else { [channel, channel + 8] };
-    // SAFETY: biases and multipliers are whole 32s.
-    unsafe {
-        let words = _mm256_packs_epi32(
-            rounded(layer, lanes, low),
-            rounded(layer, [lanes[0] + 4, lanes[1] + 4], high),
-        );
-        _mm256_adds_epi16(words, _mm256_set1_epi16(i16::from(layer.zero_point())))
-    }
+    // SAFETY: the caller promises channels of the layer, padded to whole 32s.
+    unsafe { [times(layer, lanes, low), times(layer, [lanes[0] + 4, lanes[1] + 4], high)] }
 }
 
-/// The requantized values of four channels from `lanes[0]` on in the lower lane, and from `lanes[1]` on in the upper one.
+/// (sum + bias) · multiplier, of four channels from `lanes[0]` on in the lower lane, and from `lanes[1]` on in the upper one.
 #[inline]
 #[target_feature(enable = "avx2")]
-unsafe fn rounded(layer: &Depthwise, lanes: [usize; 2], sums: __m256i) -> __m256i {
+unsafe fn times(layer: &Depthwise, lanes: [usize; 2], sums: __m256i) -> __m256 {
     let (bias, multiplier) = (layer.bias().as_ptr(), layer.multiplier().as_ptr());
     // SAFETY: the caller promises channels of the layer, padded to whole 32s.
     unsafe {
         let bias = _mm256_loadu2_m128i(bias.add(lanes[1]).cast(), bias.add(lanes[0]).cast());
         let multiplier = _mm256_loadu2_m128(multiplier.add(lanes[1]), multiplier.add(lanes[0]));
-        let real = _mm256_cvtepi32_ps(_mm256_add_epi32(sums, bias));
-        _mm256_cvtps_epi32(_mm256_mul_ps(real, multiplier))
+        _mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_add_epi32(sums, bias)), multiplier)
+    }
+}
+
+/// Rounded to whole numbers of 16 bits.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn words(real: [__m256; 2]) -> __m256i {
+    _mm256_packs_epi32(_mm256_cvtps_epi32(real[0]), _mm256_cvtps_epi32(real[1]))
+}
+
+/// Writes eight values of the lower lanes and, where there are more than eight channels, eight of the upper ones `apart` behind them.
+#[inline]
+#[target_feature(enable = "avx2")]
+unsafe fn store_real<const G: usize>(real: [__m256; 2], target: *mut f32, apart: usize) {
+    // SAFETY: the caller promises room for the channels.
+    unsafe {
+        _mm_storeu_ps(target, _mm256_castps256_ps128(real[0]));
+        _mm_storeu_ps(target.add(4), _mm256_castps256_ps128(real[1]));
+        if G > 1 {
+            _mm_storeu_ps(target.add(apart), _mm256_extractf128_ps::<1>(real[0]));
+            _mm_storeu_ps(target.add(apart + 4), _mm256_extractf128_ps::<1>(real[1]));
+        }
     }
 }
