@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs tests on emulated Arm CPUs: cross/test-arm.sh [TEST…], names of integration tests, by default int8_kernels and int8_chosen; the
+# Runs tests on emulated Arm CPUs: cross/test-arm.sh [TEST…], names of integration tests, by default those of the int8 networks; the
 # library's own tests always. Needs no board: qemu-user refuses what the CPU that it plays does not have, so a kernel with an
 # instruction too many dies of SIGILL here as it would there.
 #
@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.."
 source cross/packages.sh
 
 tests=("$@")
-[ ${#tests[@]} -gt 0 ] || tests=(int8_kernels int8_chosen)
+[ ${#tests[@]} -gt 0 ] || tests=(int8_kernels int8_chosen int8_networks)
 # MASKWATCH_ARM_TARGETS names the targets where not both are wanted.
 read -ra targets <<<"${MASKWATCH_ARM_TARGETS:-aarch64-unknown-linux-gnu armv7-unknown-linux-gnueabihf}"
 cross/prepare.sh "${targets[@]}"
