@@ -90,21 +90,22 @@ def main():
     with open(folder / "bochs.out", "w") as output:
         bochs = subprocess.Popen(["bochs", "-q", "-f", folder / "bochsrc", "-rc", folder / "start"], stdin=subprocess.DEVNULL,
                                  stdout=output, stderr=subprocess.STDOUT, start_new_session=True)
-    text, end = "", time.monotonic() + SECONDS
+    text, shown, end = "", 0, time.monotonic() + SECONDS
     try:
         while time.monotonic() < end and (bochs.poll() is None or select.select([ours], [], [], 0)[0]):
             if select.select([ours], [], [], 1)[0]:
-                part = os.read(ours, 4096).decode(errors="replace")
-                text += part
-                shown = text.find("Kernel panic") < 0
-                if shown:
-                    print(part.replace("\r", ""), end="", flush=True)
+                text += os.read(ours, 4096).decode(errors="replace").replace("\r", "")
+                lines = text[shown:].splitlines(keepends=True)
+                for line in lines[: len(lines) - (not text.endswith("\n"))]:
+                    shown += len(line)
+                    if not re.match(r"\[ *\d+\.\d+\]", line):  # what the kernel itself says
+                        print(line, end="", flush=True)
                 ended = re.search(r"exitcode=0x(\w{8})", text)
                 if ended:
                     code = int(ended[1], 16)
-                    print(f"\nThe emulated machine ended with exit code {code >> 8}.")
+                    print(f"The emulated machine ended with exit code {code >> 8}.")
                     sys.exit(0 if code == 0 else 1)
-        print(f"\nThe emulated machine did not come to an end; see {folder}/bochs.log", file=sys.stderr)
+        print(f"The emulated machine did not come to an end; see {folder}/bochs.log", file=sys.stderr)
         sys.exit(2)
     finally:
         if bochs.poll() is None:
