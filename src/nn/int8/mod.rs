@@ -1,8 +1,8 @@
 //! The two networks in 8-bit integers: what the daemon runs.
 //!
 //! Each network is one candle op over preallocated memory: nothing is allocated per inference, and no map is ever whole
-//! between a 1×1 convolution and the depthwise one behind it ([`unit`]). The arithmetic is [`crate::kernels::int8`]'s, the same on
-//! every CPU; the weights come from one file ([`file`]), which `maskwatch quantize` makes from the f32 ones.
+//! between a 1×1 convolution and the depthwise one behind it (`unit`). The arithmetic is [`crate::kernels::int8`]'s, the same on
+//! every CPU; the weights come from one file ([`mod@file`]), which `maskwatch quantize` makes from the f32 ones.
 //!
 //! ```text
 //! file ── weights        unit ── 1×1 → depthwise → 1×1, a few rows at a time
