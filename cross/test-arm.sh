@@ -41,8 +41,8 @@ for target in "${targets[@]}"; do
     arguments=(--lib)
     for test in "${tests[@]}"; do arguments+=(--test "$test"); done
     mapfile -t programs < <(cargo test --release --locked --no-run --target "$target" "${arguments[@]}" \
-        --message-format=json-render-diagnostics | sed -n 's/.*"executable":"\([^"]*\)".*/\1/p')
-    # The library and each test; nothing less is a pass.
+        --message-format=json-render-diagnostics | sed -n '/"test":true},"features"/s/.*"executable":"\([^"]*\)".*/\1/p')
+    # The library and each test (cargo builds the program for these, too); nothing less is a pass.
     [ ${#programs[@]} -eq $((${#tests[@]} + 1)) ] || fail "cargo built ${#programs[@]} test programs, not $((${#tests[@]} + 1))"
     case $target in
     aarch64*)

@@ -22,8 +22,8 @@ pub(crate) struct ModelArgs {
     /// f32 weights of the detector [default: detector.safetensors, found like those of the classifier]
     #[arg(long, value_name = "FILE", help_heading = "Networks")]
     detector: Option<PathBuf>,
-    /// Side of the classifier's input in pixels [default: what its weights say]
-    #[arg(long, value_name = "PX", help_heading = "Networks")]
+    /// Side of the classifier's input in pixels, 32 to 512 [default: what its weights say]
+    #[arg(long, value_name = "PX", value_parser = clap::value_parser!(u32).range(32..=512), help_heading = "Networks")]
     input: Option<u32>,
     /// Threads of the networks [default: one per core, four at most]
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=64), help_heading = "Networks")]
