@@ -60,7 +60,7 @@ fn references() -> [&'static dyn Kernels; 2] {
 
 #[test]
 fn all_instruction_sets_give_the_same_classifier() {
-    // Odd maps all the way down: 96, 48, 24, 12, 6, 3.
+    // Its maps have 48, 24, 12, 6 and 3 rows: even ones and an odd one.
     let expected = features(fastest(), 1, 96);
     for kernels in available().into_iter().chain(references()) {
         assert_eq!(features(kernels, 1, 96), expected, "{}", kernels.name());
@@ -141,7 +141,7 @@ fn pictures_of_another_size_are_refused() {
     assert!(detector.run(&[0; 64 * 32 * 3], |_, _| {}).is_err());
 }
 
-/// The first file of a series would otherwise decide what the daemon runs.
+/// What is built in is the file in `models/`, and that was made from the f32 files beside it.
 #[test]
 fn the_embedded_file_is_the_shipped_one() {
     let shipped = QuantizedWeights::load(&models().join("int8.safetensors")).unwrap();
