@@ -113,7 +113,7 @@ fn open(args: &Args, config: &Config) -> anyhow::Result<Opened> {
     let options = Options {
         size: (config.source.width, config.source.height),
         frames_per_second: Some(config.source.frames_per_second),
-        repeat: false,
+        ..Options::default()
     };
     Ok((source::open(&camera.parse()?, &options)?, Box::new(SystemClock::start()), None))
 }

@@ -164,7 +164,7 @@ fn open_source(config: &Config) -> anyhow::Result<Box<dyn Source>> {
     let options = Options {
         size: (config.source.width, config.source.height),
         frames_per_second: Some(config.source.frames_per_second),
-        repeat: false,
+        ..Options::default()
     };
     Ok(source::open(&spec, &options)?)
 }

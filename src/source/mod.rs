@@ -128,17 +128,32 @@ pub struct Options {
     pub frames_per_second: Option<f32>,
     /// Begin again with the first picture behind the last one.
     pub repeat: bool,
+    /// A camera that gives the very same bytes for this long is frozen, and is opened again; `None` for never. Commands
+    /// and pictures may show a still.
+    pub frozen_after: Option<Duration>,
+    /// A camera or command whose frames are black for this long sees nothing ([`State::Blind`]); `None` for never.
+    pub black_after: Option<Duration>,
+    /// No pause between two attempts to open is longer than this.
+    pub longest_pause: Duration,
 }
 
 impl Default for Options {
-    /// 640×480, files as fast as they are taken, once.
+    /// 640×480, files as fast as they are taken, once; frozen after 10 s, blind after 5 s, pauses of a minute at most.
     fn default() -> Self {
-        Self { size: (640, 480), frames_per_second: None, repeat: false }
+        Self {
+            size: (640, 480),
+            frames_per_second: None,
+            repeat: false,
+            frozen_after: Some(Duration::from_secs(10)),
+            black_after: Some(Duration::from_secs(5)),
+            longest_pause: Duration::from_secs(60),
+        }
     }
 }
 
 /// Opens a source for a program that must not stop. A camera or command runs on a thread of its own, so that a device
-/// that hangs cannot hold up the caller, and is reopened for ever, after 1, 5, 10 and then every 60 seconds.
+/// that hangs cannot hold up the caller, and is reopened for ever, after 1, 5, 10 and then every 60 seconds, or as often
+/// as [`Options::longest_pause`] says.
 ///
 /// # Errors
 /// Only for files, where there is nothing to wait for. That a camera or command is not there (yet) is told by
@@ -148,13 +163,13 @@ pub fn open(spec: &SourceSpec, options: &Options) -> Result<Box<dyn Source>, Sou
         SourceSpec::Pictures(_) => open_once(spec, options),
         SourceSpec::Command(_) => {
             let (spec, options) = (spec.clone(), *options);
-            Ok(lasting(spec.to_string(), move || open_once(&spec, &options)))
+            Ok(lasting(spec.to_string(), &options, move || open_once(&spec, &options)))
         }
         #[cfg(target_os = "linux")]
         SourceSpec::Camera(name) => {
             // The finder lives as long as the source: it knows a camera again that returns under another number.
             let (mut finder, size) = (v4l2::Finder::new(name.clone()), options.size);
-            Ok(lasting(spec.to_string(), move || {
+            Ok(lasting(spec.to_string(), options, move || {
                 v4l2::Camera::open(&mut finder, size).map(|camera| Box::new(camera) as Box<dyn Source>)
             }))
         }
@@ -184,9 +199,11 @@ pub fn open_once(spec: &SourceSpec, options: &Options) -> Result<Box<dyn Source>
 
 fn lasting(
     name: String,
+    options: &Options,
     open: impl FnMut() -> Result<Box<dyn Source>, SourceError> + Send + 'static,
 ) -> Box<dyn Source> {
-    Box::new(background::Background::new(reconnect::Reconnecting::new(name, open)))
+    let backoff = reconnect::Backoff::up_to(options.longest_pause);
+    Box::new(background::Background::new(reconnect::Reconnecting::with_backoff(name, backoff, open)))
 }
 
 /// How long a source may give nothing before it counts as stalled. Pure: the time is handed in.

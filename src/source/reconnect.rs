@@ -34,6 +34,12 @@ impl Backoff {
         Self { pauses, steady, failures: 0, first_frame: None }
     }
 
+    /// The usual pauses, but none longer than `longest`: whoever counts attempts as signs of life needs them often enough.
+    #[must_use]
+    pub fn up_to(longest: Duration) -> Self {
+        Self::new(PAUSES.map(|pause| pause.min(longest)).to_vec(), STEADY)
+    }
+
     /// A frame came at `now`.
     pub fn worked(&mut self, now: Instant) {
         let first = *self.first_frame.get_or_insert(now);
@@ -179,6 +185,18 @@ mod tests {
         let now = Instant::now();
         let pauses: Vec<u64> = (0..6).map(|_| (backoff.failed(now) - now).as_secs()).collect();
         assert_eq!(pauses, [1, 5, 10, 60, 60, 60]);
+    }
+
+    #[test]
+    fn no_pause_is_longer_than_wished() {
+        let now = Instant::now();
+        let pauses = |longest| {
+            let mut backoff = Backoff::up_to(longest);
+            (0..5).map(|_| (backoff.failed(now) - now).as_millis()).collect::<Vec<_>>()
+        };
+        assert_eq!(pauses(seconds(60)), [1_000, 5_000, 10_000, 60_000, 60_000]);
+        assert_eq!(pauses(seconds(7)), [1_000, 5_000, 7_000, 7_000, 7_000]);
+        assert_eq!(pauses(Duration::from_millis(300)), [300; 5]);
     }
 
     #[test]
