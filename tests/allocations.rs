@@ -115,8 +115,8 @@ fn in_the_loop(format: &str, file: &Path) -> usize {
     let source = open(&spec.parse().unwrap(), &Options::default()).unwrap();
     let config = Config::default();
     let stop = Arc::new(AtomicBool::new(false));
-    let (lines, _recorder) = simulated(&config.outputs.outputs);
-    let panel = Panel::new(lines, config.outputs.outputs.clone()).unwrap();
+    let (driver, _recorder) = simulated();
+    let panel = Panel::open(driver, &config.outputs.outputs, None).unwrap();
     let outputs = Outputs::start(panel, Arc::clone(&stop), Duration::from_secs(3600)).unwrap();
     let vision = Looking { networks: Networks::load(&config).unwrap(), frames: 0 };
     let watch = Watch::new(Box::new(vision), config.decision);

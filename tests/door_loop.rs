@@ -9,7 +9,7 @@ use maskwatch::daemon::{
 };
 use maskwatch::decide::{DoorState, Finding, Verdict};
 use maskwatch::geometry::Rect;
-use maskwatch::outputs::{Outputs, Panel, Recorder, simulated};
+use maskwatch::outputs::{Output, Outputs, Panel, Recorder, simulated};
 use maskwatch::pixels::picture::View;
 use maskwatch::source::{Away, Frame, Next, Source, SourceError, State};
 use std::cell::Cell;
@@ -53,7 +53,9 @@ impl Clock for TestClock {
 struct Camera {
     steps: VecDeque<Step>,
     clock: TestClock,
-    away: bool,
+    /// For how many steps it has been away; an attempt to open it ends at every tenth.
+    away: u32,
+    since: Instant,
     reload: Arc<AtomicBool>,
 }
 
@@ -61,7 +63,7 @@ impl Source for Camera {
     fn next(&mut self, _wait: Duration) -> Result<Next, SourceError> {
         self.clock.0.fetch_add(200, Ordering::Relaxed);
         let Some(step) = self.steps.pop_front() else { return Ok(Next::End) };
-        self.away = step == Step::Away;
+        self.away = if step == Step::Away { self.away + 1 } else { 0 };
         // The picture's first pixel tells the scripted networks what to see.
         let code = match step {
             Step::Faces { bare, masked } => [1, bare, masked],
@@ -83,13 +85,13 @@ impl Source for Camera {
 
     fn state(&self) -> State {
         match self.away {
-            true => State::Away(Away {
+            1.. => State::Away(Away {
                 reason: "camera is unplugged; plug it in".into(),
-                since: Instant::now(),
-                attempts: 1,
+                since: self.since,
+                attempts: self.away.div_ceil(10),
                 retry_at: None,
             }),
-            false => State::Connected,
+            0 => State::Connected,
         }
     }
 }
@@ -127,6 +129,8 @@ struct Notes {
     verdicts: Vec<Verdict>,
     faults: Vec<Option<String>>,
     frames: usize,
+    attempts: usize,
+    statuses: Vec<String>,
 }
 
 impl Observer for Notes {
@@ -137,6 +141,8 @@ impl Observer for Notes {
             Event::Finding(Finding::Verdict { verdict, .. }) => self.verdicts.push(*verdict),
             Event::State { signal, .. } => self.states.push(signal.state),
             Event::Health { fault } => self.faults.push(fault.map(str::to_owned)),
+            Event::Attempt => self.attempts += 1,
+            Event::Status(status) => self.statuses.push((*status).to_owned()),
         }
     }
 }
@@ -149,11 +155,8 @@ struct Run {
 }
 
 fn lit(recorder: &Recorder) -> Vec<String> {
-    let outputs = Config::default().outputs.outputs;
-    let on = |(index, output): &(usize, &maskwatch::outputs::Output)| {
-        recorder.level(*index) == Some(output.active.level(true))
-    };
-    outputs.iter().enumerate().filter(on).map(|(_, output)| output.name.clone()).collect()
+    let on = |output: &Output| recorder.level(output.pin) == Some(output.active.level(true));
+    Config::default().outputs.outputs.into_iter().filter(on).map(|output| output.name).collect()
 }
 
 fn run_with(
@@ -165,10 +168,11 @@ fn run_with(
     let clock = TestClock::default();
     let (stop, reload) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
     let steps = steps.iter().flat_map(|(times, step)| std::iter::repeat_n(*step, *times)).collect();
-    let camera = Camera { steps, clock: clock.clone(), away: false, reload: Arc::clone(&reload) };
-    let (lines, recorder) = simulated(&config.outputs.outputs);
+    let camera =
+        Camera { steps, clock: clock.clone(), away: 0, since: Instant::now(), reload: Arc::clone(&reload) };
+    let (driver, recorder) = simulated();
     *recorder_out = Some(recorder);
-    let panel = Panel::new(lines, config.outputs.outputs).unwrap();
+    let panel = Panel::open(driver, &config.outputs.outputs, None).unwrap();
     let outputs = Outputs::start(panel, Arc::clone(&stop), Duration::from_secs(3600)).unwrap();
     let script = Script::default();
     let classified = Rc::clone(&script.classified);
@@ -227,6 +231,11 @@ fn a_camera_that_is_away_is_a_fault_until_a_frame_comes() {
     let run = run(&[(1, NOBODY), (50, Step::Away), (3, Step::Nothing), (5, MASKED)]);
     assert_eq!(run.notes.states, [Idle, Fault, Idle, Pass]);
     assert_eq!(run.notes.faults, [Some("camera is unplugged; plug it in".into()), None]);
+    assert_eq!(run.notes.attempts, 5, "one for every attempt that ended, however often the loop goes round");
+    let watching = |state| format!("door {state}; watching scripted camera");
+    let unplugged = "fault: camera is unplugged; plug it in".into();
+    let late = "fault: no usable frame from scripted camera for 5 s".into();
+    assert_eq!(run.notes.statuses, [watching("idle"), unplugged, late, watching("idle"), watching("pass")]);
 }
 
 #[test]
@@ -285,9 +294,10 @@ fn the_stop_flag_ends_the_loop() {
     let clock = TestClock::default();
     let stop = Arc::new(AtomicBool::new(false));
     let steps = std::iter::repeat_n(BARE, 1000).collect();
-    let camera = Camera { steps, clock: clock.clone(), away: false, reload: Arc::default() };
-    let (lines, recorder) = simulated(&config.outputs.outputs);
-    let panel = Panel::new(lines, config.outputs.outputs).unwrap();
+    let camera =
+        Camera { steps, clock: clock.clone(), away: 0, since: Instant::now(), reload: Arc::default() };
+    let (driver, recorder) = simulated();
+    let panel = Panel::open(driver, &config.outputs.outputs, None).unwrap();
     let outputs = Outputs::start(panel, Arc::clone(&stop), Duration::from_secs(3600)).unwrap();
     let watch = Watch::new(Box::new(Script::default()), config.decision);
     let mut daemon = Daemon::new(Box::new(camera), watch, outputs, config.source.timeout, &clock);

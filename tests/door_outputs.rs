@@ -5,13 +5,16 @@
 use maskwatch::config::Config;
 use maskwatch::decide::DoorState;
 use maskwatch::outputs::{
-    Active, Level, Lines, Output, OutputError, Outputs, Panel, Recorder, same_pins, simulated,
+    Active, Button, Driver, Input, Kind, Level, Output, OutputError, Outputs, Panel, Pin, Recorder, simulated,
 };
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+/// Red, green, amber, buzzer.
+const PINS: [u32; 4] = [17, 27, 22, 23];
 const LONG: Duration = Duration::from_secs(3600);
 
 /// The usual wiring, with red switched by a low level.
@@ -22,9 +25,8 @@ fn outputs() -> Vec<Output> {
 }
 
 fn lit(recorder: &Recorder) -> Vec<String> {
-    let outputs = outputs();
-    let on = |(index, output): &(usize, &Output)| recorder.level(*index) == Some(output.active.level(true));
-    outputs.iter().enumerate().filter(on).map(|(_, output)| output.name.clone()).collect()
+    let on = |output: &Output| recorder.level(output.pin) == Some(output.active.level(true));
+    outputs().into_iter().filter(on).map(|output| output.name).collect()
 }
 
 /// Waits for what another thread is about to do; how long that takes is not asserted.
@@ -37,19 +39,19 @@ fn eventually(mut condition: impl FnMut() -> bool) {
 }
 
 fn started(stop: &Arc<AtomicBool>, stall: Duration) -> (Outputs, Recorder) {
-    let (lines, recorder) = simulated(&outputs());
-    let panel = Panel::new(lines, outputs()).unwrap();
+    let (driver, recorder) = simulated();
+    let panel = Panel::open(driver, &outputs(), None).unwrap();
     (Outputs::start(panel, Arc::clone(stop), stall).unwrap(), recorder)
 }
 
 #[test]
 fn pins_are_inactive_from_the_first_moment_to_the_last() {
-    let (lines, recorder) = simulated(&outputs());
+    let (driver, recorder) = simulated();
     let inactive = [Level::High, Level::Low, Level::Low, Level::Low];
-    let levels = |recorder: &Recorder| (0..4).map(|pin| recorder.level(pin).unwrap()).collect::<Vec<_>>();
+    let levels = |recorder: &Recorder| PINS.map(|pin| recorder.level(pin).unwrap());
+    let mut panel = Panel::open(driver, &outputs(), None).unwrap();
     assert_eq!(levels(&recorder), inactive);
-    let mut panel = Panel::new(lines, outputs()).unwrap();
-    panel.show(DoorState::Alert, Duration::ZERO).unwrap();
+    panel.show(DoorState::Alert, Duration::ZERO, Instant::now()).unwrap();
     assert_eq!(levels(&recorder), [Level::Low, Level::Low, Level::Low, Level::High]);
     drop(panel);
     assert_eq!(levels(&recorder), inactive);
@@ -57,8 +59,8 @@ fn pins_are_inactive_from_the_first_moment_to_the_last() {
 
 #[test]
 fn each_state_lights_its_outputs_and_off_none() {
-    let (lines, recorder) = simulated(&outputs());
-    let mut panel = Panel::new(lines, outputs()).unwrap();
+    let (driver, recorder) = simulated();
+    let mut panel = Panel::open(driver, &outputs(), None).unwrap();
     for (state, elapsed, expected) in [
         (DoorState::Alert, 0, vec!["red", "buzzer"]),
         (DoorState::Alert, 300, vec!["red"]),
@@ -71,7 +73,7 @@ fn each_state_lights_its_outputs_and_off_none() {
         (DoorState::Alert, 0, vec!["red", "buzzer"]),
         (DoorState::Off, 0, vec![]),
     ] {
-        panel.show(state, Duration::from_millis(elapsed)).unwrap();
+        panel.show(state, Duration::from_millis(elapsed), Instant::now()).unwrap();
         assert_eq!(lit(&recorder), expected, "{state} after {elapsed} ms");
     }
 }
@@ -125,21 +127,28 @@ fn a_panic_in_the_loop_switches_off() {
     assert!(recorder.changes().len() > 4, "red was lit before");
 }
 
-/// Pins of which one fails, by an error or a panic, when it is switched on.
+/// Pins of which one fails, by an error or a panic, when it is driven high.
 struct Faulty {
     levels: Levels,
-    bad: usize,
+    bad: u32,
     panics: bool,
 }
 
-impl Lines for Faulty {
-    fn drive(&mut self, index: usize, level: Level) -> Result<(), OutputError> {
-        if index == self.bad && level == Level::High {
-            assert!(!self.panics, "on purpose");
-            return Err(OutputError::Chip { chip: "test".into(), problem: "went away".into() });
-        }
-        self.levels.lock().unwrap()[index] = Some(level);
-        Ok(())
+struct FaultyPin {
+    levels: Levels,
+    pin: u32,
+    /// What happens when it is driven high: an error, or a panic.
+    panics: Option<bool>,
+}
+
+impl Driver for Faulty {
+    fn output(&mut self, output: &Output) -> Result<Box<dyn Pin>, OutputError> {
+        let panics = (output.pin == self.bad).then_some(self.panics);
+        Ok(Box::new(FaultyPin { levels: Arc::clone(&self.levels), pin: output.pin, panics }))
+    }
+
+    fn button(&mut self, _: &Button) -> Result<Box<dyn Input>, OutputError> {
+        Err(OutputError::NoBackend("there are no buttons".into()))
     }
 
     fn describe(&self) -> String {
@@ -147,21 +156,30 @@ impl Lines for Faulty {
     }
 }
 
-type Levels = Arc<Mutex<Vec<Option<Level>>>>;
-
-fn faulty(bad: usize, panics: bool) -> (Box<dyn Lines>, Levels) {
-    let levels = Arc::new(Mutex::new(vec![None; 4]));
-    (Box::new(Faulty { levels: Arc::clone(&levels), bad, panics }), levels)
+impl Pin for FaultyPin {
+    fn drive(&mut self, level: Level) -> Result<(), OutputError> {
+        if let (Some(panics), Level::High) = (self.panics, level) {
+            assert!(!panics, "on purpose");
+            return Err(OutputError::Chip { chip: "test".into(), problem: "went away".into() });
+        }
+        self.levels.lock().unwrap().insert(self.pin, level);
+        Ok(())
+    }
 }
 
-const ALL_OFF: [Option<Level>; 4] = [Some(Level::High), Some(Level::Low), Some(Level::Low), Some(Level::Low)];
+type Levels = Arc<Mutex<BTreeMap<u32, Level>>>;
+
+fn faulty(bad: u32, panics: bool) -> (Box<dyn Driver>, Levels) {
+    let levels = Levels::default();
+    (Box::new(Faulty { levels: Arc::clone(&levels), bad, panics }), levels)
+}
 
 #[test]
 fn a_pin_that_fails_ends_the_thread_with_all_others_off_and_the_reason_told() {
     for panics in [false, true] {
-        // The buzzer (3) fails after red (0) was lit.
-        let (lines, levels) = faulty(3, panics);
-        let panel = Panel::new(lines, outputs()).unwrap();
+        // The buzzer fails after red was lit.
+        let (driver, levels) = faulty(23, panics);
+        let panel = Panel::open(driver, &outputs(), None).unwrap();
         let outputs = Outputs::start(panel, Arc::default(), LONG).unwrap();
         outputs.show(DoorState::Alert, Duration::ZERO).unwrap();
         let mut error = None;
@@ -172,34 +190,122 @@ fn a_pin_that_fails_ends_the_thread_with_all_others_off_and_the_reason_told() {
         let error = error.unwrap();
         assert_eq!(error == OutputError::ThreadEnded, panics, "{error}");
         assert!(outputs.stop().is_err());
-        assert_eq!(levels.lock().unwrap().as_slice(), ALL_OFF);
+        let levels = PINS.map(|pin| levels.lock().unwrap()[&pin]);
+        assert_eq!(levels, [Level::High, Level::Low, Level::Low, Level::Low]);
     }
 }
 
 #[test]
 fn a_pin_that_cannot_even_be_switched_off_does_not_keep_the_others_on() {
     for panics in [false, true] {
-        // Red (0) is off at high level, which fails from the start.
-        let (lines, levels) = faulty(0, panics);
-        let outcome = catch_unwind(AssertUnwindSafe(|| Panel::new(lines, outputs()).err()));
+        // Green comes third and lets itself be switched on once the panel stands.
+        let mut wiring = outputs();
+        wiring[2].active = Active::Low;
+        let (driver, levels) = faulty(22, panics);
+        // Amber is off at high level, which fails from the start: red and green were opened before it.
+        let outcome = catch_unwind(AssertUnwindSafe(|| Panel::open(driver, &wiring, None).err()));
         assert!(outcome.map_or(true, |error| error.is_some()));
-        assert_eq!(levels.lock().unwrap()[1..], ALL_OFF[1..]);
+        let levels = levels.lock().unwrap();
+        assert_eq!((levels[&17], levels[&27]), (Level::High, Level::Low));
     }
 }
 
 #[test]
-fn patterns_change_without_letting_go_of_the_pins() {
-    let (lines, recorder) = simulated(&outputs());
-    let mut panel = Panel::new(lines, outputs()).unwrap();
-    let mut changed = outputs();
+fn other_patterns_leave_the_pins_alone_and_other_pins_only_their_own() {
+    let (outputs, recorder) = started(&Arc::default(), LONG);
+    let mut changed = self::outputs();
     let green = changed[1].patterns;
     changed[1].patterns = changed[0].patterns;
     changed[0].patterns = green;
-    assert!(same_pins(&outputs(), &changed));
-    panel.show(DoorState::Alert, LONG).unwrap();
-    panel.set_patterns(&changed);
-    panel.show(DoorState::Alert, LONG).unwrap();
-    assert_eq!(lit(&recorder), ["green"]);
+    outputs.show(DoorState::Alert, LONG).unwrap();
+    eventually(|| lit(&recorder) == ["red"]);
+    outputs.reconfigure(changed.clone(), None).unwrap();
+    eventually(|| lit(&recorder) == ["green"]);
+    assert_eq!(PINS.map(|pin| recorder.times_opened(pin)), [1, 1, 1, 1]);
+
+    // Green stays lit, without so much as a blink, while red moves to another pin, amber is turned round, and the buzzer goes.
+    let before = recorder.changes().len();
+    changed[0].pin = 5;
+    changed[2].active = Active::Low;
+    changed.pop();
+    outputs.reconfigure(changed, None).unwrap();
+    assert_eq!(PINS.map(|pin| recorder.times_opened(pin)), [1, 1, 2, 1]);
+    assert_eq!(recorder.times_opened(5), 1);
+    assert!(recorder.changes()[before..].iter().all(|change| change.pin != 27));
+    assert_eq!(recorder.level(27), Some(Level::High));
+    assert_eq!(recorder.level(22), Some(Level::High), "inactive is high now");
+    drop(outputs);
+    assert_eq!((recorder.level(27), recorder.level(5)), (Some(Level::Low), Some(Level::High)));
+}
+
+/// A driver that refuses some pins, otherwise a simulated one.
+struct Refusing(Box<dyn Driver>, Arc<Mutex<Vec<u32>>>);
+
+impl Driver for Refusing {
+    fn output(&mut self, output: &Output) -> Result<Box<dyn Pin>, OutputError> {
+        if self.1.lock().unwrap().contains(&output.pin) {
+            return Err(OutputError::NoBackend(format!("GPIO{} is refused", output.pin)));
+        }
+        self.0.output(output)
+    }
+
+    fn button(&mut self, button: &Button) -> Result<Box<dyn Input>, OutputError> {
+        self.0.button(button)
+    }
+
+    fn describe(&self) -> String {
+        self.0.describe()
+    }
+}
+
+#[test]
+fn pins_that_cannot_be_had_leave_all_as_it_was() {
+    let (driver, recorder) = simulated();
+    let refused = Arc::new(Mutex::new(vec![6]));
+    let driver = Box::new(Refusing(driver, Arc::clone(&refused)));
+    let panel = Panel::open(driver, &outputs(), None).unwrap();
+    let outputs = Outputs::start(panel, Arc::default(), LONG).unwrap();
+    outputs.show(DoorState::Alert, LONG).unwrap();
+    eventually(|| lit(&recorder) == ["red"]);
+    let mut changed = self::outputs();
     changed[1].pin = 5;
-    assert!(!same_pins(&outputs(), &changed));
+    changed[3].pin = 6;
+    let error = outputs.reconfigure(changed.clone(), None).unwrap_err().to_string();
+    assert!(error.contains("GPIO6 is refused"), "{error}");
+    assert_eq!(lit(&recorder), ["red"], "which was not touched");
+    assert_eq!(recorder.times_opened(17), 1);
+    outputs.show(DoorState::Pass, LONG).unwrap();
+    eventually(|| lit(&recorder) == ["green"]);
+
+    // The old pins cannot be had again either: everything goes off, and the loop is told.
+    *refused.lock().unwrap() = vec![6, 27];
+    let error = outputs.reconfigure(changed, None).unwrap_err().to_string();
+    assert!(error.contains("GPIO27 is refused"), "{error}");
+    eventually(|| outputs.show(DoorState::Pass, LONG).is_err());
+    assert!(lit(&recorder).is_empty());
+}
+
+#[test]
+fn the_button_silences_the_buzzers_and_nothing_else() {
+    let button = Button { pin: 24, active: Active::Low, silence: Duration::from_secs(60) };
+    let (driver, recorder) = simulated();
+    let mut wiring = outputs();
+    wiring[3].patterns = wiring[0].patterns;
+    let siren = Kind::PassiveBuzzer { frequency: 2700, pwm: maskwatch::outputs::Pwm::Auto };
+    wiring.push(Output { name: "siren".into(), pin: 18, kind: siren, ..wiring[3].clone() });
+    let mut panel = Panel::open(driver, &wiring, Some(button)).unwrap();
+    let start = Instant::now();
+    let mut at = |milliseconds: u64| {
+        panel.show(DoorState::Alert, LONG, start + Duration::from_millis(milliseconds)).unwrap();
+        (recorder.level(17).unwrap(), recorder.level(23).unwrap(), recorder.level(18).unwrap())
+    };
+    let (loud, silent) = ((Level::Low, Level::High, Level::High), (Level::Low, Level::Low, Level::Low));
+    assert_eq!(at(0), loud);
+    recorder.put(24, Level::Low);
+    assert_eq!(at(100), loud, "a contact that bounces is no press yet");
+    assert_eq!(at(200), silent);
+    recorder.put(24, Level::High);
+    assert_eq!(at(30_000), silent);
+    assert_eq!(at(60_199), silent);
+    assert_eq!(at(60_200), loud);
 }

@@ -69,8 +69,8 @@ pub(crate) fn run(args: Args) -> Outcome {
     let networks = Networks::load(&config)?;
     let (source, clock, scene) = open(&args, &config)?;
     let outputs = config.outputs.outputs.clone();
-    let (lines, recorder) = simulated(&outputs);
-    let thread = Outputs::start(Panel::new(lines, outputs.clone())?, Arc::clone(&stop), STALL)?;
+    let (driver, recorder) = simulated();
+    let thread = Outputs::start(Panel::open(driver, &outputs, None)?, Arc::clone(&stop), STALL)?;
     let watch = Watch::new(Box::new(networks), config.decision.clone());
 
     super::print(&format!("watching {}; pictures go to {}\n", source.describe(), args.output.display()))?;
@@ -143,9 +143,8 @@ struct Show {
 impl Show {
     /// Which outputs are on, by the levels of their simulated pins.
     fn lit(&self) -> Vec<bool> {
-        let on =
-            |(index, output): (usize, &Output)| self.recorder.level(index) == Some(output.active.level(true));
-        self.outputs.iter().enumerate().map(on).collect()
+        let on = |output: &Output| self.recorder.level(output.pin) == Some(output.active.level(true));
+        self.outputs.iter().map(on).collect()
     }
 
     fn is_lit(&self, name: &str, lit: &[bool]) -> bool {
@@ -209,6 +208,7 @@ impl Observer for Show {
             Event::Finding(finding) => self.screen.finding(now, finding),
             Event::State { from, signal } => self.screen.state(now, *from, *signal),
             Event::Health { fault } => self.screen.health(now, *fault),
+            Event::Attempt | Event::Status(_) => {}
         }
     }
 }

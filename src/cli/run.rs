@@ -2,8 +2,8 @@
 
 use super::Outcome;
 use crate::config::Config;
-use crate::daemon::{Daemon, Ended, Flags, Networks, STALL, SystemClock, Watch};
-use crate::outputs::{self, Backend, Outputs, Panel, same_pins};
+use crate::daemon::{Daemon, Ended, Flags, Networks, STALL, Service, SystemClock, Watch};
+use crate::outputs::{self, Backend, Outputs, Panel};
 use crate::source::{self, Options, Source, SourceSpec};
 use anyhow::Context;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 /// Read when no configuration is named.
 const USUAL_CONFIG: &str = "/etc/maskwatch/maskwatch.toml";
@@ -100,17 +101,27 @@ pub(crate) fn run(args: Args) -> Outcome {
     // Pins first: they are off from here on, whatever comes.
     let outputs = open_outputs(&config, &stop)?;
     let watch = Watch::new(Box::new(Networks::load(&config)?), config.decision.clone());
-    let source = open_source(&config)?;
+    let mut service = Service::from_environment();
+    let longest_pause = service.longest_pause();
+    let source = open_source(&config, longest_pause)?;
     log::info!("watching {}", source.describe());
     let clock = SystemClock::start();
     let mut daemon = Daemon::new(source, watch, outputs, config.source.timeout, &clock);
+    service.ready(&daemon.status());
     loop {
-        match daemon.run(Flags { stop: &stop, reload: &reload }, &mut ())? {
-            Ended::Reload => match args.load().and_then(|new| change(&mut daemon, &config, &new, &stop)) {
-                Ok(changed) => config = changed,
-                Err(error) => log::error!("the configuration stays as it was: {error:#}"),
-            },
+        match daemon.run(Flags { stop: &stop, reload: &reload }, &mut service)? {
+            Ended::Reload => {
+                service.reloading();
+                let changed =
+                    args.load().and_then(|new| change(&mut daemon, &config, &new, longest_pause, &stop));
+                match changed {
+                    Ok(changed) => config = changed,
+                    Err(error) => log::error!("the configuration stays as it was: {error:#}"),
+                }
+                service.ready(&daemon.status());
+            }
             ended => {
+                service.stopping();
                 daemon.outputs.stop()?;
                 log::info!("{}", if ended == Ended::Stopped { "stopped" } else { "the source has ended" });
                 return Ok(ExitCode::SUCCESS);
@@ -125,6 +136,7 @@ fn change(
     daemon: &mut Daemon<'_>,
     old: &Config,
     new: &Config,
+    longest_pause: Duration,
     stop: &Arc<AtomicBool>,
 ) -> anyhow::Result<Config> {
     let networks = if (&old.models, &old.detector) == (&new.models, &new.detector) {
@@ -132,10 +144,9 @@ fn change(
     } else {
         Some(Box::new(Networks::load(new)?))
     };
-    let source = if old.source == new.source { None } else { Some(open_source(new)?) };
-    let same_way = (old.outputs.backend, &old.outputs.chip) == (new.outputs.backend, &new.outputs.chip);
-    if same_way && same_pins(&old.outputs.outputs, &new.outputs.outputs) {
-        daemon.outputs.set_patterns(new.outputs.outputs.clone());
+    let source = if old.source == new.source { None } else { Some(open_source(new, longest_pause)?) };
+    if (old.outputs.backend, &old.outputs.chip) == (new.outputs.backend, &new.outputs.chip) {
+        daemon.outputs.reconfigure(new.outputs.outputs.clone(), new.outputs.button)?;
     } else {
         daemon.outputs.release();
         match open_outputs(new, stop) {
@@ -159,11 +170,12 @@ fn change(
     Ok(new.clone())
 }
 
-fn open_source(config: &Config) -> anyhow::Result<Box<dyn Source>> {
+fn open_source(config: &Config, longest_pause: Duration) -> anyhow::Result<Box<dyn Source>> {
     let spec: SourceSpec = config.source.spec.parse()?;
     let options = Options {
         size: (config.source.width, config.source.height),
         frames_per_second: Some(config.source.frames_per_second),
+        longest_pause,
         ..Options::default()
     };
     Ok(source::open(&spec, &options)?)
@@ -172,9 +184,9 @@ fn open_source(config: &Config) -> anyhow::Result<Box<dyn Source>> {
 /// Opens the configured pins and starts the thread that refreshes them.
 pub(super) fn open_outputs(config: &Config, stop: &Arc<AtomicBool>) -> anyhow::Result<Outputs> {
     let config = &config.outputs;
-    let lines = outputs::open(config.backend, config.chip.as_deref(), &config.outputs)?;
-    log::info!("outputs: {}", lines.describe());
-    let panel = Panel::new(lines, config.outputs.clone())?;
+    let driver = outputs::open(config.backend, config.chip.as_deref())?;
+    log::info!("outputs: {}", driver.describe());
+    let panel = Panel::open(driver, &config.outputs, config.button)?;
     Ok(Outputs::start(panel, Arc::clone(stop), STALL)?)
 }
 

@@ -51,9 +51,8 @@ pub(super) fn seconds(text: &str) -> Result<Duration, String> {
 pub(crate) fn run(args: Args) -> Outcome {
     let config = args.config.load()?;
     if args.state == DoorState::Off {
-        let lines =
-            outputs::open(config.outputs.backend, config.outputs.chip.as_deref(), &config.outputs.outputs)?;
-        Panel::new(lines, config.outputs.outputs)?;
+        let driver = outputs::open(config.outputs.backend, config.outputs.chip.as_deref())?;
+        Panel::open(driver, &config.outputs.outputs, None)?;
         return Ok(ExitCode::SUCCESS);
     }
     start_log();

@@ -2,12 +2,13 @@
 //! line, the key and the mend; nothing is guessed, nothing unknown is passed over. What the values do is documented in
 //! the default file, [`DOCUMENTED`].
 
+mod outputs;
 mod reader;
 
-use crate::decide::{DoorState, Rules};
+use crate::decide::Rules;
 use crate::models::{ModelOptions, Precision};
-use crate::outputs::{Active, Backend, Kind, Output, Pattern, Patterns};
 use crate::source::SourceSpec;
+pub use outputs::OutputsConfig;
 use reader::{Section, Sourced};
 use std::io::Read;
 use std::path::Path;
@@ -82,17 +83,6 @@ pub struct DetectorConfig {
     pub score_threshold: f32,
 }
 
-/// What is switched.
-#[derive(Debug, Clone, PartialEq)]
-pub struct OutputsConfig {
-    /// The way to the pins.
-    pub backend: Backend,
-    /// The GPIO chip by label, name or path.
-    pub chip: Option<String>,
-    /// The outputs in the order of the file; names and pins differ.
-    pub outputs: Vec<Output>,
-}
-
 /// A checked configuration.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Config {
@@ -104,7 +94,7 @@ pub struct Config {
     pub detector: DetectorConfig,
     /// Section `[decision]`.
     pub decision: Rules,
-    /// Section `[outputs]`.
+    /// Sections `[outputs]` and `[button]`.
     pub outputs: OutputsConfig,
 }
 
@@ -124,31 +114,6 @@ impl Default for DetectorConfig {
     fn default() -> Self {
         Self { width: 480, height: 384, score_threshold: 0.5 }
     }
-}
-
-impl Default for OutputsConfig {
-    fn default() -> Self {
-        let outputs = ["red", "green", "amber", "buzzer"].into_iter().filter_map(usual_output).collect();
-        Self { backend: Backend::Auto, chip: None, outputs }
-    }
-}
-
-/// The usual wiring of the four outputs that have one.
-fn usual_output(name: &str) -> Option<Output> {
-    let blink = Pattern::Blink { period: Duration::from_secs(1), duty: 0.5 };
-    let fifth = Duration::from_millis(200);
-    let beeps = Pattern::Beep { times: 3, on: fifth, off: fifth };
-    let patterns = Patterns::default();
-    let (pin, kind, patterns) = match name {
-        "red" => (17, Kind::Led, patterns.with(DoorState::Alert, Pattern::Steady)),
-        "green" => (27, Kind::Led, patterns.with(DoorState::Pass, Pattern::Steady)),
-        "amber" => {
-            (22, Kind::Led, patterns.with(DoorState::Look, Pattern::Steady).with(DoorState::Fault, blink))
-        }
-        "buzzer" => (23, Kind::Buzzer, patterns.with(DoorState::Alert, beeps)),
-        _ => return None,
-    };
-    Some(Output { name: name.into(), pin, active: Active::High, kind, patterns })
 }
 
 impl Config {
@@ -185,13 +150,14 @@ impl Config {
     /// ```
     pub fn parse(text: &str, name: &str) -> Result<Self, ConfigError> {
         let mut root = Section::root(text, name)?;
-        let config = Self {
+        let mut config = Self {
             source: source(root.section("source")?)?,
             models: models(root.section("models")?)?,
             detector: detector(root.section("detector")?)?,
             decision: decision(root.section("decision")?)?,
-            outputs: outputs(root.section("outputs")?)?,
+            outputs: outputs::outputs(root.section("outputs")?)?,
         };
+        config.outputs.button = outputs::button(root.optional_section("button")?, &config.outputs.outputs)?;
         root.finish()?;
         Ok(config)
     }
@@ -314,80 +280,6 @@ fn decision(mut section: Section<'_>) -> Result<Rules, ConfigError> {
     }
     section.finish()?;
     Ok(rules)
-}
-
-fn outputs(mut section: Section<'_>) -> Result<OutputsConfig, ConfigError> {
-    let usual = OutputsConfig::default();
-    let backend = section.choice("backend", &Backend::NAMES)?.unwrap_or(usual.backend);
-    let chip = section.text("chip")?.map(|chip| chip.value);
-    let mut outputs: Vec<Output> = Vec::new();
-    for (name, mut table) in section.tables()? {
-        let output = output(&name, &mut table, &outputs)?;
-        table.finish()?;
-        outputs.push(output);
-    }
-    section.finish()?;
-    Ok(OutputsConfig { backend, chip, outputs: if outputs.is_empty() { usual.outputs } else { outputs } })
-}
-
-fn output(name: &str, table: &mut Section<'_>, others: &[Output]) -> Result<Output, ConfigError> {
-    let well_named =
-        name.len() <= 32 && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
-    if !well_named || name.is_empty() {
-        return Err(
-            table.refuse_whole("has a name of other than 1 to 32 letters, digits, - and _; rename it".into())
-        );
-    }
-    let usual = usual_output(name);
-    let pin = table.whole("pin", 0..=511)?;
-    let number = match (&pin, &usual) {
-        (Some(pin), _) => pin.value,
-        (None, Some(usual)) => usual.pin,
-        (None, None) => return Err(table.refuse_whole("has no pin; add for example pin = 24".into())),
-    };
-    if let Some(other) = others.iter().find(|other| other.pin == number) {
-        let problem =
-            format!("is {number}, which outputs.{} uses too; give each output its own pin", other.name);
-        return Err(match &pin {
-            Some(pin) => table.refuse(pin, problem),
-            None => table.refuse_key("pin", problem),
-        });
-    }
-    let active = table.choice("active", &[("high", Active::High), ("low", Active::Low)])?;
-    let kinds = [("led", Kind::Led), ("buzzer", Kind::Buzzer), ("relay", Kind::Relay)];
-    let kind = table.choice("kind", &kinds)?;
-    let mut output = usual.unwrap_or(Output {
-        name: name.into(),
-        pin: number,
-        active: Active::High,
-        kind: Kind::Led,
-        patterns: Patterns::default(),
-    });
-    output.pin = number;
-    output.active = active.unwrap_or(output.active);
-    output.kind = kind.unwrap_or(output.kind);
-    for state in DoorState::ALL {
-        let Some(text) = table.text(state.name())? else { continue };
-        if state == DoorState::Off {
-            return Err(
-                table.refuse(&text, "cannot be set: off is always silent and dark; remove this line".into())
-            );
-        }
-        let pattern = Pattern::parse(&text.value).map_err(|problem| table.refuse(&text, problem))?;
-        output.patterns.set(state, pattern);
-        let relay_phase = Duration::from_millis(500);
-        if output.kind == Kind::Relay && pattern.shortest_phase().is_some_and(|phase| phase < relay_phase) {
-            return Err(
-                table.refuse(&text, "switches a relay faster than every 0.5 s; use longer times".into())
-            );
-        }
-    }
-    if output.patterns.all_off() {
-        return Err(
-            table.refuse_whole("is never on; give it a pattern, for example alert = \"steady\"".into())
-        );
-    }
-    Ok(output)
 }
 
 #[cfg(test)]

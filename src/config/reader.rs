@@ -129,12 +129,16 @@ impl<'a> Section<'a> {
 
     /// A table of this one; an empty one where it was left out.
     pub(super) fn section(&mut self, key: &str) -> Result<Section<'a>, ConfigError> {
+        let empty = Self::new(self.text, self.file, self.full(key), self.at, DeTable::new());
+        Ok(self.optional_section(key)?.unwrap_or(empty))
+    }
+
+    /// A table of this one, where there is one.
+    pub(super) fn optional_section(&mut self, key: &str) -> Result<Option<Section<'a>>, ConfigError> {
         let path = self.full(key);
-        let Some(entry) = self.take(key) else {
-            return Ok(Self::new(self.text, self.file, path, self.at, DeTable::new()));
-        };
+        let Some(entry) = self.take(key) else { return Ok(None) };
         match entry.value {
-            DeValue::Table(table) => Ok(Self::new(self.text, self.file, path, entry.key_at, table)),
+            DeValue::Table(table) => Ok(Some(Self::new(self.text, self.file, path, entry.key_at, table))),
             _ => Err(self.wrong_type(&entry, format!("a section [{path}]"))),
         }
     }
@@ -172,13 +176,22 @@ impl<'a> Section<'a> {
         key: &str,
         words: &[(&str, T)],
     ) -> Result<Option<T>, ConfigError> {
+        Ok(self.sourced_choice(key, words)?.map(|choice| choice.value))
+    }
+
+    /// The same with its place.
+    pub(super) fn sourced_choice<T: Copy>(
+        &mut self,
+        key: &str,
+        words: &[(&str, T)],
+    ) -> Result<Option<Sourced<T>>, ConfigError> {
         let Some(entry) = self.take(key) else { return Ok(None) };
         let choices = words.iter().map(|(word, _)| format!("\"{word}\"")).collect::<Vec<_>>().join(", ");
         let DeValue::String(text) = &entry.value else {
             return Err(self.wrong_type(&entry, format!("one of {choices}")));
         };
         match words.iter().find(|(word, _)| *word == text.as_ref()) {
-            Some((_, value)) => Ok(Some(*value)),
+            Some((_, value)) => Ok(Some(self.sourced(&entry, *value))),
             None => {
                 let problem = format!("is {}; use one of {choices}", self.written(&entry));
                 Err(self.error(entry.key_at, self.full(key), problem))

@@ -1,6 +1,8 @@
 //! Tests of [`super`]: each kind of mistake and its sentence, and that no text whatever makes it panic.
 
 use super::*;
+use crate::decide::DoorState;
+use crate::outputs::{Active, Backend, Button, Kind, Pattern, Pwm};
 use proptest::prelude::*;
 
 fn refusal(text: &str) -> String {
@@ -20,10 +22,16 @@ fn the_commented_keys_of_the_documented_file_are_right_too() {
         .replace("\n#classifier =", "\nclassifier =")
         .replace("\n#int8 =", "\nint8 =")
         .replace("\n#classifier_input =", "\nclassifier_input =")
-        .replace("\n#threads =", "\nthreads =");
+        .replace("\n#threads =", "\nthreads =")
+        .replace("\n#[button]", "\n[button]")
+        .replace("\n#pin =", "\npin =")
+        .replace("\n#active =", "\nactive =")
+        .replace("\n#silence_seconds =", "\nsilence_seconds =");
     let config = Config::parse(&all.replace("\n#chip =", "\nchip ="), "maskwatch.toml").unwrap();
     assert!(config.models.classifier.is_some() && config.models.detector.is_some());
     assert_eq!(config.outputs.chip.as_deref(), Some("pinctrl-bcm2835"));
+    let button = Button { pin: 24, active: Active::Low, silence: Duration::from_secs(60) };
+    assert_eq!(config.outputs.button, Some(button));
 }
 
 #[test]
@@ -31,7 +39,8 @@ fn values_arrive() {
     let config = Config::parse(
         "[source]\nspec = \"/dev/video2\"\nframes_per_second = 5\n[detector]\nwidth = 640\n\
          [decision]\nhold_seconds = 0\nmin_face_side = 40.5\n[outputs]\nbackend = \"gpiocdev\"\n\
-         [outputs.red]\npin = 5\nactive = \"low\"\n[outputs.gate]\npin = 6\nkind = \"relay\"\npass = \"steady\"\n",
+         [outputs.red]\npin = 5\nactive = \"low\"\n[outputs.gate]\npin = 6\nkind = \"relay\"\npass = \"steady\"\n\
+         [outputs.siren]\npin = 18\nkind = \"passive-buzzer\"\ntone_hz = 440\npwm = \"software\"\nalert = \"steady\"\n",
         "door.toml",
     )
     .unwrap();
@@ -40,10 +49,11 @@ fn values_arrive() {
     assert_eq!((config.detector.width, config.detector.height), (640, 384));
     assert_eq!((config.decision.hold, config.decision.min_face_side), (Duration::ZERO, 40.5));
     assert_eq!(config.outputs.backend, Backend::Gpiocdev);
-    let [red, gate] = config.outputs.outputs.as_slice() else { panic!("two outputs") };
+    let [red, gate, siren] = config.outputs.outputs.as_slice() else { panic!("three outputs") };
     assert_eq!((red.pin, red.active, red.kind), (5, Active::Low, Kind::Led));
     assert_eq!(red.patterns.get(DoorState::Alert), Pattern::Steady, "red keeps its usual pattern");
     assert_eq!((gate.pin, gate.kind), (6, Kind::Relay));
+    assert_eq!(siren.kind, Kind::PassiveBuzzer { frequency: 440, pwm: Pwm::Software });
 }
 
 #[test]
@@ -56,6 +66,22 @@ fn every_mistake_gets_one_sentence_with_line_key_and_mend() {
         (
             "[outputs.green]\npin = 17\n[outputs.red]\n",
             "door.toml line 3: outputs.red.pin is 17, which outputs.green uses too; give each output its own pin",
+        ),
+        (
+            "[outputs.red]\ntone_hz = 440\n",
+            "door.toml line 2: outputs.red.tone_hz is for passive buzzers; add kind = \"passive-buzzer\", or remove this line",
+        ),
+        (
+            "[outputs.red]\npwm = \"software\"\n",
+            "door.toml line 2: outputs.red.pwm is for passive buzzers; add kind = \"passive-buzzer\", or remove this line",
+        ),
+        (
+            "[button]\n",
+            "door.toml line 1: button has no pin; add for example pin = 24, or remove the section",
+        ),
+        (
+            "[outputs.red]\npin = 4\n[button]\npin = 4\n",
+            "door.toml line 4: button.pin is 4, which outputs.red uses; give the button its own pin",
         ),
         ("[decision]\nvote = 3\n", "door.toml line 2: decision.vote is not known; did you mean votes?"),
         ("[sauce]\n", "door.toml line 1: sauce is not known; did you mean source?"),

@@ -51,6 +51,19 @@ pub(super) fn unsaid(count: u32) -> String {
     }
 }
 
+/// What a report changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum News {
+    /// Nothing.
+    Nothing,
+    /// A fault began.
+    Began,
+    /// The fault has another cause now.
+    OtherCause,
+    /// The fault is over.
+    Over,
+}
+
 /// The fault that is present, if there is one.
 #[derive(Debug, Default)]
 pub(super) struct Health {
@@ -66,29 +79,28 @@ struct Fault {
 }
 
 impl Health {
-    /// Notes that all is well, or what is wrong, at `now`. Returns whether that changed.
-    pub(super) fn report(&mut self, problem: Option<String>, now: Duration) -> bool {
+    /// Notes that all is well, or what is wrong, at `now`.
+    pub(super) fn report(&mut self, problem: Option<String>, now: Duration) -> News {
         match (problem, &mut self.fault) {
-            (None, None) => false,
+            (None, None) => News::Nothing,
             (None, Some(fault)) => {
                 if fault.told {
                     let lasted = now.saturating_sub(fault.since).as_secs_f32();
                     log::info!("recovered after {lasted:.1} s: {}", fault.reason);
                 }
                 self.fault = None;
-                true
+                News::Over
             }
+            (Some(reason), Some(fault)) if reason == fault.reason => News::Nothing,
             (Some(reason), Some(fault)) => {
-                if reason != fault.reason {
-                    fault.told |= tell(&mut self.throttle, &reason, now);
-                    fault.reason = reason;
-                }
-                false
+                fault.told |= tell(&mut self.throttle, &reason, now);
+                fault.reason = reason;
+                News::OtherCause
             }
             (Some(reason), None) => {
                 let told = tell(&mut self.throttle, &reason, now);
                 self.fault = Some(Fault { reason, since: now, told });
-                true
+                News::Began
             }
         }
     }
@@ -129,12 +141,12 @@ mod tests {
     #[test]
     fn a_fault_begins_once_and_ends_once() {
         let mut health = Health::default();
-        assert!(!health.report(None, at(0)));
-        assert!(health.report(Some("no camera".into()), at(1)));
-        assert!(!health.report(Some("no camera".into()), at(2)));
-        assert!(!health.report(Some("no frames".into()), at(3)));
+        assert_eq!(health.report(None, at(0)), News::Nothing);
+        assert_eq!(health.report(Some("no camera".into()), at(1)), News::Began);
+        assert_eq!(health.report(Some("no camera".into()), at(2)), News::Nothing);
+        assert_eq!(health.report(Some("no frames".into()), at(3)), News::OtherCause);
         assert_eq!(health.fault(), Some("no frames"));
-        assert!(health.report(None, at(4)));
+        assert_eq!(health.report(None, at(4)), News::Over);
         assert_eq!(health.fault(), None);
     }
 

@@ -3,9 +3,11 @@
 //! the loop goes on waiting for it.
 
 mod health;
+mod service;
 mod vision;
 mod watch;
 
+pub use service::Service;
 pub use vision::{Networks, Vision, VisionError};
 pub use watch::{Face, Seen, Watch};
 
@@ -13,7 +15,7 @@ use crate::decide::{DoorState, Finding, Signal, Verdict};
 use crate::outputs::{OutputError, Outputs};
 use crate::pixels::picture::View;
 use crate::source::{Next, Source, SourceError, State};
-use health::{Health, Throttle, unsaid};
+use health::{Health, News, Throttle, unsaid};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -67,6 +69,10 @@ pub enum Event<'a> {
         /// What it shows now.
         signal: Signal,
     },
+    /// An attempt to open the source has ended without success.
+    Attempt,
+    /// How the daemon fares, in one sentence, has changed.
+    Status(&'a str),
     /// A fault began (with its cause) or is over.
     Health {
         /// What is wrong, or nothing.
@@ -131,6 +137,8 @@ pub struct Daemon<'a> {
     last_frame: Duration,
     health: Health,
     skipped: Throttle,
+    /// When the source's present absence began and how often it was tried to open since.
+    attempts: Option<(Instant, u32)>,
 }
 
 impl<'a> Daemon<'a> {
@@ -153,6 +161,17 @@ impl<'a> Daemon<'a> {
             last_frame: clock.now(),
             health: Health::default(),
             skipped: Throttle::default(),
+            attempts: None,
+        }
+    }
+
+    /// How it fares, in one sentence.
+    #[must_use]
+    pub fn status(&self) -> String {
+        match self.health.fault() {
+            Some(fault) => format!("fault: {fault}"),
+            None if self.shown == DoorState::Off => format!("waiting for {}", self.source.describe()),
+            None => format!("door {}; watching {}", self.shown, self.source.describe()),
         }
     }
 
@@ -202,7 +221,13 @@ impl<'a> Daemon<'a> {
         let now = self.clock.now();
         let overdue = now.saturating_sub(self.last_frame) >= self.timeout;
         let problem = match self.source.state() {
-            State::Away(away) => Some(away.reason),
+            State::Away(away) => {
+                let attempts = Some((away.since, away.attempts));
+                if std::mem::replace(&mut self.attempts, attempts) != attempts {
+                    observer.on_event(now, &Event::Attempt);
+                }
+                Some(away.reason)
+            }
             State::Starting | State::Connected if overdue => {
                 let seconds = self.timeout.as_secs_f32();
                 Some(format!("no usable frame from {} for {seconds} s", self.source.describe()))
@@ -228,13 +253,17 @@ impl<'a> Daemon<'a> {
             tell(finding);
             observer.on_event(now, &Event::Finding(*finding));
         }
-        if self.health.report(problem, now) {
+        let news = self.health.report(problem, now);
+        if matches!(news, News::Began | News::Over) {
             observer.on_event(now, &Event::Health { fault: self.health.fault() });
         }
-        if signal.state != self.shown {
-            log::info!("door: {} (was {})", signal.state, self.shown);
-            observer.on_event(now, &Event::State { from: self.shown, signal });
-            self.shown = signal.state;
+        let from = std::mem::replace(&mut self.shown, signal.state);
+        if signal.state != from {
+            log::info!("door: {} (was {from})", signal.state);
+            observer.on_event(now, &Event::State { from, signal });
+        }
+        if signal.state != from || news != News::Nothing {
+            observer.on_event(now, &Event::Status(&self.status()));
         }
         Ok(signal)
     }

@@ -1,59 +1,111 @@
 //! Pins through the kernel's GPIO character device (crate `gpiocdev`), which works on any board and lets one process
 //! own a pin. The chip is found by its label: numbers of chips change from boot to boot and from kernel to kernel.
 
-use super::{Level, Lines, Output, OutputError};
-use gpiocdev::line::Value;
+use super::tone::SoftwareTone;
+use super::{Button, Driver, Input, Kind, Level, Output, OutputError, Pin, Pwm};
+use gpiocdev::line::{Bias, Value};
 use gpiocdev::{Chip, Request, chip};
 use std::path::Path;
 
 /// Labels of the chip behind the header of a Raspberry Pi: 5; 4; all before.
 const LABELS: [&str; 3] = ["pinctrl-rp1", "pinctrl-bcm2711", "pinctrl-bcm2835"];
 
-/// Lines requested as outputs. The kernel may set them back to inputs when the request ends.
-pub(super) struct Pins {
-    request: Request,
-    outputs: Vec<(String, u32)>,
-    chip: String,
+/// A chip; each line is a request of its own, so that one can be let go while the others stay as they are.
+pub(super) struct CharacterDevice {
+    chip: Chip,
+    lines: u32,
+    name: String,
 }
 
-impl Pins {
-    pub(super) fn open(wanted: Option<&str>, outputs: &[Output]) -> Result<Self, OutputError> {
+impl CharacterDevice {
+    pub(super) fn open(wanted: Option<&str>) -> Result<Self, OutputError> {
         let chip = find(wanted)?;
-        let failed = |problem: String| OutputError::Chip { chip: chip.path().display().to_string(), problem };
-        let info = chip.info().map_err(|error| failed(explain(&error)))?;
+        let info = chip.info().map_err(|error| OutputError::Chip {
+            chip: chip.path().display().to_string(),
+            problem: explain(&error),
+        })?;
         let name = format!("{} ({})", info.label, chip.path().display());
-        for output in outputs {
-            check(&chip, info.num_lines, output).map_err(|problem| OutputError::Pin {
-                output: output.name.clone(),
-                pin: output.pin,
-                chip: name.clone(),
-                problem,
-            })?;
-        }
+        Ok(Self { chip, lines: info.num_lines, name })
+    }
+
+    /// Requests one line as `settings` say; `who` is what hangs on it.
+    fn request(
+        &self,
+        who: &str,
+        pin: u32,
+        settings: impl FnOnce(&mut gpiocdev::request::Builder),
+    ) -> Result<Line, OutputError> {
+        let line = |problem| OutputError::Pin { output: who.into(), pin, chip: self.name.clone(), problem };
+        check(&self.chip, self.lines, pin).map_err(line)?;
         let mut builder = Request::builder();
-        builder.on_chip(chip.path()).with_consumer("maskwatch");
-        for output in outputs {
-            builder.with_line(output.pin).as_output(value(output.active.level(false)));
-        }
-        let request = builder.request().map_err(|error| failed(explain(&error)))?;
-        let outputs = outputs.iter().map(|output| (output.name.clone(), output.pin)).collect();
-        Ok(Self { request, outputs, chip: name })
+        builder.on_chip(self.chip.path()).with_consumer("maskwatch").with_line(pin);
+        settings(&mut builder);
+        let request = builder.request().map_err(|error| line(explain(&error)))?;
+        Ok(Line { request, pin, who: who.into(), chip: self.name.clone() })
     }
 }
 
-impl Lines for Pins {
-    fn drive(&mut self, index: usize, level: Level) -> Result<(), OutputError> {
-        let Some((output, pin)) = self.outputs.get(index) else { return Ok(()) };
-        self.request.set_value(*pin, value(level)).map_err(|error| OutputError::Pin {
-            output: output.clone(),
-            pin: *pin,
-            chip: self.chip.clone(),
-            problem: explain(&error),
-        })
+impl Driver for CharacterDevice {
+    fn output(&mut self, output: &Output) -> Result<Box<dyn Pin>, OutputError> {
+        let inactive = value(output.active.level(false));
+        let line = self.request(&output.name, output.pin, |line| {
+            line.as_output(inactive);
+        })?;
+        match output.kind {
+            Kind::PassiveBuzzer { pwm: Pwm::Hardware, .. } => Err(line.failed(
+                "cannot use hardware PWM through the GPIO character device; use the backend rppal, or pwm = \"software\"".into(),
+            )),
+            Kind::PassiveBuzzer { frequency, .. } => {
+                Ok(Box::new(SoftwareTone::start(Box::new(line), output.active, frequency)?))
+            }
+            _ => Ok(Box::new(line)),
+        }
+    }
+
+    fn button(&mut self, button: &Button) -> Result<Box<dyn Input>, OutputError> {
+        let bias = match button.active.level(false) {
+            Level::High => Bias::PullUp,
+            Level::Low => Bias::PullDown,
+        };
+        let line = self.request("button", button.pin, |line| {
+            line.as_input().with_bias(bias);
+        })?;
+        Ok(Box::new(line))
     }
 
     fn describe(&self) -> String {
-        format!("GPIO character device {}", self.chip)
+        format!("GPIO character device {}", self.name)
+    }
+}
+
+/// One requested line. The kernel may set it back to an input when this is dropped.
+struct Line {
+    request: Request,
+    pin: u32,
+    who: String,
+    chip: String,
+}
+
+impl Line {
+    fn failed(&self, problem: String) -> OutputError {
+        OutputError::Pin { output: self.who.clone(), pin: self.pin, chip: self.chip.clone(), problem }
+    }
+}
+
+impl Pin for Line {
+    fn drive(&mut self, level: Level) -> Result<(), OutputError> {
+        let driven = self.request.set_value(self.pin, value(level));
+        driven.map(drop).map_err(|error| self.failed(explain(&error)))
+    }
+}
+
+impl Input for Line {
+    fn level(&mut self) -> Result<Level, OutputError> {
+        match self.request.value(self.pin) {
+            Ok(Value::Active) => Ok(Level::High),
+            Ok(Value::Inactive) => Ok(Level::Low),
+            Err(error) => Err(self.failed(explain(&error))),
+        }
     }
 }
 
@@ -104,11 +156,11 @@ fn unreadable(path: &Path, error: &gpiocdev::Error) -> String {
 }
 
 /// Whether a line can be had: half a sentence on why not otherwise.
-fn check(chip: &Chip, lines: u32, output: &Output) -> Result<(), String> {
-    if output.pin >= lines {
+fn check(chip: &Chip, lines: u32, pin: u32) -> Result<(), String> {
+    if pin >= lines {
         return Err(format!("does not exist; it has GPIO0 to GPIO{}", lines.saturating_sub(1)));
     }
-    let info = chip.line_info(output.pin).map_err(|error| explain(&error))?;
+    let info = chip.line_info(pin).map_err(|error| explain(&error))?;
     if info.used {
         let owner =
             if info.consumer.is_empty() { "something".into() } else { format!("\"{}\"", info.consumer) };

@@ -4,6 +4,7 @@
 //! *Off* means driven to the inactive level and kept there. A [`Panel`] drives every pin inactive when it is opened and
 //! when it is dropped, so leaving it on any path (return, error, panic) leaves the outputs off.
 
+mod button;
 #[cfg(target_os = "linux")]
 mod gpiocdev;
 mod panel;
@@ -12,11 +13,14 @@ mod pattern;
 mod rppal;
 mod simulated;
 mod ticker;
+mod tone;
 
-pub use panel::{Panel, same_pins};
+pub use button::Button;
+pub use panel::Panel;
 pub use pattern::{Pattern, Patterns};
 pub use simulated::{Change, Recorder, simulated};
 pub use ticker::Outputs;
+pub use tone::Pwm;
 
 /// What is wrong with the outputs, as one sentence that names the pin or chip and the mend.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -43,6 +47,14 @@ pub enum OutputError {
         chip: String,
         /// The cause and the mend.
         problem: String,
+    },
+    /// Another process of ours drives them.
+    #[error(
+        "the pins are driven by another maskwatch ({device} is locked); stop the daemon first (sudo systemctl stop maskwatch)"
+    )]
+    Owned {
+        /// The device that it locked.
+        device: String,
     },
     /// The thread that refreshes the outputs is gone; its pins were driven inactive.
     #[error("the thread that drives the outputs ended unexpectedly; see the log above for its last words")]
@@ -90,8 +102,23 @@ pub enum Kind {
     Led,
     /// An active buzzer: sounds while it is switched on.
     Buzzer,
+    /// A passive buzzer: sounds at the frequency at which its pin changes.
+    PassiveBuzzer {
+        /// The tone in Hz.
+        frequency: u16,
+        /// What makes it.
+        pwm: Pwm,
+    },
     /// A relay: wears out, so it may not switch faster than once a second.
     Relay,
+}
+
+impl Kind {
+    /// Whether it is heard, and silenced by the button.
+    #[must_use]
+    pub const fn is_heard(self) -> bool {
+        matches!(self, Self::Buzzer | Self::PassiveBuzzer { .. })
+    }
 }
 
 /// One output as configured.
@@ -133,32 +160,56 @@ impl Backend {
     ];
 }
 
-/// Pins that were opened as outputs. All of them stay driven, at their last level, when this is dropped.
-pub trait Lines: Send {
-    /// Drives the pin of the output at `index` (in the order of opening).
+/// A way to the pins that was opened.
+pub trait Driver: Send {
+    /// Opens the pin of `output`, at its inactive level from the first moment on.
     ///
     /// # Errors
-    /// When the system refuses, [`OutputError::Pin`] or [`OutputError::Chip`].
-    fn drive(&mut self, index: usize, level: Level) -> Result<(), OutputError>;
+    /// When it cannot be had, [`OutputError::Pin`] or [`OutputError::Chip`].
+    fn output(&mut self, output: &Output) -> Result<Box<dyn Pin>, OutputError>;
+
+    /// Opens the pin of `button` with the resistor that keeps it inactive while nobody presses.
+    ///
+    /// # Errors
+    /// When it cannot be had, [`OutputError::Pin`] or [`OutputError::Chip`].
+    fn button(&mut self, button: &Button) -> Result<Box<dyn Input>, OutputError>;
 
     /// The driver and chip behind the pins, for the log.
     fn describe(&self) -> String;
 }
 
-/// Opens the pins of `outputs`, each at its inactive level from the first moment on. `chip` (label, name or path) says
-/// which GPIO chip [`Backend::Gpiocdev`] uses; without it the chip is found by a Raspberry Pi's labels.
+/// A pin that was opened as output. It stays driven, at its last level, when this is dropped.
+pub trait Pin: Send {
+    /// Drives the pin; a passive buzzer sounds while its level is the active one.
+    ///
+    /// # Errors
+    /// When the system refuses, [`OutputError::Pin`] or [`OutputError::Chip`].
+    fn drive(&mut self, level: Level) -> Result<(), OutputError>;
+}
+
+/// A pin that was opened as input.
+pub trait Input: Send {
+    /// The voltage on the pin now.
+    ///
+    /// # Errors
+    /// When the system refuses, [`OutputError::Pin`] or [`OutputError::Chip`].
+    fn level(&mut self) -> Result<Level, OutputError>;
+}
+
+/// Opens the way to the pins. `chip` (label, name or path) says which GPIO chip [`Backend::Gpiocdev`] uses; without it
+/// the chip is found by a Raspberry Pi's labels.
 ///
 /// # Errors
-/// [`OutputError`] that names the backend, chip or pin and what to do.
-pub fn open(backend: Backend, chip: Option<&str>, outputs: &[Output]) -> Result<Box<dyn Lines>, OutputError> {
+/// [`OutputError`] that names the backend or chip and what to do.
+pub fn open(backend: Backend, chip: Option<&str>) -> Result<Box<dyn Driver>, OutputError> {
     match backend {
-        Backend::Simulated => Ok(simulated(outputs).0),
+        Backend::Simulated => Ok(simulated().0),
         #[cfg(target_os = "linux")]
-        Backend::Rppal => Ok(Box::new(rppal::Pins::open(outputs)?)),
+        Backend::Rppal => Ok(Box::new(rppal::Registers::open()?)),
         #[cfg(target_os = "linux")]
-        Backend::Gpiocdev => Ok(Box::new(gpiocdev::Pins::open(chip, outputs)?)),
+        Backend::Gpiocdev => Ok(Box::new(gpiocdev::CharacterDevice::open(chip)?)),
         #[cfg(target_os = "linux")]
-        Backend::Auto => automatic(chip, outputs),
+        Backend::Auto => automatic(chip),
         #[cfg(not(target_os = "linux"))]
         _ => Err(OutputError::NoBackend("pins are driven on Linux only".into())),
     }
@@ -166,18 +217,18 @@ pub fn open(backend: Backend, chip: Option<&str>, outputs: &[Output]) -> Result<
 
 /// A chip named by the configuration is gpiocdev's; else rppal where it can be had, else gpiocdev.
 #[cfg(target_os = "linux")]
-fn automatic(chip: Option<&str>, outputs: &[Output]) -> Result<Box<dyn Lines>, OutputError> {
+fn automatic(chip: Option<&str>) -> Result<Box<dyn Driver>, OutputError> {
     if chip.is_some() {
-        return Ok(Box::new(gpiocdev::Pins::open(chip, outputs)?));
+        return Ok(Box::new(gpiocdev::CharacterDevice::open(chip)?));
     }
     let reason = match rppal::available() {
-        // From here on rppal is the right one, and what it says about a pin is the error to show.
-        Ok(()) => return Ok(Box::new(rppal::Pins::open(outputs)?)),
+        // From here on rppal is the right one, and what it says is the error to show.
+        Ok(()) => return Ok(Box::new(rppal::Registers::open()?)),
         Err(reason) => reason,
     };
     log::debug!("not driving pins through rppal: {reason}");
-    match gpiocdev::Pins::open(None, outputs) {
-        Ok(pins) => Ok(Box::new(pins)),
+    match gpiocdev::CharacterDevice::open(None) {
+        Ok(driver) => Ok(Box::new(driver)),
         Err(OutputError::NoBackend(problem)) => {
             Err(OutputError::NoBackend(format!("{reason}, and {problem}")))
         }
@@ -200,9 +251,9 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[test]
     fn a_chip_that_is_not_there_is_named_with_what_is() {
-        let error = open(Backend::Gpiocdev, Some("no-such-chip"), &[]).err().unwrap().to_string();
+        let error = open(Backend::Gpiocdev, Some("no-such-chip")).err().unwrap().to_string();
         assert!(error.starts_with("GPIO chip no-such-chip: there is none"), "{error}");
-        let error = open(Backend::Auto, Some("/dev/null"), &[]).err().unwrap().to_string();
+        let error = open(Backend::Auto, Some("/dev/null")).err().unwrap().to_string();
         assert!(error.starts_with("GPIO chip /dev/null:"), "{error}");
     }
 }

@@ -1,8 +1,11 @@
 //! Pins of a Raspberry Pi through its GPIO registers (crate `rppal`). Nothing else on the system is told who owns them.
 
-use super::{Level, Lines, Output, OutputError};
-use rppal::gpio::{Error, Gpio, Level as Volt, OutputPin};
-use std::fs::OpenOptions;
+use super::tone::SoftwareTone;
+use super::{Active, Button, Driver, Input, Kind, Level, Output, OutputError, Pin, Pwm};
+use rppal::gpio::{Error, Gpio, InputPin, Level as Volt, Mode, OutputPin};
+use rppal::pwm;
+use rppal::system::{DeviceInfo, SoC};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::ErrorKind;
 
 /// What the kernels of the Raspberry Pi Foundation offer to members of the group gpio; the second is the Pi 5's.
@@ -21,49 +24,157 @@ pub(super) fn available() -> Result<(), String> {
     Err(refused.unwrap_or_else(|| format!("there is no {}", DEVICES.join(" or "))))
 }
 
-/// Output pins, each kept as an output at its last level when dropped.
-pub(super) struct Pins(Vec<OutputPin>);
+/// The registers. Nothing in the kernel keeps two programs from driving the same pins through them, so the device is
+/// locked: a second maskwatch is told. The lock goes with the process, however that ends.
+pub(super) struct Registers {
+    gpio: Gpio,
+    _lock: Option<File>,
+}
 
-impl Pins {
-    pub(super) fn open(outputs: &[Output]) -> Result<Self, OutputError> {
-        let gpio = Gpio::new()
-            .map_err(|error| OutputError::Chip { chip: "of rppal".into(), problem: explain(&error) })?;
-        let mut pins = Vec::new();
-        for output in outputs {
-            let number = u8::try_from(output.pin).unwrap_or(u8::MAX);
-            let pin = gpio.get(number).map_err(|error| OutputError::Pin {
-                output: output.name.clone(),
-                pin: output.pin,
-                chip: "the Raspberry Pi".into(),
-                problem: explain(&error),
-            })?;
-            // The level is written before the pin becomes an output: it never shows the wrong one.
-            let mut pin = match output.active.level(false) {
-                Level::Low => pin.into_output_low(),
-                Level::High => pin.into_output_high(),
-            };
-            // A pin that went back to an input would let a relay float.
-            pin.set_reset_on_drop(false);
-            pins.push(pin);
-        }
-        Ok(Self(pins))
+impl Registers {
+    pub(super) fn open() -> Result<Self, OutputError> {
+        let failed = |error| OutputError::Chip { chip: "of rppal".into(), problem: explain(&error) };
+        let gpio = Gpio::new().map_err(failed)?;
+        Ok(Self { gpio, _lock: lock()? })
+    }
+
+    fn pin(&self, who: &str, pin: u32) -> Result<rppal::gpio::Pin, OutputError> {
+        let number = u8::try_from(pin).unwrap_or(u8::MAX);
+        self.gpio.get(number).map_err(|error| failed(who, pin, explain(&error)))
     }
 }
 
-impl Lines for Pins {
-    fn drive(&mut self, index: usize, level: Level) -> Result<(), OutputError> {
-        if let Some(pin) = self.0.get_mut(index) {
-            pin.write(match level {
-                Level::Low => Volt::Low,
-                Level::High => Volt::High,
-            });
+fn failed(who: &str, pin: u32, problem: String) -> OutputError {
+    OutputError::Pin { output: who.into(), pin, chip: "the Raspberry Pi".into(), problem }
+}
+
+/// Locks the device through which the registers are reached.
+fn lock() -> Result<Option<File>, OutputError> {
+    for device in DEVICES.into_iter().chain(["/dev/mem"]) {
+        let Ok(file) = OpenOptions::new().read(true).write(true).open(device) else { continue };
+        return match file.try_lock() {
+            Ok(()) => Ok(Some(file)),
+            Err(TryLockError::WouldBlock) => Err(OutputError::Owned { device: device.into() }),
+            Err(TryLockError::Error(error)) => {
+                log::debug!("{device} cannot be locked: {error}");
+                Ok(None)
+            }
+        };
+    }
+    Ok(None)
+}
+
+impl Driver for Registers {
+    fn output(&mut self, output: &Output) -> Result<Box<dyn Pin>, OutputError> {
+        let pin = self.pin(&output.name, output.pin)?;
+        if let Kind::PassiveBuzzer { frequency, pwm } = output.kind
+            && pwm != Pwm::Software
+        {
+            match channel(output.pin, pin.mode()) {
+                Some(channel) => {
+                    let tone = HardwareTone::start(channel, frequency, output.active)
+                        .map_err(|error| failed(&output.name, output.pin, explain_pwm(&error)))?;
+                    return Ok(Box::new(tone));
+                }
+                None if pwm == Pwm::Hardware => {
+                    let problem = "is not connected to a PWM channel; add dtoverlay=pwm,pin=18,func=2 (GPIO12, 13, 18 and \
+                                   19 can be) to /boot/firmware/config.txt and start anew, or use pwm = \"software\"";
+                    return Err(failed(&output.name, output.pin, problem.into()));
+                }
+                None => {}
+            }
         }
-        Ok(())
+        // The level is written before the pin becomes an output: it never shows the wrong one.
+        let mut pin = match output.active.level(false) {
+            Level::Low => pin.into_output_low(),
+            Level::High => pin.into_output_high(),
+        };
+        // A pin that went back to an input would let a relay float.
+        pin.set_reset_on_drop(false);
+        match output.kind {
+            Kind::PassiveBuzzer { frequency, .. } => {
+                Ok(Box::new(SoftwareTone::start(Box::new(Driven(pin)), output.active, frequency)?))
+            }
+            _ => Ok(Box::new(Driven(pin))),
+        }
+    }
+
+    fn button(&mut self, button: &Button) -> Result<Box<dyn Input>, OutputError> {
+        let pin = self.pin("button", button.pin)?;
+        Ok(Box::new(Read(match button.active.level(false) {
+            Level::High => pin.into_input_pullup(),
+            Level::Low => pin.into_input_pulldown(),
+        })))
     }
 
     fn describe(&self) -> String {
         "GPIO registers of the Raspberry Pi (rppal)".into()
     }
+}
+
+/// An output pin, kept as an output at its last level when dropped.
+struct Driven(OutputPin);
+
+impl Pin for Driven {
+    fn drive(&mut self, level: Level) -> Result<(), OutputError> {
+        self.0.write(match level {
+            Level::Low => Volt::Low,
+            Level::High => Volt::High,
+        });
+        Ok(())
+    }
+}
+
+struct Read(InputPin);
+
+impl Input for Read {
+    fn level(&mut self) -> Result<Level, OutputError> {
+        Ok(match self.0.read() {
+            Volt::Low => Level::Low,
+            Volt::High => Level::High,
+        })
+    }
+}
+
+/// The PWM channel that a pin is connected to at present, by the data sheets of BCM2835 and RP1 (table of alternative
+/// functions).
+fn channel(pin: u32, mode: Mode) -> Option<pwm::Channel> {
+    let is_rp1 = DeviceInfo::new().is_ok_and(|info| info.soc() == SoC::Bcm2712);
+    match (is_rp1, pin, mode) {
+        (_, 12, Mode::Alt0) | (false, 18, Mode::Alt5) => Some(pwm::Channel::Pwm0),
+        (_, 13, Mode::Alt0) | (false, 19, Mode::Alt5) => Some(pwm::Channel::Pwm1),
+        (true, 18, Mode::Alt3) => Some(pwm::Channel::Pwm2),
+        (true, 19, Mode::Alt3) => Some(pwm::Channel::Pwm3),
+        _ => None,
+    }
+}
+
+/// A passive buzzer on a PWM channel; quiet when dropped.
+struct HardwareTone {
+    pwm: pwm::Pwm,
+    active: Active,
+}
+
+impl HardwareTone {
+    fn start(channel: pwm::Channel, frequency: u16, active: Active) -> pwm::Result<Self> {
+        let pwm = pwm::Pwm::with_frequency(channel, f64::from(frequency), 0.5, pwm::Polarity::Normal, false)?;
+        Ok(Self { pwm, active })
+    }
+}
+
+impl Pin for HardwareTone {
+    fn drive(&mut self, level: Level) -> Result<(), OutputError> {
+        let sounding = level == self.active.level(true);
+        let switched = if sounding { self.pwm.enable() } else { self.pwm.disable() };
+        switched.map_err(|error| OutputError::Chip { chip: "PWM".into(), problem: explain_pwm(&error) })
+    }
+}
+
+fn explain_pwm(error: &pwm::Error) -> String {
+    format!(
+        "cannot use hardware PWM ({error}); the user has to be able to write to /sys/class/pwm (under systemd with the drop-in \
+         pwm.conf), or use pwm = \"software\""
+    )
 }
 
 fn explain(error: &Error) -> String {

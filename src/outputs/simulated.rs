@@ -1,75 +1,128 @@
 //! Outputs without pins: what would be driven is recorded, for tests and the demo, and logged.
 
-use super::{Level, Lines, Output, OutputError};
-use std::sync::{Arc, Mutex, PoisonError};
+use super::{Button, Driver, Input, Level, Output, OutputError, Pin};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
+
+/// Changes that are remembered; a daemon without pins may run for months.
+const REMEMBERED: usize = 4096;
 
 /// One output was switched.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
     /// When.
     pub at: Instant,
-    /// Which output, as its index in the order of opening.
-    pub output: usize,
-    /// The voltage its pin would have.
+    /// Which pin.
+    pub pin: u32,
+    /// The voltage that it would have.
     pub level: Level,
+}
+
+#[derive(Debug, Default)]
+struct Record {
+    changes: VecDeque<Change>,
+    levels: BTreeMap<u32, Level>,
+    /// How often a pin was opened as output.
+    opened: BTreeMap<u32, u32>,
 }
 
 /// What happened on simulated pins; outlives them.
 #[derive(Debug, Clone, Default)]
-pub struct Recorder(Arc<Mutex<Vec<Change>>>);
+pub struct Recorder(Arc<Mutex<Record>>);
 
 impl Recorder {
-    /// Every change so far, the oldest first.
+    fn record(&self) -> MutexGuard<'_, Record> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The last 4096 changes of outputs, the oldest first.
     #[must_use]
     pub fn changes(&self) -> Vec<Change> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.record().changes.iter().cloned().collect()
     }
 
-    /// The present level of an output's pin; `None` before it was ever driven.
+    /// The present level of a pin; `None` before it was ever driven.
     #[must_use]
-    pub fn level(&self, output: usize) -> Option<Level> {
-        let changes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        changes.iter().rev().find(|change| change.output == output).map(|change| change.level)
+    pub fn level(&self, pin: u32) -> Option<Level> {
+        self.record().levels.get(&pin).copied()
     }
-}
 
-/// Opens simulated pins at their inactive levels.
-#[must_use]
-pub fn simulated(outputs: &[Output]) -> (Box<dyn Lines>, Recorder) {
-    let recorder = Recorder::default();
-    let names = outputs.iter().map(|output| format!("{} (GPIO{})", output.name, output.pin)).collect();
-    let mut pins = Simulated { names, recorder: recorder.clone() };
-    for (index, output) in outputs.iter().enumerate() {
-        pins.record(index, output.active.level(false));
+    /// How often a pin was opened as an output.
+    #[must_use]
+    pub fn times_opened(&self, pin: u32) -> u32 {
+        self.record().opened.get(&pin).copied().unwrap_or(0)
     }
-    (Box::new(pins), recorder)
-}
 
-struct Simulated {
-    names: Vec<String>,
-    recorder: Recorder,
-}
-
-impl Simulated {
-    fn record(&mut self, output: usize, level: Level) {
-        let mut changes = self.recorder.0.lock().unwrap_or_else(PoisonError::into_inner);
-        changes.push(Change { at: Instant::now(), output, level });
+    /// Puts `level` on a pin from outside, as a button does.
+    pub fn put(&self, pin: u32, level: Level) {
+        self.record().levels.insert(pin, level);
     }
-}
 
-impl Lines for Simulated {
-    fn drive(&mut self, index: usize, level: Level) -> Result<(), OutputError> {
-        if self.recorder.level(index) != Some(level) {
-            if let Some(name) = self.names.get(index) {
-                log::debug!("simulated pin {name} is {level:?}");
-            }
-            self.record(index, level);
+    fn drive(&self, pin: u32, level: Level) {
+        let mut record = self.record();
+        record.levels.insert(pin, level);
+        if record.changes.len() == REMEMBERED {
+            record.changes.pop_front();
         }
-        Ok(())
+        record.changes.push_back(Change { at: Instant::now(), pin, level });
+    }
+}
+
+/// A driver of simulated pins, and what records them.
+#[must_use]
+pub fn simulated() -> (Box<dyn Driver>, Recorder) {
+    let recorder = Recorder::default();
+    (Box::new(Simulated(recorder.clone())), recorder)
+}
+
+struct Simulated(Recorder);
+
+impl Driver for Simulated {
+    fn output(&mut self, output: &Output) -> Result<Box<dyn Pin>, OutputError> {
+        *self.0.record().opened.entry(output.pin).or_default() += 1;
+        let inactive = output.active.level(false);
+        self.0.drive(output.pin, inactive);
+        let (name, pin) = (output.name.clone(), output.pin);
+        // A passive buzzer's tone would be thousands of changes a second: it is recorded as the active level.
+        Ok(Box::new(SimulatedPin { name, pin, recorder: self.0.clone(), level: inactive }))
+    }
+
+    fn button(&mut self, button: &Button) -> Result<Box<dyn Input>, OutputError> {
+        self.0.put(button.pin, button.active.level(false));
+        Ok(Box::new(SimulatedInput { pin: button.pin, recorder: self.0.clone() }))
     }
 
     fn describe(&self) -> String {
         "simulated pins".into()
+    }
+}
+
+struct SimulatedPin {
+    name: String,
+    pin: u32,
+    recorder: Recorder,
+    level: Level,
+}
+
+impl Pin for SimulatedPin {
+    fn drive(&mut self, level: Level) -> Result<(), OutputError> {
+        if self.level != level {
+            log::debug!("simulated pin {} (GPIO{}) is {level:?}", self.name, self.pin);
+            self.recorder.drive(self.pin, level);
+            self.level = level;
+        }
+        Ok(())
+    }
+}
+
+struct SimulatedInput {
+    pin: u32,
+    recorder: Recorder,
+}
+
+impl Input for SimulatedInput {
+    fn level(&mut self) -> Result<Level, OutputError> {
+        Ok(self.recorder.level(self.pin).unwrap_or(Level::High))
     }
 }

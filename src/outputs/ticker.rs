@@ -1,9 +1,11 @@
 //! The thread that owns the pins and refreshes them, so that LEDs blink on while the loop waits for a frame or a network.
 //! It is also the last guard: if the loop asks for an end, dies or hangs, the outputs go off or show *fault*.
 
-use super::{Output, OutputError, Panel};
+use super::panel::Reconfigure;
+use super::{Button, Output, OutputError, Panel};
 use crate::decide::DoorState;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -30,10 +32,17 @@ struct Order {
     /// How long the state had lasted when it was last confirmed, and when that was.
     elapsed: Duration,
     confirmed: Instant,
-    /// Other patterns for the same pins, to be taken over.
-    patterns: Option<Vec<Output>>,
+    /// Other outputs, to be taken over.
+    change: Option<NewOutputs>,
     ended: bool,
     error: Option<OutputError>,
+}
+
+#[derive(Debug)]
+struct NewOutputs {
+    outputs: Vec<Output>,
+    button: Option<Button>,
+    done: SyncSender<Result<(), OutputError>>,
 }
 
 impl Shared {
@@ -54,7 +63,7 @@ impl Outputs {
             state: DoorState::Off,
             elapsed: Duration::ZERO,
             confirmed: Instant::now(),
-            patterns: None,
+            change: None,
             ended: false,
             error: None,
         };
@@ -85,9 +94,26 @@ impl Outputs {
         Ok(())
     }
 
-    /// Goes on with other patterns on the same pins.
-    pub fn set_patterns(&self, outputs: Vec<Output>) {
-        self.shared.order().patterns = Some(outputs);
+    /// Goes on with other outputs and another button, through the same driver. Pins that are used in the same way before
+    /// and after are not touched; the others go off.
+    ///
+    /// # Errors
+    /// Why the new pins cannot be had; all is as before then, unless a later [`show`](Self::show) says otherwise.
+    pub fn reconfigure(&self, outputs: Vec<Output>, button: Option<Button>) -> Result<(), OutputError> {
+        let (done, answer) = sync_channel(1);
+        self.shared.order().change = Some(NewOutputs { outputs, button, done });
+        self.shared.changed.notify_one();
+        // A thread that ends drops the order with its sender only after a last look: an error there is the answer.
+        loop {
+            match answer.recv_timeout(TICK) {
+                Ok(outcome) => return outcome,
+                Err(_) if self.thread.as_ref().is_none_or(JoinHandle::is_finished) => {
+                    let error = self.shared.order().error.clone();
+                    return Err(error.unwrap_or(OutputError::ThreadEnded));
+                }
+                Err(_) => {}
+            }
+        }
     }
 
     /// Switches everything off and lets go of the pins; nothing can be shown any more.
@@ -127,8 +153,19 @@ fn refresh(mut panel: Panel, shared: &Shared, stop: &AtomicBool, stall: Duration
         if order.ended {
             return;
         }
-        if let Some(outputs) = order.patterns.take() {
-            panel.set_patterns(&outputs);
+        if let Some(NewOutputs { outputs, button, done }) = order.change.take() {
+            drop(order);
+            let outcome = match panel.reconfigure(&outputs, button) {
+                Ok(()) => Ok(()),
+                Err(Reconfigure::Refused(error)) => Err(error),
+                Err(Reconfigure::Lost(error)) => {
+                    shared.order().error = Some(error);
+                    return;
+                }
+            };
+            // Where nobody waits any more, nobody wants to know.
+            let _ = done.send(outcome);
+            continue;
         }
         let since_confirmed = order.confirmed.elapsed();
         let (mut state, mut elapsed) = (order.state, order.elapsed + since_confirmed);
@@ -145,7 +182,7 @@ fn refresh(mut panel: Panel, shared: &Shared, stop: &AtomicBool, stall: Duration
         if stop.load(Ordering::Relaxed) {
             state = DoorState::Off;
         }
-        if let Err(error) = panel.show(state, elapsed) {
+        if let Err(error) = panel.show(state, elapsed, Instant::now()) {
             shared.order().error = Some(error);
             return;
         }

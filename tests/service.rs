@@ -1,0 +1,99 @@
+//! What `maskwatch run` tells the service manager that started it, over a socket as systemd's.
+
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
+
+use std::os::unix::net::UnixDatagram;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A daemon and the socket on which it tells how it fares; killed when dropped.
+struct Service {
+    daemon: Child,
+    socket: UnixDatagram,
+    _folder: tempfile::TempDir,
+}
+
+impl Service {
+    fn start(watchdog: Duration, args: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("notify");
+        let socket = UnixDatagram::bind(&path).unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        let daemon = Command::new(env!("CARGO_BIN_EXE_maskwatch"))
+            .args(["run", "--dry-run"])
+            .args(args)
+            .env("NOTIFY_SOCKET", &path)
+            .env("WATCHDOG_USEC", watchdog.as_micros().to_string())
+            .env_remove("WATCHDOG_PID")
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        Self { daemon, socket, _folder: folder }
+    }
+
+    /// The next message that contains `wanted`.
+    fn wait_for(&self, wanted: &str) -> String {
+        let mut heard = Vec::new();
+        let began = Instant::now();
+        while began.elapsed() < PATIENCE {
+            let mut message = [0; 4096];
+            let Ok(length) = self.socket.recv(&mut message) else { break };
+            let text = String::from_utf8(message[..length].to_vec()).unwrap();
+            if text.contains(wanted) {
+                return text;
+            }
+            heard.push(text);
+        }
+        panic!("never told: {wanted:?}, but {heard:?}");
+    }
+
+    fn send(&self, signal: &str) {
+        let sent = Command::new("kill").args([signal, &self.daemon.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        // Where it has ended already, this says so and does nothing.
+        let _ = self.daemon.kill();
+        let _ = self.daemon.wait();
+    }
+}
+
+#[test]
+fn without_a_camera_it_is_ready_says_so_and_every_attempt_feeds_the_watchdog() {
+    let watchdog = Duration::from_secs(8);
+    let service = Service::start(watchdog, &["--source", "/dev/no-such-camera"]);
+    let ready = service.wait_for("READY=1");
+    assert!(ready.contains("STATUS=waiting for camera /dev/no-such-camera"), "{ready}");
+    let fault = service.wait_for("STATUS=fault: ");
+    assert!(fault.contains("/dev/no-such-camera is not there; plug it in"), "{fault}");
+    // The usual pauses, 5 s and more, are cut to what the watchdog waits for.
+    for _ in 0..4 {
+        let began = Instant::now();
+        service.wait_for("WATCHDOG=1");
+        assert!(began.elapsed() < watchdog, "systemd would have killed it");
+    }
+}
+
+#[test]
+fn frames_feed_the_watchdog_the_status_follows_the_door_and_a_reload_is_told() {
+    let pictures = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/astronaut.jpg");
+    let source = format!("command: while sleep 0.1; do cat '{pictures}'; done");
+    let service = Service::start(Duration::from_secs(180), &["--source", &source]);
+    service.wait_for("READY=1");
+    let status = service.wait_for("STATUS=door alert; watching ");
+    assert!(status.contains("astronaut.jpg"), "{status}");
+    service.wait_for("WATCHDOG=1");
+    service.send("-HUP");
+    let reloading = service.wait_for("RELOADING=1");
+    assert!(reloading.contains("MONOTONIC_USEC="), "{reloading}");
+    let ready = service.wait_for("READY=1");
+    assert!(ready.contains("STATUS=door alert"), "{ready}");
+    service.send("-TERM");
+    service.wait_for("STOPPING=1");
+}
