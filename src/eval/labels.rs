@@ -157,7 +157,11 @@ pub fn read(path: &Path) -> Result<Vec<LabelledBox>, LabelError> {
     parse(file, path)
 }
 
-fn parse(text: impl std::io::Read, path: &Path) -> Result<Vec<LabelledBox>, LabelError> {
+/// The same from the text of a file; `path` stands for it in errors.
+///
+/// # Errors
+/// As [`read`], but for opening.
+pub fn parse(text: impl std::io::Read, path: &Path) -> Result<Vec<LabelledBox>, LabelError> {
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text);
     let unreadable = |source| LabelError::Read { path: path.to_owned(), source };
     let columns = Columns::find(reader.headers().map_err(unreadable)?)

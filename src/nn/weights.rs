@@ -30,10 +30,17 @@ impl Weights {
     /// # Errors
     /// When the file cannot be read, is damaged or cut, fails its checksum, or holds values that are not finite.
     pub fn load(path: &Path) -> Result<Self, NetworkError> {
+        Self::from_bytes(&storage::read(path)?, path)
+    }
+
+    /// The same from the bytes of a file; `path` stands for it in errors.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn from_bytes(bytes: &[u8], path: &Path) -> Result<Self, NetworkError> {
         let damaged = |reason: String| NetworkError::Damaged { path: path.to_owned(), reason };
-        let bytes = storage::read(path)?;
-        let file = SafeTensors::deserialize(&bytes).map_err(|error| damaged(error.to_string()))?;
-        let metadata = storage::verified_metadata(&bytes, &file).map_err(damaged)?;
+        let file = SafeTensors::deserialize(bytes).map_err(|error| damaged(error.to_string()))?;
+        let metadata = storage::verified_metadata(bytes, &file).map_err(damaged)?;
         let mut tensors = BTreeMap::new();
         for (name, view) in file.tensors() {
             use candle_core::safetensors::Load;

@@ -49,7 +49,15 @@ impl QuantizedWeights {
     /// # Errors
     /// When the file cannot be read, is damaged or cut, fails its checksum, or is of another kind.
     pub fn load(path: &Path) -> Result<Self, NetworkError> {
-        Self::parse(Cow::Owned(storage::read(path)?), &path.display().to_string(), path)
+        Self::from_bytes(storage::read(path)?, path)
+    }
+
+    /// The same from the bytes of a file; `path` stands for it in errors.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn from_bytes(bytes: Vec<u8>, path: &Path) -> Result<Self, NetworkError> {
+        Self::parse(Cow::Owned(bytes), &path.display().to_string(), path)
     }
 
     fn parse(bytes: Cow<'static, [u8]>, origin: &str, path: &Path) -> Result<Self, NetworkError> {
