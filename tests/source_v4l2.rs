@@ -40,7 +40,7 @@ fn error(source: &mut impl Source) -> SourceError {
 }
 
 fn camera(path: &str, size: (u32, u32)) -> Result<Camera, SourceError> {
-    Camera::open(&mut Finder::new(CameraName::Path(path.into())), size)
+    Camera::open(&mut Finder::new(CameraName::Path(path.into())), &Options { size, ..Options::default() })
 }
 
 /// Presses one of vivid's controls; false if the device has none of that name.

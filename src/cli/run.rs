@@ -175,6 +175,8 @@ fn open_source(config: &Config, longest_pause: Duration) -> anyhow::Result<Box<d
     let options = Options {
         size: (config.source.width, config.source.height),
         frames_per_second: Some(config.source.frames_per_second),
+        frozen_after: config.source.frozen_after,
+        black_after: config.source.black_after,
         longest_pause,
         ..Options::default()
     };

@@ -7,7 +7,7 @@ mod reader;
 
 use crate::decide::Rules;
 use crate::models::{ModelOptions, Precision};
-use crate::source::SourceSpec;
+use crate::source::{Options, SourceSpec};
 pub use outputs::OutputsConfig;
 use reader::{Section, Sourced};
 use std::io::Read;
@@ -70,6 +70,10 @@ pub struct SourceConfig {
     pub frames_per_second: f32,
     /// How long to go without a frame before the door shows a fault.
     pub timeout: Duration,
+    /// After how long of the very same picture a camera is frozen; `None` for never.
+    pub frozen_after: Option<Duration>,
+    /// After how long of black pictures a camera or command sees nothing; `None` for never.
+    pub black_after: Option<Duration>,
 }
 
 /// How faces are searched.
@@ -106,6 +110,8 @@ impl Default for SourceConfig {
             height: 480,
             frames_per_second: 10.0,
             timeout: Duration::from_secs(5),
+            frozen_after: Options::default().frozen_after,
+            black_after: Options::default().black_after,
         }
     }
 }
@@ -169,6 +175,13 @@ fn source(mut section: Section<'_>) -> Result<SourceConfig, ConfigError> {
     if let Some(Err(error)) = spec.as_ref().map(|spec| spec.value.parse::<SourceSpec>()) {
         return Err(section.refuse_any(&spec, format!("names no source: {error}")));
     }
+    // 0 is never.
+    let mut limit = |key, usual| {
+        let limit = section.seconds(key, 0.0..=3600.0)?;
+        Ok(limit.map_or(usual, |limit| (!limit.value.is_zero()).then_some(limit.value)))
+    };
+    let frozen_after = limit("frozen_seconds", usual.frozen_after)?;
+    let black_after = limit("black_seconds", usual.black_after)?;
     let config = SourceConfig {
         spec: spec.map_or(usual.spec, |spec| spec.value),
         width: section.whole("width", 64..=4096)?.map_or(usual.width, |width| width.value),
@@ -177,6 +190,8 @@ fn source(mut section: Section<'_>) -> Result<SourceConfig, ConfigError> {
             .number("frames_per_second", 0.1..=120.0)?
             .map_or(usual.frames_per_second, |rate| rate.value as f32),
         timeout: section.seconds("timeout_seconds", 0.5..=60.0)?.map_or(usual.timeout, |time| time.value),
+        frozen_after,
+        black_after,
     };
     section.finish()?;
     Ok(config)

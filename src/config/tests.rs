@@ -37,7 +37,7 @@ fn the_commented_keys_of_the_documented_file_are_right_too() {
 #[test]
 fn values_arrive() {
     let config = Config::parse(
-        "[source]\nspec = \"/dev/video2\"\nframes_per_second = 5\n[detector]\nwidth = 640\n\
+        "[source]\nspec = \"/dev/video2\"\nframes_per_second = 5\nfrozen_seconds = 0\n[detector]\nwidth = 640\n\
          [decision]\nhold_seconds = 0\nmin_face_side = 40.5\n[outputs]\nbackend = \"gpiocdev\"\n\
          [outputs.red]\npin = 5\nactive = \"low\"\n[outputs.gate]\npin = 6\nkind = \"relay\"\npass = \"steady\"\n\
          [outputs.siren]\npin = 18\nkind = \"passive-buzzer\"\ntone_hz = 440\npwm = \"software\"\nalert = \"steady\"\n",
@@ -46,6 +46,7 @@ fn values_arrive() {
     .unwrap();
     assert_eq!(config.source.spec, "/dev/video2");
     assert_eq!(config.source.frames_per_second, 5.0);
+    assert_eq!((config.source.frozen_after, config.source.black_after), (None, Some(Duration::from_secs(5))));
     assert_eq!((config.detector.width, config.detector.height), (640, 384));
     assert_eq!((config.decision.hold, config.decision.min_face_side), (Duration::ZERO, 40.5));
     assert_eq!(config.outputs.backend, Backend::Gpiocdev);

@@ -209,7 +209,8 @@ impl<'a> Daemon<'a> {
         let now = self.clock.now();
         self.last_frame = now;
         let (seen, problem) = match seen {
-            Ok(seen) => (seen, None),
+            // Frames may come and still show nothing.
+            Ok(seen) => (seen, self.source.state().fault().map(str::to_owned)),
             Err(error) => (Seen::default(), Some(error.to_string())),
         };
         let signal = self.show(problem, &seen.findings, observer)?;
@@ -228,6 +229,7 @@ impl<'a> Daemon<'a> {
                 }
                 Some(away.reason)
             }
+            State::Blind(blind) => Some(blind.reason),
             State::Starting | State::Connected if overdue => {
                 let seconds = self.timeout.as_secs_f32();
                 Some(format!("no usable frame from {} for {seconds} s", self.source.describe()))

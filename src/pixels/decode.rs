@@ -69,6 +69,28 @@ pub enum PictureError {
         /// The pixel format.
         format: PixelFormat,
     },
+    /// A frame without compression has far more bytes than its size takes.
+    #[error("the frame is of another size ({got} bytes, {width}x{height} takes {expected})")]
+    LongFrame {
+        /// Bytes that came.
+        got: usize,
+        /// Bytes that the format takes.
+        expected: usize,
+        /// Pixels across.
+        width: u32,
+        /// Pixels down.
+        height: u32,
+    },
+    /// A JPEG frame says that it is far larger than was agreed on: its header is damaged, or there is another camera.
+    #[error("the frame is of another size ({width}x{height} instead of {}x{})", expected.0, expected.1)]
+    OtherSize {
+        /// Pixels across.
+        width: u32,
+        /// Pixels down.
+        height: u32,
+        /// Pixels across and down that were agreed on.
+        expected: (u32, u32),
+    },
     /// JPEG where pixels were expected.
     #[error("it is compressed and has to be decoded first")]
     Compressed,
@@ -145,7 +167,7 @@ impl std::fmt::Display for PixelFormat {
 pub struct FrameFormat {
     /// The layout of the pixels.
     pub pixels: PixelFormat,
-    /// Pixels across (of no meaning for MJPEG, whose frames carry their own size).
+    /// Pixels across. MJPEG frames carry their own size: for them it is what was agreed on, or 0 where nothing was.
     pub width: u32,
     /// Pixels down (as `width`).
     pub height: u32,
@@ -243,7 +265,7 @@ fn check_size(width: u32, height: u32) -> Result<(), PictureError> {
 /// ```
 pub fn frame(bytes: &[u8], format: &FrameFormat) -> Result<RgbImage, PictureError> {
     match format.pixels {
-        PixelFormat::Mjpeg => jpeg_picture(bytes),
+        PixelFormat::Mjpeg => jpeg_picture(bytes, (format.width, format.height)),
         _ => Ok(View::new(bytes, format)?.to_rgb()),
     }
 }
@@ -258,25 +280,29 @@ pub fn picture(bytes: &[u8]) -> Result<RgbImage, PictureError> {
     }
     let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format();
     match reader.ok().and_then(|reader| reader.format()) {
-        Some(ImageFormat::Jpeg) => jpeg_picture(bytes),
+        Some(ImageFormat::Jpeg) => jpeg_picture(bytes, (0, 0)),
         Some(ImageFormat::Png) => png_picture(bytes),
         _ => Err(PictureError::UnknownFormat),
     }
 }
 
-fn jpeg_picture(bytes: &[u8]) -> Result<RgbImage, PictureError> {
+fn jpeg_picture(bytes: &[u8], expected: (u32, u32)) -> Result<RgbImage, PictureError> {
     let mut rgb = Vec::new();
-    let (width, height) = jpeg_into(bytes, &mut rgb)?;
+    let (width, height) = jpeg_into(bytes, expected, &mut rgb)?;
     RgbImage::from_raw(width, height, rgb)
         .ok_or_else(|| PictureError::Damaged("its size is not what it says".to_owned()))
 }
 
 /// One JPEG picture → RGB in `rgb`, whose memory is used again; gives width and height. It is turned upright as its EXIF
-/// data says.
+/// data says. One that is much larger than `expected` is refused before it fills the memory, unless that is 0.
 ///
 /// # Errors
 /// As [`picture`].
-pub(super) fn jpeg_into(bytes: &[u8], rgb: &mut Vec<u8>) -> Result<(u32, u32), PictureError> {
+pub(super) fn jpeg_into(
+    bytes: &[u8],
+    expected: (u32, u32),
+    rgb: &mut Vec<u8>,
+) -> Result<(u32, u32), PictureError> {
     if bytes.is_empty() {
         return Err(PictureError::Empty);
     }
@@ -297,6 +323,10 @@ pub(super) fn jpeg_into(bytes: &[u8], rgb: &mut Vec<u8>) -> Result<(u32, u32), P
     let (width, height) = decoder.dimensions().unwrap_or_default();
     let (width, height) = (width as u32, height as u32);
     check_size(width, height)?;
+    let area = |(width, height): (u32, u32)| u64::from(width) * u64::from(height);
+    if area(expected) > 0 && area((width, height)) > 2 * area(expected) {
+        return Err(PictureError::OtherSize { width, height, expected });
+    }
     rgb.clear();
     rgb.resize(3 * width as usize * height as usize, 0);
     decoder.decode_into(rgb).map_err(damaged_jpeg)?;

@@ -59,7 +59,7 @@ impl Picture {
             return Self::new(bytes, format);
         }
         let mut rgb = pool.take();
-        let (width, height) = decode::jpeg_into(&bytes, rgb.as_mut_vec())?;
+        let (width, height) = decode::jpeg_into(&bytes, (format.width, format.height), rgb.as_mut_vec())?;
         Self::new(rgb, &FrameFormat::new(PixelFormat::Rgb24, width, height))
     }
 
@@ -140,7 +140,7 @@ impl<'a> View<'a> {
 
     /// Writes pixels of row `y` from column `left` on, as many as `rgb` has room for, which must not be more than there
     /// are.
-    pub(super) fn read_row(&self, left: usize, y: usize, rgb: &mut [u8]) {
+    pub(crate) fn read_row(&self, left: usize, y: usize, rgb: &mut [u8]) {
         let Shape { format, layout: Layout { row, stride, plane, .. }, converter } = &self.shape;
         let first = &self.bytes[y * stride..][..*row];
         let rest = self.bytes.get(*plane..).unwrap_or_default();

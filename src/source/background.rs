@@ -104,7 +104,7 @@ fn state_after(told: &State, asked: Option<Instant>, name: &str, now: Instant) -
     };
     match told {
         State::Away(away) => State::Away(Away { retry_at: None, ..away.clone() }),
-        State::Starting | State::Connected => State::Away(Away {
+        State::Starting | State::Connected | State::Blind(_) => State::Away(Away {
             reason: format!("{name} does not answer; unplug it and plug it in again"),
             since,
             attempts: 0,

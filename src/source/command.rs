@@ -11,13 +11,16 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::mjpeg::Splitter;
-use super::{CommandLine, Frame, Next, Patience, Skipped, Source, SourceError};
+use super::timing::Patience;
+use super::{CommandLine, Frame, Next, Skipped, Source, SourceError};
 use crate::pixels::buffer::{Bytes, Pool};
 use crate::pixels::decode::PixelFormat;
 use crate::pixels::picture::Picture;
 
 /// How long a command may write no usable frame. Cameras take a few seconds to start.
 const FRAME_LIMIT: Duration = Duration::from_secs(10);
+/// How long to wait at least for a frame before the patience is over.
+const FRESH: Duration = Duration::from_millis(250);
 /// How long a child may take to end by itself when it is told to.
 const GRACE: Duration = Duration::from_millis(500);
 /// How long a killed child may take to be gone; longer only if it hangs inside the kernel.
@@ -127,7 +130,8 @@ impl Command {
 
 impl Source for Command {
     fn next(&mut self, wait: Duration) -> Result<Next, SourceError> {
-        let wait = wait.min(self.patience.left(Instant::now()));
+        // Long after the last call, as when the process was stopped, a sound command still gets the time for a new frame.
+        let wait = wait.min(self.patience.left(Instant::now()).max(FRESH));
         match self.mailbox.take(wait) {
             Taken::Frame(raw) => match Picture::decode(raw.bytes, &self.line.format, &self.decoded) {
                 Ok(picture) => {

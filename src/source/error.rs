@@ -107,6 +107,14 @@ pub enum SourceError {
         /// What was wrong with the last one.
         reason: String,
     },
+    /// The very same frame comes again and again.
+    #[error("{name} is frozen, it has given the very same frame for {} s; unplug it and plug it in again if this stays", limit.as_secs())]
+    Frozen {
+        /// The source.
+        name: String,
+        /// How long that has been so.
+        limit: Duration,
+    },
     /// The shell that runs a command did not start.
     #[error("cannot start `{command}` ({error}); check that /bin/sh may be run")]
     CommandStart {

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use image::RgbImage;
 
+use super::timing::Pace;
 use super::{Frame, Next, Skipped, Source, SourceError};
 use crate::pixels::decode;
 
@@ -200,58 +201,5 @@ impl Source for Pictures {
             }
             [] => "no pictures".to_owned(),
         }
-    }
-}
-
-/// Keeps pictures apart by a least time. Pure: the time is handed in.
-#[derive(Debug, Clone, Copy)]
-struct Pace {
-    interval: Duration,
-    due: Option<Instant>,
-}
-
-impl Pace {
-    /// `None` for a rate that means no pacing: 0, negative or not a number.
-    fn new(frames_per_second: f32) -> Option<Self> {
-        let interval = Duration::try_from_secs_f64(1.0 / f64::from(frames_per_second)).ok()?;
-        (!interval.is_zero()).then_some(Self { interval, due: None })
-    }
-
-    fn delay(&self, now: Instant) -> Duration {
-        self.due.map_or(Duration::ZERO, |due| due.saturating_duration_since(now))
-    }
-
-    /// A late picture does not make the next ones hurry, but a slightly late wake-up does not slow the rate either.
-    fn took(&mut self, now: Instant) {
-        let due = self.due.unwrap_or(now);
-        let late = now.saturating_duration_since(due) > self.interval;
-        self.due = (if late { now } else { due }).checked_add(self.interval);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_pace_is_kept_on_average_and_never_hurried() {
-        let mut pace = Pace::new(10.0).unwrap();
-        let start = Instant::now();
-        let at = |milliseconds| start + Duration::from_millis(milliseconds);
-        assert_eq!(pace.delay(at(0)), Duration::ZERO);
-        pace.took(at(0));
-        assert_eq!(pace.delay(at(30)), Duration::from_millis(70));
-        pace.took(at(104));
-        assert_eq!(pace.delay(at(104)), Duration::from_millis(96), "4 ms late are made good");
-        pace.took(at(900));
-        assert_eq!(pace.delay(at(900)), Duration::from_millis(100), "700 ms late are not");
-    }
-
-    #[test]
-    fn rates_without_meaning_are_no_pace() {
-        for rate in [0.0, -1.0, f32::NAN, f32::INFINITY] {
-            assert!(Pace::new(rate).is_none(), "{rate}");
-        }
-        assert!(Pace::new(0.001).is_some());
     }
 }

@@ -7,15 +7,18 @@
 //! spec ── names a source                 files    ── pictures and folders
 //! background ── answers in time          command  ── a child's output, cut by mjpeg
 //! reconnect ── open → run → close → …    v4l2     ── a camera
+//! darkness ── tells black frames         timing   ── patience and pace
 //! ```
 
 pub mod background;
 pub mod command;
+mod darkness;
 mod error;
 pub mod files;
 pub mod mjpeg;
 pub mod reconnect;
 mod spec;
+mod timing;
 #[cfg(target_os = "linux")]
 pub mod v4l2;
 
@@ -70,8 +73,30 @@ pub enum State {
     Starting,
     /// Frames come.
     Connected,
+    /// Frames come, but there is nothing in them: the door shows *fault*, and there is no use in opening anew.
+    Blind(Blind),
     /// Frames have ceased, or never began: the door shows *fault*.
     Away(Away),
+}
+
+impl State {
+    /// What is wrong, in one sentence with the mend.
+    #[must_use]
+    pub fn fault(&self) -> Option<&str> {
+        match self {
+            Self::Starting | Self::Connected => None,
+            Self::Blind(Blind { reason, .. }) | Self::Away(Away { reason, .. }) => Some(reason),
+        }
+    }
+}
+
+/// Why and since when a source's frames show nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Blind {
+    /// What is wrong, and how to mend it, in one sentence.
+    pub reason: String,
+    /// When it began.
+    pub since: Instant,
 }
 
 /// Why and since when a source gives no frames.
@@ -124,7 +149,7 @@ impl<S: Source + ?Sized> Source for Box<S> {
 pub struct Options {
     /// The size of frames to ask a camera for, width and height in pixels.
     pub size: (u32, u32),
-    /// At most so many pictures a second from files; `None` for as fast as they are taken.
+    /// At most so many frames a second, whatever the source could give; `None` for as many as are taken.
     pub frames_per_second: Option<f32>,
     /// Begin again with the first picture behind the last one.
     pub repeat: bool,
@@ -138,7 +163,7 @@ pub struct Options {
 }
 
 impl Default for Options {
-    /// 640×480, files as fast as they are taken, once; frozen after 10 s, blind after 5 s, pauses of a minute at most.
+    /// 640×480, frames as fast as they are taken, files once; frozen after 10 s, blind after 5 s, pauses of a minute at most.
     fn default() -> Self {
         Self {
             size: (640, 480),
@@ -168,9 +193,9 @@ pub fn open(spec: &SourceSpec, options: &Options) -> Result<Box<dyn Source>, Sou
         #[cfg(target_os = "linux")]
         SourceSpec::Camera(name) => {
             // The finder lives as long as the source: it knows a camera again that returns under another number.
-            let (mut finder, size) = (v4l2::Finder::new(name.clone()), options.size);
-            Ok(lasting(spec.to_string(), options, move || {
-                v4l2::Camera::open(&mut finder, size).map(|camera| Box::new(camera) as Box<dyn Source>)
+            let (mut finder, options) = (v4l2::Finder::new(name.clone()), *options);
+            Ok(lasting(spec.to_string(), &options, move || {
+                v4l2::Camera::open(&mut finder, &options).map(|camera| Box::new(camera) as Box<dyn Source>)
             }))
         }
         #[cfg(not(target_os = "linux"))]
@@ -190,7 +215,7 @@ pub fn open_once(spec: &SourceSpec, options: &Options) -> Result<Box<dyn Source>
         SourceSpec::Command(line) => Ok(Box::new(command::Command::start(line)?)),
         #[cfg(target_os = "linux")]
         SourceSpec::Camera(name) => {
-            Ok(Box::new(v4l2::Camera::open(&mut v4l2::Finder::new(name.clone()), options.size)?))
+            Ok(Box::new(v4l2::Camera::open(&mut v4l2::Finder::new(name.clone()), options)?))
         }
         #[cfg(not(target_os = "linux"))]
         SourceSpec::Camera(_) => Err(SourceError::NoCamerasHere),
@@ -203,31 +228,8 @@ fn lasting(
     open: impl FnMut() -> Result<Box<dyn Source>, SourceError> + Send + 'static,
 ) -> Box<dyn Source> {
     let backoff = reconnect::Backoff::up_to(options.longest_pause);
-    Box::new(background::Background::new(reconnect::Reconnecting::with_backoff(name, backoff, open)))
-}
-
-/// How long a source may give nothing before it counts as stalled. Pure: the time is handed in.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Patience {
-    limit: Duration,
-    since: Instant,
-}
-
-impl Patience {
-    pub(crate) fn new(limit: Duration, now: Instant) -> Self {
-        Self { limit, since: now }
-    }
-
-    pub(crate) fn renew(&mut self, now: Instant) {
-        self.since = now;
-    }
-
-    pub(crate) fn is_over(&self, now: Instant) -> bool {
-        now.saturating_duration_since(self.since) >= self.limit
-    }
-
-    /// The time left, for a wait that must not outlast it.
-    pub(crate) fn left(&self, now: Instant) -> Duration {
-        self.limit.saturating_sub(now.saturating_duration_since(self.since))
-    }
+    let source = reconnect::Reconnecting::with_backoff(name, backoff, open)
+        .with_darkness(options.black_after)
+        .with_pace(options.frames_per_second);
+    Box::new(background::Background::new(source))
 }

@@ -3,7 +3,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Away, Next, Source, SourceError, State};
+use super::darkness::Darkness;
+use super::timing::Pace;
+use super::{Away, Blind, Frame, Next, Source, SourceError, State};
 
 /// The pauses before the 1st, 2nd, 3rd and every further attempt.
 pub const PAUSES: [Duration; 4] =
@@ -64,6 +66,8 @@ pub struct Reconnecting {
     open: Box<dyn FnMut() -> Result<Box<dyn Source>, SourceError> + Send>,
     source: Option<Box<dyn Source>>,
     backoff: Backoff,
+    darkness: Darkness,
+    pace: Option<Pace>,
     state: State,
     started: Instant,
 }
@@ -86,19 +90,33 @@ impl Reconnecting {
         open: impl FnMut() -> Result<Box<dyn Source>, SourceError> + Send + 'static,
     ) -> Self {
         let (open, started) = (Box::new(open), Instant::now());
-        Self { name, open, source: None, backoff, state: State::Starting, started }
+        let (darkness, pace, state) = (Darkness::default(), None, State::Starting);
+        Self { name, open, source: None, backoff, darkness, pace, state, started }
+    }
+
+    /// Tells by [`State::Blind`] that there were only black frames for `limit`; otherwise it does not look at them.
+    #[must_use]
+    pub fn with_darkness(self, limit: Option<Duration>) -> Self {
+        Self { darkness: Darkness::new(limit), ..self }
+    }
+
+    /// Takes at most `frames_per_second` from a source that could give more.
+    #[must_use]
+    pub fn with_pace(self, frames_per_second: Option<f32>) -> Self {
+        Self { pace: frames_per_second.and_then(Pace::new), ..self }
     }
 
     fn failed(&mut self, error: &SourceError) {
         // Closed before anything else, so that the device is free for the next attempt.
         self.source = None;
+        self.darkness.forget();
         let now = Instant::now();
         let retry_at = self.backoff.failed(now);
         let reason = error.to_string();
         let (since, attempts, known) = match &self.state {
             State::Away(away) => (away.since, away.attempts.saturating_add(1), away.reason == reason),
             State::Starting => (self.started, 1, false),
-            State::Connected => (now, 0, false),
+            State::Connected | State::Blind(_) => (now, 0, false),
         };
         // The same fault again and again is one line, not many.
         if known {
@@ -109,17 +127,30 @@ impl Reconnecting {
         self.state = State::Away(Away { reason, since, attempts, retry_at: Some(retry_at) });
     }
 
-    fn connected(&mut self, now: Instant) {
+    /// A frame came: the source is connected, and sees something or not.
+    fn frame(&mut self, frame: &Frame, now: Instant) {
         self.backoff.worked(now);
-        match std::mem::replace(&mut self.state, State::Connected) {
-            State::Connected => {}
+        let dark = self.darkness.look(frame.picture.view(), now);
+        match &self.state {
+            State::Connected | State::Blind(_) => {}
             State::Starting => log::info!("frames come from {}", self.describe()),
             State::Away(Away { since, attempts, .. }) => log::info!(
                 "frames come again from {}, after {:.0} s and {attempts} failed attempts",
                 self.describe(),
-                now.saturating_duration_since(since).as_secs_f32(),
+                now.saturating_duration_since(*since).as_secs_f32(),
             ),
         }
+        self.state = match (dark, std::mem::replace(&mut self.state, State::Connected)) {
+            (None, _) => State::Connected,
+            (Some(_), State::Blind(blind)) => State::Blind(blind),
+            (Some(since), _) => State::Blind(Blind {
+                reason: format!(
+                    "{} sees nothing, its frames are black; uncover its lens or switch the light on",
+                    self.describe()
+                ),
+                since,
+            }),
+        };
     }
 }
 
@@ -145,9 +176,18 @@ impl Source for Reconnecting {
             }
             return Ok(Next::Nothing);
         };
-        match source.next(wait) {
+        let delay = self.pace.map_or(Duration::ZERO, |pace| pace.delay(Instant::now()));
+        std::thread::sleep(delay.min(wait));
+        if delay >= wait && !delay.is_zero() {
+            return Ok(Next::Nothing);
+        }
+        match source.next(wait - delay) {
             Ok(Next::Frame(frame)) => {
-                self.connected(Instant::now());
+                let now = Instant::now();
+                if let Some(pace) = &mut self.pace {
+                    pace.took(now);
+                }
+                self.frame(&frame, now);
                 Ok(Next::Frame(frame))
             }
             Ok(other) => Ok(other),
@@ -265,6 +305,7 @@ mod tests {
             let state = match source.state() {
                 State::Starting => "starting".to_owned(),
                 State::Connected => "connected".to_owned(),
+                State::Blind(_) => "blind".to_owned(),
                 State::Away(away) => format!("away {} {}", away.attempts, away.retry_at.is_some()),
             };
             if states.last() != Some(&state) {
@@ -285,6 +326,68 @@ mod tests {
         );
         assert_eq!(source.describe(), "scripted");
         assert!(runs.lock().unwrap().is_empty());
+    }
+
+    /// Gives flat grey pictures of these shades, again and again.
+    struct Shades(std::iter::Cycle<std::vec::IntoIter<u8>>);
+
+    impl Source for Shades {
+        fn next(&mut self, _: Duration) -> Result<Next, SourceError> {
+            let shade = self.0.next().unwrap_or_default();
+            let picture = image::RgbImage::from_pixel(8, 8, image::Rgb([shade; 3])).into();
+            Ok(Next::Frame(Frame { picture, name: None, sequence: 0, captured: Instant::now() }))
+        }
+
+        fn describe(&self) -> String {
+            "camera X".into()
+        }
+    }
+
+    fn shades(shades: Vec<u8>) -> Reconnecting {
+        let shades = shades.into_iter().cycle();
+        Reconnecting::new("X".into(), move || Ok(Box::new(Shades(shades.clone())) as Box<dyn Source>))
+    }
+
+    #[test]
+    fn black_frames_are_delivered_and_told_until_there_is_light() {
+        let mut source = shades(vec![90, 0, 0, 0, 90]).with_darkness(Some(Duration::ZERO));
+        let states: Vec<State> = (0..6)
+            .map(|_| {
+                source.next(seconds(1)).unwrap();
+                source.state()
+            })
+            .collect();
+        assert_eq!((&states[0], &states[1]), (&State::Starting, &State::Connected));
+        assert_eq!(
+            states[2].fault(),
+            Some("camera X sees nothing, its frames are black; uncover its lens or switch the light on")
+        );
+        assert!(states[2] == states[3] && states[3] == states[4], "one darkness");
+        assert_eq!(states[5], State::Connected);
+        // Not long enough, or not wished for.
+        for limit in [Some(seconds(3600)), None] {
+            let mut source = shades(vec![0]).with_darkness(limit);
+            for _ in 0..4 {
+                source.next(seconds(1)).unwrap();
+            }
+            assert_eq!(source.state(), State::Connected);
+        }
+    }
+
+    #[test]
+    fn frames_are_taken_no_faster_than_wished() {
+        let mut source = shades(vec![90]).with_pace(Some(50.0));
+        source.next(seconds(1)).unwrap();
+        let before = Instant::now();
+        let (mut frames, mut nothings) = (0, 0);
+        while frames < 6 {
+            match source.next(Duration::from_millis(5)).unwrap() {
+                Next::Frame(_) => frames += 1,
+                _ => nothings += 1,
+            }
+        }
+        assert!(before.elapsed() >= Duration::from_millis(5 * 20), "{:?} for five pauses", before.elapsed());
+        assert!(nothings > 0, "a wait of 5 ms ends before a pause of 20 ms");
     }
 
     #[test]

@@ -29,6 +29,17 @@ pub(super) struct Candidate {
     pub(super) height: u32,
 }
 
+impl Candidate {
+    /// Whether a driver that answered with `size` gave what it was asked for, but for rounding.
+    pub(super) fn is_nearly(&self, size: (u32, u32)) -> bool {
+        let near = |got: u32, asked: u32| {
+            let (got, asked) = (u64::from(got), u64::from(asked));
+            2 * got > asked && got < 2 * asked
+        };
+        near(size.0, self.width) && near(size.1, self.height)
+    }
+}
+
 /// Up to this many pixels a USB 2 camera sends frames without compression at full rate; above, Motion JPEG keeps the
 /// rate, at the price of decoding.
 const SMALL: u64 = 640 * 480;

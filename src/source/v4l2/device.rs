@@ -154,20 +154,6 @@ impl Device {
         })
     }
 
-    /// The formats and sizes that are offered, in the driver's order.
-    pub(super) fn offers(&self) -> Vec<Offer> {
-        let mut offers = Vec::new();
-        for index in 0..MAX_ENUMERATED {
-            let mut raw = sys::v4l2_fmtdesc { index, type_: CAPTURE, ..Plain::zeroed() };
-            if self.ioctl(vidioc::VIDIOC_ENUM_FMT, &mut raw).is_err() {
-                break;
-            }
-            let fourcc = FourCc(raw.pixelformat);
-            offers.push(Offer { fourcc, sizes: self.sizes(fourcc) });
-        }
-        offers
-    }
-
     fn sizes(&self, fourcc: FourCc) -> Sizes {
         let mut discrete = Vec::new();
         for index in 0..MAX_ENUMERATED {
@@ -191,9 +177,27 @@ impl Device {
         }
         if discrete.is_empty() { Sizes::Unknown } else { Sizes::Discrete(discrete) }
     }
+}
+
+impl Driver for Device {
+    type Buffer = Mapping;
+
+    /// The formats and sizes that are offered, in the driver's order.
+    fn offers(&self) -> Vec<Offer> {
+        let mut offers = Vec::new();
+        for index in 0..MAX_ENUMERATED {
+            let mut raw = sys::v4l2_fmtdesc { index, type_: CAPTURE, ..Plain::zeroed() };
+            if self.ioctl(vidioc::VIDIOC_ENUM_FMT, &mut raw).is_err() {
+                break;
+            }
+            let fourcc = FourCc(raw.pixelformat);
+            offers.push(Offer { fourcc, sizes: self.sizes(fourcc) });
+        }
+        offers
+    }
 
     /// Asks for a format and tells what the driver made of it.
-    pub(super) fn set_format(&self, fourcc: FourCc, width: u32, height: u32) -> io::Result<Negotiated> {
+    fn set_format(&self, fourcc: FourCc, width: u32, height: u32) -> io::Result<Negotiated> {
         let mut raw = sys::v4l2_format { type_: CAPTURE, ..Plain::zeroed() };
         raw.fmt.pix = sys::v4l2_pix_format {
             width,
@@ -224,10 +228,6 @@ impl Device {
             quantization: pix.quantization,
         })
     }
-}
-
-impl Driver for Device {
-    type Buffer = Mapping;
 
     /// Asks for `count` buffers; tells how many there are.
     fn request_buffers(&self, count: u32) -> io::Result<u32> {

@@ -1,10 +1,13 @@
 //! Which device node a camera's name means, now and after it was unplugged: names come from udev's links, and a
-//! camera that was known by its number is found again by what it says of itself.
+//! camera that was known by its number is found again by what it says of itself. What else must outlive a camera's closing
+//! is kept here as well.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::device::{Capabilities, Device};
+use super::frozen::Memory;
+use super::stream::Driver;
 use crate::source::{CameraName, SourceError};
 
 /// Where udev links cameras by name.
@@ -17,6 +20,7 @@ const SUFFIX: &str = "-video-index0";
 pub struct Finder {
     name: CameraName,
     known: Option<Identity>,
+    frozen: Memory,
 }
 
 /// What tells a camera from others. The bus names the USB port, so two of the same make can be told apart.
@@ -47,7 +51,12 @@ impl Finder {
     /// A finder for the camera of that name.
     #[must_use]
     pub fn new(name: CameraName) -> Self {
-        Self { name, known: None }
+        Self { name, known: None, frozen: Memory::default() }
+    }
+
+    /// What is remembered of a frozen camera from one opening to the next.
+    pub(super) fn frozen(&self) -> Memory {
+        self.frozen.clone()
     }
 
     /// Opens the camera: at its name, or, if another or none is there now, where it went.
@@ -97,12 +106,14 @@ fn open(path: &Path) -> Result<Found, SourceError> {
     Ok(Found { device, capabilities, node })
 }
 
-/// Looks through all video nodes, but for the one that was tried, for a camera that was known.
+/// Looks through all video nodes, but for the one that was tried, for a camera that was known. A camera may have further
+/// nodes, for metadata, H.264 or raw data, which say the same of themselves: only those with a picture count.
 fn search(known: &Identity, tried: &Path) -> Option<Found> {
     let mut others = Vec::new();
     for path in nodes().unwrap_or_default() {
         if path != tried
             && let Ok(found) = open(&path)
+            && found.device.offers().iter().any(|offer| offer.fourcc.pixels().is_some())
         {
             others.push(found);
         }

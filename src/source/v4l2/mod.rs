@@ -1,5 +1,5 @@
 //! A V4L2 camera. `find` tells which device a name means, `device` holds the system calls, `format` and `choice` pick
-//! what to ask for, `stream` captures; this file joins them and puts every failure into a sentence.
+//! what to ask for, `stream` captures, `frozen` tells new frames from old; this file joins them and puts every failure into a sentence.
 //!
 //! Nothing here reopens anything: after an error a [`Camera`] is dropped, and [`super::reconnect`] opens a new one.
 
@@ -7,6 +7,7 @@ mod choice;
 mod device;
 mod find;
 mod format;
+mod frozen;
 mod stream;
 
 use std::io;
@@ -14,10 +15,13 @@ use std::time::{Duration, Instant};
 
 pub use find::Finder;
 
+use self::choice::Candidate;
 use self::device::{Capabilities, Device};
-use self::stream::{Grab, Stream};
-use super::{Frame, Next, Patience, Skipped, Source, SourceError};
-use crate::pixels::buffer::Pool;
+use self::frozen::{Finding, Frozen, Memory};
+use self::stream::{Driver, FRESH, Grab, Stream};
+use super::timing::Patience;
+use super::{Frame, Next, Options, Skipped, Source, SourceError, darkness};
+use crate::pixels::buffer::{Bytes, Pool};
 use crate::pixels::decode::{FrameFormat, PictureError};
 use crate::pixels::picture::Picture;
 
@@ -27,29 +31,56 @@ const GOOD_FRAME_LIMIT: Duration = Duration::from_secs(10);
 
 /// A camera that captures.
 #[derive(Debug)]
-pub struct Camera {
+pub struct Camera(Capture<Device>);
+
+/// What a camera does, over any driver.
+#[derive(Debug)]
+struct Capture<D: Driver> {
     node: String,
     card: String,
     format: FrameFormat,
-    stream: Stream,
+    stream: Stream<D>,
     /// For what the driver gives, and for what JPEG frames become.
     raw: Pool,
     decoded: Pool,
     any_frame: Patience,
     good_frame: Patience,
+    frozen: Frozen,
     sequence: Sequence,
     last_defect: String,
 }
 
 impl Camera {
-    /// Opens the camera that `finder` finds and starts to capture frames of about `wanted` pixels (width, height).
+    /// Opens the camera that `finder` finds and starts to capture frames of about the size wished for.
     ///
     /// # Errors
     /// One sentence per cause: not there, no permission, in use, no camera, only raw sensor data, no known format.
-    pub fn open(finder: &mut Finder, wanted: (u32, u32)) -> Result<Self, SourceError> {
+    pub fn open(finder: &mut Finder, options: &Options) -> Result<Self, SourceError> {
         let find::Found { device, capabilities, node } = finder.open()?;
-        let format = negotiate(&device, &capabilities, &node, wanted)?;
-        let Capabilities { card, .. } = &capabilities;
+        Capture::start(device, &capabilities, node, options, finder.frozen()).map(Self)
+    }
+}
+
+impl Source for Camera {
+    fn next(&mut self, wait: Duration) -> Result<Next, SourceError> {
+        self.0.next(wait)
+    }
+
+    fn describe(&self) -> String {
+        self.0.describe()
+    }
+}
+
+impl<D: Driver> Capture<D> {
+    fn start(
+        device: D,
+        capabilities: &Capabilities,
+        node: String,
+        options: &Options,
+        memory: Memory,
+    ) -> Result<Self, SourceError> {
+        let format = negotiate(&device, capabilities, &node, options.size)?;
+        let Capabilities { card, .. } = capabilities;
         let stream = Stream::start(device).map_err(|error| match error.raw_os_error() {
             // No link, or links that do not fit: the pipeline behind the sensor was not set up.
             Some(libc::EPIPE | libc::ENOLINK | libc::EINVAL) if capabilities.is_media_controlled() => {
@@ -67,6 +98,7 @@ impl Camera {
             decoded: Pool::default(),
             any_frame: Patience::new(FRAME_LIMIT, now),
             good_frame: Patience::new(GOOD_FRAME_LIMIT, now),
+            frozen: Frozen::new(options.frozen_after, memory),
             sequence: Sequence::default(),
             last_defect: String::new(),
         })
@@ -74,6 +106,17 @@ impl Camera {
 
     fn name(&self) -> String {
         format!("camera {} ({})", self.node, self.card)
+    }
+
+    fn decode(&self, raw: Bytes) -> Result<Picture, PictureError> {
+        // A driver may round its buffers up, but frames of twice the length are not of the size that was agreed on.
+        if let Some(expected) = self.format.bytes()?
+            && raw.len() >= 2 * expected
+        {
+            let (width, height) = (self.format.width, self.format.height);
+            return Err(PictureError::LongFrame { got: raw.len(), expected, width, height });
+        }
+        Picture::decode(raw, &self.format, &self.decoded)
     }
 
     fn damaged(&mut self, reason: PictureError, now: Instant) -> Result<Next, SourceError> {
@@ -84,11 +127,10 @@ impl Camera {
         }
         Ok(Next::Skipped(Skipped { name: self.name(), reason }))
     }
-}
 
-impl Source for Camera {
     fn next(&mut self, wait: Duration) -> Result<Next, SourceError> {
-        let wait = wait.min(self.any_frame.left(Instant::now()));
+        // Long after the last call, as when the process was stopped, a sound camera still gets the time for a new frame.
+        let wait = wait.min(self.any_frame.left(Instant::now()).max(FRESH));
         let mut raw = self.raw.take();
         let grab = self
             .stream
@@ -107,13 +149,19 @@ impl Source for Camera {
             Grab::Frame { sequence, captured } => {
                 self.any_frame.renew(now);
                 let sequence = self.sequence.after(sequence);
-                match Picture::decode(raw, &self.format, &self.decoded) {
-                    Ok(picture) => {
-                        self.good_frame.renew(now);
-                        Ok(Next::Frame(Frame { picture, name: None, sequence, captured }))
-                    }
-                    Err(reason) => self.damaged(reason, now),
+                let finding = self.frozen.look(&raw, now);
+                let picture = match self.decode(raw) {
+                    Ok(picture) => picture,
+                    Err(reason) => return self.damaged(reason, now),
+                };
+                self.good_frame.renew(now);
+                match finding {
+                    Finding::Frozen(_) if darkness::is_clipped(picture.view()) => self.frozen.pardon(),
+                    Finding::Frozen(limit) => return Err(SourceError::Frozen { name: self.name(), limit }),
+                    Finding::Old => return Ok(Next::Nothing),
+                    Finding::Fresh => {}
                 }
+                Ok(Next::Frame(Frame { picture, name: None, sequence, captured }))
             }
         }
     }
@@ -125,18 +173,21 @@ impl Source for Camera {
 }
 
 /// Sets the best format that the camera offers and that it then really gives.
+///
+/// A driver may answer with another size than it was asked for, though it offered that: then the next format may do better.
 fn negotiate(
-    device: &Device,
+    device: &impl Driver,
     capabilities: &Capabilities,
     node: &str,
     wanted: (u32, u32),
 ) -> Result<FrameFormat, SourceError> {
     let offers = device.offers();
-    let mut last_error = None;
+    let (mut last_error, mut fallback) = (None, None);
     for candidate in choice::candidates(&offers, wanted) {
         match device.set_format(candidate.fourcc, candidate.width, candidate.height) {
             Ok(negotiated) => match negotiated.frame_format() {
-                Some(format) => return Ok(format),
+                Some(format) if candidate.is_nearly((format.width, format.height)) => return Ok(format),
+                Some(_) => fallback = fallback.or(Some(candidate)),
                 None => log::debug!("{node}: asked for {candidate:?}, got {negotiated:?}"),
             },
             Err(error) if error.raw_os_error() == Some(libc::EBUSY) => {
@@ -144,6 +195,12 @@ fn negotiate(
             }
             Err(error) => last_error = Some(error),
         }
+    }
+    if let Some(Candidate { fourcc, width, height }) = fallback
+        && let Ok(negotiated) = device.set_format(fourcc, width, height)
+        && let Some(format) = negotiated.frame_format()
+    {
+        return Ok(format);
     }
     let device = node.to_owned();
     let bayer = offers.iter().any(|offer| offer.fourcc.is_bayer());
@@ -199,36 +256,4 @@ impl Sequence {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_count_only_grows() {
-        let mut sequence = Sequence::default();
-        let counts: Vec<u64> =
-            [u32::MAX - 1, u32::MAX, 2, 2, 2, 0, 7].into_iter().map(|raw| sequence.after(raw)).collect();
-        assert_eq!(counts, [0, 1, 4, 5, 6, 7, 14]);
-    }
-
-    #[test]
-    fn errors_name_device_cause_and_mend() {
-        let told =
-            |action, errno| explain("/dev/video0", action, io::Error::from_raw_os_error(errno)).to_string();
-        for (errno, words) in [
-            (libc::ENOENT, "is not there; plug it in"),
-            (libc::ENODEV, "is not there; plug it in"),
-            (libc::EACCES, "group `video`"),
-            (libc::EBUSY, "in use by another program"),
-        ] {
-            let text = told("opening", errno);
-            assert!(text.contains("/dev/video0") && text.contains(words), "{text}");
-        }
-        assert!(told("waiting for a frame", libc::ENODEV).contains("was unplugged"));
-        assert!(told("starting the capture", libc::ENOSPC).contains("bandwidth"));
-        assert_eq!(
-            told("waiting for a frame", libc::EIO),
-            "camera /dev/video0: waiting for a frame failed (Input/output error (os error 5)); \
-             unplug it and plug it in again if this stays"
-        );
-    }
-}
+mod tests;

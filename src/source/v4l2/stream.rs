@@ -4,13 +4,17 @@
 use std::io;
 use std::time::{Duration, Instant};
 
-use super::device::{Device, Filled};
+use super::choice::Offer;
+use super::device::Filled;
+use super::format::{FourCc, Negotiated};
 
-/// The calls that capture takes, so that tests can stand in for the kernel.
+/// The calls that choosing a format and capturing take, so that tests can stand in for the kernel.
 pub(super) trait Driver {
     /// A mapped buffer.
-    type Buffer: Buffer;
+    type Buffer: Buffer + std::fmt::Debug;
 
+    fn offers(&self) -> Vec<Offer>;
+    fn set_format(&self, fourcc: FourCc, width: u32, height: u32) -> io::Result<Negotiated>;
     fn request_buffers(&self, count: u32) -> io::Result<u32>;
     fn map(&self, index: u32) -> io::Result<Self::Buffer>;
     fn queue(&self, index: u32) -> io::Result<()>;
@@ -29,11 +33,11 @@ pub(super) trait Buffer {
 /// Enough for the driver to go on while one frame is looked at; more would only hold older frames.
 const BUFFERS: u32 = 4;
 /// How long to wait for a frame that is fresher than those of a full queue: in poor light cameras slow down to 5 a second.
-const FRESH: Duration = Duration::from_millis(250);
+pub(super) const FRESH: Duration = Duration::from_millis(250);
 
 /// A device that captures. Dropping it stops the capture and closes the device; nothing of that can panic.
 #[derive(Debug)]
-pub(super) struct Stream<D: Driver = Device> {
+pub(super) struct Stream<D: Driver> {
     device: D,
     buffers: Vec<D::Buffer>,
 }

@@ -76,6 +76,14 @@ impl Drop for FakeBuffer {
 impl Driver for Fake {
     type Buffer = FakeBuffer;
 
+    fn offers(&self) -> Vec<Offer> {
+        Vec::new()
+    }
+
+    fn set_format(&self, _: FourCc, _: u32, _: u32) -> io::Result<Negotiated> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
     fn request_buffers(&self, count: u32) -> io::Result<u32> {
         let mut kernel = self.0.borrow_mut();
         kernel.owners = vec![Owner::User; count as usize];

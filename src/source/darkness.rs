@@ -1,0 +1,140 @@
+//! Tells a camera that sees nothing, with its lens covered or in a room without light, from one that sees a dark
+//! entrance: only a picture that is black in every place counts, and only for a while. Pure: the time is handed in.
+
+use std::time::{Duration, Instant};
+
+use crate::pixels::picture::View;
+
+/// A value of red, green or blue up to this is black: a sensor's black with a little noise, but no night scene, in which
+/// a lamp, a reflection or a camera's own amplification always stands out.
+const BLACK: u8 = 8;
+/// A value from this on is white: the sensor can tell no more.
+const WHITE: u8 = 250;
+/// One row of so many is looked at.
+const ROWS: usize = 4;
+/// Pixels converted at a time; in light the first few end the search.
+const RUN: usize = 32;
+
+/// Whether every pixel is black.
+pub(super) fn is_black(picture: View<'_>) -> bool {
+    all(picture, |value| value <= BLACK)
+}
+
+/// Whether every pixel is at the same end of what can be told: such pictures are the same from frame to frame.
+pub(super) fn is_clipped(picture: View<'_>) -> bool {
+    is_black(picture) || all(picture, |value| value >= WHITE)
+}
+
+fn all(picture: View<'_>, fits: impl Fn(u8) -> bool) -> bool {
+    let (width, height) = picture.dimensions();
+    let mut rgb = [0; 3 * RUN];
+    (0..height as usize).step_by(ROWS).all(|y| {
+        (0..width as usize).step_by(RUN).all(|left| {
+            let run = &mut rgb[..3 * RUN.min(width as usize - left)];
+            picture.read_row(left, y, run);
+            run.iter().all(|&value| fits(value))
+        })
+    })
+}
+
+/// Follows a source's frames for how long they have been black.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Darkness {
+    limit: Option<Duration>,
+    since: Option<Instant>,
+}
+
+impl Darkness {
+    /// Black for `limit` is darkness; `None` for never.
+    pub(super) fn new(limit: Option<Duration>) -> Self {
+        Self { limit, since: None }
+    }
+
+    /// Takes the next frame. Since when there has been nothing but black, if that has been long enough.
+    pub(super) fn look(&mut self, picture: View<'_>, now: Instant) -> Option<Instant> {
+        let limit = self.limit?;
+        if !is_black(picture) {
+            self.since = None;
+            return None;
+        }
+        let since = *self.since.get_or_insert(now);
+        (now.saturating_duration_since(since) >= limit).then_some(since)
+    }
+
+    /// The source was closed: what comes next is another matter.
+    pub(super) fn forget(&mut self) {
+        self.since = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pixels::decode::{FrameFormat, PixelFormat};
+    use image::{Rgb, RgbImage};
+
+    fn flat(shade: u8) -> RgbImage {
+        RgbImage::from_pixel(70, 50, Rgb([shade; 3]))
+    }
+
+    #[test]
+    fn black_is_black_in_every_place() {
+        let black = flat(BLACK);
+        assert!(is_black(View::from(&black)));
+        assert!(!is_black(View::from(&flat(BLACK + 1))));
+        // A lamp of a few pixels, in the last column too.
+        for x in [0, 33, 66] {
+            let mut lamp = black.clone();
+            for (dx, dy) in (0..4).flat_map(|dx| (0..4).map(move |dy| (dx, dy))) {
+                lamp.put_pixel(x + dx, 22 + dy, Rgb([90, 80, 40]));
+            }
+            assert!(!is_black(View::from(&lamp)), "a lamp at {x}");
+        }
+    }
+
+    #[test]
+    fn black_is_known_in_a_cameras_own_formats() {
+        let yuyv = FrameFormat::new(PixelFormat::Yuyv422, 64, 16);
+        let frame = |y: u8, c: u8| [y, c, y, c].repeat(64 * 16 / 2);
+        let black = |bytes: &[u8]| is_black(View::new(bytes, &yuyv).unwrap());
+        assert!(black(&frame(16, 128)));
+        assert!(black(&frame(20, 128)));
+        assert!(!black(&frame(30, 128)), "a dim scene");
+        assert!(!black(&frame(0, 0)), "zeros are green: no sensor gives them, a broken transfer does");
+    }
+
+    #[test]
+    fn white_is_clipped_and_grey_is_not() {
+        assert!(is_clipped(View::from(&flat(255))) && is_clipped(View::from(&flat(0))));
+        assert!(!is_clipped(View::from(&flat(128))));
+        let mut halves = flat(0);
+        for y in 0..25 {
+            (0..70).for_each(|x| halves.put_pixel(x, y, Rgb([255; 3])));
+        }
+        assert!(!is_clipped(View::from(&halves)));
+    }
+
+    #[test]
+    fn only_lasting_black_is_darkness_and_the_first_light_ends_it() {
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let (black, dim) = (flat(0), flat(20));
+        let mut darkness = Darkness::new(Some(Duration::from_secs(5)));
+        let mut look = |picture, seconds| darkness.look(View::from(picture), at(seconds));
+        assert_eq!(look(&black, 0), None);
+        assert_eq!(look(&black, 4), None);
+        assert_eq!(look(&black, 5), Some(at(0)));
+        assert_eq!(look(&black, 90), Some(at(0)));
+        assert_eq!(look(&dim, 91), None);
+        assert_eq!(look(&black, 92), None);
+        darkness.forget();
+        assert_eq!(
+            darkness.look(View::from(&black), at(99)),
+            None,
+            "what was before the reopening does not count"
+        );
+        let mut never = Darkness::new(None);
+        assert_eq!(never.look(View::from(&black), at(0)), None);
+        assert_eq!(never.look(View::from(&black), at(1000)), None);
+    }
+}
