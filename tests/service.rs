@@ -69,7 +69,7 @@ fn without_a_camera_it_is_ready_says_so_and_every_attempt_feeds_the_watchdog() {
     let watchdog = Duration::from_secs(8);
     let service = Service::start(watchdog, &["--source", "/dev/no-such-camera"]);
     let ready = service.wait_for("READY=1");
-    assert!(ready.contains("STATUS=waiting for camera /dev/no-such-camera"), "{ready}");
+    assert!(ready.contains("STATUS=waiting for /dev/no-such-camera"), "{ready}");
     let fault = service.wait_for("STATUS=fault: ");
     assert!(fault.contains("/dev/no-such-camera is not there; plug it in"), "{fault}");
     // The usual pauses, 5 s and more, are cut to what the watchdog waits for.

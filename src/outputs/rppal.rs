@@ -35,7 +35,7 @@ impl Registers {
     pub(super) fn open() -> Result<Self, OutputError> {
         let failed = |error| OutputError::Chip { chip: "of rppal".into(), problem: explain(&error) };
         let gpio = Gpio::new().map_err(failed)?;
-        Ok(Self { gpio, _lock: lock()? })
+        Ok(Self { gpio, _lock: lock(DEVICES.into_iter().chain(["/dev/mem"]))? })
     }
 
     fn pin(&self, who: &str, pin: u32) -> Result<rppal::gpio::Pin, OutputError> {
@@ -48,9 +48,9 @@ fn failed(who: &str, pin: u32, problem: String) -> OutputError {
     OutputError::Pin { output: who.into(), pin, chip: "the Raspberry Pi".into(), problem }
 }
 
-/// Locks the device through which the registers are reached.
-fn lock() -> Result<Option<File>, OutputError> {
-    for device in DEVICES.into_iter().chain(["/dev/mem"]) {
+/// Locks the first of `devices` that opens.
+fn lock<'a>(devices: impl IntoIterator<Item = &'a str>) -> Result<Option<File>, OutputError> {
+    for device in devices {
         let Ok(file) = OpenOptions::new().read(true).write(true).open(device) else { continue };
         return match file.try_lock() {
             Ok(()) => Ok(Some(file)),
@@ -70,7 +70,8 @@ impl Driver for Registers {
         if let Kind::PassiveBuzzer { frequency, pwm } = output.kind
             && pwm != Pwm::Software
         {
-            match channel(output.pin, pin.mode()) {
+            let is_rp1 = DeviceInfo::new().is_ok_and(|info| info.soc() == SoC::Bcm2712);
+            match channel(output.pin, pin.mode(), is_rp1) {
                 Some(channel) => {
                     let tone = HardwareTone::start(channel, frequency, output.active)
                         .map_err(|error| failed(&output.name, output.pin, explain_pwm(&error)))?;
@@ -138,8 +139,7 @@ impl Input for Read {
 
 /// The PWM channel that a pin is connected to at present, by the data sheets of BCM2835 and RP1 (table of alternative
 /// functions).
-fn channel(pin: u32, mode: Mode) -> Option<pwm::Channel> {
-    let is_rp1 = DeviceInfo::new().is_ok_and(|info| info.soc() == SoC::Bcm2712);
+fn channel(pin: u32, mode: Mode, is_rp1: bool) -> Option<pwm::Channel> {
     match (is_rp1, pin, mode) {
         (_, 12, Mode::Alt0) | (false, 18, Mode::Alt5) => Some(pwm::Channel::Pwm0),
         (_, 13, Mode::Alt0) | (false, 19, Mode::Alt5) => Some(pwm::Channel::Pwm1),
@@ -190,5 +190,39 @@ fn explain(error: &Error) -> String {
             "is not known: this is no Raspberry Pi that rppal knows; use the backend gpiocdev".into()
         }
         other => format!("cannot be used ({other}); try the backend gpiocdev"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_at_a_time_may_drive_the_registers() {
+        let device = tempfile::NamedTempFile::new().unwrap();
+        let path = device.path().to_str().unwrap();
+        let devices = ["/nowhere/gpiomem", path];
+        let first = lock(devices).unwrap();
+        assert!(first.is_some());
+        let told = lock(devices).unwrap_err().to_string();
+        assert!(told.contains(path) && told.contains("stop the daemon first"), "{told}");
+        drop(first);
+        assert!(lock(devices).unwrap().is_some());
+        assert!(
+            lock(["/nowhere/gpiomem"]).unwrap().is_none(),
+            "where no device opens there is nothing to lock"
+        );
+    }
+
+    #[test]
+    fn a_pin_makes_a_tone_in_hardware_only_where_it_is_connected() {
+        assert_eq!(channel(18, Mode::Alt5, false), Some(pwm::Channel::Pwm0));
+        assert_eq!(channel(18, Mode::Alt3, true), Some(pwm::Channel::Pwm2));
+        assert_eq!(channel(13, Mode::Alt0, false), Some(pwm::Channel::Pwm1));
+        assert_eq!(channel(13, Mode::Alt0, true), Some(pwm::Channel::Pwm1));
+        for (pin, mode) in [(18, Mode::Output), (12, Mode::Alt5), (23, Mode::Alt0), (17, Mode::Alt5)] {
+            assert_eq!((channel(pin, mode, false), channel(pin, mode, true)), (None, None));
+        }
+        assert_eq!(channel(18, Mode::Alt5, true), None, "the same number is another function on the Pi 5");
     }
 }

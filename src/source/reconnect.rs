@@ -113,17 +113,13 @@ impl Reconnecting {
         let now = Instant::now();
         let retry_at = self.backoff.failed(now);
         let reason = error.to_string();
-        let (since, attempts, known) = match &self.state {
-            State::Away(away) => (away.since, away.attempts.saturating_add(1), away.reason == reason),
-            State::Starting => (self.started, 1, false),
-            State::Connected | State::Blind(_) => (now, 0, false),
+        let (since, attempts) = match &self.state {
+            State::Away(away) => (away.since, away.attempts.saturating_add(1)),
+            State::Starting => (self.started, 1),
+            State::Connected | State::Blind(_) => (now, 0),
         };
-        // The same fault again and again is one line, not many.
-        if known {
-            log::debug!("{reason} (attempt {attempts})");
-        } else {
-            log::warn!("{reason}");
-        }
+        // Whoever watches the state tells it, once for the same fault again and again.
+        log::debug!("{reason} (attempt {attempts})");
         self.state = State::Away(Away { reason, since, attempts, retry_at: Some(retry_at) });
     }
 
