@@ -6,7 +6,7 @@ SHARED ?= $(or $(MASKWATCH_SHARED),../shared)
 export MASKWATCH_SHARED := $(SHARED)
 
 .PHONY: help dependencies demo test test-arm test-vnni lint bench bench-daemon bench-peers bench-arm cross accuracy train train-head \
-  quantize reference
+  quantize reference test-board test-board-all
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | column -t -s '	'
@@ -51,6 +51,12 @@ cross: ## the daemon for 64-bit Arm and ARMv7 boards, or TARGET=..., stripped, w
 
 test-arm: ## the library's tests and TESTS="int8_kernels ..." on emulated Cortex-A53, A72, A76 and A7
 	cross/test-arm.sh $(TESTS)
+
+test-board: ## the arm64 daemon on an emulated Raspberry Pi 3: camera, pins, faults (minutes)
+	tests/board/run.sh quick
+
+test-board-all: ## all emulated boards: Pi 3, Pi 4, Zero 2 W, with systemd from an SD card, vivid, gpio-sim (half an hour)
+	tests/board/run.sh all
 
 bench-arm: ## instructions per inference beside LiteRT's, and estimated cycles on Cortex-A53, A72, A76
 	benches/arm/run.sh

@@ -1,0 +1,76 @@
+"""The boards: what QEMU is told, and the first system that they boot into."""
+
+import re
+from pathlib import Path
+
+from . import device_tree
+from .initramfs import Initramfs, Modules, kernel_file
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+CACHE = REPOSITORY / "target/board"
+EMULATOR = CACHE / "qemu-system-aarch64"
+GUEST = REPOSITORY / "tests/board/guest"
+TARGET = "aarch64-unknown-linux-gnu"
+DAEMON = REPOSITORY / "target" / TARGET / "release/maskwatch"
+CAMERA = CACHE / "camera" / TARGET / "release/board-camera"
+UNIT = REPOSITORY / "systemd/maskwatch.service"
+PINS = {"red": 17, "green": 27, "amber": 22, "buzzer": 23}
+
+# The C library that the daemon is linked against, from Debian's cross compiler.
+LIBRARIES = Path("/usr/aarch64-linux-gnu/lib")
+NEEDED = ("ld-linux-aarch64.so.1", "libc.so.6", "libm.so.6", "libgcc_s.so.1")
+
+# The port of the tests' shell: the board's first.
+PORT = "/dev/ttyAMA0"
+CONSOLE = "ttyS1,115200"
+
+MEMORY = {"raspi3b": "1G", "raspi4b": "2G"}
+
+
+def small_system(folder, kernel, modules=(), loaded=(), available=("v4l2loopback",)):
+    """An initramfs with the daemon, its camera and its unit; the daemon is where the unit looks for it."""
+    archive = Initramfs()
+    archive.program("init", GUEST / "init")
+    for name in ("proc", "sys", "dev", "run", "tmp", "root", "mnt"):
+        archive.folder(name)
+    archive.program("bin/busybox", CACHE / "busybox/bin/busybox")
+    archive.link("bin/sh", "busybox")
+    for library in NEEDED:
+        archive.program(f"lib/{library}", LIBRARIES / library)
+    archive.program("board/shell", GUEST / "shell")
+    for script in ("camera.sh", "daemon.sh"):
+        archive.add(f"board/{script}", GUEST / script)
+    archive.text("board/port", PORT)
+    pictures(archive)
+    archive.program("usr/bin/board-camera", CAMERA)
+    archive.add("board/maskwatch.service", UNIT)
+    program, config = unit_paths()
+    archive.program(program, DAEMON)
+    archive.add(config, GUEST / "maskwatch.toml")
+    Modules(CACHE / kernel, *modules).pack(archive, loaded, available)
+    archive.write(folder / "initramfs.gz")
+    return folder / "initramfs.gz"
+
+
+def pictures(archive):
+    """The two faces that the camera shows."""
+    for name, file in (("bare", "astronaut.jpg"), ("masked", "astronaut-masked.jpg")):
+        archive.add(f"board/pictures/{name}.jpg", REPOSITORY / "tests/fixtures" / file)
+
+
+def unit_paths():
+    """Where the unit's ExecStart expects the program and its configuration, without the leading slash."""
+    found = re.search(r"^ExecStart=/(\S+) run --config /(\S+)", UNIT.read_text(), re.MULTILINE)
+    if found is None:
+        raise SystemExit(f"error: {UNIT} has no ExecStart=/PROGRAM run --config /FILE")
+    return found.groups()
+
+
+def raspberry_pi(folder, machine, tree, kernel, system, append=""):
+    """QEMU's arguments for a Raspberry Pi."""
+    root = CACHE / kernel
+    return [
+        "-M", machine, "-m", MEMORY[machine], "-kernel", kernel_file(root),
+        "-dtb", device_tree.prepare(root, tree, folder / "board.dtb"), "-initrd", system,
+        "-append", f"console={CONSOLE} iomem=relaxed panic=1 {append}",
+    ]

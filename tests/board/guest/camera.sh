@@ -1,0 +1,40 @@
+# shellcheck shell=sh
+# Sourced in the guest: the camera that the steps of a test switch on and off.
+
+# plug NUMBER: a camera appears as /dev/videoNUMBER; nobody writes into it yet.
+plug() {
+    if [ -e /modules/v4l2loopback.ko ]; then
+        insmod /modules/v4l2loopback.ko video_nr="$1" card_label="Board-camera" exclusive_caps=1
+    else
+        modprobe v4l2loopback video_nr="$1" card_label="Board-camera" exclusive_caps=1
+    fi
+}
+
+# unplug: the camera's device goes; possible as soon as nobody has it open.
+unplug() {
+    attempts=0
+    until rmmod v4l2loopback 2>/dev/null; do
+        attempts=$((attempts + 1))
+        [ $attempts -lt 300 ] || return 1
+        sleep 0.2
+    done
+}
+
+# shows NAME: from now on the camera shows bare, masked or nobody.
+shows() {
+    ln -sfn "/board/pictures/$1.jpg" /run/picture
+}
+
+# film NUMBER [yuyv|mjpeg]: frames begin to come from /dev/videoNUMBER.
+film() {
+    board-camera "/dev/video$1" "${2:-yuyv}" /run/picture >/run/camera.log 2>&1 &
+    echo $! >/run/camera.pid
+    sleep 0.5
+    grep -q writing /run/camera.log || sleep 1
+    grep writing /run/camera.log || { cat /run/camera.log; return 1; }
+}
+
+# stop_film: frames stop coming; the device stays.
+stop_film() {
+    kill "$(cat /run/camera.pid)"
+}

@@ -1,0 +1,54 @@
+#!/usr/bin/env bash
+# The board's kernels, and the modules that Debian's arm64 kernels lack, built for them: tests/board/modules.sh [WITH…] makes in target/board
+#   linux         kernel 6.1 with its modules and device trees, all of one version with the headers, from bookworm
+#   modules       v4l2loopback.ko, the camera that a program writes into; with gpio-sim also gpio-sim.ko, pins in memory
+#   linux-trixie  with trixie-kernel: kernel 6.12, which knows the Zero 2 W
+#   busybox       the shell and tools of a system without a disk
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+# shellcheck source=cross/packages.sh
+source cross/packages.sh
+board=$PWD/target/board
+# shellcheck source=tests/board/apt.sh
+source tests/board/apt.sh
+
+# The kernel package that a package without a version in its name stands for.
+newest() { own_apt apt-cache depends "$1" | awk '$1 == "Depends:" && $2 ~ /^linux-(image|headers)-[0-9]/ {print $2; exit}'; }
+
+if [ ! -e "$board/linux/complete" ] || [ ! -e "$board/headers/complete" ]; then
+    image=$(newest linux-image-arm64:arm64/bookworm)
+    [ -n "$image" ] || fail "bookworm names no kernel for arm64"
+    headers=${image/linux-image-/linux-headers-}
+    headers=${headers%:arm64}
+    unpack linux "Debian's kernel for the board" "${headers/linux-headers-/linux-image-}:arm64"
+    unpack headers "to build modules for that kernel" "$headers:arm64" "${headers%-arm64}-common" \
+        "linux-kbuild-$(cut -d- -f3 <<<"$headers" | cut -d. -f1,2)" v4l2loopback-dkms/bookworm
+fi
+unpack busybox "the tools of the board's first system" busybox-static:arm64
+kernel=$(basename "$board"/linux/lib/modules/*)
+tree=$board/headers/usr/src/linux-headers-$kernel
+# The headers' Makefile includes the common part from where the package would be installed.
+echo "include $board/headers/usr/src/linux-headers-${kernel%-arm64}-common/Makefile" >"$tree/Makefile"
+
+# build_module NAME SOURCE…: NAME.ko of SOURCE for the board's kernel.
+build_module() {
+    local name=$1 folder=$board/modules/$1
+    shift
+    [ ! -e "$board/modules/$name.ko" ] || return 0
+    echo "building $name.ko for $kernel"
+    mkdir -p "$folder"
+    cp "$@" "$folder/"
+    echo "obj-m := $name.o" >"$folder/Makefile"
+    make -s -C "$tree" M="$folder" ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu- modules >"$folder/build.log" 2>&1 ||
+        fail "$name.ko does not build for $kernel; see $folder/build.log"
+    cp "$folder/$name.ko" "$board/modules/"
+}
+
+# v4l2loopback 0.12 counts only those as writers who stream: behind one who used write(), as the board's camera does, its device
+# would take no other.
+loopback=$(echo "$board"/headers/usr/src/v4l2loopback-*/v4l2loopback.c)
+if ! grep -q 'private_data)->type = WRITER' "$loopback"; then
+    sed -i '/^static ssize_t v4l2_loopback_write/,/^}/ s|^\tdev->ready_for_output = 0;|&\n\tfh_to_opener(file->private_data)->type = WRITER;|' "$loopback"
+    grep -q 'private_data)->type = WRITER' "$loopback" || fail "$loopback is another version than 0.12; mend tests/board/modules.sh"
+fi
+build_module v4l2loopback "$board"/headers/usr/src/v4l2loopback-*/v4l2loopback*

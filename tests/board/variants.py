@@ -1,0 +1,86 @@
+"""The variants of the emulated board: each boots a machine, takes its steps and returns its table."""
+
+from emulator import boards
+from emulator.checks import Table
+from emulator.expect import Dark, Shows
+from emulator.machine import Machine
+from emulator.pins import Pins
+from emulator.steps import SLACK, Step, door, take
+
+BOOT = 240
+
+
+def booted(machine, table):
+    """Waits for the guest's shell and enters it into the table."""
+    line = machine.wait_console("board ready", BOOT)
+    machine.wait_shell(60)
+    up = machine.guest_time()
+    table.add("boot", "board ready", f"0 to {BOOT}", f"{up:.1f}", line.removeprefix("board ready: "), True, up)
+
+
+def driven(machine, pins, table):
+    """All four pins must be driven, not floating inputs."""
+    count = len(pins.outputs())
+    table.add("the pins are driven", "4 pins are outputs", "", "", f"{count} are", count == 4, machine.guest_time())
+
+
+def released(machine, pins, table):
+    """Says what the kernel makes of the lines of a process that is gone."""
+    table.note(f"the kernel has set {4 - len(pins.outputs())} of the 4 lines to inputs (QEMU keeps their level, a pull-down would not)")
+
+
+def initramfs_door(title, board, tree, kernel, steps, modules=("modules",), append=""):
+    """A board without a disk, the daemon started as the unit starts it, its pins read from outside."""
+    table = Table(title)
+    folder = boards.CACHE / "runs" / title.split(":")[0]
+    folder.mkdir(parents=True, exist_ok=True)
+    system = boards.small_system(folder, kernel, [boards.CACHE / name for name in modules])
+    arguments = boards.raspberry_pi(folder, board, tree, kernel, system, append)
+    with Machine(boards.EMULATOR, arguments, folder) as machine:
+        booted(machine, table)
+        pins = Pins(machine.monitor, board, boards.PINS)
+        try:
+            for step in steps:
+                if callable(step):
+                    step(machine, pins, table)
+                else:
+                    take(step, machine, pins, table)
+        finally:
+            pins.stop()
+    return table
+
+
+def gpiocdev_killed():
+    return [
+        Step("SIGKILL: nobody switches off", "killed KILL; sleep 1", Shows(("green",)), 10),
+        released,
+        Step("the unit's ExecStopPost: off", "stopped_post", Dark(), SLACK),
+    ]
+
+
+def rppal(source):
+    """The backend rppal through /dev/mem, as root, killed and stopped."""
+    arguments = f"--backend rppal --source {source}"
+    return [
+        Step("rppal through /dev/mem: pass", f"start {arguments}", Shows(("green",)), 20 + SLACK),
+        driven,
+        Step("SIGKILL: nobody switches off", "killed KILL; sleep 1", Shows(("green",)), 10),
+        Step("the unit's ExecStopPost: off", "stopped_post --backend rppal", Dark(), SLACK),
+        driven,
+        Step("started again: pass", f"start {arguments}", Shows(("green",)), 20 + SLACK),
+        Step("SIGTERM: off", "killed TERM", Dark(), SLACK),
+        driven,
+    ]
+
+
+def quick():
+    steps = door(0, 3)
+    steps.insert(1, driven)
+    masked = Step("masked again: pass", "shows masked", Shows(("green",)), 10 + SLACK)
+    return initramfs_door(
+        "raspi3b: kernel 6.1, camera by mmap, pins through gpiocdev then rppal, read over QMP",
+        "raspi3b", "bcm2837-rpi-3-b.dtb", "linux", [*steps, masked, *gpiocdev_killed(), *rppal("/dev/video3")],
+    )
+
+
+VARIANTS = {"quick": quick}
