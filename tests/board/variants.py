@@ -83,4 +83,26 @@ def quick():
     )
 
 
-VARIANTS = {"quick": quick}
+def short_door():
+    """The steps of a board that differs from another only in its pins and processor."""
+    faults = [step for step in door(0, 3) if not step.name.startswith(("frames", "nobody"))]
+    faults.insert(1, driven)
+    masked = Step("masked again: pass", "shows masked", Shows(("green",)), 10 + SLACK)
+    return [*faults, masked, *gpiocdev_killed()]
+
+
+def zero_2_w():
+    return initramfs_door(
+        "zero-2-w: raspi3b with the Zero 2 W's device tree, kernel 6.1, gpiocdev",
+        "raspi3b", "bcm2837-rpi-zero-2-w.dtb", "linux", short_door(),
+    )
+
+
+def raspi4b():
+    return initramfs_door(
+        "raspi4b: kernel 6.1, gpiocdev then rppal",
+        "raspi4b", "bcm2711-rpi-4-b.dtb", "linux", [*short_door(), *rppal("/dev/video3")],
+    )
+
+
+VARIANTS = {"quick": quick, "zero-2-w": zero_2_w, "raspi4b": raspi4b}
