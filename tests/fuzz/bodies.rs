@@ -1,0 +1,159 @@
+//! What is done with foreign bytes, by the fuzz targets and by their twin among the tests (tests/fuzz_twin.rs). Any bytes
+//! may come; what is accepted has to hold what its type promises. A body fails by a panic.
+
+use image::RgbImage;
+use maskwatch::config::Config;
+use maskwatch::eval::labels;
+use maskwatch::kernels::int8::Reference;
+use maskwatch::nn::int8::{self, QuantizedWeights};
+use maskwatch::nn::weights::Weights;
+use maskwatch::pixels::buffer::Pool;
+use maskwatch::pixels::decode::{self, FrameFormat, PixelFormat};
+use maskwatch::pixels::picture::Picture;
+use maskwatch::pixels::yuv::{Colours, Matrix, Range};
+use maskwatch::source::SourceSpec;
+use maskwatch::source::mjpeg::Splitter;
+use std::path::Path;
+
+/// A body by the name of its target.
+pub(crate) type Body = fn(&[u8]);
+
+/// All of them.
+pub(crate) const BODIES: [(&str, Body); 8] = [
+    ("frame", frame),
+    ("picture", picture),
+    ("mjpeg", mjpeg),
+    ("weights", weights),
+    ("int8_weights", int8_weights),
+    ("config", config),
+    ("source", source),
+    ("labels", labels),
+];
+
+/// A camera's frame: eight bytes say what it is taken for, the others are its bytes.
+pub(crate) fn frame(data: &[u8]) {
+    let Some((&[kind, width, height, gap, matrix, range, scale, _], bytes)) = data.split_first_chunk() else {
+        return;
+    };
+    let pixels = PixelFormat::ALL[usize::from(kind) % PixelFormat::ALL.len()];
+    // Sizes that the bytes may be enough for, and some that no bytes are.
+    let scale = 1 << (scale % 24);
+    let format = FrameFormat {
+        pixels,
+        width: u32::from(width) * if matrix & 0x80 == 0 { 1 } else { scale },
+        height: u32::from(height) * if range & 0x80 == 0 { 1 } else { scale },
+        stride: if gap == 0 { 0 } else { usize::from(width) * 3 + usize::from(gap) },
+        colours: Colours {
+            matrix: [Matrix::Bt601, Matrix::Bt709, Matrix::Bt2020, Matrix::Smpte240m]
+                [usize::from(matrix % 4)],
+            range: [Range::Limited, Range::Full][usize::from(range % 2)],
+        },
+    };
+    let needed = format.bytes();
+    let rgb = decode::frame(bytes, &format);
+    let picture = Picture::decode(bytes.to_vec().into(), &format, &Pool::default());
+    assert_eq!(rgb.is_ok(), picture.is_ok());
+    let (Ok(rgb), Ok(picture)) = (rgb, picture) else { return };
+    assert_eq!(rgb.dimensions(), picture.dimensions());
+    assert!(rgb == picture.to_rgb());
+    if let Ok(Some(needed)) = needed {
+        assert_eq!(rgb.dimensions(), (format.width, format.height));
+        assert!(needed <= bytes.len(), "a frame was made of fewer bytes than it takes");
+    }
+    check(&rgb);
+}
+
+/// A picture file.
+pub(crate) fn picture(data: &[u8]) {
+    if let Ok(rgb) = decode::picture(data) {
+        check(&rgb);
+    }
+}
+
+fn check(picture: &RgbImage) {
+    let (width, height) = picture.dimensions();
+    let pixels = u64::from(width) * u64::from(height);
+    assert!(pixels > 0 && pixels <= decode::MAX_PIXELS);
+    assert_eq!(picture.as_raw().len() as u64, 3 * pixels);
+}
+
+/// A pipe of JPEG pictures: the first two bytes say how it is cut and where a picture is given up.
+pub(crate) fn mjpeg(data: &[u8]) {
+    let Some((&[step, limit], stream)) = data.split_first_chunk() else { return };
+    let limit = if limit == 0 { usize::MAX } else { 40 * usize::from(limit) };
+    let mut splitter = Splitter::with_limit(limit);
+    let (mut used, mut longest) = (0, 0);
+    for chunk in stream.chunks(1 + usize::from(step)) {
+        splitter.push(chunk, |picture| {
+            assert!(picture.starts_with(&[0xFF, 0xD8]) && picture.ends_with(&[0xFF, 0xD9]));
+            (used, longest) = (used + picture.len(), longest.max(picture.len()));
+            // As from a camera that agreed on a size.
+            let format = FrameFormat::new(PixelFormat::Mjpeg, 64, 64);
+            if let Ok(rgb) = decode::frame(picture, &format) {
+                assert!(rgb.width() * rgb.height() <= 2 * 64 * 64);
+                check(&rgb);
+            }
+        });
+    }
+    assert!(longest <= limit.saturating_add(1));
+    assert!(splitter.stray() as usize + used <= stream.len(), "a byte was counted twice");
+}
+
+/// A file of f32 weights.
+pub(crate) fn weights(data: &[u8]) {
+    let Ok(weights) = Weights::from_bytes(data, Path::new("fuzz")) else { return };
+    for tensor in weights.tensors().values() {
+        let values = tensor.flatten_all().and_then(|tensor| tensor.to_vec1::<f32>());
+        assert!(values.is_ok_and(|values| values.iter().all(|value| value.is_finite())));
+    }
+    // Whether they are those of a network is another question, which must not be the end either.
+    let _ = maskwatch::nn::yunet::YuNet::new(&weights, maskwatch::nn::Mode::Inference);
+    let _ = maskwatch::nn::mobilenet_v2::MobileNetV2::new(&weights, maskwatch::nn::Mode::Inference);
+}
+
+/// A file of int8 weights.
+pub(crate) fn int8_weights(data: &[u8]) {
+    let Ok(weights) = QuantizedWeights::from_bytes(data.to_vec(), Path::new("fuzz")) else { return };
+    let _ = int8::yunet::YuNet::new(&weights, &Reference::UNSIGNED);
+    let _ = int8::mobilenet_v2::MobileNetV2::new(&weights, &Reference::UNSIGNED);
+}
+
+/// A configuration.
+pub(crate) fn config(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    match Config::parse(text, "fuzz.toml") {
+        Ok(config) => {
+            assert!(config.source.spec.parse::<SourceSpec>().is_ok());
+            assert!(config.decision.votes <= config.decision.window);
+            assert!(config.decision.linger <= config.decision.re_arm);
+            let mut pins: Vec<u32> = config.outputs.outputs.iter().map(|output| output.pin).collect();
+            pins.sort_unstable();
+            assert!(pins.windows(2).all(|pair| pair[0] != pair[1]), "two outputs on one pin");
+        }
+        Err(error) => {
+            let error = error.to_string();
+            let line = error.strip_prefix("fuzz.toml line ").and_then(|rest| rest.split_once(':'));
+            let number: usize = line.map_or(0, |(number, _)| number.parse().unwrap_or(0));
+            assert!((1..=text.lines().count().max(1) + 1).contains(&number), "{error}");
+        }
+    }
+}
+
+/// The name of a source.
+pub(crate) fn source(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    if let Ok(spec) = text.parse::<SourceSpec>() {
+        assert!(spec.to_string().parse() == Ok(spec));
+    }
+}
+
+/// A table of labelled boxes.
+pub(crate) fn labels(data: &[u8]) {
+    for row in labels::parse(data, Path::new("fuzz.csv")).unwrap_or_default() {
+        assert!(row.rect.x.is_finite() && row.rect.y.is_finite());
+        assert!(row.rect.w.is_finite() && row.rect.w > 0.0 && row.rect.h.is_finite() && row.rect.h > 0.0);
+        let leads_out =
+            Path::new(&row.image).components().any(|part| !matches!(part, std::path::Component::Normal(_)));
+        assert!(!leads_out && !row.image.is_empty(), "{}", row.image);
+    }
+}

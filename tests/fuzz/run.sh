@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# Fuzzes each parser of foreign bytes for SECONDS (default 30): tests/fuzz/run.sh [SECONDS] [TARGET...]
+# Needs a nightly toolchain, for the sanitizer and the coverage that leads the fuzzer, and cargo-fuzz; both are installed by
+# their user, since they are large. Inputs found so far are kept in target/fuzz/corpus and used again.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+seconds=${1:-30}
+targets=("${@:2}")
+if [[ ! $seconds =~ ^[1-9][0-9]*$ ]]; then
+    echo "error: $seconds is no number of seconds; call $0 [SECONDS] [TARGET...]" >&2
+    exit 1
+fi
+
+toolchain=nightly
+if ! cargo "+$toolchain" --version >/dev/null 2>&1; then
+    echo "skipped: fuzzing needs a nightly toolchain (rustup toolchain install nightly)"
+    exit 0
+fi
+if ! cargo fuzz --version >/dev/null 2>&1; then
+    echo "skipped: cargo-fuzz is not installed (cargo install --locked cargo-fuzz)"
+    exit 0
+fi
+if [[ ${#targets[@]} -eq 0 ]]; then
+    mapfile -t targets < <(cargo "+$toolchain" fuzz list --fuzz-dir tests/fuzz | grep -v write-seeds)
+fi
+
+folder=$PWD/target/fuzz
+corpus=$folder/corpus
+mkdir -p "$corpus"
+cargo run --release --quiet --manifest-path tests/fuzz/Cargo.toml --target-dir "$folder/seeds" --bin write-seeds -- "$corpus"
+for target in "${targets[@]}"; do
+    echo "== $target"
+    mkdir -p "$corpus/$target" "$folder/artifacts/$target"
+    # A frame of the most pixels that are allowed takes 192 MiB, beside the sanitizer's own.
+    cargo "+$toolchain" fuzz run --fuzz-dir tests/fuzz --target-dir "$folder/build" "$target" "$corpus/$target" -- \
+        "-max_total_time=$seconds" -max_len=4194304 -rss_limit_mb=3072 -timeout=20 -print_final_stats=1 \
+        "-artifact_prefix=$folder/artifacts/$target/"
+done
