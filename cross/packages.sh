@@ -29,6 +29,16 @@ install_needed() {
     missing=()
 }
 
+# The Debian mirror that apt is configured with.
+debian_mirror() {
+    local mirror
+    mirror=$(awk '/^URIs:/ {print $2; exit}' /etc/apt/sources.list.d/debian.sources 2>/dev/null || true)
+    [ -n "$mirror" ] || mirror=$(awk '$1 == "deb" && /debian/ {for (i = 2; i <= NF; i++) if ($i ~ /:\/\//) {print $i; exit}}' \
+        /etc/apt/sources.list 2>/dev/null || true)
+    [ -n "$mirror" ] || fail "no Debian mirror in /etc/apt/sources.list or /etc/apt/sources.list.d/debian.sources; add one"
+    echo "$mirror"
+}
+
 fail() {
     echo "error: $*" >&2
     exit 1

@@ -1,15 +1,23 @@
 #!/usr/bin/env bash
-# Makes this machine (Debian or a relative of it, x86-64) build for Arm: cross/prepare.sh [TARGET…], of aarch64-unknown-linux-gnu
-# and armv7-unknown-linux-gnueabihf, by default both.
+# Makes this machine (Debian or a relative of it, x86-64) build for Arm: cross/prepare.sh [TARGET…], of aarch64-unknown-linux-gnu,
+# armv7-unknown-linux-gnueabihf and aarch64-unknown-linux-musl, by default the first two.
 #
-# Installs cross compilers and C libraries, qemu-user to run what is built, and the standard library for each target: through
-# rustup, and where that has none, built from Debian's rust-src of exactly rustc's version (a minute per target; then under
-# target/cross, the toolchain itself stays as it is). Afterwards `source target/cross/environment` and `cargo build --target TARGET`.
+# Installs the headers of the Arm C libraries, qemu-user to run what is built, zig as the linker (in target/cross), and the standard
+# library for each target: through rustup, and where that has none, built from Debian's rust-src of exactly rustc's version (a minute
+# per target; under target/cross, the toolchain itself stays as it is). Afterwards `source target/cross/environment` and
+# `cargo build --target TARGET`.
+#
+# Why zig: it carries the symbols of every glibc, so a program can be linked for one older than this machine's, and musl as well. Debian's cross
+# compilers link for their own glibc only (2.36), and a sysroot of the older Debian leaves its mirrors with that Debian's end.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export PATH="$PATH:$HOME/.cargo/bin"
 # shellcheck source=cross/packages.sh
 source cross/packages.sh
+
+GLIBC=2.31 # of Raspberry Pi OS and Debian 11, the oldest that the programs shall run on
+ZIG=0.15.2
+CARGO_ZIGBUILD=0.24.1
 
 targets=("$@")
 [ ${#targets[@]} -gt 0 ] || targets=(aarch64-unknown-linux-gnu armv7-unknown-linux-gnueabihf)
@@ -21,20 +29,60 @@ mkdir -p "$cross"
 cross/install-build-dependencies.sh
 for target in "${targets[@]}"; do
     case $target in
-    aarch64-unknown-linux-gnu)
-        need aarch64-linux-gnu-gcc gcc-aarch64-linux-gnu "it links programs for 64-bit Arm"
-        need /usr/aarch64-linux-gnu/include/stdio.h libc6-dev-arm64-cross "the C library of 64-bit Arm"
+    aarch64-unknown-linux-gnu | aarch64-unknown-linux-musl)
+        need /usr/aarch64-linux-gnu/include/linux/videodev2.h linux-libc-dev-arm64-cross "the kernel's camera header for 64-bit Arm"
+        need /usr/aarch64-linux-gnu/include/stdio.h libc6-dev-arm64-cross "the C library of 64-bit Arm, its headers and what starts programs"
         need qemu-aarch64-static qemu-user-static "it runs programs for Arm"
         ;;
     armv7-unknown-linux-gnueabihf)
-        need arm-linux-gnueabihf-gcc gcc-arm-linux-gnueabihf "it links programs for 32-bit Arm"
-        need /usr/arm-linux-gnueabihf/include/stdio.h libc6-dev-armhf-cross "the C library of 32-bit Arm"
+        need /usr/arm-linux-gnueabihf/include/linux/videodev2.h linux-libc-dev-armhf-cross "the kernel's camera header for 32-bit Arm"
+        need /usr/arm-linux-gnueabihf/include/stdio.h libc6-dev-armhf-cross "the C library of 32-bit Arm, its headers and what starts programs"
         need qemu-arm-static qemu-user-static "it runs programs for Arm"
         ;;
-    *) fail "unknown target $target" ;;
+    *) fail "unknown target $target; known are aarch64-unknown-linux-gnu, aarch64-unknown-linux-musl and armv7-unknown-linux-gnueabihf" ;;
     esac
 done
+need readelf binutils "it tells which C library a program needs"
+python3 -c 'import ensurepip, venv' 2>/dev/null || need /usr/share/doc/python3-venv/copyright python3-venv "zig comes as a Python package"
 install_needed
+
+# zig, which links, and cargo-zigbuild, whose wrapper of it understands the options that rustc gives to a linker.
+zig=$cross/zig-$ZIG-$CARGO_ZIGBUILD
+if [ ! -e "$zig/complete" ]; then
+    echo "getting zig $ZIG and cargo-zigbuild $CARGO_ZIGBUILD from PyPI into $zig"
+    rm -rf "$zig"
+    python3 -m venv "$zig"
+    "$zig/bin/pip" install --quiet --disable-pip-version-check "ziglang==$ZIG" "cargo-zigbuild==$CARGO_ZIGBUILD" ||
+        fail "PyPI does not give ziglang $ZIG and cargo-zigbuild $CARGO_ZIGBUILD; see the message above"
+    touch "$zig/complete"
+fi
+
+# Writes the linker of a target, and prints the lines for target/cross/environment.
+describe_target() {
+    local target=$1 triple processor headers runner name
+    case $target in
+    aarch64-unknown-linux-gnu) triple=aarch64-linux-gnu.$GLIBC processor=generic headers=/usr/aarch64-linux-gnu ;;
+    aarch64-unknown-linux-musl) triple=aarch64-linux-musl processor=generic headers=/usr/aarch64-linux-gnu ;;
+    armv7-unknown-linux-gnueabihf) triple=arm-linux-gnueabihf.$GLIBC processor=generic+v7a+vfp3-d32+thumb2-neon headers=/usr/arm-linux-gnueabihf ;;
+    esac
+    case $target in
+    aarch64*) runner="qemu-aarch64-static -cpu cortex-a53 -L /usr/aarch64-linux-gnu" ;;
+    armv7*) runner="qemu-arm-static -cpu cortex-a7 -L /usr/arm-linux-gnueabihf" ;;
+    esac
+    cat >"$cross/link-$target" <<LINKER
+#!/bin/sh
+export ZIG_GLOBAL_CACHE_DIR='$cross/zig-cache' CARGO_ZIGBUILD_CACHE_DIR='$cross/zig-cache/cargo-zigbuild'
+PATH='$zig/bin':\$PATH exec '$zig/bin/cargo-zigbuild' zig cc -- -target $triple -mcpu=$processor "\$@"
+LINKER
+    chmod +x "$cross/link-$target"
+    name=$(tr a-z- A-Z_ <<<"$target")
+    echo "export CARGO_TARGET_${name}_LINKER='$cross/link-$target'"
+    echo "export CARGO_TARGET_${name}_RUNNER='$runner'"
+    # With zig comes a musl of its own; rustc's start files beside it would be one too many.
+    [[ $target != *-musl ]] || echo "export CARGO_TARGET_${name}_RUSTFLAGS=-Clink-self-contained=no"
+    echo "export BINDGEN_EXTRA_CLANG_ARGS_${target//-/_}='-isystem $headers/include'"
+}
+lines=$(for target in "${targets[@]}"; do describe_target "$target"; done)
 
 has_std() { # RUSTC TARGET
     local directory
@@ -47,10 +95,7 @@ has_std() { # RUSTC TARGET
 fetch_sources() {
     local apt=$cross/rust-src sources=$cross/rust-src/usr/src/rustc-$version mirror package
     if [ ! -e "$sources/library/sysroot/Cargo.toml" ]; then
-        mirror=$(awk '/^URIs:/ {print $2; exit}' /etc/apt/sources.list.d/debian.sources 2>/dev/null || true)
-        [ -n "$mirror" ] || mirror=$(awk '$1 == "deb" && /debian/ {for (i = 2; i <= NF; i++) if ($i ~ /:\/\//) {print $i; exit}}' \
-            /etc/apt/sources.list 2>/dev/null || true)
-        [ -n "$mirror" ] || fail "no Debian mirror in apt's sources, and rustup has no standard library for this target"
+        mirror=$(debian_mirror)
         mkdir -p "$apt"/{lists/partial,cache/archives/partial}
         : >"$apt/status"
         echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg arch=amd64] $mirror trixie-backports main" >"$apt/sources.list"
@@ -76,26 +121,27 @@ CONF
 
 # Builds the standard library of a target into a copy of the toolchain.
 build_std() {
-    local target=$1 sources linker libraries
+    local target=$1 sources libraries
     sources=$(fetch_sources)
     if [ ! -e "$toolchain/bin/rustc" ]; then
         cp -al "$(rustc --print sysroot)" "$toolchain" 2>/dev/null || cp -a "$(rustc --print sysroot)" "$toolchain"
     fi
-    linker=${target%-unknown-*}-linux-gnu-gcc
-    [ "$target" = armv7-unknown-linux-gnueabihf ] && linker=arm-linux-gnueabihf-gcc
     # What the release builds of Rust itself set; RUSTC_BOOTSTRAP lets the stable compiler build its own library.
     (
         cd "$sources/library"
-        export "CARGO_TARGET_$(tr a-z- A-Z_ <<<"$target")_LINKER=$linker"
-        unset CARGO_BUILD_BUILD_DIR CARGO_TARGET_DIR
+        eval "$lines"
+        unset CARGO_BUILD_BUILD_DIR CARGO_TARGET_DIR "CARGO_TARGET_$(tr a-z- A-Z_ <<<"$target")_RUSTFLAGS"
         PATH=$toolchain/bin:$PATH RUSTC_BOOTSTRAP=1 __CARGO_DEFAULT_LIB_METADATA=stablestd \
             RUSTFLAGS="-Cembed-bitcode=yes -Zforce-unstable-if-unmarked -Cdebuginfo=0" \
             cargo build --quiet --release --target "$target" --manifest-path sysroot/Cargo.toml \
             --features "panic-unwind backtrace" --target-dir "$cross/std"
     )
     libraries=$toolchain/lib/rustlib/$target/lib
+    # What came with the toolchain would be found beside the new library, and the toolchain's own files are hard links: replaced, not written to.
+    rm -rf "$libraries"
     mkdir -p "$libraries"
     cp "$cross/std/$target/release/deps/"*.rlib "$libraries/"
+    touch "$libraries/from-source"
 }
 
 path=
@@ -108,7 +154,7 @@ for target in "${targets[@]}"; do
         fi
         echo "rustup has none here ($(tail -n 1 "$cross/rustup.log" 2>/dev/null || echo "no rustup")); building it from Debian's rust-src $version"
     fi
-    [ -e "$toolchain/bin/rustc" ] && has_std "$toolchain/bin/rustc" "$target" || build_std "$target"
+    [ -e "$toolchain/lib/rustlib/$target/lib/from-source" ] || build_std "$target"
     has_std "$toolchain/bin/rustc" "$target" || fail "the standard library of $target was built but rustc does not find it"
     path=$toolchain/bin:
 done
@@ -119,9 +165,8 @@ if [ -n "$path" ]; then
     done
 fi
 
-cat >"$cross/environment" <<ENVIRONMENT
-export PATH="$path\$PATH:$HOME/.cargo/bin"
-export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc
-export CARGO_TARGET_ARMV7_UNKNOWN_LINUX_GNUEABIHF_LINKER=arm-linux-gnueabihf-gcc
-ENVIRONMENT
-echo "ready: rustc $version for ${targets[*]}"
+{
+    echo "export PATH=\"$path\$PATH:\$HOME/.cargo/bin\""
+    echo "$lines"
+} >"$cross/environment"
+echo "ready: rustc $version and zig $ZIG for ${targets[*]}"
