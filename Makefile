@@ -5,8 +5,8 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 SHARED ?= $(or $(MASKWATCH_SHARED),../shared)
 export MASKWATCH_SHARED := $(SHARED)
 
-.PHONY: help dependencies demo test test-arm test-vnni lint bench bench-daemon bench-peers bench-arm cross accuracy train train-head \
-  quantize reference test-board test-board-all
+.PHONY: help dependencies demo test test-arm test-vnni test-deb test-board test-board-all lint bench bench-daemon bench-peers \
+  bench-arm cross deb accuracy train train-head quantize reference
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | column -t -s '	'
@@ -46,8 +46,14 @@ bench-daemon: dependencies ## memory and CPU share of `maskwatch run` with nobod
 bench-peers: dependencies ## our networks in other runtimes beside ours, in turns; a Markdown table (3 GB of Python packages)
 	benches/peers/bench-peers.sh $(ARGUMENTS)
 
-cross: ## the daemon for 64-bit Arm and ARMv7 boards, or TARGET=..., stripped, with sizes
+cross: ## the daemon for 64-bit Arm (glibc and static musl) and ARMv7 boards, or TARGET=..., checked, with sizes
 	cross/build.sh $(TARGET)
+
+deb: ## Debian packages for arm64 and armhf, or ARCHITECTURE="arm64 armhf amd64", in target/deb
+	cross/deb.sh $(ARCHITECTURE)
+
+test-deb: ## lintian on the packages; installing, upgrading, removing and purging one in a container with systemd
+	tests/deb/run.sh
 
 test-arm: ## the library's tests and TESTS="int8_kernels ..." on emulated Cortex-A53, A72, A76 and A7
 	cross/test-arm.sh $(TESTS)

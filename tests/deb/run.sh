@@ -1,0 +1,182 @@
+#!/usr/bin/env bash
+# Tests the Debian packages: lintian on those for arm64 and armhf; then the same package, built for amd64, is installed, upgraded, removed and
+# purged in a container with a systemd of its own (systemd-nspawn, Debian 12), and once where no systemd runs. Ends with a table.
+#
+# The container's system is made once by mmdebstrap and kept in target/test-deb; every run works on a copy.
+# shellcheck disable=SC2016 # what stands in single quotes is for the container's shell
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+# shellcheck source=cross/packages.sh
+source cross/packages.sh
+
+work=$PWD/target/test-deb
+root=$work/root
+suite=bookworm
+mkdir -p "$work"
+
+need lintian lintian "it knows the rules for Debian packages"
+need mmdebstrap mmdebstrap "it makes the container's system"
+need systemd-nspawn systemd-container "it runs the container"
+need nsenter util-linux "it runs commands in the container"
+install_needed
+
+table=$(mktemp)
+failures=0
+nspawn=
+finish() {
+    rm -f "$table"
+    [ -n "$nspawn" ] || return 0
+    as_root kill "$nspawn" 2>/dev/null || true
+    wait "$nspawn" 2>/dev/null || true
+}
+trap finish EXIT
+
+# check "WHAT IS EXPECTED" COMMAND…: a line of the table; what a command that fails printed is shown.
+check() {
+    local what=$1 output
+    shift
+    if output=$("$@" 2>&1); then
+        echo "ok|$what" >>"$table"
+    else
+        echo "FAILED|$what" >>"$table"
+        failures=$((failures + 1))
+        echo "FAILED: $what"
+        echo "  command: $*"
+        [ -z "$output" ] || tail -n 15 <<<"$output" | sed 's/^/  /'
+    fi
+}
+not() { ! "$@"; }
+
+# The table, and the line that sums it up.
+report() {
+    echo
+    column -t -s '|' "$table"
+    echo
+    echo "$(grep -c '^ok' "$table") passed, $failures failed"
+    [ $failures -eq 0 ]
+}
+
+cross/deb.sh arm64 armhf amd64
+package() { compgen -G "target/deb/maskwatch_*_$1.deb" | tail -n 1; } # ARCHITECTURE
+
+for architecture in arm64 armhf; do
+    # Closing a bug of Debian's tracker with the first upload is for Debian's own packages.
+    check "lintian finds no error in the package for $architecture" \
+        lintian --allow-root --fail-on error --suppress-tags initial-upload-closes-no-bugs "$(package $architecture)"
+done
+
+if [ ! -e "$work/$suite.tar" ]; then
+    echo "making the container's system, Debian $suite"
+    mirror=$(debian_mirror)
+    as_root mmdebstrap --quiet --variant=minbase --include=systemd-sysv,udev,dbus --aptopt='APT::Sandbox::User "root"' \
+        $suite "$work/$suite.tar.part" "deb $mirror $suite main"
+    as_root mv "$work/$suite.tar.part" "$work/$suite.tar"
+fi
+as_root rm -rf "$root"
+as_root mkdir "$root"
+as_root tar -x -C "$root" -f "$work/$suite.tar" --numeric-owner
+
+if ! as_root systemd-nspawn -q -D "$root" --register=no --keep-unit /bin/true >"$work/nspawn.log" 2>&1; then
+    echo "skipped: installing, upgrading, removing and purging: systemd-nspawn does not run here ($(tail -n 1 "$work/nspawn.log"))"
+    report
+    exit
+fi
+
+# The first package, and one that is newer in its number and in its default configuration.
+first=$(package amd64)
+as_root cp "$first" "$root/root/first.deb"
+rm -rf "$work/newer"
+dpkg-deb --raw-extract "$first" "$work/newer"
+sed -i 's/^Version: .*/&+newer/' "$work/newer/DEBIAN/control"
+echo "# A default that is new in this version." >>"$work/newer/etc/maskwatch/maskwatch.toml"
+dpkg-deb --root-owner-group --build "$work/newer" "$work/newer.deb" >/dev/null
+as_root cp "$work/newer.deb" "$root/root/newer.deb"
+
+# What the container's system consists of, without what runs and logs.
+files() {
+    as_root find "$root" -xdev \( -path "$root/proc" -o -path "$root/sys" -o -path "$root/dev" -o -path "$root/run" -o -path "$root/tmp" \
+        -o -path "$root/root" -o -path "$root/var/tmp" -o -path "$root/var/log" -o -path "$root/var/cache" -o -path "$root/var/lib/dpkg" \
+        -o -path "$root/etc/*-" -o -path "$root/var/lib/systemd/timers" \) -prune -o -printf '/%P\n' | LC_ALL=C sort
+}
+
+as_root systemd-nspawn -q -D "$root" -b --register=no --keep-unit --console=pipe </dev/null >"$work/console.log" 2>&1 &
+nspawn=$!
+leader=
+for _ in $(seq 100); do
+    # sudo, where it is used, stands between this script and nspawn.
+    leader=$(pgrep -P "$(pgrep -P $nspawn -x systemd-nspawn || echo $nspawn)" -x systemd || true)
+    [ -z "$leader" ] || break
+    sleep 0.2
+done
+[ -n "$leader" ] || fail "the container did not start systemd; its console is in $work/console.log"
+inside() { as_root nsenter -t "$leader" -m -u -i -n -p -C "$@"; }
+within() { inside timeout 60 sh -c "until $1; do sleep 0.2; done"; } # CONDITION: becomes true within a minute
+within 'systemctl is-system-running --wait | grep -qE "running|degraded"' || fail "the container's systemd did not come up within a minute"
+
+property() { inside systemctl show --value --property "$1" maskwatch; }
+has() { as_root test -e "$root/$1"; }
+same() { [ "$1" = "$2" ] || { echo "'$1' is not '$2'"; return 1; }; }
+
+files >"$work/before"
+check "the package installs" inside dpkg --install /root/first.deb
+check "the service is enabled" inside systemctl is-enabled maskwatch
+for file in /usr/bin/maskwatch /lib/systemd/system/maskwatch.service /usr/lib/sysusers.d/maskwatch.conf /lib/udev/rules.d/60-maskwatch.rules \
+    /etc/maskwatch/maskwatch.toml /usr/share/maskwatch/drop-ins/rpicam.conf /usr/share/man/man1/maskwatch.1.gz \
+    /usr/share/man/man1/maskwatch-signal.1.gz /usr/share/bash-completion/completions/maskwatch \
+    /usr/share/zsh/vendor-completions/_maskwatch /usr/share/fish/vendor_completions.d/maskwatch.fish \
+    /usr/share/doc/maskwatch/copyright /usr/share/doc/maskwatch/changelog.Debian.gz; do
+    check "$file is there" has $file
+done
+check "every file is as it was packed" inside dpkg --verify maskwatch
+check "the default configuration is a conffile" \
+    inside sh -c 'dpkg-query --show --showformat "\${Conffiles}\n" maskwatch | grep -q "^ /etc/maskwatch/maskwatch.toml"'
+check "and valid" inside maskwatch run --check --config /etc/maskwatch/maskwatch.toml
+for group in video gpio; do
+    check "the user maskwatch is in the group $group" inside sh -c "id -nG maskwatch | tr ' ' '\n' | grep -x $group"
+done
+check "the unit is valid" inside systemd-analyze verify maskwatch.service
+check "bash completes the subcommands" \
+    inside bash -c '. /usr/share/bash-completion/completions/maskwatch; COMP_WORDS=(maskwatch si); COMP_CWORD=1; _maskwatch maskwatch si maskwatch; [ "${COMPREPLY[*]}" = signal ]'
+
+# An administrator's edit: there are no pins in a container.
+inside sed -i 's/^backend = .*/backend = "simulated"/' /etc/maskwatch/maskwatch.toml
+check "without pins but told so, the service starts" inside systemctl restart maskwatch
+check "it said by itself that it is ready (Type=notify)" same "$(property Type) $(property ActiveState) $(property SubState)" "notify active running"
+check "without a camera it shows a fault" within 'systemctl show --value -p StatusText maskwatch | grep -qiE "fault|camera|/dev/video0"'
+echo "status: $(property StatusText)"
+process=$(property MainPID)
+check "it runs as the user maskwatch" same "$(inside stat -c %U "/proc/$process")" maskwatch
+check "its state folder is its own" same "$(inside stat -c '%U %a' /var/lib/maskwatch)" "maskwatch 750"
+check "installing the same version again keeps the edit and the service" \
+    inside sh -c 'dpkg --install /root/first.deb && grep -q simulated /etc/maskwatch/maskwatch.toml && systemctl is-active maskwatch'
+
+process=$(property MainPID)
+check "a newer version, with another default configuration, installs" inside dpkg --force-confold --install /root/newer.deb
+check "the edited configuration is kept" inside grep -q '^backend = "simulated"' /etc/maskwatch/maskwatch.toml
+check "the new default lies beside it" has /etc/maskwatch/maskwatch.toml.dpkg-dist
+check "the service was restarted" not same "$(property MainPID)" "$process"
+check "and is ready again" inside systemctl is-active maskwatch
+
+process=$(property MainPID)
+check "the package is removed" inside dpkg --remove maskwatch
+check "the daemon is gone" not inside kill -0 "$process"
+check "the program is gone" not has /usr/bin/maskwatch
+check "the unit is gone" not inside systemctl cat maskwatch
+check "the configuration is still there" has /etc/maskwatch/maskwatch.toml
+check "it is purged" inside dpkg --purge maskwatch
+files >"$work/after"
+check "nothing is left" diff "$work/before" "$work/after"
+check "but the user" inside id maskwatch
+check "no unit failed meanwhile" same "$(inside systemctl --failed --no-legend --plain)" ""
+
+inside systemctl poweroff >/dev/null 2>&1 || true
+wait $nspawn || true
+nspawn=
+no_systemd() { as_root systemd-nspawn -q -D "$root" --register=no --keep-unit "$@"; }
+check "where no systemd runs, the package installs" no_systemd dpkg --install /root/first.deb
+check "and the service is enabled for the next boot" as_root test -L "$root/etc/systemd/system/multi-user.target.wants/maskwatch.service"
+check "is removed and purged" no_systemd dpkg --purge maskwatch
+files >"$work/after"
+check "and leaves nothing" diff "$work/before" "$work/after"
+as_root rm -rf "$root"
+report
