@@ -192,6 +192,31 @@ fn the_daemon_runs_takes_a_new_configuration_refuses_a_bad_one_and_stops_dark() 
 }
 
 #[test]
+fn a_command_does_not_outlive_a_daemon_that_is_killed() {
+    let folder = tempfile::tempdir().unwrap();
+    let pid = folder.path().join("pid");
+    let source = format!("command: echo $$ > '{}'; while sleep 0.05; do :; done", pid.display());
+    let mut command = with_networks(&["run", "--dry-run", "--source", &source]);
+    let mut daemon = Running::start(&mut command);
+    let began = std::time::Instant::now();
+    let running = || {
+        let shell = std::fs::read_to_string(&pid).unwrap_or_default();
+        let status = std::fs::read_to_string(format!("/proc/{}/status", shell.trim())).unwrap_or_default();
+        // A zombie is gone, too: only nobody has asked for its status.
+        assert!(began.elapsed() < Duration::from_secs(60), "pid {shell}: {status}");
+        !status.is_empty() && !status.contains("State:\tZ")
+    };
+    while !running() {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    daemon.child.kill().unwrap();
+    daemon.child.wait().unwrap();
+    while running() {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
 fn missing_networks_are_named() {
     let folder = tempfile::tempdir().unwrap();
     let config = write_config(

@@ -52,16 +52,18 @@ impl Command {
     pub fn start(line: &CommandLine) -> Result<Self, SourceError> {
         let started = |error| SourceError::CommandStart { command: line.shell.clone(), error };
         let cutter = Cutter::new(line)?;
-        let mut child = std::process::Command::new("/bin/sh")
+        let mut shell = std::process::Command::new("/bin/sh");
+        shell
             .arg("-c")
             .arg(&line.shell)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             // A group of its own, so that a whole pipeline can be ended.
-            .process_group(0)
-            .spawn()
-            .map_err(started)?;
+            .process_group(0);
+        #[cfg(target_os = "linux")]
+        die_with_parent(&mut shell);
+        let mut child = shell.spawn().map_err(started)?;
         let (Some(stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) else {
             return Err(started(std::io::ErrorKind::BrokenPipe.into()));
         };
@@ -197,6 +199,18 @@ fn wait_for(child: &mut Child, limit: Duration) -> Option<ExitStatus> {
             return None;
         }
         thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Has the kernel end the shell when the thread that started it ends, also where that one is killed and can do nothing more.
+#[cfg(target_os = "linux")]
+fn die_with_parent(shell: &mut std::process::Command) {
+    // SAFETY: between fork and exec, prctl takes integers, allocates nothing and touches no memory of ours.
+    unsafe {
+        shell.pre_exec(|| match libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) {
+            0 => Ok(()),
+            _ => Err(std::io::Error::last_os_error()),
+        });
     }
 }
 
