@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs variants of the emulated board: run.py [VARIANT…], by default "quick"; needs what tests/board/prepare.sh makes. Ends with
+"""Runs variants of the emulated board: run.py [VARIANT…], by default "quick", or "all"; needs what tests/board/prepare.sh makes. Ends with
 code 1 if a check failed."""
 
 import sys
@@ -10,6 +10,8 @@ from variants import VARIANTS
 
 
 def main(names):
+    if names == ["all"]:
+        names = list(VARIANTS)
     unknown = [name for name in names if name not in VARIANTS]
     if unknown:
         sys.exit(f"error: there is no variant {' '.join(unknown)}; there are: {' '.join(VARIANTS)}")

@@ -1,10 +1,12 @@
 """The variants of the emulated board: each boots a machine, takes its steps and returns its table."""
 
+import card_variants
+import virtual_variant
 from emulator import boards
 from emulator.checks import Table
 from emulator.expect import Dark, Shows
 from emulator.machine import Machine
-from emulator.pins import Pins
+from emulator.pins import Registers
 from emulator.steps import SLACK, Step, door, take
 
 BOOT = 240
@@ -38,7 +40,7 @@ def initramfs_door(title, board, tree, kernel, steps, modules=("modules",), appe
     arguments = boards.raspberry_pi(folder, board, tree, kernel, system, append)
     with Machine(boards.EMULATOR, arguments, folder) as machine:
         booted(machine, table)
-        pins = Pins(machine.monitor, board, boards.PINS)
+        pins = Registers(machine.monitor, board, boards.PINS)
         try:
             for step in steps:
                 if callable(step):
@@ -105,4 +107,10 @@ def raspi4b():
     )
 
 
-VARIANTS = {"quick": quick, "zero-2-w": zero_2_w, "raspi4b": raspi4b}
+VARIANTS = {
+    "quick": quick,
+    "zero-2-w": zero_2_w,
+    "raspi4b": raspi4b,
+    "gpio-sim": virtual_variant.gpio_sim,
+    **card_variants.VARIANTS,
+}

@@ -27,7 +27,7 @@ CONSOLE = "ttyS1,115200"
 MEMORY = {"raspi3b": "1G", "raspi4b": "2G"}
 
 
-def small_system(folder, kernel, modules=(), loaded=(), available=("v4l2loopback",)):
+def small_system(folder, kernel, modules=(), loaded=(), available=("v4l2loopback",), scripts=()):
     """An initramfs with the daemon, its camera and its unit; the daemon is where the unit looks for it."""
     archive = Initramfs()
     archive.program("init", GUEST / "init")
@@ -38,7 +38,7 @@ def small_system(folder, kernel, modules=(), loaded=(), available=("v4l2loopback
     for library in NEEDED:
         archive.program(f"lib/{library}", LIBRARIES / library)
     archive.program("board/shell", GUEST / "shell")
-    for script in ("camera.sh", "daemon.sh"):
+    for script in ("camera.sh", "daemon.sh", *scripts):
         archive.add(f"board/{script}", GUEST / script)
     archive.text("board/port", PORT)
     pictures(archive)
@@ -50,6 +50,28 @@ def small_system(folder, kernel, modules=(), loaded=(), available=("v4l2loopback
     Modules(CACHE / kernel, *modules).pack(archive, loaded, available)
     archive.write(folder / "initramfs.gz")
     return folder / "initramfs.gz"
+
+
+# The SD card's controllers and file system; the checksum is asked for by name and must be there first.
+CARD_MODULES = ("crc32c_generic", "ext4", "sdhci_iproc", "bcm2835", "videodev")
+
+
+def card_system(folder, kernel, more=()):
+    """An initramfs that goes on with the system on the SD card."""
+    archive = Initramfs()
+    archive.program("init", GUEST / "init-card")
+    for name in ("proc", "sys", "dev", "mnt"):
+        archive.folder(name)
+    archive.program("bin/busybox", CACHE / "busybox/bin/busybox")
+    archive.link("bin/sh", "busybox")
+    Modules(CACHE / kernel, CACHE / "modules").pack(archive, [*CARD_MODULES, *more])
+    archive.write(folder / "initramfs.gz")
+    return folder / "initramfs.gz"
+
+
+def card(image="card.img"):
+    """QEMU's arguments for an SD card that forgets what was written when the machine ends."""
+    return ["-drive", f"file={CACHE / image},if=sd,format=raw,snapshot=on"]
 
 
 def pictures(archive):
@@ -73,4 +95,12 @@ def raspberry_pi(folder, machine, tree, kernel, system, append=""):
         "-M", machine, "-m", MEMORY[machine], "-kernel", kernel_file(root),
         "-dtb", device_tree.prepare(root, tree, folder / "board.dtb"), "-initrd", system,
         "-append", f"console={CONSOLE} iomem=relaxed panic=1 {append}",
+    ]
+
+
+def virtual(kernel, system):
+    """QEMU's arguments for its own machine, which has no pins."""
+    return [
+        "-M", "virt", "-cpu", "cortex-a53", "-smp", "4", "-m", "1G", "-kernel", kernel_file(CACHE / kernel), "-initrd", system,
+        "-append", "console=ttyAMA1 panic=1",
     ]

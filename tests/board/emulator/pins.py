@@ -1,9 +1,10 @@
-"""A Raspberry Pi's pins, read from outside the machine: the registers of the BCM2835's GPIO block, by way of QEMU's monitor."""
+"""The levels of a board's pins over time: read from outside the machine, or, for pins that are only simulated, told by the guest."""
 
+import re
 import threading
 import time
 
-# Offsets in the block: function of each pin, and level of pins 0 to 31.
+# Offsets in the BCM2835's GPIO block: function of each pin, and level of pins 0 to 31.
 GPFSEL0 = 0x00
 GPLEV0 = 0x34
 OUTPUT = 1
@@ -12,22 +13,19 @@ OUTPUT = 1
 BASE = {"raspi3b": 0x3F20_0000, "raspi4b": 0xFE20_0000}
 
 
-class Pins:
-    """Samples the levels of some pins, {name: number}, in a thread; remembers every change with its time on the host."""
+class Levels:
+    """What some pins, by name, have shown: every change with its time on the host's clock."""
 
-    PERIOD = 0.02
-
-    def __init__(self, monitor, machine, numbers):
-        self.monitor = monitor
-        self.base = BASE[machine]
-        self.numbers = numbers
+    def __init__(self):
         self.levels = {}
         self.changes = []
         self.error = None
         self.changed = threading.Condition()
-        self.last_step = time.monotonic()
         self.stopped = threading.Event()
-        self.sample()
+        self.last_step = time.monotonic()
+        self.thread = None
+
+    def watch(self):
         self.thread = threading.Thread(target=self._watch, daemon=True)
         self.thread.start()
 
@@ -36,9 +34,10 @@ class Pins:
         self.thread.join(5)
 
     def sample(self):
-        (word,) = self.monitor.words(self.base + GPLEV0, 1)
-        now = time.monotonic()
-        levels = {name: word >> number & 1 for name, number in self.numbers.items()}
+        """Reads the pins and notes what changed."""
+        raise NotImplementedError
+
+    def note(self, now, levels):
         with self.changed:
             for name, level in levels.items():
                 if level != self.levels.get(name):
@@ -47,7 +46,7 @@ class Pins:
             self.changed.notify_all()
 
     def _watch(self):
-        while not self.stopped.wait(self.PERIOD):
+        while not self.stopped.is_set():
             try:
                 self.sample()
             except (OSError, RuntimeError, ValueError) as error:
@@ -60,7 +59,7 @@ class Pins:
         """Waits until the pins in `wanted`, {name: level}, have these levels: the host's time then, or None."""
 
         def fits():
-            return self.error or all(self.levels[name] == level for name, level in wanted.items())
+            return self.error or all(self.levels.get(name) == level for name, level in wanted.items())
 
         with self.changed:
             if not self.changed.wait_for(fits, timeout) or self.error:
@@ -77,6 +76,29 @@ class Pins:
         """When a pin went high."""
         return [at for at, pin, level in self.between(begin, end) if pin == name and level == 1]
 
+    def text(self):
+        """The levels for people: names of the pins that are high."""
+        return " ".join(name for name, level in self.levels.items() if level) or "all low"
+
+
+class Registers(Levels):
+    """Pins {name: number} of a Raspberry Pi, sampled in its GPIO registers by way of QEMU's monitor."""
+
+    PERIOD = 0.02
+
+    def __init__(self, monitor, machine, numbers):
+        super().__init__()
+        self.monitor = monitor
+        self.base = BASE[machine]
+        self.numbers = numbers
+        self.sample()
+        self.watch()
+
+    def sample(self):
+        (word,) = self.monitor.words(self.base + GPLEV0, 1)
+        self.note(time.monotonic(), {name: word >> number & 1 for name, number in self.numbers.items()})
+        self.stopped.wait(self.PERIOD)
+
     def outputs(self):
         """The names of the pins whose function is output."""
         words = self.monitor.words(self.base + GPFSEL0, 4)
@@ -84,6 +106,27 @@ class Pins:
             name for name, number in self.numbers.items() if words[number // 10] >> number % 10 * 3 & 7 == OUTPUT
         ]
 
-    def text(self):
-        """The levels for people: names of the pins that are high."""
-        return " ".join(name for name, level in self.levels.items() if level) or "all low"
+
+class Told(Levels):
+    """Pins that a loop in the guest tells of on the console, whenever one changes (`watch_pins` in guest/pins.sh)."""
+
+    LINE = re.compile(r"^pins ([\d.]+) ([01 ]+)$")
+
+    def __init__(self, machine, names):
+        super().__init__()
+        self.machine = machine
+        self.names = names
+        self.read = 0
+        self.levels = dict.fromkeys(names, 0)
+        self.watch()
+
+    def sample(self):
+        console = self.machine.console
+        with console.changed:
+            console.changed.wait_for(lambda: len(console.lines) > self.read, 0.5)
+            lines, self.read = console.lines[self.read :], len(console.lines)
+        for line in lines:
+            found = self.LINE.match(line)
+            if found:
+                levels = dict(zip(self.names, map(int, found[2].split())))
+                self.note(float(found[1]) + self.machine.lag, levels)
