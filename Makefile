@@ -6,7 +6,7 @@ SHARED ?= $(or $(MASKWATCH_SHARED),../shared)
 export MASKWATCH_SHARED := $(SHARED)
 
 .PHONY: help dependencies demo test test-arm test-vnni test-deb test-board test-board-all lint bench bench-daemon bench-peers \
-  bench-arm cross deb accuracy train train-head quantize reference
+  bench-arm cross deb accuracy train train-head quantize reference soak fuzz
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | column -t -s '	'
@@ -24,6 +24,12 @@ test: dependencies ## all tests; what needs $MASKWATCH_SHARED (../shared) says s
 
 test-vnni: dependencies ## the AVX-512 VNNI kernels on a processor that Bochs emulates (minutes)
 	tests/emulated-cpu/run.sh
+
+soak: dependencies ## the daemon on a camera that misbehaves by a plan, for DURATION=180 seconds, with SEED=... the same again
+	cargo bench --locked --bench soak -- $(or $(DURATION),180) $(SEED)
+
+fuzz: dependencies ## each parser of foreign bytes for SECONDS=30, where there is a nightly toolchain with cargo-fuzz
+	tests/fuzz/run.sh $(or $(SECONDS),30)
 
 lint: dependencies ## formatting, clippy with and without training, documentation
 	cargo fmt --check

@@ -1,0 +1,209 @@
+//! What cannot be done to a daemon from outside: pins that take long to switch, and a clock that jumps ahead. The daemon's
+//! loop and outputs are the real ones, with scripted networks and a scripted camera.
+
+use crate::judge::Verdict;
+use image::RgbImage;
+use maskwatch::config::Config;
+use maskwatch::daemon::{Clock, Daemon, Event, Flags, Observer, SystemClock, Vision, VisionError, Watch};
+use maskwatch::decide::{DoorState, Finding};
+use maskwatch::geometry::Rect;
+use maskwatch::outputs::{
+    Button, Driver, Input, Level, Output, OutputError, Outputs, Panel, Pin, Recorder, simulated,
+};
+use maskwatch::pixels::picture::View;
+use maskwatch::source::{Frame, Next, Source, SourceError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// Between two frames of the scripted camera.
+const PERIOD: Duration = Duration::from_millis(20);
+/// How long each pin takes.
+const SLOW: Duration = Duration::from_millis(500);
+/// Frames of a scene: three seconds, in which three slow pins can be switched, and two seconds with quick ones.
+const SLOW_SCENE: u64 = 150;
+const QUICK_SCENE: u64 = 100;
+/// The frame of a scene before which the clock jumps.
+const JUMP: u64 = 30;
+/// Red and green of the usual wiring.
+const RED: u32 = 17;
+const GREEN: u32 = 27;
+
+/// Shows nobody, a bare and a masked face in turn, for so many frames each.
+struct Camera {
+    frames: u64,
+    each: u64,
+    rounds: u64,
+    jumps: Arc<AtomicU64>,
+}
+
+impl Source for Camera {
+    fn next(&mut self, _: Duration) -> Result<Next, SourceError> {
+        std::thread::sleep(PERIOD);
+        if self.frames == 3 * self.each * self.rounds {
+            return Ok(Next::End);
+        }
+        // The first pixel tells the scripted networks whom to see.
+        let scene = (self.frames / self.each % 3) as u8;
+        if self.frames % self.each == JUMP {
+            self.jumps.fetch_add(1, Ordering::Relaxed);
+        }
+        let sequence = self.frames;
+        self.frames += 1;
+        let picture = RgbImage::from_pixel(64, 48, image::Rgb([scene; 3])).into();
+        Ok(Next::Frame(Frame { picture, name: None, sequence, captured: Instant::now() }))
+    }
+
+    fn describe(&self) -> String {
+        "scripted camera".into()
+    }
+}
+
+struct Script;
+
+impl Vision for Script {
+    fn faces(&mut self, picture: View<'_>) -> Result<Vec<Rect>, VisionError> {
+        let face = |x| vec![Rect::new(x, 4.0, 40.0, 40.0)];
+        Ok(match picture.to_rgb().get_pixel(0, 0).0[0] {
+            1 => face(0.0),
+            2 => face(24.0),
+            _ => Vec::new(),
+        })
+    }
+
+    fn masks(&mut self, _: View<'_>, faces: &[Rect]) -> Result<Vec<f32>, VisionError> {
+        Ok(faces.iter().map(|face| if face.x < 20.0 { 0.01 } else { 0.99 }).collect())
+    }
+}
+
+/// Simulated pins that take their time.
+struct SlowDriver(Box<dyn Driver>);
+
+struct SlowPin(Box<dyn Pin>);
+
+impl Driver for SlowDriver {
+    fn output(&mut self, output: &Output) -> Result<Box<dyn Pin>, OutputError> {
+        Ok(Box::new(SlowPin(self.0.output(output)?)))
+    }
+
+    fn button(&mut self, button: &Button) -> Result<Box<dyn Input>, OutputError> {
+        self.0.button(button)
+    }
+
+    fn describe(&self) -> String {
+        "slow pins".into()
+    }
+}
+
+impl Pin for SlowPin {
+    fn drive(&mut self, level: Level) -> Result<(), OutputError> {
+        std::thread::sleep(SLOW);
+        self.0.drive(level)
+    }
+}
+
+/// Ahead of the system's by an hour more with every jump.
+struct JumpingClock {
+    system: SystemClock,
+    jumps: Arc<AtomicU64>,
+}
+
+impl Clock for JumpingClock {
+    fn now(&self) -> Duration {
+        let jumps = u32::try_from(self.jumps.load(Ordering::Relaxed)).unwrap_or(u32::MAX);
+        self.system.now() + Duration::from_secs(3600) * jumps
+    }
+}
+
+/// Counts alerts, and looks at the pins when the scene ends.
+struct Notes {
+    recorder: Recorder,
+    each: u64,
+    frames: u64,
+    alerts: u64,
+    slowest: Duration,
+    last: Instant,
+    wrong: Vec<String>,
+}
+
+impl Observer for Notes {
+    fn on_event(&mut self, _: Duration, event: &Event<'_>) {
+        match event {
+            Event::Finding(Finding::Alert { .. }) => self.alerts += 1,
+            Event::Frame { signal, .. } => {
+                let now = Instant::now();
+                self.slowest = self.slowest.max(now.saturating_duration_since(self.last));
+                self.last = now;
+                self.frames += 1;
+                if self.frames.is_multiple_of(self.each) {
+                    self.end_of_scene(signal.state);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Notes {
+    fn end_of_scene(&mut self, state: DoorState) {
+        let on = |pin| self.recorder.level(pin) == Some(Level::High);
+        let (expected, lit) = match (self.frames / self.each - 1) % 3 {
+            0 => (DoorState::Idle, (false, false)),
+            1 => (DoorState::Alert, (true, false)),
+            _ => (DoorState::Pass, (false, true)),
+        };
+        let found = (on(RED), on(GREEN));
+        if state != expected || found != lit {
+            self.wrong.push(format!(
+                "frame {}: door {state} instead of {expected}, red and green {found:?}",
+                self.frames
+            ));
+        }
+    }
+}
+
+/// Runs both; what was found goes into `verdict`.
+pub(crate) fn run(verdict: &mut Verdict) -> Result<(), String> {
+    let (system, jumps) = (SystemClock::start(), Arc::new(AtomicU64::new(0)));
+    with(verdict, "slow pins", Some(SLOW), &system, &Arc::default())?;
+    with(verdict, "clock jumps by hours", None, &JumpingClock { system, jumps: Arc::clone(&jumps) }, &jumps)
+}
+
+fn with(
+    verdict: &mut Verdict,
+    name: &str,
+    slow: Option<Duration>,
+    clock: &dyn Clock,
+    jumps: &Arc<AtomicU64>,
+) -> Result<(), String> {
+    let (each, rounds) = (if slow.is_some() { SLOW_SCENE } else { QUICK_SCENE }, 2);
+    let config = Config::default();
+    let mut rules = config.decision;
+    (rules.hold, rules.linger) = (Duration::from_millis(300), Duration::from_millis(300));
+    (rules.re_arm, rules.recheck) = (Duration::from_millis(1000), Duration::from_millis(100));
+    let (driver, recorder) = simulated();
+    let driver: Box<dyn Driver> = if slow.is_some() { Box::new(SlowDriver(driver)) } else { driver };
+    let told = |error: OutputError| error.to_string();
+    let panel = Panel::open(driver, &config.outputs.outputs, None).map_err(told)?;
+    let (stop, reload) = (Arc::new(AtomicBool::new(false)), AtomicBool::new(false));
+    let outputs = Outputs::start(panel, Arc::clone(&stop), Duration::from_secs(3600)).map_err(told)?;
+    let camera = Box::new(Camera { frames: 0, each, rounds, jumps: Arc::clone(jumps) });
+    let watch = Watch::new(Box::new(Script), rules);
+    let mut daemon = Daemon::new(camera, watch, outputs, Duration::from_secs(2), clock);
+    let (last, slowest, wrong) = (Instant::now(), Duration::ZERO, Vec::new());
+    let mut notes = Notes { recorder: recorder.clone(), each, frames: 0, alerts: 0, slowest, last, wrong };
+    daemon.run(Flags { stop: &stop, reload: &reload }, &mut notes).map_err(|error| error.to_string())?;
+    daemon.outputs.stop().map_err(told)?;
+    let row = verdict.row(name);
+    let wrong = std::mem::take(&mut notes.wrong);
+    (0..3 * rounds)
+        .for_each(|scene| row.check(wrong.get(scene as usize).is_none(), || wrong[scene as usize].clone()));
+    row.check(notes.alerts >= rounds, || format!("{} alerts for {rounds} people", notes.alerts));
+    let dark = config.outputs.outputs.iter().all(|output| recorder.level(output.pin) == Some(Level::Low));
+    row.check(dark, || "an output is on at the end".into());
+    if let Some(slow) = slow {
+        // A loop that waited for its pins would stand still for at least as long as one of them takes.
+        row.check(notes.slowest < slow, || format!("the loop stood still for {:?}", notes.slowest));
+    }
+    Ok(())
+}
