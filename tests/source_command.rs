@@ -24,8 +24,12 @@ fn line(text: &str) -> CommandLine {
 }
 
 fn jpeg(shade: u8) -> Vec<u8> {
+    jpeg_of_size(shade, 32, 16)
+}
+
+fn jpeg_of_size(shade: u8, width: u32, height: u32) -> Vec<u8> {
     let mut bytes = Vec::new();
-    JpegEncoder::new(&mut bytes).encode_image(&RgbImage::from_pixel(32, 16, Rgb([shade; 3]))).unwrap();
+    JpegEncoder::new(&mut bytes).encode_image(&RgbImage::from_pixel(width, height, Rgb([shade; 3]))).unwrap();
     bytes
 }
 
@@ -128,6 +132,23 @@ fn a_bad_frame_is_skipped() {
     let mut source = Command::start(&line(&format!("command: cat {}; sleep 60", path.display()))).unwrap();
     let Ok(Next::Skipped(skipped)) = something(&mut source) else { panic!("not skipped") };
     assert!(skipped.to_string().contains("it is damaged"), "{skipped}");
+}
+
+#[test]
+fn a_frame_that_says_it_is_far_larger_than_the_first_is_skipped() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name| folder.path().join(name);
+    fs::write(path("first"), jpeg(90)).unwrap();
+    fs::write(path("large"), jpeg_of_size(90, 320, 160)).unwrap();
+    let (first, large) = (path("first"), path("large"));
+    let shell = format!("command: cat {}; sleep 1; cat {}; sleep 60", first.display(), large.display());
+    let mut source = Command::start(&line(&shell)).unwrap();
+    assert!(matches!(something(&mut source), Ok(Next::Frame(_))));
+    let Ok(Next::Skipped(skipped)) = something(&mut source) else { panic!("not skipped") };
+    assert!(
+        skipped.to_string().ends_with("the frame is of another size (320x160 instead of 32x16)"),
+        "{skipped}"
+    );
 }
 
 #[test]

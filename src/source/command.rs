@@ -14,7 +14,7 @@ use super::mjpeg::Splitter;
 use super::timing::Patience;
 use super::{CommandLine, Frame, Next, Skipped, Source, SourceError};
 use crate::pixels::buffer::{Bytes, Pool};
-use crate::pixels::decode::PixelFormat;
+use crate::pixels::decode::{FrameFormat, PixelFormat};
 use crate::pixels::picture::Picture;
 
 /// How long a command may write no usable frame. Cameras take a few seconds to start.
@@ -32,6 +32,9 @@ const LINE_LIMIT: usize = 300;
 #[derive(Debug)]
 pub struct Command {
     line: CommandLine,
+    /// As in `line`, with the size of the first JPEG frame: a later one that says it is far larger has a damaged header,
+    /// and must not fill the memory.
+    format: FrameFormat,
     child: Child,
     mailbox: Arc<Mailbox>,
     /// For what JPEG frames become.
@@ -84,6 +87,7 @@ impl Command {
         match readers {
             Ok(stderr_reader) => Ok(Self {
                 line: line.clone(),
+                format: line.format,
                 child,
                 mailbox,
                 decoded: Pool::default(),
@@ -135,10 +139,13 @@ impl Source for Command {
         // Long after the last call, as when the process was stopped, a sound command still gets the time for a new frame.
         let wait = wait.min(self.patience.left(Instant::now()).max(FRESH));
         match self.mailbox.take(wait) {
-            Taken::Frame(raw) => match Picture::decode(raw.bytes, &self.line.format, &self.decoded) {
+            Taken::Frame(raw) => match Picture::decode(raw.bytes, &self.format, &self.decoded) {
                 Ok(picture) => {
                     self.patience.renew(Instant::now());
                     self.last_defect = None;
+                    if self.format.width == 0 {
+                        (self.format.width, self.format.height) = picture.dimensions();
+                    }
                     let (sequence, captured) = (raw.sequence, raw.captured);
                     return Ok(Next::Frame(Frame { picture, name: None, sequence, captured }));
                 }
