@@ -21,18 +21,21 @@ if ! cargo fuzz --version >/dev/null 2>&1; then
     exit 0
 fi
 if [[ ${#targets[@]} -eq 0 ]]; then
-    mapfile -t targets < <(cargo "+$toolchain" fuzz list --fuzz-dir tests/fuzz | grep -v write-seeds)
+    mapfile -t targets < <(cd tests/fuzz/targets && printf '%s\n' *.rs | sed 's/\.rs$//')
 fi
 
 folder=$PWD/target/fuzz
 corpus=$folder/corpus
 mkdir -p "$corpus"
-cargo run --release --quiet --manifest-path tests/fuzz/Cargo.toml --target-dir "$folder/seeds" --bin write-seeds -- "$corpus"
+fuzz() { cargo "+$toolchain" fuzz "$1" --fuzz-dir tests/fuzz --target-dir "$folder/build" "${@:2}"; }
+fuzz build
+host=$(rustc "+$toolchain" -vV | sed -n 's/^host: //p')
+"$folder/build/$host/release/write-seeds" "$corpus"
 for target in "${targets[@]}"; do
     echo "== $target"
     mkdir -p "$corpus/$target" "$folder/artifacts/$target"
     # A frame of the most pixels that are allowed takes 192 MiB, beside the sanitizer's own.
-    cargo "+$toolchain" fuzz run --fuzz-dir tests/fuzz --target-dir "$folder/build" "$target" "$corpus/$target" -- \
+    fuzz run "$target" "$corpus/$target" -- \
         "-max_total_time=$seconds" -max_len=4194304 -rss_limit_mb=3072 -timeout=20 -print_final_stats=1 \
         "-artifact_prefix=$folder/artifacts/$target/"
 done
