@@ -7,7 +7,7 @@ from emulator.machine import Machine
 from emulator.pins import Registers
 from emulator.steps import SLACK, Step, door, take
 
-BOOT = 600
+BOOT = 1200
 WATCHDOG = 180
 
 MASKED = Step("masked: pass", "shows masked", Shows(("green",)), 10 + SLACK)

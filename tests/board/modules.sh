@@ -2,7 +2,7 @@
 # The board's kernels, and the modules that Debian's arm64 kernels lack, built for them: tests/board/modules.sh [WITH…] makes in target/board
 #   linux         kernel 6.1 with its modules and device trees, all of one version with the headers, from bookworm
 #   modules       v4l2loopback.ko, the camera that a program writes into; with gpio-sim also gpio-sim.ko, pins in memory
-#   linux-trixie  with trixie-kernel: kernel 6.12, which knows the Zero 2 W
+#   linux-backports  with backports-kernel: kernel 6.12 from bookworm-backports; and v4l-utils for the controls of its vivid
 #   busybox       the shell and tools of a system without a disk
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -23,6 +23,13 @@ if [ ! -e "$board/linux/complete" ] || [ ! -e "$board/headers/complete" ]; then
     unpack linux "Debian's kernel for the board" "${headers/linux-headers-/linux-image-}:arm64"
     unpack headers "to build modules for that kernel" "$headers:arm64" "${headers%-arm64}-common" \
         "linux-kbuild-$(cut -d- -f3 <<<"$headers" | cut -d. -f1,2)" v4l2loopback-dkms/bookworm
+fi
+if [[ " $* " == *" backports-kernel "* ]] && [ ! -e "$board/linux-backports/complete" ]; then
+    image=$(own_apt apt-cache show linux-image-arm64:arm64/bookworm-backports | sed -n 's/^Depends: .*\(linux-image-[^ ,]*-arm64\)\( .*\)\?$/\1/p' | head -n 1)
+    [ -n "$image" ] || fail "bookworm-backports names no kernel for arm64"
+    unpack linux-backports "a newer kernel for the board" "$image:arm64"
+    unpack v4l-utils "it sets the controls of the emulated camera" v4l-utils:arm64 libv4l-0:arm64 libv4lconvert0:arm64 \
+        libjpeg62-turbo:arm64 libstdc++6:arm64 libudev1:arm64
 fi
 unpack busybox "the tools of the board's first system" busybox-static:arm64
 kernel=$(basename "$board"/linux/lib/modules/*)

@@ -4,7 +4,7 @@ import card_variants
 import virtual_variant
 from emulator import boards
 from emulator.checks import Table
-from emulator.expect import Dark, Shows
+from emulator.expect import Blinks, Dark, Shows
 from emulator.machine import Machine
 from emulator.pins import Registers
 from emulator.steps import SLACK, Step, door, take
@@ -31,13 +31,13 @@ def released(machine, pins, table):
     table.note(f"the kernel has set {4 - len(pins.outputs())} of the 4 lines to inputs (QEMU keeps their level, a pull-down would not)")
 
 
-def initramfs_door(title, board, tree, kernel, steps, modules=("modules",), append=""):
+def initramfs_door(title, board, tree, kernel, steps, modules=("modules",), available=("v4l2loopback",)):
     """A board without a disk, the daemon started as the unit starts it, its pins read from outside."""
     table = Table(title)
     folder = boards.CACHE / "runs" / title.split(":")[0]
     folder.mkdir(parents=True, exist_ok=True)
-    system = boards.small_system(folder, kernel, [boards.CACHE / name for name in modules])
-    arguments = boards.raspberry_pi(folder, board, tree, kernel, system, append)
+    system = boards.small_system(folder, kernel, [boards.CACHE / name for name in modules], available=available)
+    arguments = boards.raspberry_pi(folder, board, tree, kernel, system)
     with Machine(boards.EMULATOR, arguments, folder) as machine:
         booted(machine, table)
         pins = Registers(machine.monitor, board, boards.PINS)
@@ -107,10 +107,35 @@ def raspi4b():
     )
 
 
+def vivid():
+    """A camera that fails on request: nothing of it ends the daemon, and the fault is shown for as long as there is one."""
+    fault = Shows(("amber",))
+    return initramfs_door(
+        "vivid: raspi3b, kernel 6.12, the kernel's camera vivid with injected errors, gpiocdev",
+        "raspi3b", "bcm2837-rpi-3-b.dtb", "linux-backports",
+        [
+            Step("no camera yet: fault", "start", Blinks("amber", 1.0), 20 + SLACK),
+            driven,
+            Step("camera comes, colour bars: idle", "plug_vivid", Dark(), 30 + SLACK),
+            Step("it is disconnected: fault", "upset disconnect 1", fault, 10 + SLACK, first="sleep 12"),
+            Step("it reconnects: idle", "", Dark(), 30 + SLACK),
+            Step("a fatal error while streaming: fault", "upset inject_fatal_streaming_error 1", fault, 10 + SLACK, first="sleep 12"),
+            Step("opened again: idle", "", Dark(), 30 + SLACK),
+            Step("one frame with the error flag: no fault", "upset inject_v4l2_buf_flag_error 1", Dark(4), 10 + SLACK),
+            Step("every frame dropped: fault", "upset percentage_of_dropped_buffers 100", Blinks("amber", 1.0), 10 + SLACK,
+                 after=4.0, first="sleep 12"),
+            Step("frames again: idle", "upset percentage_of_dropped_buffers 0", Dark(), 75 + SLACK),
+            Step("SIGTERM: off", "killed TERM", Dark(), SLACK),
+        ],
+        modules=(), available=("vivid",),
+    )
+
+
 VARIANTS = {
     "quick": quick,
     "zero-2-w": zero_2_w,
     "raspi4b": raspi4b,
+    "vivid": vivid,
     "gpio-sim": virtual_variant.gpio_sim,
     **card_variants.VARIANTS,
 }

@@ -16,9 +16,13 @@ CAMERA = CACHE / "camera" / TARGET / "release/board-camera"
 UNIT = REPOSITORY / "systemd/maskwatch.service"
 PINS = {"red": 17, "green": 27, "amber": 22, "buzzer": 23}
 
-# The C library that the daemon is linked against, from Debian's cross compiler.
+# The C library, from Debian's cross compiler.
 LIBRARIES = Path("/usr/aarch64-linux-gnu/lib")
-NEEDED = ("ld-linux-aarch64.so.1", "libc.so.6", "libm.so.6", "libgcc_s.so.1")
+NEEDED = (
+    "ld-linux-aarch64.so.1", "libc.so.6", "libm.so.6", "libgcc_s.so.1",
+    # Empty since glibc 2.34, but a program for older ones loads them.
+    "libdl.so.2", "libpthread.so.0", "librt.so.1",
+)
 
 # The port of the tests' shell: the board's first.
 PORT = "/dev/ttyAMA0"
@@ -47,9 +51,19 @@ def small_system(folder, kernel, modules=(), loaded=(), available=("v4l2loopback
     program, config = unit_paths()
     archive.program(program, DAEMON)
     archive.add(config, GUEST / "maskwatch.toml")
+    if "vivid" in available:
+        controls(archive)
     Modules(CACHE / kernel, *modules).pack(archive, loaded, available)
     archive.write(folder / "initramfs.gz")
     return folder / "initramfs.gz"
+
+
+def controls(archive):
+    """v4l2-ctl and its libraries."""
+    root = CACHE / "v4l-utils"
+    archive.program("usr/bin/v4l2-ctl", root / "usr/bin/v4l2-ctl")
+    for library in (*root.glob("usr/lib/aarch64-linux-gnu/*.so.*"), *root.glob("lib/aarch64-linux-gnu/*.so.*")):
+        archive.program(f"lib/{library.name}", library)
 
 
 # The SD card's controllers and file system; the checksum is asked for by name and must be there first.

@@ -38,3 +38,13 @@ film() {
 stop_film() {
     kill "$(cat /run/camera.pid)"
 }
+
+# plug_vivid: the kernel's own emulated camera appears as /dev/video0; it films colour bars, and fails on request.
+plug_vivid() {
+    insmod /modules/vivid.ko node_types=0x1 num_inputs=1 input_types=0 vid_cap_nr=0
+}
+
+# upset CONTROL VALUE: sets one of its controls.
+upset() {
+    v4l2-ctl --device /dev/video0 --set-ctrl "$1=$2"
+}
