@@ -24,10 +24,13 @@ if [ ! -e "$board/linux/complete" ] || [ ! -e "$board/headers/complete" ]; then
     unpack headers "to build modules for that kernel" "$headers:arm64" "${headers%-arm64}-common" \
         "linux-kbuild-$(cut -d- -f3 <<<"$headers" | cut -d. -f1,2)" v4l2loopback-dkms/bookworm
 fi
-if [[ " $* " == *" backports-kernel "* ]] && [ ! -e "$board/linux-backports/complete" ]; then
-    image=$(own_apt apt-cache show linux-image-arm64:arm64/bookworm-backports | sed -n 's/^Depends: .*\(linux-image-[^ ,]*-arm64\)\( .*\)\?$/\1/p' | head -n 1)
-    [ -n "$image" ] || fail "bookworm-backports names no kernel for arm64"
-    unpack linux-backports "a newer kernel for the board" "$image:arm64"
+if [[ " $* " == *" backports-kernel "* ]]; then
+    if [ ! -e "$board/linux-backports/complete" ]; then
+        image=$(own_apt apt-cache show linux-image-arm64:arm64/bookworm-backports |
+            sed -n 's/^Depends: .*\(linux-image-[^ ,]*-arm64\)\( .*\)\?$/\1/p' | head -n 1)
+        [ -n "$image" ] || fail "bookworm-backports names no kernel for arm64"
+        unpack linux-backports "a newer kernel for the board" "$image:arm64"
+    fi
     unpack v4l-utils "it sets the controls of the emulated camera" v4l-utils:arm64 libv4l-0:arm64 libv4lconvert0:arm64 \
         libjpeg62-turbo:arm64 libstdc++6:arm64 libudev1:arm64
 fi
