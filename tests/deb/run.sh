@@ -68,9 +68,9 @@ done
 if [ ! -e "$work/$suite.tar" ]; then
     echo "making the container's system, Debian $suite"
     mirror=$(debian_mirror)
-    as_root mmdebstrap --quiet --variant=minbase --include=systemd-sysv,udev,dbus,procps --aptopt='APT::Sandbox::User "root"' \
-        $suite "$work/$suite.tar.part" "deb $mirror $suite main"
-    as_root mv "$work/$suite.tar.part" "$work/$suite.tar"
+    as_root mmdebstrap --quiet --variant=minbase --include=systemd-sysv,udev,dbus,procps --aptopt='APT::Sandbox::User "root"' --dpkgopt=force-unsafe-io \
+        $suite "$work/$suite.part.tar" "deb $mirror $suite main"
+    as_root mv "$work/$suite.part.tar" "$work/$suite.tar"
 fi
 as_root rm -rf "$root"
 as_root mkdir "$root"
