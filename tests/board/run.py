@@ -2,6 +2,7 @@
 """Runs variants of the emulated board: run.py [VARIANT…], by default "quick", or "all"; needs what tests/board/prepare.sh makes. Ends with
 code 1 if a check failed."""
 
+import signal
 import sys
 import time
 
@@ -10,6 +11,8 @@ from variants import VARIANTS
 
 
 def main(names):
+    # Ended from outside, it ends its emulator too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     if names == ["all"]:
         names = list(VARIANTS)
     unknown = [name for name in names if name not in VARIANTS]
