@@ -66,7 +66,7 @@ pub struct SourceConfig {
     pub width: u32,
     /// Height to ask for, in pixels.
     pub height: u32,
-    /// Frames a second to ask for.
+    /// Frames a second at most.
     pub frames_per_second: f32,
     /// How long to go without a frame before the door shows a fault.
     pub timeout: Duration,
@@ -182,14 +182,23 @@ fn source(mut section: Section<'_>) -> Result<SourceConfig, ConfigError> {
     };
     let frozen_after = limit("frozen_seconds", usual.frozen_after)?;
     let black_after = limit("black_seconds", usual.black_after)?;
+    let rate = section.number("frames_per_second", 0.1..=120.0)?;
+    let timeout = section.seconds("timeout_seconds", 0.5..=60.0)?.map_or(usual.timeout, |time| time.value);
+    let frames_per_second = rate.as_ref().map_or(usual.frames_per_second, |rate| rate.value as f32);
+    let pause = 1.0 / frames_per_second;
+    if pause > timeout.as_secs_f32() {
+        let problem = format!(
+            "is {frames_per_second}, so {pause} s pass between two frames, more than the timeout of {} s; use a larger timeout_seconds, or more frames",
+            timeout.as_secs_f32()
+        );
+        return Err(section.refuse_any(&rate, problem));
+    }
     let config = SourceConfig {
         spec: spec.map_or(usual.spec, |spec| spec.value),
         width: section.whole("width", 64..=4096)?.map_or(usual.width, |width| width.value),
         height: section.whole("height", 64..=4096)?.map_or(usual.height, |height| height.value),
-        frames_per_second: section
-            .number("frames_per_second", 0.1..=120.0)?
-            .map_or(usual.frames_per_second, |rate| rate.value as f32),
-        timeout: section.seconds("timeout_seconds", 0.5..=60.0)?.map_or(usual.timeout, |time| time.value),
+        frames_per_second,
+        timeout,
         frozen_after,
         black_after,
     };

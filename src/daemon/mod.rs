@@ -4,6 +4,7 @@
 
 mod health;
 mod service;
+mod shown;
 mod vision;
 mod watch;
 
@@ -16,6 +17,7 @@ use crate::outputs::{OutputError, Outputs};
 use crate::pixels::picture::View;
 use crate::source::{Next, Source, SourceError, State};
 use health::{Health, News, Throttle, unsaid};
+use shown::Shown;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -133,7 +135,8 @@ pub struct Daemon<'a> {
     /// How long to go without a frame before that is a fault.
     pub timeout: Duration,
     clock: &'a dyn Clock,
-    shown: DoorState,
+    state: DoorState,
+    shown: Shown,
     last_frame: Duration,
     health: Health,
     skipped: Throttle,
@@ -157,7 +160,8 @@ impl<'a> Daemon<'a> {
             outputs,
             timeout,
             clock,
-            shown: DoorState::Off,
+            state: DoorState::Off,
+            shown: Shown::default(),
             last_frame: clock.now(),
             health: Health::default(),
             skipped: Throttle::default(),
@@ -170,8 +174,8 @@ impl<'a> Daemon<'a> {
     pub fn status(&self) -> String {
         match self.health.fault() {
             Some(fault) => format!("fault: {fault}"),
-            None if self.shown == DoorState::Off => format!("waiting for {}", self.source.describe()),
-            None => format!("door {}; watching {}", self.shown, self.source.describe()),
+            None if self.state == DoorState::Off => format!("waiting for {}", self.source.describe()),
+            None => format!("door {}; watching {}", self.state, self.source.describe()),
         }
     }
 
@@ -250,7 +254,7 @@ impl<'a> Daemon<'a> {
         let now = self.clock.now();
         self.watch.set_fault(problem.is_some());
         let signal = self.watch.signal(now);
-        self.outputs.show(signal.state, now.saturating_sub(signal.since))?;
+        self.outputs.show(signal.state, self.shown.elapsed(signal, now))?;
         for finding in findings {
             tell(finding);
             observer.on_event(now, &Event::Finding(*finding));
@@ -259,7 +263,7 @@ impl<'a> Daemon<'a> {
         if matches!(news, News::Began | News::Over) {
             observer.on_event(now, &Event::Health { fault: self.health.fault() });
         }
-        let from = std::mem::replace(&mut self.shown, signal.state);
+        let from = std::mem::replace(&mut self.state, signal.state);
         if signal.state != from {
             log::info!("door: {} (was {from})", signal.state);
             observer.on_event(now, &Event::State { from, signal });
