@@ -83,7 +83,7 @@ impl Settings {
         Ok(format!(
             "[source]\nspec = \"{kind}: exec '{program}' writer '{folder}' {format} {start}\"\n\
              timeout_seconds = {TIMEOUT:?}\n\
-             [decision]\nhold_seconds = {hold:?}\nre_arm_seconds = 2.0\nlinger_seconds = 0.5\n\
+             [decision]\nhold_seconds = {hold:?}\nre_arm_seconds = 2.0\nlinger_seconds = 1.5\n\
              look_after_seconds = 5.0\nrecheck_seconds = 0.2\n\
              [outputs.red]\n[outputs.green]\n[outputs.amber]\n[outputs.buzzer]\nalert = \"beep {beeps}\"\n",
             format = self.format.name(),

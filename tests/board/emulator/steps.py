@@ -3,7 +3,7 @@
 import time
 from dataclasses import dataclass
 
-from .expect import Blinks, Dark, Shows
+from .expect import Beeps, Blinks, Dark, Shows
 
 
 @dataclass
@@ -47,6 +47,7 @@ def door(video, other):
         Step("no camera yet: fault", "start", Blinks("amber", 1.0), 20 + SLACK),
         Step("camera comes, nobody there: idle", f"shows nobody; plug {video}; film {video}", Dark(), 30 + SLACK),
         Step("bare face: alert", "shows bare", Shows(("red",), but=("buzzer",)), 5 + SLACK),
+        Step("and the buzzer beeps three times", "", Beeps("buzzer", 3), 10 + SLACK),
         Step("the face is masked: pass", "shows masked", Shows(("green",), held=("red", 3.0)), 5 + SLACK),
         Step("nobody there: idle", "shows nobody", Dark(), 10 + SLACK),
         Step("frames stop: fault after 5 s", "stop_film", Blinks("amber", 1.0), 10 + SLACK, after=4.0),
