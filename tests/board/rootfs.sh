@@ -28,7 +28,7 @@ fi
 uri=$(mirror)
 [ -n "$uri" ] || fail "apt's sources (/etc/apt) name no Debian mirror to make the board's system from"
 echo "making a Debian for the SD card (some minutes)"
-as_root mmdebstrap --quiet --mode=root --architectures=arm64 --variant=minbase --include=systemd-sysv,udev,kmod,v4l-utils,dbus \
+as_root mmdebstrap --quiet --mode=root --architectures=arm64 --variant=minbase --include=systemd-sysv,udev,kmod,procps,v4l-utils,dbus \
     --aptopt='APT::Sandbox::User "root"' --aptopt='Acquire::Languages "none"' \
     --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
     bookworm "$board/rootfs.part.tar" "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $uri bookworm main" >"$board/rootfs.log" 2>&1 ||
