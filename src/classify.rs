@@ -1,4 +1,5 @@
-//! Mask or no mask, for the faces of one picture. How many such answers make a verdict is [`crate::decide`]'s business.
+//! Mask, no mask, or a mask worn incorrectly, for the faces of one picture. How many such answers make a verdict is
+//! [`crate::decide`]'s business.
 
 use crate::geometry::Rect;
 use crate::kernels::int8::Kernels;
@@ -65,6 +66,42 @@ impl Preprocessing {
     }
 }
 
+/// What the classifier says of a face: three probabilities, 0 to 1, whose sum is 1.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Probabilities {
+    /// Nose and mouth are covered.
+    pub mask: f32,
+    /// The face is bare.
+    pub no_mask: f32,
+    /// A mask is there, but does not cover nose and mouth.
+    pub incorrect: f32,
+}
+
+impl Probabilities {
+    /// From the logits of [`Head`]: the sigmoid of its output *incorrect*; what that leaves is shared by the softmax of the
+    /// two classes.
+    #[must_use]
+    pub fn from_logits(classes: [f32; 2], incorrect: Option<f32>) -> Self {
+        let sigmoid = |logit: f32| 1.0 / (1.0 + (-logit).exp());
+        let incorrect = incorrect.map_or(0.0, sigmoid);
+        let mask = (1.0 - incorrect) * sigmoid(classes[head::MASK] - classes[head::NO_MASK]);
+        Self { mask, no_mask: 1.0 - incorrect - mask, incorrect }
+    }
+
+    /// Of a classifier that knows two classes only, from the probability of a mask.
+    #[must_use]
+    pub const fn of_mask(mask: f32) -> Self {
+        Self { mask, no_mask: 1.0 - mask, incorrect: 0.0 }
+    }
+
+    /// Whether these are probabilities: damaged weights can give anything.
+    #[must_use]
+    pub fn are_sound(&self) -> bool {
+        [self.mask, self.no_mask, self.incorrect].iter().all(|p| (-1e-6..=1.0 + 1e-6).contains(p))
+            && (self.mask + self.no_mask + self.incorrect - 1.0).abs() < 1e-3
+    }
+}
+
 /// The classifier network behind the paper's preprocessing: a picture and its face boxes in, probabilities out.
 pub struct Classifier {
     network: Network,
@@ -126,7 +163,7 @@ impl Classifier {
         Ok(Self { network: Network::Quantized(Box::new((network, crop))), preprocessing })
     }
 
-    /// The probability, 0 to 1, that each of `faces` wears a mask, in their order. Boxes are in pixels of `picture`.
+    /// What is said of each of `faces`, in their order. Boxes are in pixels of `picture`.
     ///
     /// # Errors
     /// When candle cannot run the network.
@@ -134,7 +171,7 @@ impl Classifier {
         &self,
         picture: impl Into<View<'a>>,
         faces: &[Rect],
-    ) -> Result<Vec<f32>, NetworkError> {
+    ) -> Result<Vec<Probabilities>, NetworkError> {
         let picture = picture.into();
         let Preprocessing { margin, input } = self.preprocessing;
         let mut probabilities = Vec::with_capacity(faces.len());
@@ -144,7 +181,8 @@ impl Classifier {
             let Crop { sampler, pixels } = &mut *crop.lock().unwrap_or_else(PoisonError::into_inner);
             for face in faces {
                 sampler.face_crop(picture, face, margin, input, pixels);
-                probabilities.push(mask_probability(network, pixels)?);
+                let (classes, incorrect) = network.logits(pixels)?;
+                probabilities.push(Probabilities::from_logits(classes, incorrect));
             }
             return Ok(probabilities);
         }
@@ -156,20 +194,32 @@ impl Classifier {
         Ok(probabilities)
     }
 
-    /// The probability of a mask on each of `crops`, which [`preprocess::face_crop`] has made.
+    /// What is said of each of `crops`, which [`preprocess::face_crop`] has made.
     ///
     /// # Errors
     /// When the crops are not of one size, or candle cannot run the network.
-    pub fn classify_crops(&self, crops: &[RgbImage]) -> Result<Vec<f32>, NetworkError> {
+    pub fn classify_crops(&self, crops: &[RgbImage]) -> Result<Vec<Probabilities>, NetworkError> {
         match &self.network {
             Network::Real(backbone, head) => {
                 let features = backbone.features(&preprocess::normalised(crops)?)?;
-                let probabilities = candle_nn::ops::softmax(&head.forward(&features, None)?, 1)?;
-                Ok(probabilities.narrow(1, head::MASK, 1)?.flatten_all()?.to_vec1()?)
+                let logits = head.forward(&features, None)?;
+                let classes = logits.classes.to_vec2::<f32>()?;
+                let incorrect = match &logits.incorrect {
+                    Some(logits) => logits.flatten_all()?.to_vec1()?.into_iter().map(Some).collect(),
+                    None => vec![None; classes.len()],
+                };
+                let rows = classes.iter().zip(incorrect);
+                Ok(rows
+                    .map(|(row, incorrect)| Probabilities::from_logits([row[0], row[1]], incorrect))
+                    .collect())
             }
-            Network::Quantized(quantized) => {
-                crops.iter().map(|crop| mask_probability(&quantized.0, crop.as_raw())).collect()
-            }
+            Network::Quantized(quantized) => crops
+                .iter()
+                .map(|crop| {
+                    let (classes, incorrect) = quantized.0.logits(crop.as_raw())?;
+                    Ok(Probabilities::from_logits(classes, incorrect))
+                })
+                .collect(),
         }
     }
 
@@ -180,8 +230,28 @@ impl Classifier {
     }
 }
 
-/// The softmax over two logits.
-fn mask_probability(network: &int8::mobilenet_v2::Classifier, crop: &[u8]) -> Result<f32, NetworkError> {
-    let logits = network.logits(crop)?;
-    Ok(1.0 / (1.0 + (logits[head::NO_MASK] - logits[head::MASK]).exp()))
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn any_logits_give_sound_probabilities(
+            mask in -60f32..60.0, no_mask in -60f32..60.0, incorrect in prop::option::of(-60f32..60.0),
+        ) {
+            let answer = Probabilities::from_logits([mask, no_mask], incorrect);
+            prop_assert!(answer.are_sound(), "{answer:?}");
+            // What is left beside *incorrect* is the softmax of the two.
+            let share = mask.exp() / (mask.exp() + no_mask.exp());
+            prop_assert!((answer.mask - share * (1.0 - answer.incorrect)).abs() < 1e-3);
+            prop_assert_eq!(incorrect.is_none(), answer.incorrect == 0.0 && incorrect.is_none());
+        }
+    }
+
+    #[test]
+    fn what_is_no_number_is_not_sound() {
+        assert!(!Probabilities::from_logits([f32::NAN, 0.0], Some(0.0)).are_sound());
+        assert!(!Probabilities::of_mask(1.5).are_sound() && Probabilities::of_mask(0.3).are_sound());
+    }
 }

@@ -3,12 +3,14 @@
 //!
 //! Every classified sighting of a face is a vote. A face is *masked* or *unmasked* once enough of its last votes agree,
 //! and stays so until enough of them say the opposite, so that one bad frame changes nothing. The door then shows the
-//! strongest of what is wanted: off > fault > alert > look > pass > idle; one unmasked face among masked ones alerts.
+//! strongest of what is wanted: off > fault > alert > incorrect > look > pass > idle; one unmasked face among masked ones
+//! alerts.
 //!
 //! An alert lasts for its hold time and on for as long as an unmasked face is present. One person raises one alert: the
 //! door goes red again when the person takes the mask off once more or steps back into view, but as the same alert
 //! (same `since`: a buzzer that has had its beeps stays silent), until the person was absent for the re-arm time.
 
+use crate::classify::Probabilities;
 use crate::track::TrackId;
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
@@ -21,6 +23,8 @@ pub enum Verdict {
     Masked,
     /// Wears none.
     Unmasked,
+    /// Wears one that does not cover nose and mouth.
+    Incorrect,
     /// Not known: too small, turned away, too dark, scores too close, or not yet seen often enough.
     Unsure,
 }
@@ -30,6 +34,7 @@ impl fmt::Display for Verdict {
         out.pad(match self {
             Self::Masked => "masked",
             Self::Unmasked => "unmasked",
+            Self::Incorrect => "incorrectly masked",
             Self::Unsure => "unsure",
         })
     }
@@ -44,6 +49,8 @@ pub enum DoorState {
     Pass,
     /// Somebody is there who cannot be judged: come closer, look here.
     Look,
+    /// Somebody wears a mask incorrectly; only where that is to have a signal of its own.
+    Incorrect,
     /// Somebody wears no mask.
     Alert,
     /// Nothing can be said: no camera, no frames, a broken network.
@@ -54,7 +61,8 @@ pub enum DoorState {
 
 impl DoorState {
     /// Every state, the weakest first.
-    pub const ALL: [Self; 6] = [Self::Idle, Self::Pass, Self::Look, Self::Alert, Self::Fault, Self::Off];
+    pub const ALL: [Self; 7] =
+        [Self::Idle, Self::Pass, Self::Look, Self::Incorrect, Self::Alert, Self::Fault, Self::Off];
 
     /// The state's name in the configuration, the log and on the command line.
     #[must_use]
@@ -63,6 +71,7 @@ impl DoorState {
             Self::Idle => "idle",
             Self::Pass => "pass",
             Self::Look => "look",
+            Self::Incorrect => "incorrect",
             Self::Alert => "alert",
             Self::Fault => "fault",
             Self::Off => "off",
@@ -82,6 +91,24 @@ impl fmt::Display for DoorState {
     }
 }
 
+/// What a mask that is worn incorrectly brings about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum IncorrectMeans {
+    /// An alert, like no mask at all.
+    #[default]
+    Alert,
+    /// The door state *incorrect*, which has patterns of its own.
+    Signal,
+    /// Nothing: it passes like a mask.
+    Pass,
+}
+
+impl IncorrectMeans {
+    /// Each with its name in the configuration.
+    pub const NAMES: [(&'static str, Self); 3] =
+        [("alert", Self::Alert), ("signal", Self::Signal), ("pass", Self::Pass)];
+}
+
 /// The rules that a [`Decider`] follows; [`crate::config`] documents and checks them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rules {
@@ -89,8 +116,11 @@ pub struct Rules {
     pub ignore_below: f32,
     /// Faces below this many pixels (shorter side) are not classified; they may be asked to come closer.
     pub min_face_side: f32,
-    /// How probable one answer has to be for a vote; less for both is a vote for *unsure*. 0.5 to 1.
+    /// How probable a mask, or the lack of a rightly worn one, has to be for a vote; less for both is a vote for *unsure*.
+    /// 0.5 to 1.
     pub certainty: f32,
+    /// What a mask that is worn incorrectly brings about.
+    pub incorrect: IncorrectMeans,
     /// How many votes of the last [`window`](Self::window) make a verdict. At least 1.
     pub votes: usize,
     /// How many of the last votes count.
@@ -113,6 +143,7 @@ impl Default for Rules {
             ignore_below: 16.0,
             min_face_side: 24.0,
             certainty: 0.9,
+            incorrect: IncorrectMeans::default(),
             votes: 3,
             window: 5,
             hold: Duration::from_secs(3),
@@ -125,23 +156,37 @@ impl Default for Rules {
 }
 
 impl Rules {
-    /// The vote of one classified sighting with this probability of a mask.
+    /// The vote of one classified sighting.
     ///
     /// ```
+    /// use maskwatch::classify::Probabilities;
     /// use maskwatch::decide::{Rules, Verdict};
     /// let rules = Rules::default();
-    /// assert_eq!(rules.vote(0.97), Verdict::Masked);
-    /// assert_eq!(rules.vote(0.03), Verdict::Unmasked);
-    /// assert_eq!(rules.vote(0.6), Verdict::Unsure);
+    /// assert_eq!(rules.vote(&Probabilities::of_mask(0.97)), Verdict::Masked);
+    /// assert_eq!(rules.vote(&Probabilities::of_mask(0.03)), Verdict::Unmasked);
+    /// assert_eq!(rules.vote(&Probabilities::of_mask(0.6)), Verdict::Unsure);
+    /// let under_the_nose = Probabilities { mask: 0.04, no_mask: 0.36, incorrect: 0.6 };
+    /// assert_eq!(rules.vote(&under_the_nose), Verdict::Incorrect);
     /// ```
     #[must_use]
-    pub fn vote(&self, p_mask: f32) -> Verdict {
-        if p_mask >= self.certainty {
+    pub fn vote(&self, answer: &Probabilities) -> Verdict {
+        if answer.mask >= self.certainty {
             Verdict::Masked
-        } else if 1.0 - p_mask >= self.certainty {
-            Verdict::Unmasked
+        } else if 1.0 - answer.mask >= self.certainty {
+            if answer.incorrect > answer.no_mask { Verdict::Incorrect } else { Verdict::Unmasked }
         } else {
             Verdict::Unsure
+        }
+    }
+
+    /// What the door shows for a person of this verdict, who has been in view for `seen`.
+    fn wanted(&self, verdict: Verdict, seen: Duration) -> DoorState {
+        match (verdict, self.incorrect) {
+            (Verdict::Unmasked, _) | (Verdict::Incorrect, IncorrectMeans::Alert) => DoorState::Alert,
+            (Verdict::Incorrect, IncorrectMeans::Signal) => DoorState::Incorrect,
+            (Verdict::Masked, _) | (Verdict::Incorrect, IncorrectMeans::Pass) => DoorState::Pass,
+            (Verdict::Unsure, _) if seen >= self.look_after => DoorState::Look,
+            (Verdict::Unsure, _) => DoorState::Idle,
         }
     }
 }
@@ -153,8 +198,8 @@ pub struct Observation {
     pub track: TrackId,
     /// Its shorter side in pixels.
     pub side: f32,
-    /// The probability of a mask, where the face was classified in this frame.
-    pub p_mask: Option<f32>,
+    /// What the classifier says, where it was asked about the face in this frame.
+    pub answer: Option<Probabilities>,
 }
 
 /// Something worth telling that an observation brought about.
@@ -189,8 +234,8 @@ struct Person {
     last_seen: Duration,
     last_vote: Duration,
     votes: VecDeque<Verdict>,
-    /// The probability behind the newest vote.
-    p_mask: Option<f32>,
+    /// What the newest vote was made of.
+    answer: Option<Probabilities>,
     verdict: Verdict,
     alerted: bool,
 }
@@ -202,7 +247,7 @@ impl Person {
             last_seen: now,
             last_vote: now,
             votes: VecDeque::new(),
-            p_mask: None,
+            answer: None,
             verdict: Verdict::Unsure,
             alerted: false,
         }
@@ -216,9 +261,16 @@ impl Person {
             self.votes.pop_front();
         }
         let count = |wanted| self.votes.iter().filter(|vote| **vote == wanted).count();
-        let (masked, unmasked) = (count(Verdict::Masked), count(Verdict::Unmasked));
-        let verdict = if unmasked > masked { Verdict::Unmasked } else { Verdict::Masked };
-        let decided = masked != unmasked && masked.max(unmasked) >= rules.votes.max(1);
+        let masked = count(Verdict::Masked);
+        let (unmasked, incorrect) = (count(Verdict::Unmasked), count(Verdict::Incorrect));
+        // That a face is not rightly masked is decided first: votes that differ in how do not hold each other up.
+        let wrong = unmasked + incorrect;
+        let verdict = match () {
+            () if masked > wrong => Verdict::Masked,
+            () if incorrect > unmasked => Verdict::Incorrect,
+            () => Verdict::Unmasked,
+        };
+        let decided = masked != wrong && masked.max(wrong) >= rules.votes.max(1);
         (decided && verdict != self.verdict).then(|| {
             self.verdict = verdict;
             verdict
@@ -300,11 +352,11 @@ impl Decider {
         for face in faces.iter().filter(|face| face.side >= rules.ignore_below) {
             let person = self.persons.entry(face.track).or_insert_with(|| Person::new(now));
             person.last_seen = now;
-            let Some(p_mask) = face.p_mask.filter(|_| face.side >= rules.min_face_side) else { continue };
-            person.p_mask = Some(p_mask);
-            let Some(verdict) = person.vote(rules.vote(p_mask), now, rules) else { continue };
+            let Some(answer) = face.answer.filter(|_| face.side >= rules.min_face_side) else { continue };
+            person.answer = Some(answer);
+            let Some(verdict) = person.vote(rules.vote(&answer), now, rules) else { continue };
             findings.push(Finding::Verdict { track: face.track, verdict });
-            if verdict == Verdict::Unmasked && !person.alerted {
+            if rules.wanted(verdict, Duration::ZERO) == DoorState::Alert && !person.alerted {
                 person.alerted = true;
                 self.alert = Some((now, now + rules.hold));
                 findings.push(Finding::Alert { track: face.track });
@@ -319,10 +371,10 @@ impl Decider {
         self.persons.get(&track).map_or(Verdict::Unsure, |person| person.verdict)
     }
 
-    /// The probability of a mask when a person was last classified.
+    /// What the classifier said when it was last asked about a person.
     #[must_use]
-    pub fn p_mask(&self, track: TrackId) -> Option<f32> {
-        self.persons.get(&track).and_then(|person| person.p_mask)
+    pub fn answer(&self, track: TrackId) -> Option<Probabilities> {
+        self.persons.get(&track).and_then(|person| person.answer)
     }
 
     /// What the door shows at `now`.
@@ -350,14 +402,7 @@ impl Decider {
         }
         let present = self.persons.values().filter(|person| self.now - person.last_seen <= self.rules.linger);
         present
-            .map(|person| match person.verdict {
-                Verdict::Unmasked => DoorState::Alert,
-                Verdict::Masked => DoorState::Pass,
-                Verdict::Unsure if person.last_seen - person.first_seen >= self.rules.look_after => {
-                    DoorState::Look
-                }
-                Verdict::Unsure => DoorState::Idle,
-            })
+            .map(|person| self.rules.wanted(person.verdict, person.last_seen - person.first_seen))
             .max()
             .unwrap_or(DoorState::Idle)
     }

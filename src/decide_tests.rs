@@ -3,16 +3,17 @@
 use super::*;
 use proptest::prelude::*;
 
-const BARE: f32 = 0.02;
-const MASKED: f32 = 0.98;
-const UNCLEAR: f32 = 0.5;
+const BARE: Probabilities = Probabilities::of_mask(0.02);
+const MASKED: Probabilities = Probabilities::of_mask(0.98);
+const UNCLEAR: Probabilities = Probabilities::of_mask(0.5);
+const INCORRECT: Probabilities = Probabilities { mask: 0.03, no_mask: 0.17, incorrect: 0.8 };
 
 fn at(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
 }
 
-fn seen(track: u64, p_mask: f32) -> Observation {
-    Observation { track: TrackId(track), side: 60.0, p_mask: Some(p_mask) }
+fn seen(track: u64, answer: Probabilities) -> Observation {
+    Observation { track: TrackId(track), side: 60.0, answer: Some(answer) }
 }
 
 /// Observes the same faces every 200 ms in `from..to` and returns the last state shown.
@@ -26,12 +27,44 @@ fn watch(decider: &mut Decider, from: u64, to: u64, faces: &[Observation]) -> Do
 }
 
 #[test]
+fn a_mask_worn_incorrectly_brings_about_what_the_rules_say() {
+    for (means, expected, alerts) in [
+        (IncorrectMeans::Alert, DoorState::Alert, 1),
+        (IncorrectMeans::Signal, DoorState::Incorrect, 0),
+        (IncorrectMeans::Pass, DoorState::Pass, 0),
+    ] {
+        let mut decider = Decider::new(Rules { incorrect: means, ..Rules::default() });
+        let findings: Vec<_> =
+            (0..5).flat_map(|time| decider.observe(at(time * 200), &[seen(1, INCORRECT)])).collect();
+        assert_eq!(decider.signal(at(800)).state, expected, "{means:?}");
+        assert_eq!(decider.verdict(TrackId(1)), Verdict::Incorrect);
+        let raised = findings.iter().filter(|finding| matches!(finding, Finding::Alert { .. })).count();
+        assert_eq!(raised, alerts, "{means:?}");
+        // A bare face beside it alerts whatever is said of the other.
+        assert_eq!(watch(&mut decider, 1000, 2000, &[seen(1, INCORRECT), seen(2, BARE)]), DoorState::Alert);
+    }
+}
+
+#[test]
+fn votes_for_no_mask_and_for_an_incorrect_one_add_up_to_not_rightly_masked() {
+    let mut decider = Decider::new(Rules::default());
+    for (time, answer) in [INCORRECT, BARE, INCORRECT].into_iter().enumerate() {
+        decider.observe(at(time as u64 * 200), &[seen(1, answer)]);
+    }
+    assert_eq!(decider.verdict(TrackId(1)), Verdict::Incorrect);
+    for time in 3..5 {
+        decider.observe(at(time * 200), &[seen(1, BARE)]);
+    }
+    assert_eq!(decider.verdict(TrackId(1)), Verdict::Unmasked, "three of five");
+}
+
+#[test]
 fn a_bare_face_alerts_on_its_third_vote_and_a_masked_one_passes() {
-    for (p_mask, expected) in [(BARE, DoorState::Alert), (MASKED, DoorState::Pass)] {
+    for (answer, expected) in [(BARE, DoorState::Alert), (MASKED, DoorState::Pass)] {
         let mut decider = Decider::new(Rules::default());
         for (time, state) in [(0, DoorState::Idle), (200, DoorState::Idle), (400, expected), (600, expected)]
         {
-            decider.observe(at(time), &[seen(1, p_mask)]);
+            decider.observe(at(time), &[seen(1, answer)]);
             assert_eq!(decider.signal(at(time)).state, state, "at {time} ms");
         }
     }
@@ -141,11 +174,16 @@ struct Step {
 }
 
 fn any_observation() -> impl Strategy<Value = Observation> {
-    let p_mask = prop_oneof![
-        6 => Just(Some(BARE)), 3 => Just(Some(MASKED)), 1 => Just(Some(UNCLEAR)), 1 => Just(Some(f32::NAN)), 1 => Just(None)
+    let answer = prop_oneof![
+        6 => Just(Some(BARE)),
+        3 => Just(Some(MASKED)),
+        2 => Just(Some(INCORRECT)),
+        1 => Just(Some(UNCLEAR)),
+        1 => Just(Some(Probabilities::of_mask(f32::NAN))),
+        1 => Just(None)
     ];
-    (0u64..3, prop_oneof![1 => Just(10.0f32), 1 => Just(20.0), 8 => Just(60.0)], p_mask)
-        .prop_map(|(track, side, p_mask)| Observation { track: TrackId(track), side, p_mask })
+    (0u64..3, prop_oneof![1 => Just(10.0f32), 1 => Just(20.0), 8 => Just(60.0)], answer)
+        .prop_map(|(track, side, answer)| Observation { track: TrackId(track), side, answer })
 }
 
 fn any_frame() -> impl Strategy<Value = Vec<Observation>> {
@@ -165,8 +203,10 @@ fn any_history(troubled: bool) -> impl Strategy<Value = Vec<Step>> {
 }
 
 fn any_rules() -> impl Strategy<Value = Rules> {
-    (1usize..5, 0usize..4, 0u64..5000, 1u64..8000, 0u64..2000).prop_map(
-        |(votes, more, hold, re_arm, linger)| Rules {
+    let incorrect = prop::sample::select(IncorrectMeans::NAMES.map(|(_, means)| means).to_vec());
+    (1usize..5, 0usize..4, 0u64..5000, 1u64..8000, 0u64..2000, incorrect).prop_map(
+        |(votes, more, hold, re_arm, linger, incorrect)| Rules {
+            incorrect,
             votes,
             window: votes + more,
             hold: at(hold),
@@ -181,7 +221,7 @@ fn any_rules() -> impl Strategy<Value = Rules> {
 #[derive(Default)]
 struct Memory {
     last_seen: Option<u64>,
-    votes: Vec<f32>,
+    votes: Vec<Probabilities>,
     alerted: bool,
 }
 
@@ -200,14 +240,14 @@ proptest! {
                 }
                 memory.last_seen = Some(time);
                 if face.side >= rules.min_face_side {
-                    memory.votes.extend(face.p_mask);
+                    memory.votes.extend(face.answer);
                 }
             }
             for finding in decider.observe(at(time), &step.faces) {
                 if let Finding::Alert { track } = finding {
                     let memory = memories.get_mut(&track).unwrap();
                     let recent = memory.votes.iter().rev().take(rules.window);
-                    prop_assert!(recent.filter(|p| **p == BARE).count() >= rules.votes);
+                    prop_assert!(recent.filter(|answer| [BARE, INCORRECT].contains(answer)).count() >= rules.votes);
                     prop_assert!(!memory.alerted, "{track} alerted twice without absence");
                     memory.alerted = true;
                     alerts += 1;

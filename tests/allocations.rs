@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
 
 use image::RgbImage;
+use maskwatch::classify::Probabilities;
 use maskwatch::config::Config;
 use maskwatch::daemon::{
     Clock, Daemon, Event, Flags, Networks, Observer, SystemClock, Vision, VisionError, Watch,
@@ -76,7 +77,7 @@ impl Vision for Looking {
         Ok(Vec::new())
     }
 
-    fn masks(&mut self, _: View<'_>, _: &[Rect]) -> Result<Vec<f32>, VisionError> {
+    fn masks(&mut self, _: View<'_>, _: &[Rect]) -> Result<Vec<Probabilities>, VisionError> {
         Ok(Vec::new())
     }
 }

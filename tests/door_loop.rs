@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
 
 use image::RgbImage;
+use maskwatch::classify::Probabilities;
 use maskwatch::config::Config;
 use maskwatch::daemon::{
     Clock, Daemon, DaemonError, Ended, Event, Flags, Observer, Vision, VisionError, Watch,
@@ -115,9 +116,12 @@ impl Vision for Script {
         Ok(bare.chain(masked).collect())
     }
 
-    fn masks(&mut self, _: View<'_>, faces: &[Rect]) -> Result<Vec<f32>, VisionError> {
+    fn masks(&mut self, _: View<'_>, faces: &[Rect]) -> Result<Vec<Probabilities>, VisionError> {
         self.classified.set(self.classified.get() + faces.len());
-        Ok(faces.iter().map(|face| if face.x < 400.0 { 0.01 } else { 0.99 }).collect())
+        Ok(faces
+            .iter()
+            .map(|face| Probabilities::of_mask(if face.x < 400.0 { 0.01 } else { 0.99 }))
+            .collect())
     }
 }
 

@@ -59,7 +59,7 @@ const TWO_CLASS: [&str; 14] = [
     "recall/mask",
     "recall/no_mask",
     "confusion/mask/no_mask",
-    "incorrect_called_no_mask",
+    "incorrect_not_called_mask",
     "auc",
     "calibration/ece",
     "bands/0-16/n",
@@ -206,12 +206,12 @@ fn detect_prints_one_object_for_each_picture_and_draws_it() {
         assert_eq!((&line["width"], &line["height"]), (&512.into(), &512.into()));
         let [face] = line["faces"].as_array().unwrap().as_slice() else { panic!("{line}") };
         let keys: Vec<_> = face.as_object().unwrap().keys().map(String::as_str).collect();
-        assert_eq!(keys, ["box", "label", "p_mask", "score"]);
+        assert_eq!(keys, ["box", "label", "p_incorrect", "p_mask", "score"]);
         let centre = |start: usize| {
             face["box"][start].as_f64().unwrap() + face["box"][start + 2].as_f64().unwrap() / 2.0
         };
         assert!((centre(0) - 224.0).abs() < 20.0 && (centre(1) - 120.0).abs() < 20.0, "{face}");
-        assert!(["mask", "no_mask", "unsure"].contains(&face["label"].as_str().unwrap()));
+        assert!(["mask", "no_mask", "incorrect", "unsure"].contains(&face["label"].as_str().unwrap()));
         assert!((0.0..=1.0).contains(&face["p_mask"].as_f64().unwrap()));
     }
     for name in ["astronaut-faces.jpg", "astronaut-masked-faces.jpg"] {

@@ -30,7 +30,7 @@ fn portrait() -> RgbImage {
     image::load_from_memory(PORTRAIT).unwrap().to_rgb8()
 }
 
-fn features(kernels: &'static dyn Kernels, threads: usize, side: u32) -> (Vec<f32>, [f32; 2]) {
+fn features(kernels: &'static dyn Kernels, threads: usize, side: u32) -> (Vec<f32>, ([f32; 2], Option<f32>)) {
     let weights = QuantizedWeights::embedded().unwrap();
     let network = Arc::new(MobileNetV2::new(&weights, kernels).unwrap());
     let classifier = Classifier::new(network, side as usize, SharedTeam::new(threads).unwrap()).unwrap();
@@ -108,7 +108,8 @@ fn the_quantized_classifier_is_close_to_the_real_one() {
         .unwrap();
         for picture in [&portrait(), &masked] {
             let [a, b] = [&real, &int8].map(|network| network.classify(picture, &[FACE]).unwrap()[0]);
-            assert!((a - b).abs() < 0.05, "{side}: {a} {b}");
+            let close = |a: f32, b: f32| (a - b).abs() < 0.05;
+            assert!(close(a.mask, b.mask) && close(a.incorrect, b.incorrect), "{side}: {a:?} {b:?}");
         }
     }
 }

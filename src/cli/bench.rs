@@ -3,7 +3,7 @@
 use super::Outcome;
 use super::networks::{DetectorArgs, ModelArgs};
 use crate::bench::{Spread, interleaved, machine, peak_memory_mib};
-use crate::classify::Classifier;
+use crate::classify::{Classifier, Probabilities};
 use crate::detect::Detector;
 use crate::geometry::Rect;
 use crate::models::{Precision, usual_threads};
@@ -128,7 +128,11 @@ fn preprocessed(crop: RgbImage, precision: Precision) -> bool {
     }
 }
 
-fn whole_frame(jpeg: &[u8], detector: &Detector, classifier: &Classifier) -> anyhow::Result<Vec<f32>> {
+fn whole_frame(
+    jpeg: &[u8],
+    detector: &Detector,
+    classifier: &Classifier,
+) -> anyhow::Result<Vec<Probabilities>> {
     let frame = image::load_from_memory_with_format(jpeg, ImageFormat::Jpeg)?.to_rgb8();
     let faces: Vec<Rect> = detector.detect(&frame)?.iter().map(|face| face.rect).collect();
     Ok(classifier.classify(&frame, &faces)?)

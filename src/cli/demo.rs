@@ -256,7 +256,7 @@ impl Album {
 fn mark(face: &Face) -> Mark {
     let colour = match face.verdict {
         Verdict::Masked => Rgb([0, 160, 60]),
-        Verdict::Unmasked => Rgb([210, 30, 30]),
+        Verdict::Unmasked | Verdict::Incorrect => Rgb([210, 30, 30]),
         Verdict::Unsure => Rgb([240, 170, 0]),
     };
     Mark { rect: face.rect, text: screen::face(face), colour }
@@ -265,7 +265,7 @@ fn mark(face: &Face) -> Mark {
 fn state_colour(state: DoorState) -> Rgb<u8> {
     match state {
         DoorState::Pass => Rgb([0, 160, 60]),
-        DoorState::Alert => Rgb([210, 30, 30]),
+        DoorState::Alert | DoorState::Incorrect => Rgb([210, 30, 30]),
         DoorState::Look | DoorState::Fault => Rgb([240, 170, 0]),
         DoorState::Idle | DoorState::Off => Rgb([60, 60, 60]),
     }

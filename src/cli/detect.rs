@@ -2,7 +2,7 @@
 
 use super::Outcome;
 use super::networks::{DetectorArgs, ModelArgs, VerdictArgs, verdict};
-use crate::classify::Classifier;
+use crate::classify::{Classifier, Probabilities};
 use crate::decide::{Rules, Verdict};
 use crate::detect::Detector;
 use crate::geometry::Rect;
@@ -61,6 +61,7 @@ struct Face {
     score: f32,
     label: &'static str,
     p_mask: f32,
+    p_incorrect: f32,
 }
 
 pub(crate) fn run(args: Args) -> Outcome {
@@ -130,18 +131,19 @@ impl Chain {
         let rects: Vec<Rect> = found.iter().map(|face| face.rect).collect();
         let answers = self.classifier.classify(&picture, &rects)?;
         anyhow::ensure!(
-            answers.iter().all(|p| (0.0..=1.0).contains(p)),
+            answers.iter().all(Probabilities::are_sound),
             "the classifier does not give a probability; its weights may be damaged"
         );
         let faces: Vec<(Verdict, Face)> = found
             .iter()
             .zip(answers)
-            .map(|(face, p_mask)| {
+            .map(|(face, answer)| {
                 let Rect { x, y, w, h } = face.rect;
-                let verdict = verdict(&self.rules, &face.rect, p_mask);
+                let verdict = verdict(&self.rules, &face.rect, &answer);
                 let rect = [x, y, w, h].map(|value| rounded(value, 10.0));
-                let (score, p_mask) = (rounded(face.score, 1e4), rounded(p_mask, 1e4));
-                (verdict, Face { rect, score, label: label(verdict), p_mask })
+                let [score, p_mask, p_incorrect] =
+                    [face.score, answer.mask, answer.incorrect].map(|value| rounded(value, 1e4));
+                (verdict, Face { rect, score, label: label(verdict), p_mask, p_incorrect })
             })
             .collect();
         let (width, height) = picture.dimensions();
@@ -163,9 +165,9 @@ impl Line {
             n => format!("{n} faces"),
         };
         let mut text = format!("{image}: {width}x{height}, {count}\n");
-        for Face { rect: [x, y, w, h], score, label, p_mask } in faces {
+        for Face { rect: [x, y, w, h], score, label, p_mask, p_incorrect } in faces {
             text += &format!(
-                "  {label:<8} p_mask {p_mask:.3}  box {x:.0},{y:.0} {w:.0}x{h:.0}  score {score:.2}\n"
+                "  {label:<9} p_mask {p_mask:.3}  p_incorrect {p_incorrect:.3}  box {x:.0},{y:.0} {w:.0}x{h:.0}  score {score:.2}\n"
             );
         }
         text
@@ -181,6 +183,7 @@ fn label(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Masked => "mask",
         Verdict::Unmasked => "no_mask",
+        Verdict::Incorrect => "incorrect",
         Verdict::Unsure => "unsure",
     }
 }
@@ -189,6 +192,7 @@ fn mark(rect: &Rect, verdict: Verdict, face: &Face) -> Mark {
     let colour = match verdict {
         Verdict::Masked => [0, 150, 60],
         Verdict::Unmasked => [215, 30, 30],
+        Verdict::Incorrect => [215, 90, 0],
         Verdict::Unsure => [225, 160, 0],
     };
     Mark { rect: *rect, text: format!("{} {:.2}", face.label, face.p_mask), colour: image::Rgb(colour) }
@@ -258,11 +262,12 @@ mod tests {
             score: rounded(0.912_345, 1e4),
             label: "unsure",
             p_mask: 0.5,
+            p_incorrect: 0.125,
         };
         let line = Line::Found { image: "a.jpg".into(), width: 64, height: 48, faces: vec![face] };
         assert_eq!(
             serde_json::to_string(&line).unwrap(),
-            r#"{"image":"a.jpg","width":64,"height":48,"faces":[{"box":[1.3,-2.0,30.0,40.0],"score":0.9123,"label":"unsure","p_mask":0.5}]}"#
+            r#"{"image":"a.jpg","width":64,"height":48,"faces":[{"box":[1.3,-2.0,30.0,40.0],"score":0.9123,"label":"unsure","p_mask":0.5,"p_incorrect":0.125}]}"#
         );
         let line = Line::Failed { image: "b.jpg".into(), error: "it is empty".into() };
         assert_eq!(serde_json::to_string(&line).unwrap(), r#"{"image":"b.jpg","error":"it is empty"}"#);

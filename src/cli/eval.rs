@@ -147,7 +147,7 @@ pub(crate) fn run(args: Args) -> Outcome {
             data.measure(settings, |progress| {
                 let detect = |picture: &_| Ok(finder.detect(picture)?);
                 let classify = |picture: &_, rects: &[_]| Ok(network.classify(picture, rects)?);
-                let verdict = |face: &_, p_mask| networks::verdict(&rules, face, p_mask);
+                let verdict = |face: &_, answer: &_| networks::verdict(&rules, face, answer);
                 let min_side = data.args.min_side;
                 let networks: (&detector::Detect<'_>, &faces::Classify<'_>) = (&detect, &classify);
                 scenes::evaluate(&data.pictures, &data.images, min_side, networks, &verdict, progress)

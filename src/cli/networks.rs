@@ -1,5 +1,6 @@
 //! Arguments that name the networks and what is made of their answers, shared by the subcommands that work on pictures.
 
+use crate::classify::Probabilities;
 use crate::decide::{Rules, Verdict};
 use crate::detect::Detector;
 use crate::geometry::Rect;
@@ -67,7 +68,7 @@ impl DetectorArgs {
 /// When a face is *unsure*; the daemon's rules for one sighting.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct VerdictArgs {
-    /// How probable mask or no mask has to be; less for both is unsure, 0.5 to 1
+    /// How probable a mask, or the lack of a rightly worn one, has to be; less for both is unsure, 0.5 to 1
     #[arg(long, value_name = "P", default_value_t = Rules::default().certainty, value_parser = certainty)]
     pub(crate) certainty: f32,
     /// Faces whose shorter side is below this many pixels are unsure
@@ -82,8 +83,8 @@ impl VerdictArgs {
 }
 
 /// What one sighting of a face says by `rules`: its vote, or unsure where the face is too small to be asked.
-pub(crate) fn verdict(rules: &Rules, face: &Rect, p_mask: f32) -> Verdict {
-    if face.side() < rules.min_face_side { Verdict::Unsure } else { rules.vote(p_mask) }
+pub(crate) fn verdict(rules: &Rules, face: &Rect, answer: &Probabilities) -> Verdict {
+    if face.side() < rules.min_face_side { Verdict::Unsure } else { rules.vote(answer) }
 }
 
 fn number_in(text: &str, range: std::ops::RangeInclusive<f32>, what: &str) -> Result<f32, String> {
@@ -117,8 +118,9 @@ mod tests {
 
     #[test]
     fn small_faces_are_unsure_whatever_the_classifier_says() {
+        let sure = Probabilities::of_mask(1.0);
         let rules = Rules { min_face_side: 20.0, ..Rules::default() };
-        assert_eq!(verdict(&rules, &Rect::new(0.0, 0.0, 40.0, 19.0), 1.0), Verdict::Unsure);
-        assert_eq!(verdict(&rules, &Rect::new(0.0, 0.0, 40.0, 20.0), 1.0), Verdict::Masked);
+        assert_eq!(verdict(&rules, &Rect::new(0.0, 0.0, 40.0, 19.0), &sure), Verdict::Unsure);
+        assert_eq!(verdict(&rules, &Rect::new(0.0, 0.0, 40.0, 20.0), &sure), Verdict::Masked);
     }
 }

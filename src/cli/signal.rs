@@ -31,6 +31,7 @@ fn state_parser() -> impl TypedValueParser<Value = DoorState> {
         DoorState::Idle => "nobody is there",
         DoorState::Pass => "everybody wears a mask",
         DoorState::Look => "somebody cannot be judged",
+        DoorState::Incorrect => "somebody wears a mask incorrectly",
         DoorState::Alert => "somebody wears no mask",
         DoorState::Fault => "no camera, no frames or no networks",
         DoorState::Off => "drive every output inactive and end",

@@ -5,7 +5,7 @@
 mod outputs;
 mod reader;
 
-use crate::decide::Rules;
+use crate::decide::{IncorrectMeans, Rules};
 use crate::models::{ModelOptions, Precision};
 use crate::source::{Options, SourceSpec};
 pub use outputs::OutputsConfig;
@@ -243,6 +243,7 @@ fn decision(mut section: Section<'_>) -> Result<Rules, ConfigError> {
     let ignore_below = section.number("ignore_below", 0.0..=1000.0)?;
     let min_face_side = section.number("min_face_side", 8.0..=1000.0)?;
     let certainty = section.number("certainty", 0.5..=0.999)?;
+    let incorrect = section.choice("incorrect", &IncorrectMeans::NAMES)?;
     let votes = section.whole("votes", 1..=50)?;
     let window = section.whole("window", 1..=50)?;
     let hold = section.seconds("hold_seconds", 0.0..=3600.0)?;
@@ -254,6 +255,7 @@ fn decision(mut section: Section<'_>) -> Result<Rules, ConfigError> {
         ignore_below: Sourced::or(&ignore_below, f64::from(usual.ignore_below)) as f32,
         min_face_side: Sourced::or(&min_face_side, f64::from(usual.min_face_side)) as f32,
         certainty: Sourced::or(&certainty, f64::from(usual.certainty)) as f32,
+        incorrect: incorrect.unwrap_or(usual.incorrect),
         votes: votes.as_ref().map_or(usual.votes, |votes| votes.value as usize),
         window: window.as_ref().map_or(usual.window, |window| window.value as usize),
         hold: Sourced::or(&hold, usual.hold),

@@ -37,7 +37,11 @@ fn usual_output(name: &str) -> Option<Output> {
     let beeps = Pattern::Beep { times: 3, on: fifth, off: fifth };
     let patterns = Patterns::default();
     let (pin, kind, patterns) = match name {
-        "red" => (17, Kind::Led, patterns.with(DoorState::Alert, Pattern::Steady)),
+        "red" => (
+            17,
+            Kind::Led,
+            patterns.with(DoorState::Alert, Pattern::Steady).with(DoorState::Incorrect, blink),
+        ),
         "green" => (27, Kind::Led, patterns.with(DoorState::Pass, Pattern::Steady)),
         "amber" => {
             (22, Kind::Led, patterns.with(DoorState::Look, Pattern::Steady).with(DoorState::Fault, blink))

@@ -241,6 +241,7 @@ fn any_values() -> impl Strategy<Value = String> {
             "ignore_below",
             "min_face_side",
             "certainty",
+            "incorrect",
             "hold_seconds",
             "re_arm_seconds",
             "linger_seconds",

@@ -279,6 +279,6 @@ fn tell(finding: &Finding) {
     match finding {
         Finding::Verdict { track, verdict: Verdict::Unsure } => log::debug!("person {track} is unsure"),
         Finding::Verdict { track, verdict } => log::info!("person {track} is {verdict}"),
-        Finding::Alert { track } => log::warn!("alert: person {track} wears no mask"),
+        Finding::Alert { track } => log::warn!("alert for person {track}"),
     }
 }

@@ -1,6 +1,6 @@
 //! The two networks as the loop sees them: pictures in, faces and probabilities out.
 
-use crate::classify::Classifier;
+use crate::classify::{Classifier, Probabilities};
 use crate::config::Config;
 use crate::detect::Detector;
 use crate::geometry::Rect;
@@ -20,11 +20,11 @@ pub trait Vision {
     /// When the network cannot be run.
     fn faces(&mut self, picture: View<'_>) -> Result<Vec<Rect>, VisionError>;
 
-    /// The probability, 0 to 1, that each of `faces` in `picture` wears a mask, in the same order.
+    /// What the classifier says of each of `faces` in `picture`, in the same order.
     ///
     /// # Errors
     /// When the network cannot be run.
-    fn masks(&mut self, picture: View<'_>, faces: &[Rect]) -> Result<Vec<f32>, VisionError>;
+    fn masks(&mut self, picture: View<'_>, faces: &[Rect]) -> Result<Vec<Probabilities>, VisionError>;
 }
 
 /// Detector and classifier.
@@ -53,7 +53,7 @@ impl Vision for Networks {
         Ok(self.detector.detect(picture)?.into_iter().map(|face| face.rect).collect())
     }
 
-    fn masks(&mut self, picture: View<'_>, faces: &[Rect]) -> Result<Vec<f32>, VisionError> {
+    fn masks(&mut self, picture: View<'_>, faces: &[Rect]) -> Result<Vec<Probabilities>, VisionError> {
         Ok(self.classifier.classify(picture, faces)?)
     }
 }

@@ -1,6 +1,7 @@
 //! One frame's way from pixels to the door's state: detect, track, classify, decide. Knows no source, no clock, no pins.
 
 use super::vision::{Vision, VisionError};
+use crate::classify::Probabilities;
 use crate::decide::{Decider, Finding, Observation, Rules, Signal, Verdict};
 use crate::geometry::Rect;
 use crate::pixels::picture::View;
@@ -14,8 +15,8 @@ pub struct Face {
     pub track: TrackId,
     /// Where it is, in pixels of the frame.
     pub rect: Rect,
-    /// The probability of a mask when this person was last classified, in this frame or an earlier one.
-    pub p_mask: Option<f32>,
+    /// What the classifier said when it was last asked about this person, in this frame or an earlier one.
+    pub answer: Option<Probabilities>,
     /// What the votes so far say.
     pub verdict: Verdict,
 }
@@ -65,19 +66,19 @@ impl Watch {
         let wanted: Vec<usize> = (0..rects.len())
             .filter(|index| self.decider.wants_vote(tracks[*index], rects[*index].side(), now))
             .collect();
-        let mut p_mask: Vec<Option<f32>> = vec![None; rects.len()];
+        let mut answers: Vec<Option<Probabilities>> = vec![None; rects.len()];
         if !wanted.is_empty() {
             let to_classify: Vec<Rect> = wanted.iter().map(|index| rects[*index]).collect();
-            let probabilities = self.vision.masks(picture, &to_classify)?;
-            for (index, probability) in wanted.into_iter().zip(probabilities) {
-                p_mask[index] = Some(probability);
+            let given = self.vision.masks(picture, &to_classify)?;
+            for (index, answer) in wanted.into_iter().zip(given) {
+                answers[index] = Some(answer);
             }
         }
         let observations: Vec<Observation> = (0..rects.len())
             .map(|index| Observation {
                 track: tracks[index],
                 side: rects[index].side(),
-                p_mask: p_mask[index],
+                answer: answers[index],
             })
             .collect();
         let findings = self.decider.observe(now, &observations);
@@ -85,7 +86,7 @@ impl Watch {
             .map(|index| Face {
                 track: tracks[index],
                 rect: rects[index],
-                p_mask: self.decider.p_mask(tracks[index]),
+                answer: self.decider.answer(tracks[index]),
                 verdict: self.decider.verdict(tracks[index]),
             })
             .collect();

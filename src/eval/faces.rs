@@ -1,20 +1,21 @@
 //! The classifier on annotated boxes: is a face called by its label? Faces labelled `incorrect` (a mask that does not
-//! cover nose and mouth) are no question of mask or no mask; they are left out of the two-class figures and reported
-//! apart.
+//! cover nose and mouth) are left out of the two-class figures and reported apart. There a face called *incorrect* counts as
+//! not masked: wrong for a masked one, right for a bare one, as at the door.
 
 use super::Named;
 use super::labels::{Label, LabelledBox};
 use super::metrics::{self, Calibration, Confusion, FACE_SIZE_BANDS, Proportion};
 use super::mistakes::Mistake;
 use super::pictures::{self, Failure, LabelledPicture, Measured};
+use crate::classify::Probabilities;
 use crate::geometry::Rect;
 use image::RgbImage;
 use serde::{Serialize, Serializer};
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// Gives the probability of `mask` for each of the boxes of one picture; see `Classifier::classify`.
-pub type Classify<'a> = dyn Fn(&RgbImage, &[Rect]) -> anyhow::Result<Vec<f32>> + Sync + 'a;
+/// Says something of each of the boxes of one picture; see `Classifier::classify`.
+pub type Classify<'a> = dyn Fn(&RgbImage, &[Rect]) -> anyhow::Result<Vec<Probabilities>> + Sync + 'a;
 
 /// What a measurement hands back.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,21 +33,32 @@ pub struct Evaluation<Report> {
 pub struct Answer {
     /// The annotated face.
     pub face: LabelledBox,
-    /// The probability of `mask`, 0 to 1.
-    pub p_mask: f32,
+    /// What the classifier says.
+    pub probabilities: Probabilities,
 }
 
 impl Answer {
-    /// The label with the larger probability, however narrow.
+    /// *Mask* where that is as probable as all else, however narrow; else the more probable of the others.
     #[must_use]
     pub fn called(&self) -> Label {
-        if self.p_mask >= 0.5 { Label::Mask } else { Label::NoMask }
+        let Probabilities { mask, no_mask, incorrect } = self.probabilities;
+        match () {
+            () if mask >= 0.5 => Label::Mask,
+            () if incorrect > no_mask => Label::Incorrect,
+            () => Label::NoMask,
+        }
+    }
+
+    /// The same for the question of mask or no mask.
+    fn called_of_two(&self) -> Label {
+        if self.called() == Label::Mask { Label::Mask } else { Label::NoMask }
     }
 
     /// The mistake that this answer is, if it is one. A mask worn incorrectly should not pass as one.
     fn mistake(&self) -> Option<Mistake> {
         let problem = match (self.face.label, self.called()) {
             (Label::Mask, Label::NoMask) => "called no_mask",
+            (Label::Mask, Label::Incorrect) => "called incorrect",
             (Label::NoMask | Label::Incorrect, Label::Mask) => "called mask",
             _ => return None,
         };
@@ -54,20 +66,24 @@ impl Answer {
             image: self.face.image.clone(),
             rect: self.face.rect,
             label: Some(self.face.label),
-            p_mask: Some(self.p_mask),
+            p_mask: Some(self.probabilities.mask),
             problem,
         })
     }
 }
 
 /// Asks the classifier about boxes of one picture and makes sure that the answers are probabilities.
-pub(super) fn ask(classify: &Classify<'_>, pixels: &RgbImage, rects: &[Rect]) -> anyhow::Result<Vec<f32>> {
+pub(super) fn ask(
+    classify: &Classify<'_>,
+    pixels: &RgbImage,
+    rects: &[Rect],
+) -> anyhow::Result<Vec<Probabilities>> {
     if rects.is_empty() {
         return Ok(Vec::new());
     }
     let answers = classify(pixels, rects)?;
     anyhow::ensure!(
-        answers.len() == rects.len() && answers.iter().all(|p| (0.0..=1.0).contains(p)),
+        answers.len() == rects.len() && answers.iter().all(Probabilities::are_sound),
         "the classifier does not give a probability for each face; its weights may be damaged"
     );
     Ok(answers)
@@ -83,7 +99,7 @@ impl TwoClass {
     pub fn of<'a>(answers: impl IntoIterator<Item = &'a Answer>) -> Self {
         let mut confusion = Confusion::new(&[Label::Mask, Label::NoMask]);
         for answer in answers {
-            confusion.add(answer.face.label, answer.called());
+            confusion.add(answer.face.label, answer.called_of_two());
         }
         Self(confusion)
     }
@@ -128,10 +144,16 @@ pub struct FacesReport {
     pub auc: Option<f64>,
     /// Whether the probability of `mask` means what it says.
     pub calibration: Calibration,
-    /// The share of the faces labelled `incorrect` that was called `no_mask`.
-    pub incorrect_called_no_mask: Option<f64>,
+    /// The share of the faces labelled `incorrect` that was not called `mask`.
+    pub incorrect_not_called_mask: Option<f64>,
     /// Its counts.
     pub incorrect: Proportion,
+    /// How many of those were called `incorrect`.
+    pub incorrect_named: Proportion,
+    /// The share of the faces labelled `mask` that was called `incorrect`.
+    pub mask_called_incorrect: Option<f64>,
+    /// Its counts.
+    pub masked: Proportion,
     /// By the face size in pixels.
     pub bands: Named<TwoClass>,
     /// By the source of the picture.
@@ -143,16 +165,18 @@ impl FacesReport {
     #[must_use]
     pub fn of(answers: &[Answer]) -> Self {
         let scores = |label| -> Vec<f32> {
-            answers.iter().filter(|answer| answer.face.label == label).map(|answer| answer.p_mask).collect()
+            let labelled = answers.iter().filter(|answer| answer.face.label == label);
+            labelled.map(|answer| answer.probabilities.mask).collect()
         };
         let (masked, bare) = (scores(Label::Mask), scores(Label::NoMask));
         let probabilities: Vec<(f32, bool)> =
             masked.iter().map(|p| (*p, true)).chain(bare.iter().map(|p| (*p, false))).collect();
-        let incorrect: Proportion = answers
-            .iter()
-            .filter(|answer| answer.face.label == Label::Incorrect)
-            .map(|answer| answer.called() == Label::NoMask)
-            .collect();
+        let share = |label, hit: fn(Label) -> bool| -> Proportion {
+            let labelled = answers.iter().filter(|answer| answer.face.label == label);
+            labelled.map(|answer| hit(answer.called())).collect()
+        };
+        let incorrect = share(Label::Incorrect, |called| called != Label::Mask);
+        let mask_called_incorrect = share(Label::Mask, |called| called == Label::Incorrect);
         let sources: BTreeSet<&str> =
             answers.iter().filter_map(|answer| answer.face.source.as_deref()).collect();
         let subset = |wanted: &dyn Fn(&LabelledBox) -> bool| {
@@ -162,8 +186,11 @@ impl FacesReport {
             two_class: TwoClass::of(answers),
             auc: metrics::area_under_curve(&masked, &bare),
             calibration: metrics::calibration(&probabilities),
-            incorrect_called_no_mask: incorrect.fraction(),
+            incorrect_not_called_mask: incorrect.fraction(),
             incorrect,
+            incorrect_named: share(Label::Incorrect, |called| called == Label::Incorrect),
+            mask_called_incorrect: mask_called_incorrect.fraction(),
+            masked: mask_called_incorrect,
             bands: FACE_SIZE_BANDS
                 .iter()
                 .map(|band| (band.name, subset(&|face| band.contains(face.rect.side()))))
@@ -202,7 +229,7 @@ pub fn evaluate(
         let rects: Vec<Rect> = picture.boxes.iter().map(|face| face.rect).collect();
         let answers = ask(classify, pixels, &rects)?;
         let faces = picture.boxes.iter().cloned().zip(answers);
-        Ok(faces.map(|(face, p_mask)| Answer { face, p_mask }).collect::<Vec<_>>())
+        Ok(faces.map(|(face, probabilities)| Answer { face, probabilities }).collect::<Vec<_>>())
     });
     let answers: Vec<Answer> = results.into_iter().flatten().collect();
     Evaluation { report: FacesReport::of(&answers), mistakes: mistakes(&answers), failures }
@@ -215,10 +242,10 @@ pub(super) mod tests {
     use proptest::prelude::*;
 
     /// A classifier that reads its answer off the pixel in the middle of the box: red 0 to 255 is 0 to 1.
-    pub(in crate::eval) fn read_off(pixels: &RgbImage, rects: &[Rect]) -> anyhow::Result<Vec<f32>> {
+    pub(in crate::eval) fn read_off(pixels: &RgbImage, rects: &[Rect]) -> anyhow::Result<Vec<Probabilities>> {
         let answer = |rect: &Rect| {
             let centre = rect.centre();
-            f32::from(pixels.get_pixel(centre.x as u32, centre.y as u32)[0]) / 255.0
+            Probabilities::of_mask(f32::from(pixels.get_pixel(centre.x as u32, centre.y as u32)[0]) / 255.0)
         };
         Ok(rects.iter().map(answer).collect())
     }
@@ -263,7 +290,7 @@ pub(super) mod tests {
         assert_eq!((&json["recall"]["mask"], &json["recall"]["no_mask"]), (&0.5.into(), &0.5.into()));
         assert_eq!(json["balanced_accuracy"], 0.5);
         assert_eq!(json["confusion"]["no_mask"]["mask"], 1);
-        assert_eq!(json["incorrect_called_no_mask"], 0.5);
+        assert_eq!(json["incorrect_not_called_mask"], 0.5);
         assert_eq!(json["incorrect"]["of"], 2);
         assert_eq!(json["auc"], 0.75);
         let bands = json["bands"].as_object().unwrap();
@@ -294,8 +321,13 @@ pub(super) mod tests {
         paint(&folder.path().join("a.png"), &[]);
         let pictures = pictures::group(vec![row("a.png", [0.0, 0.0, 30.0, 30.0], Label::Mask)]);
         for answers in [vec![f32::NAN], vec![1.5], vec![], vec![0.5, 0.5]] {
-            let evaluation =
-                evaluate(&pictures, folder.path(), 0.0, &move |_, _| Ok(answers.clone()), &|_| ());
+            let evaluation = evaluate(
+                &pictures,
+                folder.path(),
+                0.0,
+                &move |_, _| Ok(answers.iter().copied().map(Probabilities::of_mask).collect()),
+                &|_| (),
+            );
             assert_eq!(evaluation.report.two_class.0.total(), 0);
             assert!(evaluation.failures[0].problem.contains("does not give a probability"));
         }
@@ -312,7 +344,7 @@ pub(super) mod tests {
                 .into_iter()
                 .map(|(label, side, p_mask, source)| Answer {
                     face: row(&format!("{source}/a.png"), [0.0, 0.0, side, side + 1.0], label),
-                    p_mask,
+                    probabilities: Probabilities::of_mask(p_mask),
                 })
                 .collect();
             let report = FacesReport::of(&answers);
@@ -324,10 +356,10 @@ pub(super) mod tests {
             let right = answers
                 .iter()
                 .filter(|answer| {
-                    let p_no_mask = 1.0 - answer.p_mask;
+                    let Probabilities { mask, no_mask, .. } = answer.probabilities;
                     match answer.face.label {
-                        Label::Mask => answer.p_mask >= p_no_mask,
-                        Label::NoMask => p_no_mask > answer.p_mask,
+                        Label::Mask => mask >= no_mask,
+                        Label::NoMask => no_mask > mask,
                         Label::Incorrect => false,
                     }
                 })

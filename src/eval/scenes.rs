@@ -1,6 +1,6 @@
 //! The whole chain on annotated scenes: detect, then classify what was found. Besides the two-class figures on the
 //! annotated boxes (as in [`super::faces`]) this tells what an entrance would make of each annotated face: missed, or
-//! found and called mask, no mask or unsure.
+//! found and called mask, no mask, incorrect or unsure.
 
 use super::Named;
 use super::detector::Detect;
@@ -10,13 +10,14 @@ use super::matching::{MIN_IOU, match_faces};
 use super::metrics::{FACE_SIZE_BANDS, Proportion};
 use super::mistakes::Mistake;
 use super::pictures::{self, LabelledPicture, Measured};
+use crate::classify::Probabilities;
 use crate::decide::Verdict;
 use crate::geometry::Rect;
 use serde::{Serialize, Serializer};
 use std::path::Path;
 
-/// What is said of a found face, from its box and its probability of `mask`.
-pub type Judge<'a> = dyn Fn(&Rect, f32) -> Verdict + Sync + 'a;
+/// What is said of a found face, from its box and the classifier's answer.
+pub type Judge<'a> = dyn Fn(&Rect, &Probabilities) -> Verdict + Sync + 'a;
 
 /// What became of annotated faces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
@@ -29,6 +30,8 @@ pub struct Outcomes {
     pub mask: u64,
     /// Found and called `no_mask`.
     pub no_mask: u64,
+    /// Found and called `incorrect`.
+    pub incorrect: u64,
     /// Found, but neither was said.
     pub unsure: u64,
 }
@@ -40,6 +43,7 @@ impl Outcomes {
             Outcome::Missed => self.missed += 1,
             Outcome::Found(Verdict::Masked) => self.mask += 1,
             Outcome::Found(Verdict::Unmasked) => self.no_mask += 1,
+            Outcome::Found(Verdict::Incorrect) => self.incorrect += 1,
             Outcome::Found(Verdict::Unsure) => self.unsure += 1,
         }
     }
@@ -48,6 +52,12 @@ impl Outcomes {
     #[must_use]
     pub fn called_no_mask(&self) -> Proportion {
         Proportion { hits: self.no_mask, of: self.n }
+    }
+
+    /// Found and called `no_mask` or `incorrect`, which alerts unless it is configured otherwise, of all annotated.
+    #[must_use]
+    pub fn alarmed(&self) -> Proportion {
+        Proportion { hits: self.no_mask + self.incorrect, of: self.n }
     }
 }
 
@@ -82,13 +92,14 @@ impl EndToEnd {
     }
 
     /// Each figure under its name: unmasked faces found and called so, masked faces that raise a false alarm, and faces
-    /// with an incorrectly worn mask found and called `no_mask`.
+    /// with an incorrectly worn mask that do. A bare face called `incorrect` alerts too, but is not counted as named.
     #[must_use]
     pub fn figures(&self) -> Named<Proportion> {
         [
             ("unmasked_found_and_named", self.no_mask.called_no_mask()),
-            ("masked_false_alarm", self.mask.called_no_mask()),
-            ("incorrect_found_and_called_no_mask", self.incorrect.called_no_mask()),
+            ("unmasked_alarmed", self.no_mask.alarmed()),
+            ("masked_false_alarm", self.mask.alarmed()),
+            ("incorrect_alarmed", self.incorrect.alarmed()),
         ]
         .into_iter()
         .collect()
@@ -130,7 +141,8 @@ pub struct EndToEndReport {
     pub bands: Named<EndToEnd>,
     /// How many pictures were searched.
     pub pictures: u64,
-    /// Detections per fully annotated picture that match no annotated face and are called `no_mask`: alarms without a face.
+    /// Detections per fully annotated picture that match no annotated face and are called `no_mask` or `incorrect`: alarms without
+    /// a face.
     pub alarms_without_a_face_per_image: Option<f64>,
 }
 
@@ -170,8 +182,8 @@ pub fn evaluate(
         let found: Vec<Rect> = detections.iter().map(|detection| detection.rect).collect();
         // One batch: the annotated boxes, then the found ones.
         let asked: Vec<Rect> = rects.iter().chain(&found).copied().collect();
-        let mut p_annotated = faces::ask(classify, pixels, &asked)?;
-        let p_found = p_annotated.split_off(rects.len());
+        let mut annotated = faces::ask(classify, pixels, &asked)?;
+        let answers = annotated.split_off(rects.len());
         let matching = match_faces(&rects, &detections, MIN_IOU);
 
         let mut scene = Scene {
@@ -183,12 +195,12 @@ pub fn evaluate(
         };
         // Small faces are left out only after the matching, so that finding them is no false positive.
         let wanted = |face: &LabelledBox| face.rect.side() >= min_side;
-        let annotated = picture.boxes.iter().zip(p_annotated).zip(&matching.found_by);
-        for ((face, p_mask), found_by) in annotated.filter(|((face, _), _)| wanted(face)) {
-            scene.answers.push(Answer { face: face.clone(), p_mask });
+        let annotated = picture.boxes.iter().zip(annotated).zip(&matching.found_by);
+        for ((face, probabilities), found_by) in annotated.filter(|((face, _), _)| wanted(face)) {
+            scene.answers.push(Answer { face: face.clone(), probabilities });
             let (outcome, p_found) = match found_by {
                 Some(index) => {
-                    (Outcome::Found(judge(&found[*index], p_found[*index])), Some(p_found[*index]))
+                    (Outcome::Found(judge(&found[*index], &answers[*index])), Some(answers[*index].mask))
                 }
                 None => (Outcome::Missed, None),
             };
@@ -199,12 +211,13 @@ pub fn evaluate(
             }
         }
         for index in &matching.unmatched {
-            let (rect, p_mask) = (found[*index], p_found[*index]);
-            if scene.fully_labelled && judge(&rect, p_mask) == Verdict::Unmasked {
+            let (rect, answer) = (found[*index], answers[*index]);
+            let alarm = matches!(judge(&rect, &answer), Verdict::Unmasked | Verdict::Incorrect);
+            if scene.fully_labelled && alarm {
                 scene.alarms_without_a_face += 1;
                 let image = picture.image.clone();
                 let problem = "end to end: an alarm without a face";
-                scene.mistakes.push(Mistake { image, rect, label: None, p_mask: Some(p_mask), problem });
+                scene.mistakes.push(Mistake { image, rect, label: None, p_mask: Some(answer.mask), problem });
             }
         }
         Ok(scene)
@@ -232,7 +245,9 @@ pub fn evaluate(
 fn problem(label: Label, outcome: Outcome) -> Option<&'static str> {
     match (label, outcome) {
         (_, Outcome::Missed) => Some("end to end: missed"),
-        (Label::Mask, Outcome::Found(Verdict::Unmasked)) => Some("end to end: false alarm"),
+        (Label::Mask, Outcome::Found(Verdict::Unmasked | Verdict::Incorrect)) => {
+            Some("end to end: false alarm")
+        }
         (Label::NoMask | Label::Incorrect, Outcome::Found(Verdict::Masked)) => {
             Some("end to end: called mask")
         }
@@ -285,7 +300,7 @@ mod tests {
             })
             .collect();
         let detect = |_: &image::RgbImage| Ok(found.clone());
-        let judge = |_: &Rect, p: f32| match p {
+        let judge = |_: &Rect, answer: &Probabilities| match answer.mask {
             p if p >= 0.9 => Verdict::Masked,
             p if p <= 0.1 => Verdict::Unmasked,
             _ => Verdict::Unsure,
@@ -302,13 +317,13 @@ mod tests {
         let figures = &json["end_to_end"];
         assert_eq!(figures["unmasked_found_and_named"], 1.0 / 3.0);
         assert_eq!(figures["masked_false_alarm"], 1.0 / 3.0);
-        assert_eq!(figures["incorrect_found_and_called_no_mask"], 1.0);
+        assert_eq!(figures["incorrect_alarmed"], 1.0);
         assert_eq!(figures["alarms_without_a_face_per_image"], 1.0);
         assert_eq!(figures["bands"]["24-48"]["unmasked_found_and_named"], 1.0 / 3.0);
         assert!(figures["bands"]["96+"]["masked_false_alarm"].is_null());
-        let expected = Outcomes { n: 3, missed: 1, mask: 1, no_mask: 1, unsure: 0 };
+        let expected = Outcomes { n: 3, missed: 1, mask: 1, no_mask: 1, incorrect: 0, unsure: 0 };
         assert_eq!(evaluation.report.end_to_end.all.mask, expected);
-        let expected = Outcomes { n: 3, missed: 0, mask: 1, no_mask: 1, unsure: 1 };
+        let expected = Outcomes { n: 3, missed: 0, mask: 1, no_mask: 1, incorrect: 0, unsure: 1 };
         assert_eq!(evaluation.report.end_to_end.all.no_mask, expected);
         let count =
             |wanted: &str| evaluation.mistakes.iter().filter(|mistake| mistake.problem == wanted).count();

@@ -58,7 +58,9 @@ impl Display for FacesReport {
         for class in confusion.classes() {
             line(out, &format!("recall of {class}"), &confusion.recall(*class))?;
         }
-        line(out, "incorrect called no_mask", &self.incorrect)?;
+        line(out, "incorrect not called mask", &self.incorrect)?;
+        line(out, "incorrect called incorrect", &self.incorrect_named)?;
+        line(out, "mask called incorrect", &self.masked)?;
         single(out, "balanced accuracy", confusion.balanced_accuracy())?;
         single(out, "area under the curve", self.auc)?;
         single(out, "expected calibration error (15 bins)", self.calibration.ece)?;
@@ -123,8 +125,8 @@ impl Display for DetectorReport {
 }
 
 fn outcome_row(out: &mut Formatter<'_>, name: &str, outcomes: &Outcomes) -> fmt::Result {
-    let Outcomes { n, missed, mask, no_mask, unsure } = outcomes;
-    writeln!(out, "{name:<28}{n:>8}{missed:>8}{mask:>13}{no_mask:>16}{unsure:>8}")
+    let Outcomes { n, missed, mask, no_mask, incorrect, unsure } = outcomes;
+    writeln!(out, "{name:<28}{n:>8}{missed:>8}{mask:>13}{no_mask:>16}{incorrect:>18}{unsure:>8}")
 }
 
 impl Display for EndToEndReport {

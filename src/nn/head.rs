@@ -1,4 +1,5 @@
-//! The paper's head on MobileNetV2's pooled features: linear + ReLU, dropout, linear; two logits.
+//! The paper's head on MobileNetV2's pooled features: linear + ReLU, dropout, linear; two logits. Beside them a third
+//! output of our own on the same hidden values: whether a mask is worn incorrectly.
 
 use super::NetworkError;
 use super::mobilenet_v2::FEATURES;
@@ -23,10 +24,25 @@ pub const TENSORS: [(&str, &[usize]); 4] = [
     ("head.3.bias", &[2]),
 ];
 
-/// The two linear layers. The same in training and inference, but for the dropout between them.
+/// Extents of the tensors of the output *incorrect*, which weights may lack: they never say so then.
+pub const INCORRECT_TENSORS: [(&str, &[usize]); 2] =
+    [("head.incorrect.weight", &[1, HIDDEN]), ("head.incorrect.bias", &[1])];
+
+/// The linear layers. The same in training and inference, but for the dropout between them.
 pub struct Head {
     hidden: (Tensor, Tensor),
     logits: (Tensor, Tensor),
+    incorrect: Option<(Tensor, Tensor)>,
+}
+
+/// What a [`Head`] gives.
+#[derive(Debug, Clone)]
+pub struct Logits {
+    /// `[N, 2]`, in the order of [`CLASSES`]; their softmax is the paper's answer.
+    pub classes: Tensor,
+    /// `[N, 1]`; its sigmoid is the probability that a mask is there but does not cover nose and mouth. None where the
+    /// weights lack this output.
+    pub incorrect: Option<Tensor>,
 }
 
 impl Head {
@@ -37,17 +53,23 @@ impl Head {
     pub fn new(weights: &Weights) -> std::result::Result<Self, NetworkError> {
         let [hidden_weight, hidden_bias, logit_weight, logit_bias] =
             TENSORS.map(|(name, shape)| weights.get(name, shape));
-        Ok(Self { hidden: (hidden_weight?, hidden_bias?), logits: (logit_weight?, logit_bias?) })
+        let incorrect = if has_incorrect(|name| weights.contains(name)) {
+            let [weight, bias] = INCORRECT_TENSORS.map(|(name, shape)| weights.get(name, shape));
+            Some((weight?, bias?))
+        } else {
+            None
+        };
+        Ok(Self { hidden: (hidden_weight?, hidden_bias?), logits: (logit_weight?, logit_bias?), incorrect })
     }
 
-    /// The logits `[N, 2]` of features `[N, 1280]`, in the order of [`CLASSES`].
+    /// The logits of features `[N, 1280]`.
     ///
     /// `dropout` `[N, 128]` is multiplied with the hidden values: while training, 0 for the dropped ones and
     /// 1 / (1 − rate) for the others; none for inference.
     ///
     /// # Errors
     /// When the shapes do not fit.
-    pub fn forward(&self, features: &Tensor, dropout: Option<&Tensor>) -> Result<Tensor> {
+    pub fn forward(&self, features: &Tensor, dropout: Option<&Tensor>) -> Result<Logits> {
         let linear = |input: &Tensor, (weight, bias): &(Tensor, Tensor), activation| {
             pointwise(input, &weight.t()?, bias, activation)
         };
@@ -55,6 +77,15 @@ impl Head {
         if let Some(kept) = dropout {
             hidden = (hidden * kept)?;
         }
-        linear(&hidden, &self.logits, Activation::Identity)
+        let incorrect = match &self.incorrect {
+            Some(layer) => Some(linear(&hidden, layer, Activation::Identity)?),
+            None => None,
+        };
+        Ok(Logits { classes: linear(&hidden, &self.logits, Activation::Identity)?, incorrect })
     }
+}
+
+/// Whether weights have the output *incorrect*; half of it counts, so that the other half is missed with its name.
+pub fn has_incorrect(contains: impl Fn(&str) -> bool) -> bool {
+    INCORRECT_TENSORS.iter().any(|(name, _)| contains(name))
 }

@@ -145,7 +145,7 @@ impl fmt::Display for Pattern {
 
 /// One pattern for each door state but *off*, in which every output is off.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Patterns([Pattern; 5]);
+pub struct Patterns([Pattern; DoorState::ALL.len() - 1]);
 
 impl Patterns {
     /// The pattern of `state`.

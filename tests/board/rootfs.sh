@@ -10,7 +10,8 @@ board=$PWD/target/board
 # shellcheck source=tests/board/apt.sh
 source tests/board/apt.sh
 
-[ ! -e "$board/rootfs.tar" ] || exit 0
+# Made anew when what goes into it has changed.
+[ ! "$board/rootfs.tar" -nt "${BASH_SOURCE[0]}" ] || exit 0
 need mmdebstrap mmdebstrap "it makes a Debian for the board's SD card"
 need arch-test arch-test "mmdebstrap asks it whether arm64 programs run"
 need qemu-aarch64-static qemu-user-static "it runs the scripts of arm64 packages"

@@ -3,6 +3,7 @@
 
 use crate::judge::Verdict;
 use image::RgbImage;
+use maskwatch::classify::Probabilities;
 use maskwatch::config::Config;
 use maskwatch::daemon::{Clock, Daemon, Event, Flags, Observer, SystemClock, Vision, VisionError, Watch};
 use maskwatch::decide::{DoorState, Finding};
@@ -71,8 +72,8 @@ impl Vision for Script {
         })
     }
 
-    fn masks(&mut self, _: View<'_>, faces: &[Rect]) -> Result<Vec<f32>, VisionError> {
-        Ok(faces.iter().map(|face| if face.x < 20.0 { 0.01 } else { 0.99 }).collect())
+    fn masks(&mut self, _: View<'_>, faces: &[Rect]) -> Result<Vec<Probabilities>, VisionError> {
+        Ok(faces.iter().map(|face| Probabilities::of_mask(if face.x < 20.0 { 0.01 } else { 0.99 })).collect())
     }
 }
 

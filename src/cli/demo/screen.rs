@@ -10,8 +10,8 @@ use std::time::Duration;
 
 /// A face in a few words: `#3 unmasked, mask 2 %`.
 pub(super) fn face(face: &Face) -> String {
-    match face.p_mask {
-        Some(p_mask) => format!("{} {}, mask {:.0} %", face.track, face.verdict, 100.0 * p_mask),
+    match face.answer {
+        Some(answer) => format!("{} {}, mask {:.0} %", face.track, face.verdict, 100.0 * answer.mask),
         None => format!("{} {}", face.track, face.verdict),
     }
 }
@@ -43,7 +43,7 @@ impl Screen {
     pub(super) fn finding(&mut self, now: Duration, finding: &Finding) {
         match finding {
             Finding::Verdict { track, verdict } => self.tell(now, &format!("person {track} is {verdict}")),
-            Finding::Alert { track } => self.tell(now, &format!("alert: person {track} wears no mask")),
+            Finding::Alert { track } => self.tell(now, &format!("alert for person {track}")),
         }
     }
 

@@ -94,6 +94,12 @@ impl QuantizedWeights {
         &self.origin
     }
 
+    /// Whether there is a tensor of that name.
+    #[must_use]
+    pub fn contains(&self, name: &str) -> bool {
+        self.tensors.contains_key(name)
+    }
+
     pub(super) fn mismatch(&self, reason: String) -> NetworkError {
         NetworkError::Mismatch { origin: self.origin.clone(), reason }
     }

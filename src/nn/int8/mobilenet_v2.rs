@@ -4,7 +4,7 @@ use super::program::{From, MapId, Memory, Program, SharedTeam, To};
 use super::unit::{Extent, Finish, Layers as UnitLayers};
 use super::{Layers, QuantizedWeights, Results};
 use crate::kernels::int8::{Area, GROUP, Kernels, Map, Pointwise, maps};
-use crate::nn::head::HIDDEN;
+use crate::nn::head::{HIDDEN, INCORRECT_TENSORS, has_incorrect};
 use crate::nn::mobilenet_v2::{FEATURES, RESIDUALS};
 use crate::nn::{NetworkError, head};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -26,6 +26,7 @@ pub struct MobileNetV2 {
 #[derive(Debug)]
 struct Head {
     hidden: (Vec<f32>, Vec<f32>),
+    /// The two classes, and behind them *incorrect*, if the weights have that output.
     logits: (Vec<f32>, Vec<f32>),
 }
 
@@ -74,12 +75,18 @@ impl MobileNetV2 {
             Ok::<_, NetworkError>((weight, weights.reals(&format!("classifier.{name}.bias"), &[outputs])?))
         };
         let (last, _) = layers.pointwise("classifier.features.18", inputs, FEATURES)?;
+        let mut logits = linear("head.3", 2, HIDDEN)?;
+        if has_incorrect(|name| weights.contains(&format!("classifier.{name}"))) {
+            let [weight, bias] = INCORRECT_TENSORS.map(|(name, _)| name);
+            logits.0.extend(weights.reals(&format!("classifier.{weight}"), &[1, HIDDEN])?);
+            logits.1.extend(weights.reals(&format!("classifier.{bias}"), &[1])?);
+        }
         Ok(Self {
             kernels,
             units,
             last,
             scale: weights.reals("classifier.features.18.scale", &[FEATURES])?,
-            head: Head { hidden: linear("head.0", HIDDEN, FEATURES)?, logits: linear("head.3", 2, HIDDEN)? },
+            head: Head { hidden: linear("head.0", HIDDEN, FEATURES)?, logits },
         })
     }
 
@@ -104,7 +111,7 @@ pub struct Classifier {
 /// Where the results lie: features, hidden values, logits.
 const HIDDEN_AT: usize = FEATURES;
 const LOGITS_AT: usize = FEATURES + HIDDEN;
-const RESULTS: usize = LOGITS_AT + 2;
+const RESULTS: usize = LOGITS_AT + 3;
 
 impl Classifier {
     /// Prepares `network` for pictures of `side` × `side` pixels.
@@ -130,13 +137,18 @@ impl Classifier {
         self.side
     }
 
-    /// The two logits of `picture`, RGB bytes `[side, side, 3]`, in the order of [`head::CLASSES`].
+    /// The two logits of `picture`, RGB bytes `[side, side, 3]`, in the order of [`head::CLASSES`], and that of
+    /// *incorrect*, where the weights have one.
     ///
     /// # Errors
     /// When the picture has another length.
-    pub fn logits(&self, picture: &[u8]) -> Result<[f32; 2], NetworkError> {
+    pub fn logits(&self, picture: &[u8]) -> Result<([f32; 2], Option<f32>), NetworkError> {
         self.run(picture)?;
-        Ok(self.results.read(|values| [values[LOGITS_AT + head::MASK], values[LOGITS_AT + head::NO_MASK]])?)
+        let incorrect = self.network.head.logits.1.len() > 2;
+        Ok(self.results.read(|values| {
+            let logits = &values[LOGITS_AT..];
+            ([logits[head::MASK], logits[head::NO_MASK]], incorrect.then(|| logits[2]))
+        })?)
     }
 
     /// The pooled features `[1280]` of `picture`.
@@ -221,7 +233,7 @@ impl Classifier {
             if member.index == 0 {
                 let hidden = std::slice::from_raw_parts(results.add(HIDDEN_AT), HIDDEN);
                 let (weight, bias) = &network.head.logits;
-                for class in 0..2 {
+                for class in 0..bias.len() {
                     let value = dot(hidden, &weight[class * HIDDEN..][..HIDDEN]) + bias[class];
                     *results.add(LOGITS_AT + class) = value;
                 }

@@ -52,7 +52,7 @@ pub(super) fn fit(run: &Run<'_>, mut weights: Weights, block: usize) -> Result<S
             let features = average_pool(&network.forward_blocks(&map, block..BLOCKS)?)?;
             let masks =
                 dropout(classes.len(), settings.dropout, &mut stream(settings.seed, Purpose::Dropout, step))?;
-            let logits = head.forward(&features, masks.as_ref())?;
+            let logits = head.forward(&features, masks.as_ref())?.classes;
             let loss = cross_entropy(&logits, &classes, settings.label_smoothing)?;
             if !loss.to_scalar::<f32>()?.is_finite() {
                 return Err(TrainError::Diverged { step });
@@ -74,7 +74,9 @@ pub(super) fn fit(run: &Run<'_>, mut weights: Weights, block: usize) -> Result<S
                     let [selection, val] = [0, 1].map(|place| {
                         let faces = &measured[place].1;
                         let logits = measure::logits(run.dataset, faces, settings, |crops| {
-                            head.forward(&network.features(&preprocess::normalised(crops)?)?, None)
+                            Ok(head
+                                .forward(&network.features(&preprocess::normalised(crops)?)?, None)?
+                                .classes)
                         })?;
                         Ok::<_, TrainError>(measure::over(run.dataset, faces, &logits))
                     });

@@ -40,7 +40,7 @@ pub(super) fn fit(run: &Run<'_>, mut weights: Weights) -> Result<State, TrainErr
             let input = gather(&features, rows)?;
             let classes: Vec<usize> = faces.iter().map(|&face| run.dataset.faces[face].class).collect();
             let logits =
-                head.forward(&input, dropout(faces.len(), settings.dropout, &mut masks)?.as_ref())?;
+                head.forward(&input, dropout(faces.len(), settings.dropout, &mut masks)?.as_ref())?.classes;
             let loss = cross_entropy(&logits, &classes, settings.label_smoothing)?;
             if !loss.to_scalar::<f32>()?.is_finite() {
                 return Err(TrainError::Diverged { step });
@@ -78,7 +78,7 @@ fn measure(
     let mut tally = Tally::default();
     for faces in faces.chunks(MEASURED_AT_ONCE) {
         let input = gather(features, faces.iter().map(|&face| (face, 0)))?;
-        let logits = pairs(&head.forward(&input, None)?)?;
+        let logits = pairs(&head.forward(&input, None)?.classes)?;
         faces.iter().zip(logits).for_each(|(&face, logits)| tally.add(logits, dataset.faces[face].class));
     }
     Ok(tally.figures())

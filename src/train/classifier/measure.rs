@@ -63,7 +63,7 @@ pub(super) fn figures(
     let mut tallies: BTreeMap<String, Tally> = BTreeMap::new();
     for (subset, faces) in measured(dataset) {
         let logits = logits(dataset, &faces, settings, |crops| {
-            head.forward(&network.features(&preprocess::normalised(crops)?)?, None)
+            Ok(head.forward(&network.features(&preprocess::normalised(crops)?)?, None)?.classes)
         })?;
         for (&face, logits) in faces.iter().zip(&logits) {
             let face = &dataset.faces[face];

@@ -207,7 +207,7 @@ fn a_run_learns_and_its_weights_can_be_used() {
     let classifier = Classifier::new(&weights).unwrap();
     let of = |masked| {
         let picture = face(masked, 3);
-        classifier.classify(&picture, &[Rect::new(0.0, 0.0, 48.0, 48.0)]).unwrap()[0]
+        classifier.classify(&picture, &[Rect::new(0.0, 0.0, 48.0, 48.0)]).unwrap()[0].mask
     };
     assert!(of(true) > 0.5 && of(false) < 0.5, "{} {}", of(true), of(false));
 }

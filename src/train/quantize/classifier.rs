@@ -77,7 +77,8 @@ pub fn add(
         draft.layer("classifier.features.18", &values, &requantization);
         draft.reals("classifier.features.18.scale", &[writes.scale.len()], &writes.scale);
     }
-    for (name, shape) in head::TENSORS {
+    let incorrect = head::has_incorrect(|name| weights.contains(name)).then_some(head::INCORRECT_TENSORS);
+    for (name, shape) in head::TENSORS.into_iter().chain(incorrect.into_iter().flatten()) {
         let values = weights.get(name, shape)?.flatten_all()?.to_vec1::<f32>()?;
         draft.reals(&format!("classifier.{name}"), shape, &values);
     }

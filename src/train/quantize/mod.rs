@@ -141,7 +141,7 @@ pub fn compare(
             let face = &dataset.faces[*index];
             let picture = open_picture(&face.picture)?;
             let crop = [View::plain(real.preprocessing().margin).render(&picture, &face.rect, input)];
-            let [a, b] = [real.classify_crops(&crop)?[0], int8.classify_crops(&crop)?[0]];
+            let [a, b] = [real.classify_crops(&crop)?[0].mask, int8.classify_crops(&crop)?[0].mask];
             let right = |p: f32| (p >= 0.5) == (face.class == MASK);
             let logit = |p: f32| f64::from((p.max(1e-9) / (1.0 - p).max(1e-9)).ln());
             sum.real_right += usize::from(right(a));
