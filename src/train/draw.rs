@@ -1,7 +1,8 @@
 //! Draws a mask over a face, from the five landmarks alone: filled outline, folds, shading taken from the face's own
-//! light, ear loops. It makes the free fixtures that tests and the demo use. It is no augmentation: networks trained on
-//! drawn masks learn the drawing.
+//! light, ear loops. It makes the free fixtures that tests and the demo use: three neat kinds, always the same. What training
+//! and its test sets draw, by chance and in all shapes, is in [`super::drawn`].
 
+use super::drawn::frame::{Frame, dot, from, point, smooth};
 use crate::detect::Detection;
 use crate::geometry::Point;
 use image::{Rgb, RgbImage, imageops};
@@ -49,56 +50,6 @@ const OUTLINE: [Point; 11] = [
     point(0.36, 1.8),
     point(0.0, 1.85),
 ];
-
-const fn point(x: f32, y: f32) -> Point {
-    Point { x, y }
-}
-
-/// The face's own coordinates: `x` runs across, 0 on the middle line and ±1 at the mask's sides (each side has its own
-/// scale, so that a turned head gets a narrower far half); `y` runs down, 0 at the eyes and 1 at the mouth.
-struct Frame {
-    origin: Point,
-    across: Point,
-    down: Point,
-    half_widths: [f32; 2],
-    height: f32,
-}
-
-impl Frame {
-    fn of(landmarks: &[Point; 5]) -> Self {
-        let [right_eye, left_eye, nose, right_mouth, left_mouth] = *landmarks;
-        let eyes = middle(right_eye, left_eye);
-        let mouth = middle(right_mouth, left_mouth);
-        let (dx, dy) = (left_eye.x - right_eye.x, left_eye.y - right_eye.y);
-        let distance = dx.hypot(dy).max(1.0);
-        let across = point(dx / distance, dy / distance);
-        let mut down = point(-across.y, across.x);
-        if dot(from(eyes, mouth), down) < 0.0 {
-            down = point(-down.x, -down.y);
-        }
-        let height = dot(from(eyes, mouth), down).max(1.0);
-        let shift = (dot(from(eyes, nose), across) + dot(from(eyes, mouth), across)) / 2.0;
-        let half =
-            |side: f32| (1.78 * (distance / 2.0 + side * shift)).clamp(0.45 * distance, 1.3 * distance);
-        let origin = point(eyes.x + across.x * shift, eyes.y + across.y * shift);
-        Self { origin, across, down, half_widths: [half(1.0), half(-1.0)], height }
-    }
-
-    fn to_picture(&self, p: Point) -> Point {
-        let a = p.x * self.half_widths[usize::from(p.x > 0.0)];
-        let b = p.y * self.height;
-        point(
-            self.origin.x + a * self.across.x + b * self.down.x,
-            self.origin.y + a * self.across.y + b * self.down.y,
-        )
-    }
-
-    fn to_face(&self, p: Point) -> Point {
-        let d = from(self.origin, p);
-        let a = dot(d, self.across);
-        point(a / self.half_widths[usize::from(a > 0.0)], dot(d, self.down) / self.height)
-    }
-}
 
 /// Draws a mask of the given kind over the nose and mouth of `face`, in place.
 ///
@@ -311,26 +262,9 @@ fn grain(x: u32, y: u32) -> f32 {
     (hash & 0xff) as f32 / 255.0 * 0.024 - 0.012
 }
 
-fn smooth(low: f32, high: f32, x: f32) -> f32 {
-    let t = ((x - low) / (high - low)).clamp(0.0, 1.0);
-    t * t * (3.0 - 2.0 * t)
-}
-
 fn luminance(pixel: &Rgb<u8>) -> f32 {
     let [r, g, b] = pixel.0.map(f32::from);
     0.299 * r + 0.587 * g + 0.114 * b
-}
-
-fn from(a: Point, b: Point) -> Point {
-    point(b.x - a.x, b.y - a.y)
-}
-
-fn middle(a: Point, b: Point) -> Point {
-    point((a.x + b.x) / 2.0, (a.y + b.y) / 2.0)
-}
-
-fn dot(a: Point, b: Point) -> f32 {
-    a.x * b.x + a.y * b.y
 }
 
 #[cfg(test)]

@@ -2,7 +2,8 @@
 //!
 //! [`dataset`] says which faces there are, [`augment`] cuts them out and changes them, [`classifier`] fits the classifier
 //! to them; [`detector`] fits the detector. Shared below: [`optimizer`], [`history`] with its [`curves`], [`prefetch`] and [`random`], which make runs
-//! repeatable on any number of threads, [`progress`]. [`draw`] makes the free pictures of masked faces.
+//! repeatable on any number of threads, [`progress`]. [`draw`] makes the free pictures of masked faces, [`drawn`] puts
+//! masks and other things on bare faces by chance.
 
 pub mod augment;
 pub mod classifier;
@@ -10,6 +11,7 @@ pub mod curves;
 pub mod dataset;
 pub mod detector;
 pub mod draw;
+pub mod drawn;
 pub mod history;
 pub mod optimizer;
 pub mod prefetch;

@@ -1,0 +1,143 @@
+//! Things drawn on a bare face by its five landmarks, by chance: masks worn properly and wrongly, and what makes a bare face
+//! look like a masked one, from hands to backlight. The classifier is trained on such pictures, and `maskwatch eval hard`
+//! measures on them.
+//!
+//! Every kind varies in shape, colour, place and light, and takes the light, the skin's colour and the noise from the picture
+//! itself. Masks of all three kinds are cut from the same shapes and fabrics: nothing but their place tells the label. Drawn
+//! things remain drawings: figures on them do not replace those on photographs.
+
+mod beard;
+mod canvas;
+mod dice;
+mod fabric;
+pub(crate) mod frame;
+mod hand;
+mod headgear;
+pub mod landmarks;
+mod light;
+mod limbs;
+mod mask;
+mod microphone;
+mod phone;
+mod relight;
+mod shape;
+mod straps;
+#[cfg(test)]
+mod tests;
+mod vessel;
+
+use crate::eval::labels::Label;
+use crate::geometry::Point;
+use canvas::Canvas;
+use image::RgbImage;
+use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
+use shape::Wear;
+use std::fmt;
+
+/// What is drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// A mask, scarf, bandana or gaiter over nose, mouth and chin.
+    Mask,
+    /// The same over the mouth, with nose tip and nostrils bare.
+    UnderNose,
+    /// The same over the chin, at the throat, or hanging from one ear.
+    UnderMouth,
+    /// One or two hands over mouth or chin.
+    Hand,
+    /// A cup, paper cup, glass or bottle at the mouth.
+    Cup,
+    /// A phone before mouth or lower face, or at the cheek.
+    Phone,
+    /// A microphone before the mouth.
+    Microphone,
+    /// A beard, from stubble to a long one.
+    Beard,
+    /// A helmet that leaves the face open.
+    Helmet,
+    /// A hood or shawl around the face.
+    Hood,
+    /// Light from one side, the other half dark.
+    SideLight,
+    /// A dark face before a bright background.
+    Backlight,
+}
+
+impl Kind {
+    /// Every kind, in the order in which tables list them.
+    pub const ALL: [Self; 12] = [
+        Self::Mask,
+        Self::UnderNose,
+        Self::UnderMouth,
+        Self::Hand,
+        Self::Cup,
+        Self::Phone,
+        Self::Microphone,
+        Self::Beard,
+        Self::Helmet,
+        Self::Hood,
+        Self::SideLight,
+        Self::Backlight,
+    ];
+
+    /// The word that stands for this kind in reports and file names.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Mask => "mask",
+            Self::UnderNose => "under_nose",
+            Self::UnderMouth => "under_mouth",
+            Self::Hand => "hand",
+            Self::Cup => "cup",
+            Self::Phone => "phone",
+            Self::Microphone => "microphone",
+            Self::Beard => "beard",
+            Self::Helmet => "helmet",
+            Self::Hood => "hood",
+            Self::SideLight => "side_light",
+            Self::Backlight => "backlight",
+        }
+    }
+
+    /// The label of a bare face on which this is drawn.
+    #[must_use]
+    pub const fn label(self) -> Label {
+        match self {
+            Self::Mask => Label::Mask,
+            Self::UnderNose | Self::UnderMouth => Label::Incorrect,
+            _ => Label::NoMask,
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(self.name())
+    }
+}
+
+/// Draws `kind` on the bare face whose landmarks (right eye, left eye, nose tip, right and left corner of the mouth, in
+/// pixels of `picture`; right and left are the person's own) are given. What falls outside of the picture is left out; any
+/// finite landmarks are taken. The same generator state draws the same thing.
+pub fn draw(picture: &mut RgbImage, landmarks: &[Point; 5], kind: Kind, generator: &mut ChaCha8Rng) {
+    if picture.is_empty() {
+        return;
+    }
+    let mut canvas = Canvas::new(picture, landmarks, generator);
+    match kind {
+        Kind::Mask => mask::draw(&mut canvas, Wear::Properly, generator),
+        Kind::UnderNose => mask::draw(&mut canvas, Wear::UnderNose, generator),
+        Kind::UnderMouth => mask::draw(&mut canvas, Wear::UnderMouth, generator),
+        Kind::Hand => hand::draw(&mut canvas, generator),
+        Kind::Cup => vessel::draw(&mut canvas, generator),
+        Kind::Phone => phone::draw(&mut canvas, generator),
+        Kind::Microphone => microphone::draw(&mut canvas, generator),
+        Kind::Beard => beard::draw(&mut canvas, generator),
+        Kind::Helmet => headgear::helmet(&mut canvas, generator),
+        Kind::Hood => headgear::hood(&mut canvas, generator),
+        Kind::SideLight => relight::from_the_side(&mut canvas, generator),
+        Kind::Backlight => relight::from_behind(&mut canvas, generator),
+    }
+}
