@@ -12,8 +12,10 @@ use crate::pixels::picture::View;
 use crate::pixels::preprocess;
 use crate::pixels::sampler::Sampler;
 use image::RgbImage;
+use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::fmt;
+use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Faces that go through the network at once: enough for its matrix products, few enough for a small board's memory.
@@ -21,48 +23,99 @@ const BATCH: usize = 8;
 /// Input sides that the network takes; beyond them its maps vanish or the memory of a board does.
 const INPUTS: std::ops::RangeInclusive<u32> = 32..=512;
 
+/// Which input a classifier looks at a face with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Input {
+    /// Of the sides that the weights were trained for the smallest that shows all that the camera saw of the face.
+    #[default]
+    Auto,
+    /// A square of this side in pixels, 32 to 512; 224 in the paper.
+    Side(u32),
+}
+
+impl FromStr for Input {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, String> {
+        if word == "auto" {
+            return Ok(Self::Auto);
+        }
+        let side = word.parse().ok().filter(|side| INPUTS.contains(side));
+        side.map(Self::Side)
+            .ok_or_else(|| format!("it must be auto or {} to {}", INPUTS.start(), INPUTS.end()))
+    }
+}
+
+impl fmt::Display for Input {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Auto => out.write_str("auto"),
+            Self::Side(side) => write!(out, "{side}x{side}"),
+        }
+    }
+}
+
+impl Serialize for Input {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Auto => serializer.serialize_str("auto"),
+            Self::Side(side) => serializer.serialize_u32(*side),
+        }
+    }
+}
+
 /// How faces are cut out for a classifier; fixed when it is trained and written into its weight file.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Preprocessing {
     /// Side of the square that the network sees, as a multiple of the face's longer side.
     pub margin: f32,
-    /// Side of the network's input in pixels; 224 in the paper.
-    pub input: u32,
+    /// Sides of the network's input in pixels, the smallest first.
+    pub inputs: Vec<u32>,
 }
 
 impl Preprocessing {
-    /// Reads the metadata entries `margin`, `input` and `classes` of a weight file.
-    ///
-    /// # Errors
-    /// When one is missing, out of range, or the classes are others than *mask* and *no mask*.
-    pub fn of(weights: &Weights) -> Result<Self, NetworkError> {
-        let this = Self { margin: weights.number("margin")?, input: weights.number("input")? };
-        this.checked(&weights.metadata, weights.origin())
-    }
-
-    fn checked(self, metadata: &BTreeMap<String, String>, origin: &str) -> Result<Self, NetworkError> {
-        let this = self;
-        let classes = metadata.get("classes").map(String::as_str);
-        if !(0.5..=3.0).contains(&this.margin)
-            || !INPUTS.contains(&this.input)
-            || classes != Some(head::CLASSES)
-        {
-            let reason = format!(
-                "its metadata says margin {}, input {}, classes {}",
-                this.margin,
-                this.input,
-                classes.unwrap_or("missing")
-            );
+    /// Reads the metadata entries `margin`, `input`, `inputs` (which older files lack) and `classes` of a weight file.
+    fn of(metadata: &BTreeMap<String, String>, origin: &str, input: Input) -> Result<Self, NetworkError> {
+        let text = |key: &str| metadata.get(key).map_or("missing", String::as_str);
+        let list = metadata.get("inputs").map_or_else(|| text("input"), String::as_str);
+        let margin = text("margin").parse().ok().filter(|margin| (0.5..=3.0).contains(margin));
+        let inputs: Option<Vec<u32>> =
+            list.split(',').map(|side| side.parse().ok().filter(|side| INPUTS.contains(side))).collect();
+        let classes = text("classes") == head::CLASSES;
+        let (Some(margin), Some(mut inputs), true) = (margin, inputs, classes) else {
+            let (margin, classes) = (text("margin"), text("classes"));
+            let reason = format!("its metadata says margin {margin}, input {list}, classes {classes}");
             return Err(NetworkError::Mismatch { origin: origin.to_owned(), reason });
+        };
+        if let Input::Side(side) = input {
+            inputs = vec![side];
         }
-        Ok(this)
+        inputs.sort_unstable();
+        inputs.dedup();
+        Ok(Self { margin, inputs })
     }
 
-    /// Writes the entries that [`Preprocessing::of`] reads.
+    /// Writes the entries that a [`Classifier`] reads.
     pub fn write(&self, metadata: &mut BTreeMap<String, String>) {
+        let inputs: Vec<String> = self.inputs.iter().map(u32::to_string).collect();
         metadata.insert("margin".to_owned(), self.margin.to_string());
-        metadata.insert("input".to_owned(), self.input.to_string());
+        metadata.insert("inputs".to_owned(), inputs.join(","));
         metadata.insert("classes".to_owned(), head::CLASSES.to_owned());
+    }
+
+    /// Which of the inputs, by its place in [`Self::inputs`], a face is looked at with: the smallest that need not make its
+    /// crop smaller, else the largest.
+    #[must_use]
+    pub fn input_for(&self, face: &Rect) -> usize {
+        let seen = self.margin * face.w.max(face.h);
+        let enough = self.inputs.iter().position(|input| *input as f32 >= seen);
+        enough.unwrap_or(self.inputs.len().saturating_sub(1))
+    }
+
+    /// The largest input.
+    #[must_use]
+    pub fn largest(&self) -> u32 {
+        self.inputs.last().copied().unwrap_or_default()
     }
 }
 
@@ -110,57 +163,56 @@ pub struct Classifier {
 
 enum Network {
     Real(Box<MobileNetV2>, Head),
-    Quantized(Box<(int8::mobilenet_v2::Classifier, Mutex<Crop>)>),
+    /// One for each input.
+    Quantized(Vec<Quantized>),
 }
 
-/// What the quantized network reads, kept from face to face.
+/// The quantized network at one input, with what it reads, kept from face to face.
+struct Quantized {
+    network: int8::mobilenet_v2::Classifier,
+    crop: Mutex<Crop>,
+}
+
 struct Crop {
     sampler: Sampler,
     pixels: Vec<u8>,
 }
 
 impl Classifier {
-    /// Reads the classifier's weights from `path`.
-    ///
-    /// # Errors
-    /// When the file is missing, damaged or of another network.
-    pub fn load(path: &Path) -> Result<Self, NetworkError> {
-        Self::new(&Weights::load(path)?)
-    }
-
     /// The classifier made from weights in memory.
     ///
     /// # Errors
     /// When the weights are of another network.
-    pub fn new(weights: &Weights) -> Result<Self, NetworkError> {
+    pub fn new(weights: &Weights, input: Input) -> Result<Self, NetworkError> {
         Ok(Self {
             network: Network::Real(
                 Box::new(MobileNetV2::new(weights, Mode::Inference)?),
                 Head::new(weights)?,
             ),
-            preprocessing: Preprocessing::of(weights)?,
+            preprocessing: Preprocessing::of(&weights.metadata, weights.origin(), input)?,
         })
     }
 
-    /// The quantized classifier, on `kernels`, with a team's threads. `input` is the side of the network's input if it shall
-    /// not be what the weights say.
+    /// The quantized classifier, on `kernels`, with a team's threads.
     ///
     /// # Errors
     /// When the weights are of another network.
     pub fn quantized(
         weights: &QuantizedWeights,
         kernels: &'static dyn Kernels,
-        team: SharedTeam,
-        input: Option<u32>,
+        team: &SharedTeam,
+        input: Input,
     ) -> Result<Self, NetworkError> {
-        let input = input.map_or_else(|| weights.number("input"), Ok)?;
-        let preprocessing = Preprocessing { margin: weights.number("margin")?, input };
-        let preprocessing = preprocessing.checked(&weights.metadata, weights.origin())?;
+        let preprocessing = Preprocessing::of(&weights.metadata, weights.origin(), input)?;
         let network = Arc::new(int8::mobilenet_v2::MobileNetV2::new(weights, kernels)?);
-        let network = int8::mobilenet_v2::Classifier::new(network, input as usize, team)?;
-        let side = input as usize;
-        let crop = Mutex::new(Crop { sampler: Sampler::default(), pixels: vec![0; 3 * side * side] });
-        Ok(Self { network: Network::Quantized(Box::new((network, crop))), preprocessing })
+        let at = |input: &u32| {
+            let side = *input as usize;
+            let network = int8::mobilenet_v2::Classifier::new(network.clone(), side, team.clone())?;
+            let crop = Crop { sampler: Sampler::default(), pixels: vec![0; 3 * side * side] };
+            Ok::<_, NetworkError>(Quantized { network, crop: Mutex::new(crop) })
+        };
+        let networks = preprocessing.inputs.iter().map(at).collect::<Result<_, _>>()?;
+        Ok(Self { network: Network::Quantized(networks), preprocessing })
     }
 
     /// What is said of each of `faces`, in their order. Boxes are in pixels of `picture`.
@@ -173,31 +225,29 @@ impl Classifier {
         faces: &[Rect],
     ) -> Result<Vec<Probabilities>, NetworkError> {
         let picture = picture.into();
-        let Preprocessing { margin, input } = self.preprocessing;
-        let mut probabilities = Vec::with_capacity(faces.len());
-        if let Network::Quantized(quantized) = &self.network {
-            let (network, crop) = &**quantized;
-            // The crop is written anew for each face, so a panic of an earlier one left nothing behind.
-            let Crop { sampler, pixels } = &mut *crop.lock().unwrap_or_else(PoisonError::into_inner);
-            for face in faces {
-                sampler.face_crop(picture, face, margin, input, pixels);
-                let (classes, incorrect) = network.logits(pixels)?;
-                probabilities.push(Probabilities::from_logits(classes, incorrect));
+        let Preprocessing { margin, inputs } = &self.preprocessing;
+        let place_of = |face: &Rect| self.preprocessing.input_for(face);
+        if let Network::Quantized(networks) = &self.network {
+            let answer = |face: &Rect| networks[place_of(face)].look(picture, face, *margin);
+            return faces.iter().map(answer).collect();
+        }
+        let mut answers = vec![Probabilities::of_mask(f32::NAN); faces.len()];
+        for (place, input) in inputs.iter().enumerate() {
+            let of_input: Vec<usize> =
+                (0..faces.len()).filter(|face| place_of(&faces[*face]) == place).collect();
+            for batch in of_input.chunks(BATCH) {
+                let crop = |face: &usize| preprocess::face_crop(picture, &faces[*face], *margin, *input);
+                let given = self.classify_crops(&batch.iter().map(crop).collect::<Vec<_>>())?;
+                batch.iter().zip(given).for_each(|(face, answer)| answers[*face] = answer);
             }
-            return Ok(probabilities);
         }
-        for faces in faces.chunks(BATCH) {
-            let crops: Vec<_> =
-                faces.iter().map(|face| preprocess::face_crop(picture, face, margin, input)).collect();
-            probabilities.extend(self.classify_crops(&crops)?);
-        }
-        Ok(probabilities)
+        Ok(answers)
     }
 
     /// What is said of each of `crops`, which [`preprocess::face_crop`] has made.
     ///
     /// # Errors
-    /// When the crops are not of one size, or candle cannot run the network.
+    /// When the crops are not of one size that this classifier has as an input, or candle cannot run the network.
     pub fn classify_crops(&self, crops: &[RgbImage]) -> Result<Vec<Probabilities>, NetworkError> {
         match &self.network {
             Network::Real(backbone, head) => {
@@ -213,21 +263,36 @@ impl Classifier {
                     .map(|(row, incorrect)| Probabilities::from_logits([row[0], row[1]], incorrect))
                     .collect())
             }
-            Network::Quantized(quantized) => crops
-                .iter()
-                .map(|crop| {
-                    let (classes, incorrect) = quantized.0.logits(crop.as_raw())?;
-                    Ok(Probabilities::from_logits(classes, incorrect))
-                })
-                .collect(),
+            Network::Quantized(networks) => {
+                let side = crops.first().map_or(0, |crop| crop.width() as usize);
+                let network = networks.iter().map(|at| &at.network).find(|network| network.side() == side);
+                let Some(network) = network.or(networks.last().map(|at| &at.network)) else {
+                    return Ok(Vec::new());
+                };
+                crops.iter().map(|crop| answer(network, crop.as_raw())).collect()
+            }
         }
     }
 
     /// How this classifier's faces are cut out.
     #[must_use]
-    pub fn preprocessing(&self) -> Preprocessing {
-        self.preprocessing
+    pub fn preprocessing(&self) -> &Preprocessing {
+        &self.preprocessing
     }
+}
+
+impl Quantized {
+    fn look(&self, picture: View<'_>, face: &Rect, margin: f32) -> Result<Probabilities, NetworkError> {
+        // The crop is written anew for each face, so a panic of an earlier one left nothing behind.
+        let Crop { sampler, pixels } = &mut *self.crop.lock().unwrap_or_else(PoisonError::into_inner);
+        sampler.face_crop(picture, face, margin, self.network.side() as u32, pixels);
+        answer(&self.network, pixels)
+    }
+}
+
+fn answer(network: &int8::mobilenet_v2::Classifier, crop: &[u8]) -> Result<Probabilities, NetworkError> {
+    let (classes, incorrect) = network.logits(crop)?;
+    Ok(Probabilities::from_logits(classes, incorrect))
 }
 
 #[cfg(test)]
@@ -247,6 +312,34 @@ mod tests {
             prop_assert!((answer.mask - share * (1.0 - answer.incorrect)).abs() < 1e-3);
             prop_assert_eq!(incorrect.is_none(), answer.incorrect == 0.0 && incorrect.is_none());
         }
+    }
+
+    #[test]
+    fn a_face_is_looked_at_with_the_smallest_input_that_shows_all_of_it() {
+        let preprocessing = Preprocessing { margin: 1.25, inputs: vec![96, 128, 224] };
+        let input =
+            |longer: f32| preprocessing.inputs[preprocessing.input_for(&Rect::new(0.0, 0.0, 10.0, longer))];
+        assert_eq!([20.0, 76.0, 77.0, 102.0, 103.0, 400.0].map(input), [96, 96, 128, 128, 224, 224]);
+    }
+
+    #[test]
+    fn the_metadata_say_which_inputs_there_are() {
+        let of = |entries: &[(&str, &str)], input| {
+            let entries = entries.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+            Preprocessing::of(&entries.collect(), "a file", input).map(|this| this.inputs)
+        };
+        let old = [("margin", "1.1"), ("input", "224"), ("classes", head::CLASSES)];
+        assert_eq!(of(&old, Input::Auto).unwrap(), [224]);
+        assert_eq!(of(&old, Input::Side(128)).unwrap(), [128]);
+        let new = [("margin", "1.1"), ("inputs", "224,96,128"), ("classes", head::CLASSES)];
+        assert_eq!(of(&new, Input::Auto).unwrap(), [96, 128, 224]);
+        for wrong in ["", "0", "224,", "many", "9999"] {
+            let message = of(&[new[0], ("inputs", wrong), new[2]], Input::Auto).unwrap_err().to_string();
+            assert!(message.contains("a file"), "{message}");
+        }
+        assert_eq!("auto".parse(), Ok(Input::Auto));
+        assert_eq!("96".parse(), Ok(Input::Side(96)));
+        assert!("31".parse::<Input>().is_err() && "".parse::<Input>().is_err());
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Which weights are run, and in which precision: the int8 networks that are built in, a file of such, or the f32 ones.
 
-use crate::classify::Classifier;
+use crate::classify::{Classifier, Input};
 use crate::detect::Detector;
 use crate::kernels::int8;
 use crate::nn::NetworkError;
@@ -48,8 +48,8 @@ pub struct ModelOptions {
     pub classifier: Option<PathBuf>,
     /// f32 weights of the detector; none for `detector.safetensors` in the usual folders.
     pub detector: Option<PathBuf>,
-    /// Side of the classifier's input in pixels; none for what the weights say.
-    pub classifier_input: Option<u32>,
+    /// The classifier's input.
+    pub classifier_input: Input,
     /// Threads of the int8 networks; none for one per core, four at most.
     pub threads: Option<u16>,
 }
@@ -130,15 +130,11 @@ impl Models {
     pub fn classifier(&self) -> Result<Classifier, NetworkError> {
         let input = self.options.classifier_input;
         match &self.int8 {
-            Some((weights, team)) => Classifier::quantized(weights, int8::fastest(), team.clone(), input),
+            Some((weights, team)) => Classifier::quantized(weights, int8::fastest(), team, input),
             None => {
                 let named = self.options.classifier.clone();
                 let path = named.map_or_else(|| weights::find("classifier.safetensors"), Ok)?;
-                let mut weights = Weights::load(&path)?;
-                if let Some(input) = input {
-                    weights.metadata.insert("input".to_owned(), input.to_string());
-                }
-                Classifier::new(&weights)
+                Classifier::new(&Weights::load(&path)?, input)
             }
         }
     }

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail loudly")]
 
 use image::RgbImage;
-use maskwatch::classify::Classifier as AnyClassifier;
+use maskwatch::classify::{Classifier as AnyClassifier, Input};
 use maskwatch::detect::Detector as AnyDetector;
 use maskwatch::geometry::Rect;
 use maskwatch::kernels::int8::{Kernels, Reference, available, fastest};
@@ -95,15 +95,14 @@ fn any_number_of_threads_gives_the_same() {
 fn the_quantized_classifier_is_close_to_the_real_one() {
     let masked = image::open(root().join("tests/fixtures/astronaut-masked.jpg")).unwrap().to_rgb8();
     for side in [128, 224] {
-        let mut weights =
+        let weights =
             maskwatch::nn::weights::Weights::load(&models().join("classifier.safetensors")).unwrap();
-        weights.metadata.insert("input".to_owned(), side.to_string());
-        let real = AnyClassifier::new(&weights).unwrap();
+        let real = AnyClassifier::new(&weights, Input::Side(side)).unwrap();
         let int8 = AnyClassifier::quantized(
             &QuantizedWeights::embedded().unwrap(),
             fastest(),
-            SharedTeam::new(1).unwrap(),
-            Some(side),
+            &SharedTeam::new(1).unwrap(),
+            Input::Side(side),
         )
         .unwrap();
         for picture in [&portrait(), &masked] {

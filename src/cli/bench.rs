@@ -59,7 +59,7 @@ pub(crate) fn run(args: Args) -> Outcome {
     let frame = camera_frame(&portrait);
     let mut jpeg = Vec::new();
     frame.write_to(&mut std::io::Cursor::new(&mut jpeg), ImageFormat::Jpeg)?;
-    let input = classifier.preprocessing().input;
+    let input = classifier.preprocessing().largest();
     let crop = || preprocess::face_crop(&portrait, &FACE, classifier.preprocessing().margin, input);
     let crops = [crop()];
     // A stage fails only where the first one of its kind would have failed when the networks were made.

@@ -2,6 +2,7 @@
 
 use super::Outcome;
 use super::networks::{self, DetectorArgs, ModelArgs, VerdictArgs, pixels};
+use crate::classify::Input;
 use crate::eval::faces::{self, Evaluation};
 use crate::eval::labels::{self, Split};
 use crate::eval::matching::MIN_IOU;
@@ -98,7 +99,7 @@ struct Settings {
     precision: &'static str,
     weights: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    classifier_input: Option<u32>,
+    classifier_input: Option<Input>,
     #[serde(flatten)]
     detector: Option<DetectorSettings>,
     #[serde(flatten)]
@@ -121,10 +122,11 @@ struct VerdictSettings {
 pub(crate) fn run(args: Args) -> Outcome {
     match args.what {
         What::Faces { data, models } => {
+            let input = models.input;
             let data = Data::read(data, models.threads, "faces.csv")?;
             let models = open(&models)?;
             let network = models.classifier()?;
-            let classifier_input = Some(network.preprocessing().input);
+            let classifier_input = Some(input);
             let settings = Settings { classifier_input, ..data.settings(&models) };
             data.measure(settings, |progress| {
                 let classify = |picture: &_, rects: &[_]| Ok(network.classify(picture, rects)?);
@@ -132,11 +134,12 @@ pub(crate) fn run(args: Args) -> Outcome {
             })
         }
         What::Scenes { data, models, detector, verdict } => {
+            let input = models.input;
             let data = Data::read(data, models.threads, "scenes.csv")?;
             let models = open(&models)?;
             let (finder, network, rules) = (detector.make(&models)?, models.classifier()?, verdict.rules());
             let settings = Settings {
-                classifier_input: Some(network.preprocessing().input),
+                classifier_input: Some(input),
                 detector: Some(DetectorSettings::of(&detector)),
                 verdict: Some(VerdictSettings {
                     certainty: verdict.certainty,
@@ -303,7 +306,7 @@ impl Settings {
         }
         lines += &format!("{}, {}\n", self.precision, self.weights);
         if let Some(input) = self.classifier_input {
-            lines += &format!("classifier input {input}x{input}\n");
+            lines += &format!("classifier input {input}\n");
         }
         if let Some(detector) = &self.detector {
             let [width, height] = detector.detector_input;

@@ -1,6 +1,6 @@
 //! Arguments that name the networks and what is made of their answers, shared by the subcommands that work on pictures.
 
-use crate::classify::Probabilities;
+use crate::classify::{Input, Probabilities};
 use crate::decide::{Rules, Verdict};
 use crate::detect::Detector;
 use crate::geometry::Rect;
@@ -23,9 +23,10 @@ pub(crate) struct ModelArgs {
     /// f32 weights of the detector [default: detector.safetensors, found like those of the classifier]
     #[arg(long, value_name = "FILE", help_heading = "Networks")]
     detector: Option<PathBuf>,
-    /// Side of the classifier's input in pixels, 32 to 512 [default: what its weights say]
-    #[arg(long, value_name = "PX", value_parser = clap::value_parser!(u32).range(32..=512), help_heading = "Networks")]
-    input: Option<u32>,
+    /// Side of the classifier's input in pixels, 32 to 512, or auto: the smallest that the weights were trained for and that
+    /// shows all of a face; 224 is the paper's
+    #[arg(long, value_name = "PX", default_value_t, help_heading = "Networks")]
+    pub(crate) input: Input,
     /// Threads of the networks [default: one per core, four at most]
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=64), help_heading = "Networks")]
     pub(crate) threads: Option<u16>,

@@ -8,6 +8,7 @@ use crate::train::classifier::{self, Depth, Session, Settings};
 use crate::train::dataset::{Dataset, Options, Subset};
 use crate::train::detector;
 use crate::train::draw::{MaskKind, draw_mask};
+use crate::train::drawn::Kind;
 use crate::train::optimizer::Rule;
 use anyhow::Context;
 use std::collections::BTreeMap;
@@ -26,8 +27,8 @@ enum What {
     /// Fit the classifier: mask or no mask
     ///
     /// Fits the head to the features of a frozen backbone, or with --unfreeze the backbone too. The data is a folder with
-    /// faces.csv, scenes.csv (columns image,x,y,w,h,label,split) and images/, or an ImageFolder tree mask/ and no_mask/
-    /// whose pictures are faces.
+    /// faces.csv, scenes.csv (columns image,x,y,w,h,label,split) and images/, or an ImageFolder tree mask/, no_mask/
+    /// and, if there is one, incorrect/, whose pictures are faces.
     ///
     /// Rows of split val are only measured. Some pictures of split train are set aside; of all epochs (or measurements in
     /// fine-tuning) the one with the lowest loss on their faces is kept. An ImageFolder tree has no such pictures: there
@@ -93,9 +94,16 @@ struct ClassifierArgs {
     /// Share of the pictures of an ImageFolder tree that is held back for validation
     #[arg(long, value_name = "SHARE", default_value_t = 0.2, value_parser = share, help_heading = "Data")]
     val_share: f64,
-    /// Count faces labelled `incorrect` as no_mask in training instead of leaving them out
-    #[arg(long, help_heading = "Data")]
-    incorrect_as_no_mask: bool,
+    /// In fine-tuning, the share of each batch whose faces wear their mask incorrectly, where the data has such
+    #[arg(long, value_name = "SHARE", default_value_t = 0.06, help_heading = "Data")]
+    incorrect: f64,
+    /// In fine-tuning, the share of each batch that are bare faces with something drawn on them: masks worn rightly and
+    /// wrongly, hands, cups, beards, …
+    #[arg(long, value_name = "SHARE", default_value_t = 0.25, help_heading = "Data")]
+    drawn: f64,
+    /// Kinds of things that are not drawn
+    #[arg(long, value_name = "KIND,…", value_delimiter = ',', help_heading = "Data")]
+    without: Vec<Kind>,
     /// Sides of the network's input; the first is used later, more are mixed in while fine-tuning
     #[arg(long, value_name = "PX,…", value_delimiter = ',', default_value = "128", help_heading = "Data")]
     input: Vec<u32>,
@@ -161,7 +169,6 @@ impl ClassifierArgs {
             min_side: self.min_side,
             selection_share: self.selection_share,
             val_share: self.val_share,
-            incorrect_as_no_mask: self.incorrect_as_no_mask,
             seed: self.seed,
         }
     }
@@ -171,6 +178,9 @@ impl ClassifierArgs {
         Settings {
             inputs: self.input.clone(),
             margin: self.margin,
+            incorrect: self.incorrect,
+            drawn: self.drawn,
+            without: self.without.clone(),
             views: self.views,
             length: if self.unfreeze == Depth::Head { self.epochs } else { self.steps },
             batch: self.batch.unwrap_or(usual.batch),

@@ -5,6 +5,7 @@
 mod outputs;
 mod reader;
 
+use crate::classify::Input;
 use crate::decide::{IncorrectMeans, Rules};
 use crate::models::{ModelOptions, Precision};
 use crate::source::{Options, SourceSpec};
@@ -212,7 +213,9 @@ fn models(mut section: Section<'_>) -> Result<ModelOptions, ConfigError> {
         int8: section.text("int8")?.map(|path| path.value.into()),
         classifier: section.text("classifier")?.map(|path| path.value.into()),
         detector: section.text("detector")?.map(|path| path.value.into()),
-        classifier_input: section.whole("classifier_input", 32..=512)?.map(|side| side.value),
+        classifier_input: section
+            .whole_or("classifier_input", 32..=512, "auto")?
+            .map_or(Input::Auto, |side| side.value.map_or(Input::Auto, Input::Side)),
         threads: section.whole("threads", 1..=64)?.map(|threads| threads.value as u16),
     };
     section.finish()?;

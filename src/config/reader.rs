@@ -223,6 +223,23 @@ impl<'a> Section<'a> {
         })
     }
 
+    /// A whole number within `range`, or `word`, which is `None`.
+    pub(super) fn whole_or(
+        &mut self,
+        key: &str,
+        range: RangeInclusive<u32>,
+        word: &str,
+    ) -> Result<Option<Sourced<Option<u32>>>, ConfigError> {
+        let is_word = |entry: &&Entry<'a>| {
+            entry.key == key && matches!(&entry.value, DeValue::String(text) if text == word)
+        };
+        if self.entries.iter().any(|entry| is_word(&entry)) {
+            return Ok(self.take(key).map(|entry| self.sourced(&entry, None)));
+        }
+        let whole = self.whole(key, range)?;
+        Ok(whole.map(|Sourced { value, key, at }| Sourced { value: Some(value), key, at }))
+    }
+
     /// A time in seconds within `range`.
     pub(super) fn seconds(
         &mut self,

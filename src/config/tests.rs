@@ -21,7 +21,6 @@ fn the_commented_keys_of_the_documented_file_are_right_too() {
         .replace("\n#detector =", "\ndetector =")
         .replace("\n#classifier =", "\nclassifier =")
         .replace("\n#int8 =", "\nint8 =")
-        .replace("\n#classifier_input =", "\nclassifier_input =")
         .replace("\n#threads =", "\nthreads =")
         .replace("\n#[button]", "\n[button]")
         .replace("\n#pin =", "\npin =")

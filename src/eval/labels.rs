@@ -2,6 +2,7 @@
 //! read here; pictures are opened by whoever needs their pixels.
 
 use crate::geometry::Rect;
+use crate::nn::head::{MASK, NO_MASK};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::fs::File;
@@ -31,6 +32,16 @@ impl Label {
             Self::Mask => "mask",
             Self::NoMask => "no_mask",
             Self::Incorrect => "incorrect",
+        }
+    }
+
+    /// Its class among the paper's two, by its index among the network's logits; none for *incorrect*.
+    #[must_use]
+    pub const fn class(self) -> Option<usize> {
+        match self {
+            Self::Mask => Some(MASK),
+            Self::NoMask => Some(NO_MASK),
+            Self::Incorrect => None,
         }
     }
 }

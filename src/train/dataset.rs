@@ -4,7 +4,6 @@
 use super::random::{Purpose, stream};
 use crate::eval::labels::{self, Label, LabelError, Split};
 use crate::geometry::Rect;
-use crate::nn::head::{MASK, NO_MASK};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use std::collections::{BTreeMap, BTreeSet};
@@ -42,8 +41,8 @@ pub struct Face {
     pub picture: PathBuf,
     /// Where the face is, in pixels of the picture.
     pub rect: Rect,
-    /// Index of its class among the network's logits: [`MASK`] or [`NO_MASK`].
-    pub class: usize,
+    /// How it wears its mask.
+    pub label: Label,
     /// What it is used for.
     pub subset: Subset,
     /// The table it stands in, `faces` for `faces.csv`; for an ImageFolder `folder`.
@@ -68,8 +67,6 @@ pub struct Options {
     pub selection_share: f64,
     /// Share of each class's pictures that become [`Subset::Val`]. ImageFolder only.
     pub val_share: f64,
-    /// Whether faces labelled `incorrect` count as *no mask* in training; else they are left out. Never measured here.
-    pub incorrect_as_no_mask: bool,
     /// Decides the random subsets.
     pub seed: u64,
 }
@@ -82,7 +79,6 @@ impl Default for Options {
             min_side: 16.0,
             selection_share: 0.1,
             val_share: 0.2,
-            incorrect_as_no_mask: false,
             seed: 1,
         }
     }
@@ -148,8 +144,8 @@ pub struct Dataset {
 }
 
 impl Dataset {
-    /// Reads a folder: CSV tables with pictures in `images/`, or an ImageFolder tree with `mask/` and `no_mask/`, whose
-    /// pictures are taken as faces whole.
+    /// Reads a folder: CSV tables with pictures in `images/`, or an ImageFolder tree with `mask/`, `no_mask/` and, if
+    /// there is one, `incorrect/`, whose pictures are taken as faces whole.
     ///
     /// # Errors
     /// The folder is of neither kind, a file in it cannot be read, a weight fits nothing, or a class is missing.
@@ -178,10 +174,10 @@ impl Dataset {
             &[Subset::Train, Subset::Selection]
         };
         for subset in subsets {
-            for (class, name) in [(MASK, "mask"), (NO_MASK, "no_mask")] {
-                let drawn = |face: &&Face| face.subset == *subset && face.class == class && face.weight > 0.0;
+            for label in [Label::Mask, Label::NoMask] {
+                let drawn = |face: &&Face| face.subset == *subset && face.label == label && face.weight > 0.0;
                 if !dataset.faces.iter().any(|face| drawn(&face)) {
-                    let (folder, class, subset) = (folder.to_owned(), name, subset.name());
+                    let (folder, class, subset) = (folder.to_owned(), label.name(), subset.name());
                     return Err(DatasetError::Empty { folder, class, subset });
                 }
             }
@@ -207,9 +203,9 @@ impl Dataset {
     #[must_use]
     pub fn checksum(&self) -> String {
         let mut hasher = crc32fast::Hasher::new();
-        for Face { picture, rect, class, subset, weight, .. } in &self.faces {
+        for Face { picture, rect, label, subset, weight, .. } in &self.faces {
             let picture = picture.strip_prefix(&self.folder).unwrap_or(picture);
-            let line = format!("{} {rect:?} {class} {} {weight}\n", picture.display(), subset.name());
+            let line = format!("{} {rect:?} {label} {} {weight}\n", picture.display(), subset.name());
             hasher.update(line.as_bytes());
         }
         format!("{:08x}", hasher.finalize())
@@ -221,8 +217,7 @@ impl Dataset {
         let mut counts: BTreeMap<String, BTreeMap<String, usize>> = BTreeMap::new();
         for face in &self.faces {
             let origin = format!("{}/{}", face.table, face.source);
-            let class = if face.class == MASK { "mask" } else { "no_mask" };
-            let group = format!("{} {class}", face.subset.name());
+            let group = format!("{} {}", face.subset.name(), face.label);
             *counts.entry(origin.trim_end_matches('/').to_owned()).or_default().entry(group).or_default() +=
                 1;
         }
@@ -236,19 +231,13 @@ fn from_tables(folder: &Path, tables: &[String], options: &Options) -> Result<Ve
         let table =
             Path::new(name).file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
         for row in labels::read(&folder.join(name))? {
-            let class = match (row.label, row.split) {
-                (Label::Mask, _) => MASK,
-                (Label::NoMask, _) => NO_MASK,
-                (Label::Incorrect, Split::Train) if options.incorrect_as_no_mask => NO_MASK,
-                (Label::Incorrect, _) => continue,
-            };
             if row.rect.side() < options.min_side {
                 continue;
             }
             faces.push(Face {
                 picture: folder.join("images").join(&row.image),
                 rect: row.rect,
-                class,
+                label: row.label,
                 subset: if row.split == Split::Val { Subset::Val } else { Subset::Train },
                 table: table.clone(),
                 source: row.source.unwrap_or_default(),
@@ -291,16 +280,17 @@ fn take<T>(mut items: Vec<T>, share: f64, generator: &mut ChaCha8Rng) -> Vec<T> 
 
 fn from_tree(folder: &Path, options: &Options) -> Result<Vec<Face>, DatasetError> {
     let mut faces = Vec::new();
-    for (class, name) in [(MASK, "mask"), (NO_MASK, "no_mask")] {
-        let paths = pictures_in(&folder.join(name))?;
-        let mut generator = stream(options.seed, Purpose::Subsets, class as u64);
+    let labels = Label::ALL.into_iter().filter(|label| folder.join(label.name()).is_dir());
+    for (stratum, label) in labels.enumerate() {
+        let paths = pictures_in(&folder.join(label.name()))?;
+        let mut generator = stream(options.seed, Purpose::Subsets, stratum as u64);
         let val: BTreeSet<PathBuf> =
             take(paths.clone(), options.val_share, &mut generator).into_iter().collect();
         for picture in paths {
             let (width, height) = dimensions(&picture)?;
             faces.push(Face {
                 rect: Rect::new(0.0, 0.0, width as f32, height as f32),
-                class,
+                label,
                 subset: if val.contains(&picture) { Subset::Val } else { Subset::Train },
                 table: "folder".to_owned(),
                 source: String::new(),
@@ -380,45 +370,12 @@ fn weigh(faces: &mut [Face], folder: &Path, name: &str, factor: f64) -> Result<(
     Ok(())
 }
 
-/// Draws faces of the subset train at random: half of each class, within a class by [`Face::weight`].
-#[derive(Debug, Clone)]
-pub struct Sampler {
-    classes: [Vec<(f64, usize)>; 2],
-}
-
-impl Sampler {
-    /// A sampler over the faces of [`Subset::Train`].
-    #[must_use]
-    pub fn new(dataset: &Dataset) -> Self {
-        let mut classes = [Vec::new(), Vec::new()];
-        let mut sums = [0.0; 2];
-        for index in dataset.subset(Subset::Train) {
-            let face = &dataset.faces[index];
-            sums[face.class] += face.weight;
-            classes[face.class].push((sums[face.class], index));
-        }
-        Self { classes }
-    }
-
-    /// `count` indices into [`Dataset::faces`], the classes taking turns; a face may come more than once.
-    pub fn draw(&self, count: usize, generator: &mut ChaCha8Rng) -> Vec<usize> {
-        let one = |turn: usize| {
-            let class = &self.classes[turn % 2];
-            let &(total, last) = class.last()?;
-            let at = generator.random_range(0.0..1.0) * total;
-            let place = class.partition_point(|(sum, _)| *sum <= at);
-            Some(class.get(place).map_or(last, |&(_, index)| index))
-        };
-        (0..count).filter_map(one).collect()
-    }
-}
-
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
     /// Tables in a folder; pictures are not opened when tables are read.
-    fn tables() -> tempfile::TempDir {
+    pub(in crate::train) fn tables() -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
         let mut faces = "image,x,y,w,h,label,split,source\n".to_owned();
         let mut scenes = "image,x,y,w,h,label,split\n".to_owned();
@@ -481,12 +438,11 @@ mod tests {
     }
 
     #[test]
-    fn small_and_incorrect_ones_are_left_out() {
+    fn small_ones_are_left_out() {
         let folder = tables();
         let count = |options: Options| Dataset::load(folder.path(), &options).unwrap().faces.len();
-        assert_eq!(count(Options::default()), 180);
-        assert_eq!(count(Options { min_side: 5.0, ..Options::default() }), 200);
-        assert_eq!(count(Options { incorrect_as_no_mask: true, ..Options::default() }), 181);
+        assert_eq!(count(Options::default()), 182);
+        assert_eq!(count(Options { min_side: 5.0, ..Options::default() }), 202);
         assert_eq!(count(Options { tables: vec!["faces.csv".into()], ..Options::default() }), 100);
     }
 
@@ -533,22 +489,5 @@ mod tests {
         let broken = tree(5);
         std::fs::write(broken.path().join("mask/bad.jpg"), "no picture").unwrap();
         assert!(message(broken.path()).contains("bad.jpg"));
-    }
-
-    #[test]
-    fn draws_are_balanced_and_follow_the_weights() {
-        let folder = tables();
-        let weights = vec![("old".into(), 3.0), ("scenes".into(), 0.0)];
-        let dataset = Dataset::load(folder.path(), &Options { weights, ..Options::default() }).unwrap();
-        let sampler = Sampler::new(&dataset);
-        let drawn = sampler.draw(4000, &mut stream(1, Purpose::Batch, 0));
-        assert_eq!(drawn, sampler.draw(4000, &mut stream(1, Purpose::Batch, 0)));
-        let share = |wanted: &dyn Fn(&Face) -> bool| {
-            drawn.iter().filter(|&&index| wanted(&dataset.faces[index])).count() as f64 / drawn.len() as f64
-        };
-        assert!((share(&|face| face.class == MASK) - 0.5).abs() < 1e-9);
-        assert!((share(&|face| face.source == "old") - 0.75).abs() < 0.03);
-        assert!(drawn.iter().all(|&index| dataset.faces[index].table == "faces"));
-        assert!(drawn.iter().all(|&index| dataset.faces[index].subset == Subset::Train));
     }
 }

@@ -1,6 +1,6 @@
 //! Fitting the networks to labelled pictures (feature `train`). Nothing here runs on the board.
 //!
-//! [`dataset`] says which faces there are, [`augment`] cuts them out and changes them, [`classifier`] fits the classifier
+//! [`dataset`] says which faces there are, [`sampler`] which of them make up a batch, [`augment`] cuts them out and changes them, [`classifier`] fits the classifier
 //! to them; [`detector`] fits the detector. Shared below: [`optimizer`], [`history`] with its [`curves`], [`prefetch`] and [`random`], which make runs
 //! repeatable on any number of threads, [`progress`]. [`draw`] makes the free pictures of masked faces, [`drawn`] puts
 //! masks and other things on bare faces by chance.
@@ -18,6 +18,7 @@ pub mod prefetch;
 pub mod progress;
 pub mod quantize;
 pub mod random;
+pub mod sampler;
 
 use crate::nn::NetworkError;
 use std::path::{Path, PathBuf};

@@ -18,6 +18,8 @@ pub enum Purpose {
     View = 4,
     /// Which activations a dropout layer lets through.
     Dropout = 5,
+    /// What is drawn on a face.
+    Drawn = 6,
 }
 
 /// The generator for one purpose and index; only the lower 56 bits of `index` count.

@@ -2,29 +2,21 @@
 //! threads ahead of the network. Their batch norms stay at the running statistics of the starting weights, or are live and
 //! move them. The blocks before run without gradients, with their batch norms folded.
 
+use super::batch::{Batch, Batches, landmarks};
 use super::state::{State, is_statistic};
-use super::{Run, TrainError, cross_entropy, dropout, measure, measured, pairs};
+use super::{Run, TrainError, dropout, loss, measure, measured, pairs};
 use crate::nn::convolution::average_pool;
 use crate::nn::head::Head;
 use crate::nn::mobilenet_v2::{BLOCKS, MobileNetV2, block_of};
 use crate::nn::weights::Weights;
 use crate::nn::{BatchNorm, Mode};
 use crate::pixels::preprocess;
-use crate::train::dataset::{Sampler, open_picture};
+use crate::train::dataset::Subset;
 use crate::train::history::{Entry, Tally};
 use crate::train::optimizer::learning_rate;
 use crate::train::prefetch;
 use crate::train::progress::Progress;
 use crate::train::random::{Purpose, stream};
-use candle_core::Tensor;
-use rand::RngExt;
-
-/// One step's faces.
-struct Batch {
-    /// `[N, side, side, 3]`, normalised.
-    pictures: Tensor,
-    classes: Vec<usize>,
-}
 
 /// Runs all steps that are not done yet.
 pub(super) fn fit(run: &Run<'_>, mut weights: Weights, block: usize) -> Result<State, TrainError> {
@@ -39,21 +31,26 @@ pub(super) fn fit(run: &Run<'_>, mut weights: Weights, block: usize) -> Result<S
     // Made last, since live running statistics go on from those resumed.
     let network = MobileNetV2::new(&weights, Mode::Training(settings.batch_norm))?;
 
-    let sampler = Sampler::new(run.dataset);
+    let landmarks = if settings.drawn > 0.0 {
+        landmarks(run.dataset, settings, |face| face.subset == Subset::Train)?
+    } else {
+        Vec::new()
+    };
+    let batches = Batches::new(run, landmarks);
     let measured = measured(run.dataset);
     let progress = Progress::new("fine-tuning", "steps", settings.length, state.done);
     let mut tally = Tally::default();
     prefetch::in_order(
         state.done..run.session.end(state.done, settings.length, settings.every),
         settings.threads,
-        |step| batch(run, &sampler, step),
-        |step, Batch { pictures, classes }| {
+        |step| batches.make(step),
+        |step, Batch { pictures, labels }| {
             let map = front.forward_blocks(&pictures, 0..block)?.detach();
             let features = average_pool(&network.forward_blocks(&map, block..BLOCKS)?)?;
             let masks =
-                dropout(classes.len(), settings.dropout, &mut stream(settings.seed, Purpose::Dropout, step))?;
-            let logits = head.forward(&features, masks.as_ref())?.classes;
-            let loss = cross_entropy(&logits, &classes, settings.label_smoothing)?;
+                dropout(labels.len(), settings.dropout, &mut stream(settings.seed, Purpose::Dropout, step))?;
+            let logits = head.forward(&features, masks.as_ref())?;
+            let loss = loss(&logits, &labels, settings.label_smoothing)?;
             if !loss.to_scalar::<f32>()?.is_finite() {
                 return Err(TrainError::Diverged { step });
             }
@@ -63,7 +60,10 @@ pub(super) fn fit(run: &Run<'_>, mut weights: Weights, block: usize) -> Result<S
                 state.observe(network.running_statistics())?;
             }
             state.stepped()?;
-            pairs(&logits)?.iter().zip(classes).for_each(|(logits, class)| tally.add(*logits, class));
+            let of_classes = pairs(&logits.classes)?.into_iter().zip(labels);
+            of_classes.for_each(|(logits, label)| {
+                label.class().into_iter().for_each(|class| tally.add(logits, class));
+            });
             progress.advance(1);
 
             if (step + 1) % settings.every == 0 || step + 1 == settings.length {
@@ -94,21 +94,4 @@ pub(super) fn fit(run: &Run<'_>, mut weights: Weights, block: usize) -> Result<S
 fn moves(name: &str, block: usize, live: bool) -> bool {
     let unfrozen = block_of(name).is_some_and(|of| of >= block);
     name.starts_with("head.") || (unfrozen && (live || !is_statistic(name)))
-}
-
-/// Draws and changes the faces of one step; depends on nothing but settings and step.
-fn batch(run: &Run<'_>, sampler: &Sampler, step: u64) -> Result<Batch, TrainError> {
-    let settings = run.settings;
-    let mut generator = stream(settings.seed, Purpose::Batch, step);
-    let input = settings.inputs[generator.random_range(0..settings.inputs.len())];
-    let faces = sampler.draw(settings.batch, &mut generator);
-    let mut crops = Vec::with_capacity(faces.len());
-    for (place, &index) in faces.iter().enumerate() {
-        let face = &run.dataset.faces[index];
-        let number = step * settings.batch as u64 + place as u64;
-        let view = settings.augmentation.view(&mut stream(settings.seed, Purpose::View, number));
-        crops.push(view.render(&open_picture(&face.picture)?, &face.rect, input));
-    }
-    let classes = faces.iter().map(|&index| run.dataset.faces[index].class).collect();
-    Ok(Batch { pictures: preprocess::normalised(&crops)?, classes })
 }

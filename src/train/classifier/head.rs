@@ -3,14 +3,16 @@
 use super::features::{self, Features};
 use super::state::State;
 use super::{Run, TrainError, cross_entropy, dropout, measured, pairs};
+use crate::eval::labels::Label;
 use crate::nn::head::Head;
 use crate::nn::mobilenet_v2::FEATURES;
 use crate::nn::weights::Weights;
-use crate::train::dataset::{Dataset, Sampler, Subset};
+use crate::train::dataset::{Dataset, Subset};
 use crate::train::history::{Entry, Figures, Tally};
 use crate::train::optimizer::learning_rate;
 use crate::train::progress::Progress;
 use crate::train::random::{Purpose, stream};
+use crate::train::sampler::Sampler;
 use candle_core::{Device, Tensor};
 use rand::RngExt;
 
@@ -38,17 +40,19 @@ pub(super) fn fit(run: &Run<'_>, mut weights: Weights) -> Result<State, TrainErr
             let faces = sampler.draw(settings.batch, &mut generator);
             let rows = faces.iter().map(|&face| (face, generator.random_range(0..settings.views)));
             let input = gather(&features, rows)?;
-            let classes: Vec<usize> = faces.iter().map(|&face| run.dataset.faces[face].class).collect();
+            let labels: Vec<Label> = faces.iter().map(|&face| run.dataset.faces[face].label).collect();
             let logits =
                 head.forward(&input, dropout(faces.len(), settings.dropout, &mut masks)?.as_ref())?.classes;
-            let loss = cross_entropy(&logits, &classes, settings.label_smoothing)?;
+            let loss = cross_entropy(&logits, &labels, settings.label_smoothing)?;
             if !loss.to_scalar::<f32>()?.is_finite() {
                 return Err(TrainError::Diverged { step });
             }
             rate = learning_rate(step, steps * settings.length, settings.warm_up, settings.learning_rate);
             state.optimizer.step(&loss.backward()?, rate)?;
             state.stepped()?;
-            pairs(&logits)?.iter().zip(classes).for_each(|(logits, class)| tally.add(*logits, class));
+            for (logits, label) in pairs(&logits)?.into_iter().zip(labels) {
+                label.class().into_iter().for_each(|class| tally.add(logits, class));
+            }
         }
         let line = state.note(run, run.dataset.chosen_by(), || {
             let [selection, val] =
@@ -79,7 +83,9 @@ fn measure(
     for faces in faces.chunks(MEASURED_AT_ONCE) {
         let input = gather(features, faces.iter().map(|&face| (face, 0)))?;
         let logits = pairs(&head.forward(&input, None)?.classes)?;
-        faces.iter().zip(logits).for_each(|(&face, logits)| tally.add(logits, dataset.faces[face].class));
+        for (&face, logits) in faces.iter().zip(logits) {
+            dataset.faces[face].label.class().into_iter().for_each(|class| tally.add(logits, class));
+        }
     }
     Ok(tally.figures())
 }

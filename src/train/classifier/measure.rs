@@ -49,7 +49,9 @@ pub(super) fn logits(
 /// Figures over some faces.
 pub(super) fn over(dataset: &Dataset, faces: &[usize], logits: &[[f32; 2]]) -> Option<Figures> {
     let mut tally = Tally::default();
-    faces.iter().zip(logits).for_each(|(&face, logits)| tally.add(*logits, dataset.faces[face].class));
+    for (&face, logits) in faces.iter().zip(logits) {
+        dataset.faces[face].label.class().into_iter().for_each(|class| tally.add(*logits, class));
+    }
     tally.figures()
 }
 
@@ -68,7 +70,8 @@ pub(super) fn figures(
         for (&face, logits) in faces.iter().zip(&logits) {
             let face = &dataset.faces[face];
             for name in [subset.name().to_owned(), format!("{} {}", subset.name(), face.table)] {
-                tallies.entry(name).or_default().add(*logits, face.class);
+                let tally = tallies.entry(name).or_default();
+                face.label.class().into_iter().for_each(|class| tally.add(*logits, class));
             }
         }
     }

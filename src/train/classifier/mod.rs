@@ -2,9 +2,12 @@
 //!
 //! With [`Depth::Head`] the backbone stays as it is: the features of some changed views of every face are computed once
 //! (`features`) and the head is fitted to them (`head`). With [`Depth::From`] the backbone is fitted too, from a block
-//! on, to newly changed pictures at each step (`finetune`). Either way `state` is what a run can be taken up from, and
+//! on, to newly changed pictures at each step (`batch`, `finetune`), among them faces with things drawn on them; that fits the
+//! output *incorrect* too. Then probabilities are calibrated (`calibrate`). Either way `state` is what a run can be taken up from, and
 //! the result is measured on the pictures themselves, by the classifier as it is used (`measure`).
 
+mod batch;
+mod calibrate;
 mod features;
 mod finetune;
 mod head;
@@ -14,11 +17,13 @@ mod state;
 use super::TrainError;
 use super::augment::Augmentation;
 use super::dataset::{Dataset, Subset};
+use super::drawn::Kind;
 use super::history::{Entry, Figures, History};
 use super::optimizer::Rule;
 use super::random::{Purpose, stream};
 use crate::classify::Preprocessing;
-use crate::nn::head::{HIDDEN, TENSORS};
+use crate::eval::labels::Label;
+use crate::nn::head::{HIDDEN, INCORRECT_TENSORS, Logits, MASK, TENSORS};
 use crate::nn::mobilenet_v2::{BLOCKS, MobileNetV2};
 use crate::nn::weights::Weights;
 use crate::nn::{BatchNorm, Mode, NetworkError};
@@ -64,6 +69,12 @@ pub struct Settings {
     pub margin: f32,
     /// How pictures are changed in training.
     pub augmentation: Augmentation,
+    /// In fine-tuning, the share of each batch whose faces wear their mask incorrectly.
+    pub incorrect: f64,
+    /// In fine-tuning, the share of each batch that are bare faces with something drawn on them.
+    pub drawn: f64,
+    /// Kinds of things that are not drawn.
+    pub without: Vec<Kind>,
     /// Views of every face whose features are computed ([`Depth::Head`] only).
     pub views: usize,
     /// Length of the run: epochs for [`Depth::Head`], else steps.
@@ -116,6 +127,9 @@ impl Settings {
             inputs: vec![128],
             margin: 1.1,
             augmentation: Augmentation::default(),
+            incorrect: 0.06,
+            drawn: 0.25,
+            without: Vec::new(),
             views: 4,
             length: if alone { 30 } else { 400 },
             batch: if alone { 256 } else { 64 },
@@ -153,6 +167,11 @@ impl Settings {
         if self.depth == Depth::Head && self.batch_norm == BatchNorm::Live {
             return fail(
                 "batch norms can be live in fine-tuning only; leave them frozen, or unfreeze more than the head",
+            );
+        }
+        if !(0.0..=0.5).contains(&self.drawn) || !(0.0..=0.4).contains(&self.incorrect) {
+            return fail(
+                "the share of drawn faces must lie between 0 and 0.5, that of incorrect ones between 0 and 0.4",
             );
         }
         if !(0.5..=3.0).contains(&self.margin) {
@@ -243,7 +262,7 @@ pub fn run(
         std::fs::create_dir_all(folder)
             .map_err(|source| TrainError::File { path: folder.clone(), source })?;
     }
-    let start = with_head(weights, settings.seed)?;
+    let start = with_head(weights, settings.seed, settings.depth != Depth::Head)?;
     let key = serde_json::json!({
         "settings": settings, "weights": start.checksum()?, "data": dataset.checksum(),
     })
@@ -264,7 +283,8 @@ pub fn run(
     for (name, tensor) in tensors {
         result.insert(name, tensor.clone());
     }
-    Preprocessing { margin: settings.margin, input: settings.input() }.write(&mut result.metadata);
+    calibrate::calibrate(&run, &mut result)?;
+    Preprocessing { margin: settings.margin, inputs: settings.inputs.clone() }.write(&mut result.metadata);
     let figures = measure::figures(dataset, &result, settings)?;
     describe(&mut result, &run, weights, &state.history, &best, &figures)?;
     result.metadata.extend(about.clone());
@@ -321,14 +341,19 @@ fn json(value: &impl serde::Serialize) -> String {
 }
 
 /// The backbone's tensors and the head's; where there is no head, one with small random weights (uniform between
-/// ±1/√inputs, as is usual for linear layers). Metadata and ImageNet's own classifier are left behind.
-fn with_head(weights: &Weights, seed: u64) -> Result<Weights, NetworkError> {
-    let kept = |name: &str| name.starts_with("features.") || name.starts_with("head.");
+/// ±1/√inputs, as is usual for linear layers). Metadata and ImageNet's own classifier are left behind, and the output
+/// *incorrect* unless it is wanted: it makes no sense on hidden values that were fitted without it.
+fn with_head(weights: &Weights, seed: u64, incorrect: bool) -> Result<Weights, NetworkError> {
+    let kept = |name: &str| {
+        name.starts_with("features.")
+            || (name.starts_with("head.") && (incorrect || !name.contains("incorrect")))
+    };
     let tensors = weights.tensors().iter().filter(|(name, _)| kept(name));
     let mut with_head =
         Weights::new(tensors.map(|(name, tensor)| (name.clone(), tensor.clone())).collect(), BTreeMap::new());
     let mut generator = stream(seed, Purpose::Weights, 0);
-    for (name, shape) in TENSORS {
+    let outputs = if incorrect { &INCORRECT_TENSORS[..] } else { &[] };
+    for (name, shape) in TENSORS.iter().chain(outputs).copied() {
         let inputs = if name.starts_with("head.0.") { crate::nn::mobilenet_v2::FEATURES } else { HIDDEN };
         let limit = 1.0 / (inputs as f32).sqrt();
         let count = shape.iter().product();
@@ -342,16 +367,41 @@ fn with_head(weights: &Weights, seed: u64) -> Result<Weights, NetworkError> {
     Ok(with_head)
 }
 
-/// Mean cross-entropy of logits `[N, 2]`, a share `smoothing` of each label given to both classes alike.
-fn cross_entropy(logits: &Tensor, classes: &[usize], smoothing: f64) -> candle_core::Result<Tensor> {
+/// Mean cross-entropy of logits `[N, 2]` over the faces that are of one of the two classes, a share `smoothing` of each label
+/// given to both alike.
+fn cross_entropy(logits: &Tensor, labels: &[Label], smoothing: f64) -> candle_core::Result<Tensor> {
     let (own, other) = ((1.0 - smoothing / 2.0) as f32, (smoothing / 2.0) as f32);
-    let targets: Vec<f32> = classes
-        .iter()
-        .flat_map(|&class| (0..2).map(move |index| if index == class { own } else { other }))
-        .collect();
-    let targets = Tensor::from_vec(targets, (classes.len(), 2), logits.device())?;
+    let target = |label: &Label| match label.class() {
+        Some(MASK) => [own, other],
+        Some(_) => [other, own],
+        None => [0.0; 2],
+    };
+    let targets: Vec<f32> = labels.iter().flat_map(target).collect();
+    let targets = Tensor::from_vec(targets, (labels.len(), 2), logits.device())?;
     let log_probabilities = candle_nn::ops::log_softmax(logits, 1)?;
-    (log_probabilities * targets)?.sum_all()? / -(classes.len() as f64)
+    let count = labels.iter().filter(|label| label.class().is_some()).count().max(1);
+    (log_probabilities * targets)?.sum_all()? / -(count as f64)
+}
+
+/// The loss of both outputs: [`cross_entropy`] of the two classes, and the mean binary cross-entropy of *incorrect* over all
+/// faces, smoothed alike. Where no face is labelled so, that output is left alone.
+fn loss(logits: &Logits, labels: &[Label], smoothing: f64) -> candle_core::Result<Tensor> {
+    let classes = cross_entropy(&logits.classes, labels, smoothing)?;
+    let Some(incorrect) = logits.incorrect.as_ref().filter(|_| labels.contains(&Label::Incorrect)) else {
+        return Ok(classes);
+    };
+    let target = |label: &Label| {
+        let target = if *label == Label::Incorrect { 1.0 - smoothing / 2.0 } else { smoothing / 2.0 };
+        target as f32
+    };
+    let targets: Vec<f32> = labels.iter().map(target).collect();
+    let targets = Tensor::from_vec(targets, (labels.len(), 1), incorrect.device())?;
+    // As a softmax of the logit beside 0, which cannot overflow.
+    let both = Tensor::cat(&[incorrect, &incorrect.zeros_like()?], 1)?;
+    let targets = Tensor::cat(&[&targets, &(1.0 - &targets)?], 1)?;
+    let log_probabilities = candle_nn::ops::log_softmax(&both, 1)?;
+    let binary = ((log_probabilities * targets)?.sum_all()? / -(labels.len() as f64))?;
+    classes + binary
 }
 
 /// Which hidden values a dropout layer lets through, `[N, 128]`: 0, or 1 / (1 − rate); `None` where the rate is 0.

@@ -1,7 +1,7 @@
 //! Whole runs on tiny pictures: what they write, that they repeat to the byte, and that they can be interrupted.
 
 use super::*;
-use crate::classify::Classifier;
+use crate::classify::{Classifier, Input};
 use crate::geometry::{Point, Rect};
 use crate::train::dataset::Options;
 use crate::train::draw::{MaskKind, draw_mask};
@@ -200,11 +200,11 @@ fn a_run_learns_and_its_weights_can_be_used() {
 
     let weights = Weights::load(&session(root.path()).weights()).unwrap();
     for entry in
-        ["classes", "preprocessing", "margin", "input", "data", "seed", "figures", "best", "settings"]
+        ["classes", "preprocessing", "margin", "inputs", "data", "seed", "figures", "best", "settings"]
     {
         assert!(weights.metadata.contains_key(entry), "{entry}");
     }
-    let classifier = Classifier::new(&weights).unwrap();
+    let classifier = Classifier::new(&weights, Input::Auto).unwrap();
     let of = |masked| {
         let picture = face(masked, 3);
         classifier.classify(&picture, &[Rect::new(0.0, 0.0, 48.0, 48.0)]).unwrap()[0].mask
@@ -243,10 +243,16 @@ fn fine_tuning_moves_the_unfrozen_blocks_alone() {
 
 #[test]
 fn a_classifier_can_be_the_start_of_another() {
-    let with_new_head = with_head(&backbone(), 1).unwrap();
-    let again = with_head(&with_new_head, 2).unwrap();
+    let with_new_head = with_head(&backbone(), 1, true).unwrap();
+    let again = with_head(&with_new_head, 2, true).unwrap();
     assert_eq!(with_new_head.checksum().unwrap(), again.checksum().unwrap());
-    assert_ne!(with_new_head.checksum().unwrap(), with_head(&backbone(), 2).unwrap().checksum().unwrap());
+    assert_ne!(
+        with_new_head.checksum().unwrap(),
+        with_head(&backbone(), 2, true).unwrap().checksum().unwrap()
+    );
+    // A head that is fitted alone forgets the output that would no longer fit.
+    let without = with_head(&with_new_head, 1, false).unwrap();
+    assert!(without.contains("head.0.weight") && !without.contains("head.incorrect.weight"));
 }
 
 #[test]
@@ -276,11 +282,83 @@ fn settings_that_cannot_work_are_refused() {
 fn the_loss_is_that_of_the_formula() {
     let logits = Tensor::new(&[[2f32, 0.0], [1.0, 3.0]], &Device::Cpu).unwrap();
     let loss = |smoothing| {
-        f64::from(cross_entropy(&logits, &[0, 0], smoothing).unwrap().to_scalar::<f32>().unwrap())
+        f64::from(
+            cross_entropy(&logits, &[Label::Mask, Label::Mask], smoothing)
+                .unwrap()
+                .to_scalar::<f32>()
+                .unwrap(),
+        )
     };
     let (first, second) = ((1.0 + (-2f64).exp()).ln(), (1.0 + 2f64.exp()).ln());
     assert!((loss(0.0) - (first + second) / 2.0).abs() < 1e-6);
     // Smoothed by 0.1, each label is 0.95 to 0.05; the other class's loss is 2 more, or less.
     let smoothed = (0.95 * first + 0.05 * (first + 2.0) + 0.95 * second + 0.05 * (second - 2.0)) / 2.0;
     assert!((loss(0.1) - smoothed).abs() < 1e-6);
+
+    // A face whose mask is worn incorrectly is of neither class: only its own output learns from it.
+    let labels = [Label::Mask, Label::Incorrect];
+    let both = Logits {
+        classes: logits.clone(),
+        incorrect: Some(Tensor::new(&[[-1f32], [2.0]], &Device::Cpu).unwrap()),
+    };
+    let value = |loss: Tensor| f64::from(loss.to_scalar::<f32>().unwrap());
+    let softplus = |x: f64| x.exp().ln_1p();
+    let expected = first + (softplus(-1.0) + softplus(-2.0)) / 2.0;
+    assert!((value(super::loss(&both, &labels, 0.0).unwrap()) - expected).abs() < 1e-6);
+    let nobody = value(super::loss(&both, &[Label::Mask, Label::Mask], 0.0).unwrap());
+    assert!((nobody - (first + second) / 2.0).abs() < 1e-6, "where nobody is labelled so, it is left alone");
+}
+
+/// A table whose bare face is the fixture's, which the detector finds.
+fn portrait() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("images")).unwrap();
+    // Of a source's pictures a tenth is set aside, so each label is a source.
+    let mut table = "image,x,y,w,h,label,split,source\n".to_owned();
+    for (name, label) in [("astronaut", "no_mask"), ("astronaut-masked", "mask")] {
+        let fixture = format!("{}/tests/fixtures/{name}.jpg", env!("CARGO_MANIFEST_DIR"));
+        for copy in 0..12 {
+            let image = format!("{name}-{copy}.jpg");
+            std::fs::copy(&fixture, folder.path().join("images").join(&image)).unwrap();
+            table += &format!("{image},183,68,85,110,{label},train,{label}\n");
+        }
+    }
+    std::fs::write(folder.path().join("faces.csv"), table).unwrap();
+    folder
+}
+
+#[test]
+fn batches_hold_drawn_faces_with_the_labels_of_what_was_drawn() {
+    let folder = portrait();
+    let dataset = Dataset::load(folder.path(), &Options::default()).unwrap();
+    let settings = Settings { batch: 16, drawn: 0.5, ..small(Depth::From(17)) };
+    let without_masks =
+        Settings { without: vec![Kind::Mask, Kind::UnderNose, Kind::UnderMouth], ..settings.clone() };
+    let root = tempfile::tempdir().unwrap();
+    let session = session(root.path());
+    let batches = |settings: &Settings| {
+        let run = Run { dataset: &dataset, settings, session: &session, key: "" };
+        let landmarks = batch::landmarks(&dataset, settings, |face| face.subset == Subset::Train).unwrap();
+        let found = landmarks.iter().filter(|landmarks| landmarks.is_some()).count();
+        assert_eq!(
+            found,
+            dataset
+                .faces
+                .iter()
+                .filter(|face| face.label == Label::NoMask && face.subset == Subset::Train)
+                .count()
+        );
+        let batches = batch::Batches::new(&run, landmarks);
+        (0..4).map(|step| batches.make(step).unwrap()).collect::<Vec<_>>()
+    };
+    let (first, again, plain) = (batches(&settings), batches(&settings), batches(&without_masks));
+    let incorrect = |batches: &[batch::Batch]| {
+        batches.iter().flat_map(|batch| &batch.labels).filter(|label| **label == Label::Incorrect).count()
+    };
+    let pixels = |batch: &batch::Batch| batch.pictures.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+    for (one, other) in first.iter().zip(&again) {
+        assert_eq!(one.labels.len(), 16);
+        assert_eq!((&one.labels, pixels(one)), (&other.labels, pixels(other)));
+    }
+    assert!(incorrect(&first) > 4 && incorrect(&plain) == 0, "{} {}", incorrect(&first), incorrect(&plain));
 }

@@ -27,13 +27,15 @@ mod tests;
 mod vessel;
 
 use crate::eval::labels::Label;
-use crate::geometry::Point;
+use crate::geometry::{Point, Rect};
+use crate::pixels::preprocess;
 use canvas::Canvas;
 use image::RgbImage;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 use shape::Wear;
 use std::fmt;
+use std::str::FromStr;
 
 /// What is drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -112,10 +114,52 @@ impl Kind {
     }
 }
 
+impl FromStr for Kind {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, String> {
+        let names = || Self::ALL.map(Self::name).join(", ");
+        Self::ALL
+            .into_iter()
+            .find(|kind| kind.name() == word)
+            .ok_or_else(|| format!("it must be one of {}", names()))
+    }
+}
+
 impl fmt::Display for Kind {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.pad(self.name())
     }
+}
+
+/// Side in pixels below which a face is enlarged before something is drawn on it, and how far at most.
+const EASY_TO_DRAW_ON: f32 = 128.0;
+const LARGEST_FACTOR: f32 = 4.0;
+/// How much of the picture around a face can be seen in a crop of it, as a multiple of the face's longer side.
+const SURROUNDINGS: f32 = 2.8;
+
+/// Cuts out the face in the box `rect` of `picture` with its surroundings and draws `kind` on it; gives that part and the
+/// face's box in it. A small face is enlarged, drawn on and made small again, so that what is drawn is as sharp as the face.
+#[must_use]
+pub fn on_face(
+    picture: &RgbImage,
+    rect: &Rect,
+    landmarks: &[Point; 5],
+    kind: Kind,
+    generator: &mut ChaCha8Rng,
+) -> (RgbImage, Rect) {
+    let (centre, longest) = (rect.centre(), rect.w.max(rect.h));
+    let half = (longest * SURROUNDINGS / 2.0).ceil();
+    let (left, top) = ((centre.x - half).floor(), (centre.y - half).floor());
+    let part = preprocess::cut(picture, &Rect::new(left, top, 2.0 * half, 2.0 * half));
+    let (width, height) = part.dimensions();
+    let factor = (EASY_TO_DRAW_ON / longest).clamp(1.0, LARGEST_FACTOR);
+    let scaled = |side: u32| (side as f32 * factor).round().max(1.0) as u32;
+    let mut canvas = preprocess::resize(&part, scaled(width), scaled(height));
+    let landmarks = landmarks.map(|p| Point { x: (p.x - left) * factor, y: (p.y - top) * factor });
+    draw(&mut canvas, &landmarks, kind, generator);
+    let drawn = preprocess::resize(&canvas, width, height);
+    (drawn, Rect::new(rect.x - left, rect.y - top, rect.w, rect.h))
 }
 
 /// Draws `kind` on the bare face whose landmarks (right eye, left eye, nose tip, right and left corner of the mouth, in

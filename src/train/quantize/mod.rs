@@ -11,14 +11,15 @@ pub mod rounding;
 
 use super::TrainError;
 use super::augment::View;
-use super::dataset::{Dataset, Sampler, Subset, open_picture};
+use super::dataset::{Dataset, Subset, open_picture};
 use super::progress::Progress;
 use super::random::{Purpose, stream};
-use crate::classify::Classifier;
+use super::sampler::Sampler;
+use crate::classify::{Classifier, Input};
+use crate::eval::labels::Label;
 use crate::kernels::int8::{fastest, pack};
 use crate::models::usual_threads;
 use crate::nn::convolution::{Convolution, Kind};
-use crate::nn::head::MASK;
 use crate::nn::int8::SharedTeam;
 use crate::nn::int8::file::Draft;
 use crate::nn::mobilenet_v2::MobileNetV2;
@@ -124,10 +125,8 @@ pub fn compare(
     let faces = dataset.subset(dataset.chosen_by());
     let mut comparisons = Vec::new();
     for &input in &choices.inputs {
-        let mut weights = classifier.clone();
-        weights.metadata.insert("input".to_owned(), input.to_string());
-        let real = Classifier::new(&weights)?;
-        let int8 = Classifier::quantized(&quantized, fastest(), team.clone(), Some(input))?;
+        let real = Classifier::new(classifier, Input::Side(input))?;
+        let int8 = Classifier::quantized(&quantized, fastest(), &team, Input::Side(input))?;
         let mut sum = Comparison {
             input,
             faces: faces.len(),
@@ -142,7 +141,7 @@ pub fn compare(
             let picture = open_picture(&face.picture)?;
             let crop = [View::plain(real.preprocessing().margin).render(&picture, &face.rect, input)];
             let [a, b] = [real.classify_crops(&crop)?[0].mask, int8.classify_crops(&crop)?[0].mask];
-            let right = |p: f32| (p >= 0.5) == (face.class == MASK);
+            let right = |p: f32| (p >= 0.5) == (face.label == Label::Mask);
             let logit = |p: f32| f64::from((p.max(1e-9) / (1.0 - p).max(1e-9)).ln());
             sum.real_right += usize::from(right(a));
             sum.quantized_right += usize::from(right(b));
