@@ -1,5 +1,8 @@
 //! `maskwatch eval`: runs the measurements of [`crate::eval`] and prints their reports.
 
+#[cfg(feature = "train")]
+mod hard;
+
 use super::Outcome;
 use super::networks::{self, DetectorArgs, ModelArgs, VerdictArgs, pixels};
 use crate::classify::Input;
@@ -11,7 +14,7 @@ use crate::eval::{detector, mistakes, scenes};
 use crate::models::{ModelOptions, Models};
 use anyhow::Context;
 use serde::Serialize;
-use std::fmt::Display;
+use std::fmt::{self, Display};
 use std::fs::File;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -56,6 +59,9 @@ enum What {
         #[command(flatten)]
         detector: DetectorArgs,
     },
+    /// What the classifier says of bare faces on which masks, hands, cups, beards and the like are drawn
+    #[cfg(feature = "train")]
+    Hard(hard::Args),
 }
 
 #[derive(Debug, clap::Args)]
@@ -168,6 +174,8 @@ pub(crate) fn run(args: Args) -> Outcome {
                 detector::evaluate(&data.pictures, &data.images, min_side, threshold, &detect, progress)
             })
         }
+        #[cfg(feature = "train")]
+        What::Hard(args) => hard::run(args),
     }
 }
 
@@ -186,6 +194,24 @@ impl DetectorSettings {
     }
 }
 
+/// The table of this name in the shared folder.
+fn usual_table(name: &str) -> PathBuf {
+    let shared = std::env::var_os("MASKWATCH_SHARED").map_or_else(|| "../shared".into(), PathBuf::from);
+    shared.join("data").join(name)
+}
+
+/// The folder of pictures that is named, or that lies beside a table.
+fn images_beside(named: Option<&PathBuf>, labels: &Path) -> anyhow::Result<PathBuf> {
+    let beside = || labels.parent().unwrap_or(Path::new("")).join("images");
+    let images = named.cloned().unwrap_or_else(beside);
+    anyhow::ensure!(
+        images.is_dir(),
+        "{} is not a folder; name the folder of the pictures with --images",
+        images.display()
+    );
+    Ok(images)
+}
+
 /// The pictures to measure on, and how.
 struct Data {
     args: DataArgs,
@@ -197,19 +223,9 @@ struct Data {
 
 impl Data {
     fn read(args: DataArgs, threads: Option<u16>, usual: &str) -> anyhow::Result<Self> {
-        let labels = args.labels.clone().unwrap_or_else(|| {
-            let shared =
-                std::env::var_os("MASKWATCH_SHARED").map_or_else(|| "../shared".into(), PathBuf::from);
-            shared.join("data").join(usual)
-        });
-        let beside = || labels.parent().unwrap_or(Path::new("")).join("images");
-        let images = args.images.clone().unwrap_or_else(beside);
+        let labels = args.labels.clone().unwrap_or_else(|| usual_table(usual));
         let mut boxes = labels::read(&labels)?;
-        anyhow::ensure!(
-            images.is_dir(),
-            "{} is not a folder; name the folder of the pictures with --images",
-            images.display()
-        );
+        let images = images_beside(args.images.as_ref(), &labels)?;
         boxes.retain(|face| face.split == args.split);
         anyhow::ensure!(
             boxes.iter().any(|face| face.rect.side() >= args.min_side),
@@ -238,7 +254,7 @@ impl Data {
     /// Runs `evaluate` on the wanted number of threads, prints its report and tells what failed.
     fn measure<Report: Serialize + Display + Send>(
         &self,
-        settings: Settings,
+        settings: impl Serialize + Display,
         evaluate: impl FnOnce(&(dyn Fn(usize) + Sync)) -> Evaluation<Report> + Send,
     ) -> Outcome {
         // Created before the long work, so that a path that cannot be written is known at once.
@@ -265,7 +281,7 @@ impl Data {
                 .with_context(|| format!("cannot write {}", path.display()))?;
         }
         let text = match self.args.format {
-            Format::Text => format!("{}\n{report}", settings.lines()),
+            Format::Text => format!("{settings}\n{report}"),
             Format::Json => {
                 let report = Json { settings, failed_pictures: failures.len(), report };
                 serde_json::to_string_pretty(&report)? + "\n"
@@ -286,41 +302,39 @@ impl Data {
 }
 
 #[derive(Debug, Serialize)]
-struct Json<Report> {
+struct Json<Settings, Report> {
     settings: Settings,
     failed_pictures: usize,
     #[serde(flatten)]
     report: Report,
 }
 
-impl Settings {
-    fn lines(&self) -> String {
-        let mut lines = format!(
-            "split {} of {}, pictures in {}\n",
-            self.split,
-            self.labels.display(),
-            self.images.display()
-        );
+impl Display for Settings {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (labels, images) = (self.labels.display(), self.images.display());
+        writeln!(out, "split {} of {labels}, pictures in {images}", self.split)?;
         if self.min_side > 0.0 {
-            lines += &format!("faces of at least {} px (shorter side)\n", self.min_side);
+            writeln!(out, "faces of at least {} px (shorter side)", self.min_side)?;
         }
-        lines += &format!("{}, {}\n", self.precision, self.weights);
+        writeln!(out, "{}, {}", self.precision, self.weights)?;
         if let Some(input) = self.classifier_input {
-            lines += &format!("classifier input {input}\n");
+            writeln!(out, "classifier input {input}")?;
         }
         if let Some(detector) = &self.detector {
             let [width, height] = detector.detector_input;
-            lines += &format!(
-                "detector input {width}x{height}, score threshold {}, matched at IoU {} or more\n",
-                detector.score_threshold, detector.min_iou
-            );
+            let (threshold, min_iou) = (detector.score_threshold, detector.min_iou);
+            writeln!(
+                out,
+                "detector input {width}x{height}, score threshold {threshold}, matched at IoU {min_iou} or more"
+            )?;
         }
         if let Some(verdict) = &self.verdict {
-            lines += &format!(
-                "unsure below a probability of {} or a shorter side of {} px\n",
-                verdict.certainty, verdict.min_face_side
-            );
+            let VerdictSettings { certainty, min_face_side } = verdict;
+            writeln!(
+                out,
+                "unsure below a probability of {certainty} or a shorter side of {min_face_side} px"
+            )?;
         }
-        lines
+        Ok(())
     }
 }

@@ -1,5 +1,6 @@
 //! Measures the two networks on labelled pictures: how often the classifier is right ([`faces`]), how many faces the
-//! detector finds ([`detector`]), and what comes out when both work together ([`scenes`]). Nothing here fits a network
+//! detector finds ([`detector`]), and what comes out when both work together ([`scenes`]); with the feature
+//! `train` also what bare faces with things drawn on them are called (`hard`). Nothing here fits a network
 //! (that is `train`) or knows the command line; the networks come in as functions, so figures can be tested without them.
 //!
 //! The face size is everywhere the shorter side of its box, min(w, h), in pixels. Fractions are between 0 and 1 and come
@@ -7,12 +8,16 @@
 
 pub mod detector;
 pub mod faces;
+#[cfg(feature = "train")]
+pub mod hard;
 pub mod labels;
 pub mod matching;
 pub mod metrics;
 pub mod mistakes;
 pub mod pictures;
 pub mod scenes;
+#[cfg(feature = "train")]
+pub mod sheet;
 mod table;
 
 use serde::ser::{Serialize, SerializeMap, Serializer};

@@ -124,6 +124,39 @@ impl Display for DetectorReport {
     }
 }
 
+#[cfg(feature = "train")]
+impl Display for super::hard::HardReport {
+    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
+        writeln!(
+            out,
+            "{} bare faces; {} without usable landmarks left out",
+            self.faces, self.without_landmarks
+        )?;
+        write!(out, "\n{:<14}{:<11}{:>6}", "drawn", "label", "n")?;
+        if let Some((_, row)) = self.kinds.0.first() {
+            for (name, _) in &row.counts.0 {
+                write!(out, "{:>16}  {:<16}", format!("called {name}"), "95 % interval")?;
+            }
+        }
+        writeln!(out, "{:>13}{:>9}{:>16}", "mean p(mask)", "found", "landmark error")?;
+        for (name, row) in &self.kinds.0 {
+            write!(out, "{name:<14}{:<11}{:>6}", row.label, row.n)?;
+            for (_, count) in &row.counts.0 {
+                let interval = count.wilson().map(|[low, high]| format!("{low:.4} to {high:.4}"));
+                write!(
+                    out,
+                    "{:>16}  {:<16}",
+                    fraction(count.fraction()),
+                    interval.unwrap_or_else(|| "-".into())
+                )?;
+            }
+            let (p_mask, found) = (fraction(row.mean_p_mask), fraction(row.found.fraction()));
+            writeln!(out, "{p_mask:>13}{found:>9}{:>16}", fraction(row.landmark_error))?;
+        }
+        Ok(())
+    }
+}
+
 fn outcome_row(out: &mut Formatter<'_>, name: &str, outcomes: &Outcomes) -> fmt::Result {
     let Outcomes { n, missed, mask, no_mask, incorrect, unsure } = outcomes;
     writeln!(out, "{name:<28}{n:>8}{missed:>8}{mask:>13}{no_mask:>16}{incorrect:>18}{unsure:>8}")

@@ -20,6 +20,8 @@ pub enum Purpose {
     Dropout = 5,
     /// What is drawn on a face.
     Drawn = 6,
+    /// What is drawn on a face of a test set.
+    HardSet = 7,
 }
 
 /// The generator for one purpose and index; only the lower 56 bits of `index` count.
