@@ -40,9 +40,9 @@ impl Beard {
         Self {
             colour: tone.map(|c| c * shade),
             density: if stubble { dice.between(0.3, 0.6) } else { dice.between(0.75, 1.0) },
-            cheek: [dice.between(0.1, 0.6), dice.between(0.75, 1.05)],
+            cheek: [dice.between(0.2, 0.75), dice.between(0.8, 1.1)],
             end: if stubble || !long { dice.between(1.6, 1.95) } else { dice.between(1.95, 2.9) },
-            width: if goatee { dice.between(0.4, 0.6) } else { dice.between(0.94, 1.06) },
+            width: if goatee { dice.between(0.4, 0.6) } else { dice.between(1.0, 1.16) },
             moustache: if dice.chance(0.88) { dice.between(0.75, 1.0) } else { 0.0 },
             lips: if dice.chance(0.3) { dice.between(0.5, 1.0) } else { dice.between(0.0, 0.5) },
             curl: dice.between(0.0, 1.0),
@@ -64,6 +64,9 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, dice: &mut ChaCha8Rng) {
     let corners = corners.map(|(x, y)| canvas.frame.to_picture(point(x, y)));
     canvas.paint(&corners, |canvas, at| {
         let p = canvas.frame.to_face(at);
+        if p.x.abs() > beard.width + 0.25 || p.y < nose.y.min(beard.cheek[0]) - 0.25 {
+            return None;
+        }
         let (dx, dy) = (p.x - mouth.x, p.y - mouth.y);
         // Hairs grow away from the mouth: thin across, long along.
         let around = dx.atan2(0.55 + dy.max(-0.4));
@@ -75,7 +78,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, dice: &mut ChaCha8Rng) {
 
         let x = p.x.abs();
         // The cheek's line sags from the ear to the corner of the mouth.
-        let rise = smooth(0.35, 1.0, x);
+        let rise = smooth(0.4, 1.15, x);
         let line = beard.cheek[1] + (beard.cheek[0] - beard.cheek[1]) * rise;
         let cheek = smooth(line - 0.07, line + 0.1, p.y + ragged);
         // Below the jaw it narrows to its tip.
@@ -105,7 +108,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, dice: &mut ChaCha8Rng) {
         let colour: [f32; 3] = std::array::from_fn(|k| beard.colour[k] + (170.0 - beard.colour[k]) * grey);
         let under = 1.0 - 0.35 * smooth(1.55, 1.9, p.y) * (1.0 - smooth(2.0, 2.3, end));
         let form = 1.0 - 0.25 * x.min(1.2).powi(2) + 0.12 * cloud(2.5 * p.x, 2.5 * p.y, beard.seed ^ 3);
-        let brightness = canvas.light.at(p) * under * form * (1.0 + 0.55 * hair);
+        let brightness = canvas.light.at(p) * under * form * (1.0 + 0.38 * hair);
         let colour = canvas.light.expose(colour, brightness.max(0.1));
         Some(Touch { shadow: 1.0, colour, amount })
     });

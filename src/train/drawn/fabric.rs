@@ -220,7 +220,7 @@ fn any_colour(skin: [f32; 3], dice: &mut ChaCha8Rng) -> [f32; 3] {
 
 fn any_hue(dice: &mut ChaCha8Rng) -> [f32; 3] {
     let (hue, saturation, value) =
-        (dice.between(0.0, 6.0), dice.between(0.2, 0.95), dice.between(50.0, 240.0));
+        (dice.between(0.0, 6.0), dice.between(0.15, 0.85), dice.between(45.0, 230.0));
     std::array::from_fn(|channel| {
         let turned = (hue + 2.0 * channel as f32) % 6.0;
         let strength = ((turned - 3.0).abs() - 1.0).clamp(0.0, 1.0);

@@ -19,13 +19,13 @@ enum Make {
 /// Draws a helmet over the forehead and the sides of the face.
 pub(super) fn helmet(canvas: &mut Canvas<'_>, dice: &mut ChaCha8Rng) {
     let make = dice.weighted([(Make::Motorcycle, 0.5), (Make::Construction, 0.27), (Make::Bicycle, 0.23)]);
-    let shell = Fabric::random(canvas.light.skin, dice);
+    let shell = Fabric::random(canvas.light.colour_of_skin(), dice);
     let trim = [dice.between(15.0, 70.0); 3];
     let closed = make == Make::Motorcycle;
     let brow = dice.between(-0.62, -0.36);
     let half = dice.between(0.84, 0.98);
-    let end = if closed { dice.between(1.0, 1.7) } else { brow + 0.1 };
-    let (width, top) = (dice.between(1.25, 1.45), dice.between(1.7, 2.05));
+    let end = if closed { dice.between(0.7, 1.35) } else { brow + 0.1 };
+    let (width, top) = (dice.between(1.25, 1.45), dice.between(1.45, 1.8));
     let (gloss, light, seed) = (dice.between(0.0, 0.6), dice.between(-0.6, 0.6), dice.seed());
     let strap = [dice.between(15.0, 90.0); 3];
     let straps = !closed && dice.chance(0.75);
@@ -34,7 +34,10 @@ pub(super) fn helmet(canvas: &mut Canvas<'_>, dice: &mut ChaCha8Rng) {
     canvas.paint(&corners, |canvas, at| {
         let p = canvas.frame.to_face(at);
         let unit = canvas.unit;
-        let dome = ((p.x / width).hypot((p.y + 0.1) / top) - 1.0) * top.min(width);
+        // Rounder than an ellipse: halfway to the curve of the fourth power.
+        let (u, v) = (p.x / width, (p.y + 0.1) / top);
+        let round = u.hypot(v).midpoint((u.powi(4) + v.powi(4)).sqrt().sqrt());
+        let dome = (round - 1.0) * top.min(width);
         let sides = (p.x.abs() - width).max(p.y - end).max(-0.1 - p.y);
         let outside = if closed { dome.min(sides) } else { dome.max(p.y - end) };
         // The opening for the face: straight at the brows, round at its upper corners.
@@ -59,7 +62,6 @@ pub(super) fn helmet(canvas: &mut Canvas<'_>, dice: &mut ChaCha8Rng) {
             return None;
         }
         let inside = canvas.coverage(nearest * unit);
-        let (u, v) = (p.x / width, (p.y + 0.1) / top);
         let round = (1.0 - (u * u + v * v).min(1.0)).sqrt();
         let mut brightness = 0.55 + 0.5 * round + 0.25 * light * u - 0.12 * v;
         let mut colour = if belt < distance { strap } else { shell.colour(p) };
@@ -86,7 +88,7 @@ pub(super) fn helmet(canvas: &mut Canvas<'_>, dice: &mut ChaCha8Rng) {
 
 /// Draws a hood, a shawl or the like around the face; chin and mouth stay bare.
 pub(super) fn hood(canvas: &mut Canvas<'_>, dice: &mut ChaCha8Rng) {
-    let cloth = Fabric::random(canvas.light.skin, dice);
+    let cloth = Fabric::random(canvas.light.colour_of_skin(), dice);
     let tight = dice.chance(0.4);
     let half = if tight { dice.between(0.84, 0.96) } else { dice.between(0.95, 1.2) };
     let top = if tight { dice.between(-0.75, -0.4) } else { dice.between(-1.1, -0.55) };
@@ -99,6 +101,11 @@ pub(super) fn hood(canvas: &mut Canvas<'_>, dice: &mut ChaCha8Rng) {
     let reach = 2.2 * widths[0].max(widths[1]);
     canvas.paint(&pose.corners([-reach, top - thick - 0.6, reach, 4.2]), |canvas, at| {
         let p = canvas.frame.to_face(at);
+        // Most of the box is bare face or beyond the cloth.
+        let inner = (p.x / half).hypot((p.y - (top + chin) / 2.0) / ((chin - top) / 2.0));
+        if inner < 0.72 || p.x.abs() > half + thick + 0.7 {
+            return None;
+        }
         let wobble = 0.05 * noise(2.0 * p.x, 2.0 * p.y, seed ^ 2);
         let centre = (top + chin) / 2.0;
         let (rx, ry) = (half + wobble, (chin - top) / 2.0);

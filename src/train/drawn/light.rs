@@ -2,7 +2,7 @@
 //! the darkest and the lightest tones, the noise. A drawn thing that follows it belongs to the picture.
 
 use super::dice::Dice;
-use super::frame::{Frame, point, smooth};
+use super::frame::{Frame, point};
 use crate::geometry::Point;
 use image::RgbImage;
 use rand_chacha::ChaCha8Rng;
@@ -34,6 +34,8 @@ pub(super) struct Light {
     black: f32,
     /// The light's colour, around 1.
     tint: [f32; 3],
+    /// How much of a thing's colour the picture shows: 0 in a black and white one.
+    colourfulness: f32,
     /// The face's own colour as the picture shows it.
     pub(super) skin: [f32; 3],
     /// Standard deviation of the picture's noise, in steps of 1/255.
@@ -75,12 +77,15 @@ impl Light {
         tones.sort_by(f32::total_cmp);
         let (darkest, lightest) = (tones[8], tones[247]);
         let level = (0.5 + 0.5 * luminance(skin) / 150.0).clamp(0.3, 1.15) * dice.between(0.82, 1.15);
+        let [red, green, blue] = skin;
+        let chroma = red.max(green).max(blue) - red.min(green).min(blue);
         let warmth = dice.between(-0.06, 0.06);
         Self {
             grid,
             level: level.min((lightest * 1.25).max(50.0) / 235.0),
             black: (darkest * dice.between(0.4, 0.9)).min(55.0),
             tint: [1.0 + warmth, 1.0 + dice.between(-0.02, 0.02), 1.0 - warmth],
+            colourfulness: (chroma / 20.0).min(1.0),
             skin,
             grain: grain(picture, frame),
         }
@@ -107,13 +112,28 @@ impl Light {
     /// The values of a thing of this colour (0 to 255 in white light) that catches `brightness` of the face's light.
     pub(super) fn expose(&self, colour: [f32; 3], brightness: f32) -> [f32; 3] {
         let share = 1.0 - self.black / 255.0;
+        let grey = luminance(colour);
         std::array::from_fn(|channel| {
-            let value = colour[channel] * self.tint[channel] * self.level * brightness;
-            // Film and sensors bend the tones near white instead of cutting them off.
-            let value = if value > 200.0 { 200.0 + 52.0 * smooth(0.0, 130.0, value - 200.0) } else { value };
-            self.black + share * value
+            let tinted = colour[channel] * self.tint[channel];
+            let value = (grey + (tinted - grey) * self.colourfulness) * self.level * brightness;
+            self.black + share * bent(value, 200.0)
         })
     }
+
+    /// The colour that looks like the face's skin once it is exposed.
+    pub(super) fn colour_of_skin(&self) -> [f32; 3] {
+        let share = 1.0 - self.black / 255.0;
+        std::array::from_fn(|channel| {
+            let value = (self.skin[channel] - self.black).max(0.0) / share;
+            (value / (self.tint[channel] * self.level)).min(240.0)
+        })
+    }
+}
+
+/// Bends values above `start` towards 255 instead of cutting them off there, as cameras do.
+pub(super) fn bent(value: f32, start: f32) -> f32 {
+    let room = 255.0 - start;
+    if value > start { start + room * (1.0 - ((start - value) / room).exp()) } else { value }
 }
 
 /// The pixel at a place, that of the edge beyond it.
@@ -159,4 +179,18 @@ fn grain(picture: &RgbImage, frame: &Frame) -> f32 {
     deviations.sort_by(f32::total_cmp);
     // The median of such deviations is 0.75 of the noise's standard deviation.
     (deviations[32] / 0.75).clamp(0.4, 9.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::bent;
+
+    #[test]
+    fn tones_rise_without_a_corner_and_stay_in_range() {
+        let tones: Vec<f32> = (0..1200).map(|value| bent(value as f32 / 2.0, 200.0)).collect();
+        assert!(tones.windows(2).all(|pair| pair[0] <= pair[1] && pair[1] - pair[0] < 0.501));
+        assert!(tones.iter().all(|value| (0.0..=255.0).contains(value)));
+        assert_eq!(bent(150.0, 200.0), 150.0);
+        assert!(bent(230.0, 200.0) > 220.0);
+    }
 }

@@ -28,7 +28,7 @@ struct Cloth {
 
 impl Cloth {
     fn random(canvas: &Canvas<'_>, cut: Cut, dice: &mut ChaCha8Rng) -> Self {
-        let skin = canvas.light.skin;
+        let skin = canvas.light.colour_of_skin();
         let medical = matches!(cut, Cut::Surgical | Cut::Cup | Cut::Duckbill) && dice.chance(0.75);
         let fabric = if medical { Fabric::medical(skin, dice) } else { Fabric::random(skin, dice) };
         let angle = match cut {

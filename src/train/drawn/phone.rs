@@ -42,7 +42,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, dice: &mut ChaCha8Rng) {
     let pose = Pose::new(canvas, at, angle, size, mirror);
     // At the cheek the phone is seen from its narrow side.
     let width = if held == Held::Cheek { width * dice.between(0.35, 0.9) } else { width };
-    let (radius, skin) = (dice.between(0.05, 0.14), canvas.light.skin);
+    let (radius, skin) = (dice.between(0.05, 0.14), canvas.light.colour_of_skin());
     let mut case = Fabric::random(skin, dice);
     let black = [22.0, 22.0, 26.0];
     if dice.chance(0.55) {
@@ -82,7 +82,11 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, dice: &mut ChaCha8Rng) {
     });
     if dice.chance(0.8) {
         // The hand comes from below, at the long side away from the face's middle.
-        let from = if held == Held::Cheek { 1.0 } else { dice.side() };
+        let from = match held {
+            // From outside, and from below.
+            Held::Cheek | Held::Level => 1.0,
+            Held::Before => dice.side(),
+        };
         let along = dice.between(0.1, 0.5) * height;
         let side = from * width * 0.85;
         let (sin, cos) = angle.sin_cos();

@@ -3,7 +3,7 @@
 use super::canvas::Canvas;
 use super::dice::Dice;
 use super::frame::smooth;
-use super::light::luminance;
+use super::light::{bent, luminance};
 use rand_chacha::ChaCha8Rng;
 
 /// Leaves one half of the face in the dark.
@@ -24,9 +24,9 @@ pub(super) fn from_the_side(canvas: &mut Canvas<'_>, dice: &mut ChaCha8Rng) {
         let face = dark + (bright - dark) * lit * (1.0 + 0.15 * (-x).clamp(0.0, 1.0));
         let head = (p.x / 1.35).hypot((p.y - 0.2) / 2.0);
         // The room behind is lit otherwise than the head.
-        let behind = smooth(1.0, 1.25, head);
+        let behind = smooth(0.95, 1.9, head);
         let factor = face + (room * (dark + 0.6 * (bright - dark)) - face) * behind;
-        before.map(|value| tone(value * factor))
+        before.map(|value| bent(value * factor, 215.0))
     });
 }
 
@@ -42,8 +42,10 @@ pub(super) fn from_behind(canvas: &mut Canvas<'_>, dice: &mut ChaCha8Rng) {
     canvas.relight(|canvas, at, before| {
         let p = canvas.frame.to_face(at);
         let head = (p.x / 1.3).hypot((p.y - 0.15) / 1.95);
-        let shoulders = ((p.x.abs() - 0.75 - 1.3 * (p.y - 1.9).max(0.0)) / 0.5).max((2.1 - p.y) / 0.5) + 1.0;
-        let outline = head.min(shoulders);
+        let neck = ((p.x.abs() - 0.6) / 0.5).max((1.2 - p.y) / 0.5) + 1.0;
+        let slope = 2.2 * (p.y - 2.0).max(0.0).sqrt();
+        let shoulders = ((p.x.abs() - 0.6 - slope) / 0.7).max((2.0 - p.y) / 0.5) + 1.0;
+        let outline = head.min(neck).min(shoulders);
         let outside = smooth(0.94, 1.12, outline);
         let edge = rim * (-((outline - 1.0) / 0.07).powi(2)).exp();
         let glare = veil * (0.4 + 0.6 * smooth(0.2, 1.3, outline)) * (1.0 + lean * p.x.clamp(-1.0, 1.0));
@@ -55,24 +57,7 @@ pub(super) fn from_behind(canvas: &mut Canvas<'_>, dice: &mut ChaCha8Rng) {
             let shaded = (grey + (value - grey) * 0.75) * (dark + edge);
             let value = shaded + (lit - shaded) * outside;
             let glare = glare * tint[channel] * (1.0 - value.clamp(0.0, 255.0) / 255.0);
-            tone(value + glare)
+            bent(value + glare, 215.0)
         })
     });
-}
-
-/// Bends what is brighter than the sensor's range instead of cutting it off.
-fn tone(value: f32) -> f32 {
-    if value > 215.0 { 215.0 + 40.0 * smooth(0.0, 160.0, value - 215.0) } else { value }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::tone;
-
-    #[test]
-    fn tones_rise_and_stay_in_range() {
-        let tones: Vec<f32> = (0..1200).map(|value| tone(value as f32 / 2.0)).collect();
-        assert!(tones.windows(2).all(|pair| pair[0] <= pair[1] && pair[1] - pair[0] < 1.0));
-        assert!(tones.iter().all(|value| (0.0..=255.0).contains(value)));
-    }
 }

@@ -115,9 +115,9 @@ impl Shape {
             ),
             Cut::Scarf => (
                 edge(between(0.2, 0.45), between(0.3, 0.75), between(1.0, 2.4)),
-                edge(between(2.3, 3.2), between(2.1, 3.0), 2.0),
-                between(1.08, 1.35),
-                between(0.9, 1.25),
+                edge(between(2.3, 3.4), between(1.7, 2.6), 2.0),
+                between(1.04, 1.3),
+                between(0.95, 1.3),
             ),
             Cut::Bandana => (
                 edge(between(0.15, 0.42), between(0.25, 0.55), between(1.2, 2.2)),

@@ -16,17 +16,23 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, shape: &Shape, cloth: [f32; 3], dice
         return;
     }
     let colour = dice.weighted([([228.0, 230.0, 230.0], 0.5), ([40.0, 40.0, 44.0], 0.2), (cloth, 0.3)]);
-    let width = dice.between(0.018, 0.05);
+    let width = dice.between(0.014, 0.04);
     let bands = dice.chance(0.15);
     for right in [false, true] {
         let side = if right { 1.0 } else { -1.0 };
         let (top, bottom) = (shape.top(side), shape.bottom(side));
         let reach = shape.side(right, top) * 0.97;
-        let ear = point(1.2 + dice.between(-0.06, 0.06), dice.between(0.05, 0.25));
+        // Of a turned head the far ear is hidden, and the cheek ends sooner.
+        let widths = canvas.frame.half_widths;
+        let far = (widths[usize::from(right)] / widths[usize::from(!right)]).clamp(0.85, 1.0);
+        let ear = point(far * dice.between(1.06, 1.18), dice.between(0.05, 0.25));
         let (upper, lower) = if bands {
-            (point(1.3, top - dice.between(0.5, 0.9)), point(1.25, bottom - dice.between(0.0, 0.4)))
+            (
+                point(far * 1.15, top - dice.between(0.4, 0.8)),
+                point(far * 1.15, bottom - dice.between(0.0, 0.4)),
+            )
         } else {
-            (ear, point(1.22, dice.between(0.5, 0.75)))
+            (ear, point(ear.x, dice.between(0.5, 0.75)))
         };
         for (start, end) in [(top + 0.05, upper), (bottom - 0.07, lower)] {
             let start = point(side * reach, start);

@@ -98,7 +98,7 @@ impl Vessel {
 
 /// Draws a vessel that somebody drinks from or holds before the mouth.
 pub(super) fn draw(canvas: &mut Canvas<'_>, dice: &mut ChaCha8Rng) {
-    let vessel = Vessel::random(canvas.light.skin, dice);
+    let vessel = Vessel::random(canvas.light.colour_of_skin(), dice);
     let mouth = canvas.mouth_in_head();
     let mirror = dice.side();
     let angle = if vessel.make == Make::Bottle { dice.between(-0.9, 0.9) } else { dice.between(-0.55, 0.55) };
