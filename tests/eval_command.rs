@@ -171,6 +171,61 @@ fn eval_scenes_adds_the_whole_chain() {
     assert_eq!(counts["incorrect"]["missed"], 1);
 }
 
+/// The real networks at the door: the bare portrait alerts, the masked one does not.
+#[cfg(feature = "train")]
+#[test]
+fn eval_door_lets_both_portraits_walk_by() {
+    let folder = tempfile::tempdir().unwrap();
+    data(folder.path(), false);
+    let strips = folder.path().join("strips");
+    let run = |threads: &str| {
+        let more = ["--format", "json", "--rate", "10", "--threads", threads, "--pictures"];
+        let ended = eval("door", folder.path(), &[&more[..], &[strips.to_str().unwrap()]].concat());
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        json(&ended)
+    };
+    let report = run("1");
+    let alone = &report["rates"]["10"]["alone"];
+    assert_eq!(
+        alone["counts"]["unmasked_alerted"],
+        serde_json::json!({"hits": 1, "of": 1, "interval": alone["counts"]["unmasked_alerted"]["interval"]})
+    );
+    assert_eq!(
+        (&alone["masked_alerted_falsely"], &alone["masked_taken_for_masked"]),
+        (&0.0.into(), &1.0.into())
+    );
+    assert!(alone["seconds_to_alert"]["median"].as_f64().unwrap() < 2.0, "{alone}");
+    assert_keys(
+        &report,
+        &[
+            "rates/10/in_company/unmasked_alerted_within_1_s",
+            "rates/10/in_company/counts/clips_alert_at_nobody",
+            "rates/10/alone/seconds_to_alert/p90",
+            "settings/rules/min_face_side",
+            "settings/detector_input",
+        ],
+    );
+    assert_eq!(
+        (&report["settings"]["masked_persons"], &report["settings"]["unmasked_persons"]),
+        (&1.into(), &1.into())
+    );
+    let strip = fs::read_dir(&strips).unwrap().next().unwrap().unwrap().path();
+    assert_eq!(image::open(strip).unwrap().width(), 4 * 480);
+    assert_eq!(report, run("2"), "the number of threads changes nothing");
+}
+
+#[cfg(feature = "train")]
+#[test]
+fn eval_door_needs_somebody_who_can_walk() {
+    let folder = tempfile::tempdir().unwrap();
+    data(folder.path(), false);
+    let ended = eval("door", folder.path(), &["--min-side", "90", "--split", "train"]);
+    ended.assert_refused("no face of that split and size");
+    let ended = eval("door", folder.path(), &["--config", "nowhere.toml"]);
+    ended.assert_refused("a missing configuration");
+    assert!(ended.stderr.contains("nowhere.toml"), "{ended:?}");
+}
+
 #[test]
 fn a_missing_picture_is_told_and_the_others_are_measured() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,6 +1,8 @@
 //! `maskwatch eval`: runs the measurements of [`crate::eval`] and prints their reports.
 
 #[cfg(feature = "train")]
+mod door;
+#[cfg(feature = "train")]
 mod hard;
 
 use super::Outcome;
@@ -62,6 +64,13 @@ enum What {
     /// What the classifier says of bare faces on which masks, hands, cups, beards and the like are drawn
     #[cfg(feature = "train")]
     Hard(hard::Args),
+    /// What happens at a door: labelled faces walk through drawn entrances, past the daemon's own loop
+    ///
+    /// Counts per person: how many without a mask raise an alert, and how soon; how many with a mask raise a false one. Each
+    /// person comes once alone and once among two to four. Faces are those of at least 48 pixels (shorter side) with room
+    /// around them, in pictures whose faces are all labelled.
+    #[cfg(feature = "train")]
+    Door(Box<door::Args>),
 }
 
 #[derive(Debug, clap::Args)]
@@ -110,13 +119,17 @@ struct Settings {
     detector: Option<DetectorSettings>,
     #[serde(flatten)]
     verdict: Option<VerdictSettings>,
+    #[cfg(feature = "train")]
+    #[serde(flatten)]
+    door: Option<door::DoorSettings>,
 }
 
 #[derive(Debug, Serialize)]
 struct DetectorSettings {
     detector_input: [u32; 2],
     score_threshold: f32,
-    min_iou: f32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    min_iou: Option<f32>,
 }
 
 #[derive(Debug, Serialize)]
@@ -176,6 +189,8 @@ pub(crate) fn run(args: Args) -> Outcome {
         }
         #[cfg(feature = "train")]
         What::Hard(args) => hard::run(args),
+        #[cfg(feature = "train")]
+        What::Door(args) => door::run(*args),
     }
 }
 
@@ -189,7 +204,7 @@ impl DetectorSettings {
         Self {
             detector_input: args.detector_input.into(),
             score_threshold: args.score_threshold,
-            min_iou: MIN_IOU,
+            min_iou: Some(MIN_IOU),
         }
     }
 }
@@ -219,6 +234,8 @@ struct Data {
     labels: PathBuf,
     images: PathBuf,
     pictures: Vec<LabelledPicture>,
+    /// What progress counts, and how many of them there are.
+    steps: (usize, &'static str),
 }
 
 impl Data {
@@ -234,7 +251,9 @@ impl Data {
             args.split,
             args.min_side
         );
-        Ok(Self { args, threads, labels, images, pictures: pictures::group(boxes) })
+        let pictures = pictures::group(boxes);
+        let steps = (pictures.len(), "pictures");
+        Ok(Self { args, threads, labels, images, pictures, steps })
     }
 
     fn settings(&self, models: &Models) -> Settings {
@@ -248,6 +267,8 @@ impl Data {
             classifier_input: None,
             detector: None,
             verdict: None,
+            #[cfg(feature = "train")]
+            door: None,
         }
     }
 
@@ -267,12 +288,12 @@ impl Data {
         };
         let threads = self.threads.map_or(0, usize::from);
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
-        let total = self.pictures.len();
+        let (total, steps) = self.steps;
         let show_progress = std::io::stderr().is_terminal();
         let progress = move |done: usize| {
             if show_progress && (done.is_multiple_of(10) || done >= total) {
                 let end = if done >= total { "\r\x1b[K" } else { "" };
-                eprint!("\r{done} of {total} pictures{end}");
+                eprint!("\r{done} of {total} {steps}{end}");
             }
         };
         let Evaluation { report, mistakes, failures } = pool.install(|| evaluate(&progress));
@@ -295,7 +316,7 @@ impl Data {
             return Ok(ExitCode::SUCCESS);
         }
         anyhow::bail!(
-            "{} of {total} pictures could not be measured; the figures are those of the others",
+            "{} of {total} {steps} could not be measured; the figures are those of the others",
             failures.len()
         )
     }
@@ -322,11 +343,10 @@ impl Display for Settings {
         }
         if let Some(detector) = &self.detector {
             let [width, height] = detector.detector_input;
-            let (threshold, min_iou) = (detector.score_threshold, detector.min_iou);
-            writeln!(
-                out,
-                "detector input {width}x{height}, score threshold {threshold}, matched at IoU {min_iou} or more"
-            )?;
+            let matched =
+                detector.min_iou.map_or_else(String::new, |iou| format!(", matched at IoU {iou} or more"));
+            let threshold = detector.score_threshold;
+            writeln!(out, "detector input {width}x{height}, score threshold {threshold}{matched}")?;
         }
         if let Some(verdict) = &self.verdict {
             let VerdictSettings { certainty, min_face_side } = verdict;
@@ -334,6 +354,10 @@ impl Display for Settings {
                 out,
                 "unsure below a probability of {certainty} or a shorter side of {min_face_side} px"
             )?;
+        }
+        #[cfg(feature = "train")]
+        if let Some(door) = &self.door {
+            out.write_str(&door.lines())?;
         }
         Ok(())
     }

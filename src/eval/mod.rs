@@ -7,6 +7,8 @@
 //! with their counts and a 95 % Wilson interval; a fraction of nothing is `None`, `null` in JSON.
 
 pub mod detector;
+#[cfg(feature = "train")]
+pub mod door;
 pub mod faces;
 #[cfg(feature = "train")]
 pub mod hard;

@@ -13,14 +13,14 @@ fn fraction(value: Option<f64>) -> String {
 }
 
 /// The line of one proportion: its name, how many, of how many, the fraction and its interval.
-fn line(out: &mut Formatter<'_>, name: &str, proportion: &Proportion) -> fmt::Result {
+pub(super) fn line(out: &mut Formatter<'_>, name: &str, proportion: &Proportion) -> fmt::Result {
     let Proportion { hits, of } = proportion;
     let interval =
         proportion.wilson().map_or_else(|| "-".into(), |[low, high]| format!("{low:.4} to {high:.4}"));
     writeln!(out, "{name:<36}{hits:>7}{of:>8}{:>10}  {interval}", fraction(proportion.fraction()))
 }
 
-fn heading(out: &mut Formatter<'_>, title: &str) -> fmt::Result {
+pub(super) fn heading(out: &mut Formatter<'_>, title: &str) -> fmt::Result {
     writeln!(out, "{title:<36}{:>7}{:>8}{:>10}  95 % interval", "hits", "of", "fraction")
 }
 

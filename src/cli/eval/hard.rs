@@ -121,6 +121,7 @@ pub(super) fn run(args: Args) -> Outcome {
         threads: args.models.threads,
         labels: tables[0].clone(),
         images,
+        steps: (faces.pictures.len(), "pictures"),
         pictures: faces.pictures.clone(),
     };
     let sheets = args.pictures.is_some().then(Sheets::default);

@@ -4,6 +4,7 @@ use super::dice::{Dice, cloud, hash, noise};
 use super::frame::{point, smooth};
 use crate::geometry::Point;
 use rand_chacha::ChaCha8Rng;
+use std::f32::consts::{FRAC_PI_2, PI, TAU};
 
 #[derive(Debug, Clone, Copy)]
 enum Pattern {
@@ -69,10 +70,10 @@ impl Fabric {
                 if dice.chance(0.5) {
                     0.0
                 } else {
-                    1.571
+                    FRAC_PI_2
                 }
             }
-            _ => dice.between(0.0, 3.1416),
+            _ => dice.between(0.0, PI),
         };
         let others = std::array::from_fn(|_| {
             if dice.chance(0.3) {
@@ -186,7 +187,7 @@ impl Fabric {
             }
             let x = across / size - (i as f32 + 0.2 + 0.6 * random(1));
             let y = along / size - (j as f32 + 0.2 + 0.6 * random(2));
-            let angle = y.atan2(x) + 6.28 * random(3);
+            let angle = y.atan2(x) + TAU * random(3);
             let petals = 0.32 + 0.1 * (5.0 * angle).cos() + 0.12 * (random(6) - 0.5);
             let distance = x.hypot(y);
             let petal = self.others[usize::from(random(7) > 0.6)];

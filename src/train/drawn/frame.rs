@@ -56,7 +56,7 @@ impl Frame {
         Self { origin, across, down, half_widths: [half(1.0), half(-1.0)], height }
     }
 
-    pub(crate) fn to_picture(&self, p: Point) -> Point {
+    pub(crate) fn to_picture(self, p: Point) -> Point {
         let a = p.x * self.half_widths[usize::from(p.x > 0.0)];
         let b = p.y * self.height;
         point(
@@ -65,7 +65,7 @@ impl Frame {
         )
     }
 
-    pub(crate) fn to_face(&self, p: Point) -> Point {
+    pub(crate) fn to_face(self, p: Point) -> Point {
         let d = from(self.origin, p);
         let a = dot(d, self.across);
         point(a / self.half_widths[usize::from(a > 0.0)], dot(d, self.down) / self.height)

@@ -5,6 +5,7 @@ use super::dice::Dice;
 use super::frame::smooth;
 use crate::geometry::Point;
 use rand_chacha::ChaCha8Rng;
+use std::f32::consts::TAU;
 
 /// How a covering is cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -256,7 +257,7 @@ fn place(step: usize) -> f32 {
 fn table(edge: Edge, warp: f32, dice: &mut ChaCha8Rng) -> [f32; STEPS + 1] {
     let waves: [(f32, f32, f32); 3] = std::array::from_fn(|k| {
         let strength = warp * dice.between(0.0, 1.6) / (1.0 + k as f32 / 2.0);
-        (strength, dice.between(1.5, 3.0) * (k + 1) as f32, dice.between(0.0, 6.28))
+        (strength, dice.between(1.5, 3.0) * (k + 1) as f32, dice.between(0.0, TAU))
     });
     std::array::from_fn(|step| {
         let x = place(step);
