@@ -226,6 +226,46 @@ fn eval_door_needs_somebody_who_can_walk() {
     assert!(ended.stderr.contains("nowhere.toml"), "{ended:?}");
 }
 
+#[cfg(feature = "train")]
+#[test]
+fn eval_hard_draws_every_kind_on_the_bare_face_and_shows_it() {
+    let folder = tempfile::tempdir().unwrap();
+    data(folder.path(), false);
+    let (first, second) = (folder.path().join("first"), folder.path().join("second"));
+    let run = |sheets: &Path, more: &[&str]| {
+        let ended = eval("hard", folder.path(), &[&["--pictures", sheets.to_str().unwrap()], more].concat());
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        ended
+    };
+    let report = json(&run(&first, &["--format", "json"]));
+    assert_keys(
+        &report,
+        &[
+            "settings/seed",
+            "settings/detector_input",
+            "kinds/untouched/called/mask",
+            "kinds/under_nose/called/no_mask",
+            "kinds/hand/counts/mask/interval",
+            "kinds/backlight/mean_p_mask",
+        ],
+    );
+    assert_eq!((&report["faces"], &report["without_landmarks"]), (&1.into(), &0.into()));
+    assert_eq!(report["kinds"].as_object().unwrap().len(), 13);
+    assert_eq!(report["kinds"]["untouched"]["called"]["no_mask"], 1.0);
+    assert_eq!(report["kinds"]["mask"]["label"], "mask");
+
+    let text = run(&second, &["--seed", "2"]).stdout;
+    assert!(text.contains("1 bare faces; 0 without usable landmarks") && text.contains("seed 2"), "{text}");
+    // Another seed draws other things on the same face.
+    let sheet = |folder: &Path, kind: &str| fs::read(folder.join(kind).with_extension("png")).unwrap();
+    assert_eq!(image::load_from_memory(&sheet(&first, "cup")).unwrap().to_rgb8().dimensions(), (96, 96));
+    assert_ne!(sheet(&first, "cup"), sheet(&second, "cup"));
+    assert_eq!(sheet(&first, "untouched"), sheet(&second, "untouched"));
+
+    // The masked portrait alone is nothing to draw on.
+    eval("hard", folder.path(), &["--split", "train"]).assert_refused("no bare face");
+}
+
 #[test]
 fn a_missing_picture_is_told_and_the_others_are_measured() {
     let folder = tempfile::tempdir().unwrap();

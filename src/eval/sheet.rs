@@ -46,8 +46,8 @@ impl Sheets {
         let mut tile = preprocess::face_crop(picture, rect, MARGIN, TILE);
         // A mask worn wrongly should not pass as one.
         if (answer.called() == Label::Mask) != (label == Label::Mask) {
-            let side = (TILE - 1) as f32;
-            let rect = Rect::new(0.0, 0.0, side, side);
+            let side = (TILE - 2) as f32;
+            let rect = Rect::new(1.0, 1.0, side, side);
             annotate(&mut tile, &[Mark { rect, text: String::new(), colour: WRONG }]);
         }
         let p_mask = answer.probabilities.mask;
@@ -96,8 +96,8 @@ mod tests {
     fn the_worst_come_first_and_wrong_ones_are_framed() {
         let sheets = Sheets::default();
         let rect = Rect::new(0.0, 0.0, 40.0, 40.0);
-        for place in 0..300u64 {
-            let p_mask = place as f32 / 300.0;
+        for place in 0..250u64 {
+            let p_mask = place as f32 / 250.0;
             let face = row("a.png", [0.0, 0.0, 40.0, 40.0], Label::NoMask);
             let shade = (place / 2) as u8;
             let picture = RgbImage::from_pixel(40, 40, Rgb([shade; 3]));
@@ -109,7 +109,7 @@ mod tests {
         let sheet = image::open(folder.path().join("cup.png")).unwrap().into_rgb8();
         assert_eq!(sheet.dimensions(), (TILE * COLUMNS as u32, TILE * ROWS as u32));
         let middle = |index: u32| sheet.get_pixel(TILE * (index % 12) + 48, TILE * (index / 12) + 48)[0];
-        assert_eq!((middle(0), middle(119)), (149, 90));
+        assert_eq!((middle(0), middle(119)), (124, 65));
         assert_eq!(sheet.get_pixel(1, 1), &WRONG);
 
         let sheets = Sheets::default();
