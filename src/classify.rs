@@ -147,6 +147,13 @@ impl Probabilities {
         Self { mask, no_mask: 1.0 - mask, incorrect: 0.0 }
     }
 
+    /// The paper's softmax: the probability of a mask where it is known that none is worn incorrectly.
+    #[must_use]
+    pub fn of_two(&self) -> f32 {
+        let both = self.mask + self.no_mask;
+        if both > 0.0 { (self.mask / both).clamp(0.0, 1.0) } else { 0.5 }
+    }
+
     /// Whether these are probabilities: damaged weights can give anything.
     #[must_use]
     pub fn are_sound(&self) -> bool {

@@ -30,10 +30,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", default_value_t = 96)]
     pictures: usize,
     /// Share of the pictures whose extremes the ranges cover, 0.5 to 1
-    #[arg(long, value_name = "SHARE", default_value_t = 1.0)]
+    #[arg(long, value_name = "SHARE", default_value_t = 0.99)]
     quantile: f64,
     /// Sides of the classifier's input that take turns
-    #[arg(long, value_name = "PX,…", value_delimiter = ',', default_value = "224,128")]
+    #[arg(long, value_name = "PX,…", value_delimiter = ',', default_value = "224,128,96")]
     input: Vec<u32>,
     /// Decides which faces are taken
     #[arg(long, value_name = "N", default_value_t = 1)]

@@ -1,6 +1,5 @@
 //! The classifier on annotated boxes: is a face called by its label? Faces labelled `incorrect` (a mask that does not
-//! cover nose and mouth) are left out of the two-class figures and reported apart. There a face called *incorrect* counts as
-//! not masked: wrong for a masked one, right for a bare one, as at the door.
+//! cover nose and mouth) are left out of the two-class figures, which are those of the paper's softmax, and reported apart.
 
 use super::Named;
 use super::labels::{Label, LabelledBox};
@@ -49,9 +48,10 @@ impl Answer {
         }
     }
 
-    /// The same for the question of mask or no mask.
-    fn called_of_two(&self) -> Label {
-        if self.called() == Label::Mask { Label::Mask } else { Label::NoMask }
+    /// What the paper's softmax over the two classes says.
+    #[must_use]
+    pub fn called_of_two(&self) -> Label {
+        if self.probabilities.of_two() >= 0.5 { Label::Mask } else { Label::NoMask }
     }
 
     /// The mistake that this answer is, if it is one. A mask worn incorrectly should not pass as one.
@@ -154,6 +154,8 @@ pub struct FacesReport {
     pub mask_called_incorrect: Option<f64>,
     /// Its counts.
     pub masked: Proportion,
+    /// How many of the faces labelled `no_mask` were called so or `incorrect`, by all three probabilities.
+    pub bare_not_called_mask: Proportion,
     /// By the face size in pixels.
     pub bands: Named<TwoClass>,
     /// By the source of the picture.
@@ -166,7 +168,7 @@ impl FacesReport {
     pub fn of(answers: &[Answer]) -> Self {
         let scores = |label| -> Vec<f32> {
             let labelled = answers.iter().filter(|answer| answer.face.label == label);
-            labelled.map(|answer| answer.probabilities.mask).collect()
+            labelled.map(|answer| answer.probabilities.of_two()).collect()
         };
         let (masked, bare) = (scores(Label::Mask), scores(Label::NoMask));
         let probabilities: Vec<(f32, bool)> =
@@ -191,6 +193,7 @@ impl FacesReport {
             incorrect_named: share(Label::Incorrect, |called| called == Label::Incorrect),
             mask_called_incorrect: mask_called_incorrect.fraction(),
             masked: mask_called_incorrect,
+            bare_not_called_mask: share(Label::NoMask, |called| called != Label::Mask),
             bands: FACE_SIZE_BANDS
                 .iter()
                 .map(|band| (band.name, subset(&|face| band.contains(face.rect.side()))))

@@ -61,6 +61,7 @@ impl Display for FacesReport {
         line(out, "incorrect not called mask", &self.incorrect)?;
         line(out, "incorrect called incorrect", &self.incorrect_named)?;
         line(out, "mask called incorrect", &self.masked)?;
+        line(out, "no_mask not called mask (of three)", &self.bare_not_called_mask)?;
         single(out, "balanced accuracy", confusion.balanced_accuracy())?;
         single(out, "area under the curve", self.auc)?;
         single(out, "expected calibration error (15 bins)", self.calibration.ece)?;

@@ -81,7 +81,7 @@ pub fn quantize(
         }
         draft.metadata.insert(format!("{name}.f32_crc32"), weights.checksum()?);
     }
-    for key in ["margin", "input", "classes"] {
+    for key in ["margin", "inputs", "classes"] {
         if let Some(value) = classifier.metadata.get(key) {
             draft.metadata.insert(key.to_owned(), value.clone());
         }
