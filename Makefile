@@ -74,14 +74,19 @@ bench-arm: ## instructions per inference beside LiteRT's, and estimated cycles o
 	benches/arm/run.sh
 
 accuracy: dependencies ## the figures of models/README.md in both precisions, from the pictures in $MASKWATCH_SHARED/data
-	cargo build --release --locked
+	cargo build --release --locked --features train
 	for precision in int8 f32; do \
-	  target/release/maskwatch eval faces --split val --precision $$precision && \
-	  target/release/maskwatch eval faces --split val --precision $$precision --input 128 && \
-	  target/release/maskwatch eval scenes --split val --min-side 24 --precision $$precision && \
-	  target/release/maskwatch eval scenes --split val --min-side 24 --precision $$precision --input 128 && \
-	  target/release/maskwatch eval detector --split val --precision $$precision || exit 1; \
+	  for input in 224 128 auto; do \
+	    target/release/maskwatch eval faces --split val --precision $$precision --input $$input && \
+	    target/release/maskwatch eval scenes --split val --min-side 16 --precision $$precision --input $$input && \
+	    target/release/maskwatch eval scenes --split val --min-side 24 --precision $$precision --input $$input || exit 1; \
+	  done; \
+	  for size in 640x640 480x384; do \
+	    target/release/maskwatch eval detector --split val --precision $$precision --detector-input $$size || exit 1; \
+	  done; \
+	  target/release/maskwatch eval hard --split val --precision $$precision || exit 1; \
 	done
+	target/release/maskwatch eval door --split val
 
 # Training from the pictures and starting weights in $MASKWATCH_SHARED; every step resumes with `RESUME=--resume`.
 # The allocator settings keep freed memory, which a training step allocates anew at once.
@@ -90,10 +95,8 @@ WEIGHTING := --weight scenes=3 --weight prajnasb=0.3 --weight scenes_volunteers.
 
 train: dependencies ## train both networks as the shipped ones were, into runs/ (an hour on two cores)
 	cargo build --release --locked --features train
-	$(TRAIN) classifier --data $(SHARED)/data --weights $(SHARED)/models/mobilenet_v2_imagenet.safetensors \
-	  --input 224 --views 2 $(WEIGHTING) --output runs/head $(RESUME)
-	$(TRAIN) classifier --data $(SHARED)/data --weights runs/head/classifier.safetensors --unfreeze features.7 \
-	  --input 224,160,128 --steps 240 --every 60 $(WEIGHTING) --output runs/classifier $(RESUME)
+	$(TRAIN) classifier --data $(SHARED)/data --weights $(SHARED)/models/mobilenet_v2_imagenet.safetensors --unfreeze features.7 \
+	  --input 224,160,128,96 --steps 400 --every 100 $(WEIGHTING) --output runs/classifier $(RESUME)
 	$(TRAIN) detector --data $(SHARED)/data --weights $(SHARED)/models/yunet_n.safetensors \
 	  --weight scenes_volunteers.txt=0.3 --epochs 8 --examples 2000 --output runs/detector $(RESUME)
 

@@ -142,7 +142,7 @@ impl Default for Rules {
         Self {
             ignore_below: 16.0,
             min_face_side: 24.0,
-            certainty: 0.9,
+            certainty: 0.8,
             incorrect: IncorrectMeans::default(),
             votes: 3,
             window: 5,

@@ -3,6 +3,9 @@
 
 use super::{GROUP, Kernels};
 
+/// The largest factor from a sum to a byte that the kernels' rounding can take.
+pub const LARGEST_MULTIPLIER: f32 = 4.0;
+
 /// The largest sum of the positive weights, and of the negative ones, that are summed up in 16 bits:
 /// 255 · 128 and 128 · 128 + 127 · 128 are both 32640.
 pub const LIMIT: i32 = 128;
@@ -333,7 +336,7 @@ fn folded(
         let multiplier = requantization.multiplier[output];
         // Below 2^27 with the products (2^25 at most), and 2^30 multiplied: no conversion can overflow.
         let bias = requantization.bias[output];
-        if bias.unsigned_abs() > 1 << 26 || !(0.0..=4.0).contains(&multiplier) {
+        if bias.unsigned_abs() > 1 << 26 || !(0.0..=LARGEST_MULTIPLIER).contains(&multiplier) {
             return Err(PackError::Range { output });
         }
         biases.push(bias + shift * sum);

@@ -3,6 +3,7 @@
 use super::ranges::{self, Observations, Quantization, least_unsigned};
 use super::rounding::{Reads, RealLayer, Sums, quantize};
 use super::{Choices, real_layer};
+use crate::kernels::int8::pack;
 use crate::nn::convolution::Convolution;
 use crate::nn::head;
 use crate::nn::int8::file::Draft;
@@ -71,9 +72,16 @@ pub fn add(
     }
 
     if let Some((from, coding)) = input {
-        let writes = Quantization::unsigned_per_channel(&ranges("features.18"));
+        let mut writes = Quantization::unsigned_per_channel(&ranges("features.18"));
         let layer = real_layer(convolutions["features.18"])?;
-        let (values, requantization) = quantize(&layer, &reads(&from, &coding), &writes);
+        let (mut values, mut requantization) = quantize(&layer, &reads(&from, &coding), &writes);
+        // Features that hardly ever move would get steps finer than the kernels can make them.
+        if requantization.multiplier.iter().any(|multiplier| *multiplier > pack::LARGEST_MULTIPLIER) {
+            for (scale, multiplier) in writes.scale.iter_mut().zip(&requantization.multiplier) {
+                *scale *= (multiplier * 1.001 / pack::LARGEST_MULTIPLIER).max(1.0);
+            }
+            (values, requantization) = quantize(&layer, &reads(&from, &coding), &writes);
+        }
         draft.layer("classifier.features.18", &values, &requantization);
         draft.reals("classifier.features.18.scale", &[writes.scale.len()], &writes.scale);
     }

@@ -58,13 +58,15 @@ impl Seen {
         self.sums.len()
     }
 
-    /// Of each channel, a value that all but `1 − quantile` of the pictures stay above, and one that they stay below.
+    /// Of each channel, a value that all but `1 − quantile` of the pictures stay above, and one that they stay below; an eighth
+    /// of the extremes at the least, so that a channel that answers to few pictures keeps its say on them.
     #[must_use]
     pub fn ranges(&self, quantile: f64) -> Vec<(f32, f32)> {
         let at = |mut values: Vec<f32>| {
             values.sort_unstable_by(f32::total_cmp);
             let index = ((values.len().max(1) - 1) as f64 * quantile).round() as usize;
-            values.get(index).copied().unwrap_or(0.0)
+            let extreme = values.last().copied().unwrap_or(0.0);
+            values.get(index).copied().unwrap_or(0.0).max(extreme / 8.0)
         };
         (0..self.channels())
             .map(|channel| {
