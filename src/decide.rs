@@ -11,6 +11,7 @@
 //! (same `since`: a buzzer that has had its beeps stays silent), until the person was absent for the re-arm time.
 
 use crate::classify::Probabilities;
+use crate::quality::Gates;
 use crate::track::TrackId;
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
@@ -116,6 +117,8 @@ pub struct Rules {
     pub ignore_below: f32,
     /// Faces below this many pixels (shorter side) are not classified; they may be asked to come closer.
     pub min_face_side: f32,
+    /// Faces that these stop are not classified either.
+    pub gates: Gates,
     /// How probable a mask, or the lack of a rightly worn one, has to be for a vote; less for both is a vote for *unsure*.
     /// 0.5 to 1.
     pub certainty: f32,
@@ -142,6 +145,7 @@ impl Default for Rules {
         Self {
             ignore_below: 16.0,
             min_face_side: 24.0,
+            gates: Gates::default(),
             certainty: 0.8,
             incorrect: IncorrectMeans::default(),
             votes: 3,

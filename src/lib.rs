@@ -26,6 +26,7 @@ pub mod models;
 pub mod nn;
 pub mod outputs;
 pub mod pixels;
+pub mod quality;
 pub mod source;
 pub mod track;
 #[cfg(feature = "train")]

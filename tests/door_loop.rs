@@ -8,10 +8,11 @@ use maskwatch::config::Config;
 use maskwatch::daemon::{
     Clock, Daemon, DaemonError, Ended, Event, Flags, Observer, Vision, VisionError, Watch,
 };
-use maskwatch::decide::{DoorState, Finding, Verdict};
+use maskwatch::decide::{DoorState, Finding, Rules, Verdict};
 use maskwatch::geometry::Rect;
 use maskwatch::outputs::{Output, Outputs, Panel, Recorder, simulated};
 use maskwatch::pixels::picture::View;
+use maskwatch::quality::{Gates, Quality};
 use maskwatch::source::{Away, Frame, Next, Source, SourceError, State};
 use std::cell::Cell;
 use std::collections::VecDeque;
@@ -310,4 +311,53 @@ fn the_stop_flag_ends_the_loop() {
     assert_eq!(ended, Ended::Stopped);
     daemon.outputs.stop().unwrap();
     assert!(lit(&recorder).is_empty());
+}
+
+/// Sees one bare face, of this sharpness.
+struct Blurred(Rc<Cell<f32>>, Script);
+
+impl Vision for Blurred {
+    fn faces(&mut self, _: View<'_>) -> Result<Vec<Rect>, VisionError> {
+        Ok(vec![Rect::new(100.0, 100.0, 40.0, 50.0)])
+    }
+
+    fn quality(&mut self, _: View<'_>, _: &Rect) -> Option<Quality> {
+        Some(Quality { sharpness: self.0.get(), brightness: 0.5, contrast: 0.2, yaw: 0.0 })
+    }
+
+    fn masks(&mut self, picture: View<'_>, faces: &[Rect]) -> Result<Vec<Probabilities>, VisionError> {
+        self.1.masks(picture, faces)
+    }
+}
+
+#[test]
+fn a_face_that_a_gate_stops_has_no_vote_and_is_asked_to_come_closer() {
+    let (sharpness, script) = (Rc::new(Cell::new(0.1)), Script::default());
+    let classified = Rc::clone(&script.classified);
+    let gates = Gates { min_sharpness: 0.2, ..Gates::OPEN };
+    let vision = Blurred(Rc::clone(&sharpness), script);
+    let mut watch = Watch::new(Box::new(vision), Rules { gates, ..Rules::default() });
+    let picture = RgbImage::new(640, 480);
+    let mut look = |frames: std::ops::Range<u64>| {
+        let mut last = None;
+        for frame in frames {
+            let now = Duration::from_millis(200 * frame);
+            let seen = watch.look(View::from(&picture), now).unwrap();
+            last = Some((seen.faces[0].verdict, seen.faces[0].answer, watch.signal(now).state));
+        }
+        last.unwrap()
+    };
+    assert_eq!(look(0..10), (Verdict::Unsure, None, DoorState::Look));
+    assert_eq!(classified.get(), 0);
+    sharpness.set(0.2);
+    let (verdict, _, state) = look(10..13);
+    assert_eq!((verdict, state, classified.get()), (Verdict::Unmasked, DoorState::Alert, 3));
+    // What was decided stays so while the face is blurred once more.
+    sharpness.set(0.1);
+    let (verdict, _, state) = look(13..30);
+    assert_eq!((verdict, state, classified.get()), (Verdict::Unmasked, DoorState::Alert, 3));
+    // Without gates nobody is asked how well a face can be seen.
+    watch.set_rules(Rules { gates: Gates::OPEN, ..Rules::default() });
+    watch.look(View::from(&picture), Duration::from_secs(6)).unwrap();
+    assert_eq!(classified.get(), 4);
 }

@@ -8,6 +8,7 @@ mod reader;
 use crate::classify::Input;
 use crate::decide::{IncorrectMeans, Rules};
 use crate::models::{ModelOptions, Precision};
+use crate::quality::{Gates, MOST_YAW};
 use crate::source::{Options, SourceSpec};
 pub use outputs::OutputsConfig;
 use reader::{Section, Sourced};
@@ -241,10 +242,42 @@ fn detector(mut section: Section<'_>) -> Result<DetectorConfig, ConfigError> {
     Ok(DetectorConfig { width, height, score_threshold })
 }
 
+fn gates(section: &mut Section<'_>) -> Result<Gates, ConfigError> {
+    let usual = Gates::default();
+    let mut number = |key, most, usual: f32| -> Result<_, ConfigError> {
+        let written = section.number(key, 0.0..=most)?;
+        let value = written.as_ref().map_or(usual, |number| number.value as f32);
+        Ok((written, value))
+    };
+    let (_, min_sharpness) = number("min_sharpness", 64.0, usual.min_sharpness)?;
+    let (_, min_contrast) = number("min_contrast", 0.5, usual.min_contrast)?;
+    let (darkest, min_brightness) = number("min_brightness", 1.0, usual.min_brightness)?;
+    let (brightest, max_brightness) = number("max_brightness", 1.0, usual.max_brightness)?;
+    let (_, max_yaw) = number("max_yaw", f64::from(MOST_YAW), usual.max_yaw)?;
+    if max_brightness > 0.0 && min_brightness >= max_brightness {
+        return Err(match (&darkest, &brightest) {
+            (Some(key), _) => section.refuse(
+                key,
+                format!(
+                    "is {min_brightness}, not below max_brightness ({max_brightness}); use less than that"
+                ),
+            ),
+            (None, key) => section.refuse_any(
+                key,
+                format!(
+                    "is {max_brightness}, not above min_brightness ({min_brightness}); use more than that"
+                ),
+            ),
+        });
+    }
+    Ok(Gates { min_sharpness, min_contrast, min_brightness, max_brightness, max_yaw })
+}
+
 fn decision(mut section: Section<'_>) -> Result<Rules, ConfigError> {
     let usual = Rules::default();
     let ignore_below = section.number("ignore_below", 0.0..=1000.0)?;
     let min_face_side = section.number("min_face_side", 8.0..=1000.0)?;
+    let gates = gates(&mut section)?;
     let certainty = section.number("certainty", 0.5..=0.999)?;
     let incorrect = section.choice("incorrect", &IncorrectMeans::NAMES)?;
     let votes = section.whole("votes", 1..=50)?;
@@ -257,6 +290,7 @@ fn decision(mut section: Section<'_>) -> Result<Rules, ConfigError> {
     let rules = Rules {
         ignore_below: Sourced::or(&ignore_below, f64::from(usual.ignore_below)) as f32,
         min_face_side: Sourced::or(&min_face_side, f64::from(usual.min_face_side)) as f32,
+        gates,
         certainty: Sourced::or(&certainty, f64::from(usual.certainty)) as f32,
         incorrect: incorrect.unwrap_or(usual.incorrect),
         votes: votes.as_ref().map_or(usual.votes, |votes| votes.value as usize),

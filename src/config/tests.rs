@@ -3,6 +3,7 @@
 use super::*;
 use crate::decide::DoorState;
 use crate::outputs::{Active, Backend, Button, Kind, Pattern, Pwm};
+use crate::quality::Gates;
 use proptest::prelude::*;
 
 fn refusal(text: &str) -> String {
@@ -37,7 +38,7 @@ fn the_commented_keys_of_the_documented_file_are_right_too() {
 fn values_arrive() {
     let config = Config::parse(
         "[source]\nspec = \"/dev/video2\"\nframes_per_second = 5\nfrozen_seconds = 0\n[detector]\nwidth = 640\n\
-         [decision]\nhold_seconds = 0\nmin_face_side = 40.5\n[outputs]\nbackend = \"gpiocdev\"\n\
+         [decision]\nhold_seconds = 0\nmin_face_side = 40.5\nmin_contrast = 0.05\nmax_yaw = 1\n[outputs]\nbackend = \"gpiocdev\"\n\
          [outputs.red]\npin = 5\nactive = \"low\"\n[outputs.gate]\npin = 6\nkind = \"relay\"\npass = \"steady\"\n\
          [outputs.siren]\npin = 18\nkind = \"passive-buzzer\"\ntone_hz = 440\npwm = \"software\"\nalert = \"steady\"\n",
         "door.toml",
@@ -48,6 +49,8 @@ fn values_arrive() {
     assert_eq!((config.source.frozen_after, config.source.black_after), (None, Some(Duration::from_secs(5))));
     assert_eq!((config.detector.width, config.detector.height), (640, 384));
     assert_eq!((config.decision.hold, config.decision.min_face_side), (Duration::ZERO, 40.5));
+    let gates = Gates { min_contrast: 0.05, max_yaw: 1.0, ..Gates::default() };
+    assert_eq!(config.decision.gates, gates);
     assert_eq!(config.outputs.backend, Backend::Gpiocdev);
     let [red, gate, siren] = config.outputs.outputs.as_slice() else { panic!("three outputs") };
     assert_eq!((red.pin, red.active, red.kind), (5, Active::Low, Kind::Led));
@@ -129,6 +132,14 @@ fn every_mistake_gets_one_sentence_with_line_key_and_mend() {
         (
             "[decision]\nignore_below = 30\n",
             "door.toml line 2: decision.ignore_below is 30, more than min_face_side (24); use at most 24",
+        ),
+        (
+            "[decision]\nmin_brightness = 0.7\nmax_brightness = 0.5\n",
+            "door.toml line 2: decision.min_brightness is 0.7, not below max_brightness (0.5); use less than that",
+        ),
+        (
+            "[decision]\nmax_yaw = 4.5\n",
+            "door.toml line 2: decision.max_yaw is 4.5; use a number from 0 to 4",
         ),
         (
             "[decision]\nre_arm_seconds = 0.5\n",
@@ -240,6 +251,10 @@ fn any_values() -> impl Strategy<Value = String> {
             "ignore_below",
             "min_face_side",
             "certainty",
+            "min_sharpness",
+            "min_brightness",
+            "max_brightness",
+            "max_yaw",
             "incorrect",
             "hold_seconds",
             "re_arm_seconds",

@@ -5,6 +5,7 @@ use crate::classify::Probabilities;
 use crate::decide::{Decider, Finding, Observation, Rules, Signal, Verdict};
 use crate::geometry::Rect;
 use crate::pixels::picture::View;
+use crate::quality::Gates;
 use crate::track::{TrackId, Tracker};
 use std::time::Duration;
 
@@ -63,8 +64,13 @@ impl Watch {
     pub fn look(&mut self, picture: View<'_>, now: Duration) -> Result<Seen, VisionError> {
         let rects = self.vision.faces(picture)?;
         let tracks = self.tracker.update(&rects, now);
+        let gates = self.decider.rules().gates;
         let wanted: Vec<usize> = (0..rects.len())
             .filter(|index| self.decider.wants_vote(tracks[*index], rects[*index].side(), now))
+            .filter(|index| {
+                gates == Gates::OPEN
+                    || self.vision.quality(picture, &rects[*index]).is_none_or(|seen| gates.passes(&seen))
+            })
             .collect();
         let mut answers: Vec<Option<Probabilities>> = vec![None; rects.len()];
         if !wanted.is_empty() {

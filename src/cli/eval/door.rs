@@ -1,22 +1,16 @@
 //! `maskwatch eval door`: persons at the door, through the daemon's own loop.
 
 use super::{Data, DataArgs, DetectorSettings, Settings, open};
-use crate::classify::Classifier;
-use crate::classify::Probabilities;
 use crate::cli::Outcome;
 use crate::cli::networks::{ModelArgs, fraction};
 use crate::config::Config;
-use crate::daemon::{Vision, VisionError};
+use crate::daemon::{Networks, Vision};
 use crate::decide::Rules;
-use crate::detect::Detector;
 use crate::eval::door::{self, Plan, cast};
 use crate::eval::labels::Label;
-use crate::geometry::Rect;
-use crate::pixels::picture::View;
 use anyhow::Context;
 use serde::Serialize;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
@@ -105,7 +99,7 @@ pub(super) fn run(args: Args) -> Outcome {
     let threads = args.models.threads.map(usize::from);
     let threads = threads.or_else(|| std::thread::available_parallelism().ok().map(usize::from));
     let networks: Vec<Networks> =
-        (0..threads.unwrap_or(1)).map(|_| Networks::load(&config)).collect::<anyhow::Result<_>>()?;
+        (0..threads.unwrap_or(1)).map(|_| Networks::load(&config)).collect::<Result<_, _>>()?;
     let rules = config.decision.clone();
     let settings = Settings {
         classifier_input: Some(args.models.input),
@@ -143,33 +137,5 @@ impl RulesSettings {
     fn of(rules: &Rules) -> Self {
         let Rules { min_face_side, certainty, votes, window, .. } = *rules;
         Self { min_face_side, certainty, votes, window }
-    }
-}
-
-/// The daemon's networks, for one clip after the other.
-#[derive(Clone)]
-struct Networks {
-    detector: Arc<Detector>,
-    classifier: Arc<Classifier>,
-}
-
-impl Networks {
-    fn load(config: &Config) -> anyhow::Result<Self> {
-        let models = crate::models::Models::open(&config.models)?;
-        let input = (config.detector.width, config.detector.height);
-        Ok(Self {
-            detector: Arc::new(models.detector(input, config.detector.score_threshold)?),
-            classifier: Arc::new(models.classifier()?),
-        })
-    }
-}
-
-impl Vision for Networks {
-    fn faces(&mut self, picture: View<'_>) -> Result<Vec<Rect>, VisionError> {
-        Ok(self.detector.detect(picture)?.into_iter().map(|face| face.rect).collect())
-    }
-
-    fn masks(&mut self, picture: View<'_>, faces: &[Rect]) -> Result<Vec<Probabilities>, VisionError> {
-        Ok(self.classifier.classify(picture, faces)?)
     }
 }
