@@ -3,6 +3,8 @@
 #[cfg(feature = "train")]
 mod door;
 #[cfg(feature = "train")]
+mod gates;
+#[cfg(feature = "train")]
 mod hard;
 
 use super::Outcome;
@@ -64,6 +66,12 @@ enum What {
     /// What the classifier says of bare faces on which masks, hands, cups, beards and the like are drawn
     #[cfg(feature = "train")]
     Hard(hard::Args),
+    /// What it brings to leave faces unjudged that are small, blurred, dark, turned away, or of which the classifier is not sure
+    ///
+    /// One table for each gate of the section [decision], and one for the certainty: faces let through at each threshold, and the
+    /// wrong answers among them, whichever of mask and alarm is more probable being the answer.
+    #[cfg(feature = "train")]
+    Gates(gates::Args),
     /// What happens at a door: labelled faces walk through drawn entrances, past the daemon's own loop
     ///
     /// Counts per person: how many without a mask raise an alert, and how soon; how many with a mask raise a false one. Each
@@ -189,6 +197,8 @@ pub(crate) fn run(args: Args) -> Outcome {
         }
         #[cfg(feature = "train")]
         What::Hard(args) => hard::run(args),
+        #[cfg(feature = "train")]
+        What::Gates(args) => gates::run(args),
         #[cfg(feature = "train")]
         What::Door(args) => door::run(*args),
     }

@@ -1,6 +1,7 @@
 //! Measures the two networks on labelled pictures: how often the classifier is right ([`faces`]), how many faces the
 //! detector finds ([`detector`]), and what comes out when both work together ([`scenes`]); with the feature
-//! `train` also what bare faces with things drawn on them are called (`hard`). Nothing here fits a network
+//! `train` also what bare faces with things drawn on them are called (`hard`), and what it brings to leave faces that are
+//! seen badly unjudged (`gates`). Nothing here fits a network
 //! (that is `train`) or knows the command line; the networks come in as functions, so figures can be tested without them.
 //!
 //! The face size is everywhere the shorter side of its box, min(w, h), in pixels. Fractions are between 0 and 1 and come
@@ -10,6 +11,8 @@ pub mod detector;
 #[cfg(feature = "train")]
 pub mod door;
 pub mod faces;
+#[cfg(feature = "train")]
+pub mod gates;
 #[cfg(feature = "train")]
 pub mod hard;
 pub mod labels;

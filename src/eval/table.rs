@@ -8,7 +8,7 @@ use super::metrics::Proportion;
 use super::scenes::{EndToEndReport, Outcomes, ScenesReport};
 use std::fmt::{self, Display, Formatter, Write};
 
-fn fraction(value: Option<f64>) -> String {
+pub(super) fn fraction(value: Option<f64>) -> String {
     value.map_or_else(|| "-".into(), |value| format!("{value:.4}"))
 }
 
