@@ -9,11 +9,13 @@ use maskwatch::config::Config;
 use maskwatch::daemon::{
     Clock, Daemon, Event, Flags, Networks, Observer, SystemClock, Vision, VisionError, Watch,
 };
-use maskwatch::geometry::Rect;
+use maskwatch::detect::Detection;
+use maskwatch::geometry::{Point, Rect};
 use maskwatch::outputs::{Outputs, Panel, simulated};
 use maskwatch::pixels::buffer::Pool;
 use maskwatch::pixels::decode::{FrameFormat, PixelFormat};
 use maskwatch::pixels::picture::{Picture, View};
+use maskwatch::quality::Examiner;
 use maskwatch::source::{Options, open};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::path::Path;
@@ -53,9 +55,10 @@ fn allocations() -> usize {
     ALLOCATIONS.load(Ordering::Relaxed)
 }
 
-/// The daemon's networks, which find nobody, and are asked about two places all the same.
+/// The daemon's networks, which find nobody, and are asked about two places all the same, which the gates look at too.
 struct Looking {
     networks: Networks,
+    examiner: Examiner,
     frames: u16,
 }
 
@@ -69,6 +72,10 @@ impl Vision for Looking {
         let side = 40.0 + f32::from(self.frames.min(WARM)) * 2.0;
         let places = [-20.0, 300.0].map(|x| Rect::new(x, 100.0, side, side));
         assert_eq!(self.networks.masks(picture, &places)?.len(), 2);
+        for rect in places {
+            let face = Detection { rect, landmarks: [Point { x: rect.x, y: rect.y }; 5], score: 0.9 };
+            assert!(self.examiner.examine(picture, &face).sharpness.is_finite());
+        }
         self.frames += 1;
         if self.frames < WARM / 2 {
             // While this takes its time, the reader fills every buffer that there ever is.
@@ -119,7 +126,8 @@ fn in_the_loop(format: &str, file: &Path) -> usize {
     let (driver, _recorder) = simulated();
     let panel = Panel::open(driver, &config.outputs.outputs, None).unwrap();
     let outputs = Outputs::start(panel, Arc::clone(&stop), Duration::from_secs(3600)).unwrap();
-    let vision = Looking { networks: Networks::load(&config).unwrap(), frames: 0 };
+    let vision =
+        Looking { networks: Networks::load(&config).unwrap(), examiner: Examiner::default(), frames: 0 };
     let watch = Watch::new(Box::new(vision), config.decision);
     let clock = SystemClock::start();
     assert!(clock.now() < Duration::from_secs(60));

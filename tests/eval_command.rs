@@ -313,3 +313,34 @@ fn detect_prints_one_object_for_each_picture_and_draws_it() {
         assert_eq!(image::open(drawn.join(name)).unwrap().into_rgb8().dimensions(), (512, 512));
     }
 }
+
+#[test]
+#[cfg(feature = "train")]
+fn eval_gates_tells_what_each_threshold_lets_through_and_draws_it() {
+    let folder = tempfile::tempdir().unwrap();
+    data(folder.path(), false);
+    let curve = folder.path().join("curve.png");
+    let report =
+        json(&eval("gates", folder.path(), &["--format", "json", "--curve", curve.to_str().unwrap()]));
+    assert_keys(&report, &["settings/split", "faces", "not_found", "usual_gates/right_stopped"]);
+    assert_eq!(report["faces"], 2);
+    for gate in [
+        "min_face_side",
+        "min_sharpness",
+        "min_contrast",
+        "min_brightness",
+        "max_brightness",
+        "max_yaw",
+        "certainty",
+    ] {
+        let first = &report["gates"][gate][0];
+        assert_eq!(
+            (&first["let_through"]["hits"], &first["missed_unmasked"]["of"]),
+            (&2.into(), &1.into()),
+            "{gate}"
+        );
+    }
+    assert_eq!(image::open(&curve).unwrap().width(), 1520);
+    let ended = eval("gates", folder.path(), &["--curve", "/nowhere/curve.png"]);
+    ended.assert_refused("name another file with --curve");
+}

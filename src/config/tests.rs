@@ -3,7 +3,6 @@
 use super::*;
 use crate::decide::DoorState;
 use crate::outputs::{Active, Backend, Button, Kind, Pattern, Pwm};
-use crate::quality::Gates;
 use proptest::prelude::*;
 
 fn refusal(text: &str) -> String {
