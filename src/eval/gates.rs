@@ -103,6 +103,9 @@ pub struct GatesReport {
     asked: Vec<Asked>,
 }
 
+/// What is plotted of some of the faces, of so many in all.
+type Curve = fn(&[Asked], usize) -> Vec<(f64, f64)>;
+
 impl GatesReport {
     fn of(asked: Vec<Asked>, not_found: u64) -> Self {
         let faces = &asked;
@@ -140,7 +143,7 @@ impl GatesReport {
     pub fn curves(&self) -> RgbImage {
         let behind: Vec<Asked> =
             self.asked.iter().filter(|face| Gates::default().passes(&face.quality)).copied().collect();
-        let series = |curve: fn(&[Asked], usize) -> Vec<(f64, f64)>| {
+        let series = |curve: Curve| {
             [("all faces", &self.asked), ("behind the gates", &behind)]
                 .map(|(name, faces)| Series { name: name.into(), points: curve(faces, self.asked.len()) })
                 .to_vec()

@@ -276,7 +276,7 @@ mod tests {
         let json = serde_json::to_value(&report).unwrap();
         assert_eq!(json["kinds"][UNTOUCHED]["called"]["no_mask"], 1.0);
         assert_eq!(json["kinds"][UNTOUCHED]["mean_p_mask"], 0.25);
-        assert_eq!(json["kinds"][UNTOUCHED]["found"], serde_json::json!({"hits": 0, "of": 1}));
+        assert_eq!(json["kinds"][UNTOUCHED]["found"]["hits"], 1);
         for (kind, covered) in [(Kind::Mask, true), (Kind::UnderNose, true), (Kind::UnderMouth, false)] {
             let row = report.kinds.get(kind.name()).unwrap();
             let expected = Some(if covered { 1.0 } else { 0.0 });
