@@ -101,6 +101,21 @@ impl Clip {
             .collect()
     }
 
+    /// Which of `faces`, the boxes at one moment, can be judged: the whole face is in the frame, nobody nearer stands before
+    /// it, and its shorter side is at least `side` pixels.
+    #[must_use]
+    pub(super) fn usable(faces: &[Option<Rect>], side: f32) -> Vec<bool> {
+        let hidden = |index: usize, face: &Rect| {
+            let others = faces.iter().enumerate().filter(|(other, _)| *other != index);
+            others.filter_map(|(_, other)| other.as_ref()).any(|other| hides(other, face))
+        };
+        let usable = |(index, face): (usize, &Option<Rect>)| {
+            let face = face.as_ref();
+            face.is_some_and(|face| face.side() >= side && within_frame(face) && !hidden(index, face))
+        };
+        faces.iter().enumerate().map(usable).collect()
+    }
+
     /// When each person can be judged first: the whole face is in the frame, nobody nearer stands before it, and its shorter
     /// side is at least `side` pixels.
     #[must_use]
@@ -108,26 +123,13 @@ impl Clip {
         let mut first = vec![None; self.appearances.len()];
         for step in 0..=(self.length() / FINE) as u32 {
             let seconds = step as f32 * FINE;
-            let faces = self.faces(seconds);
-            for (index, first) in first.iter_mut().enumerate() {
-                let others = || faces.iter().enumerate().filter(|(other, _)| *other != index);
-                let usable = faces[index].as_ref().is_some_and(|face| {
-                    let hidden =
-                        others().any(|(_, other)| other.as_ref().is_some_and(|other| hides(other, face)));
-                    face.side() >= side && !hidden && within_frame(face)
-                });
-                if usable && first.is_none() {
-                    *first = Some(Duration::from_secs_f32(seconds));
+            for (first, usable) in first.iter_mut().zip(Self::usable(&self.faces(seconds), side)) {
+                if usable {
+                    first.get_or_insert(Duration::from_secs_f32(seconds));
                 }
             }
         }
         first
-    }
-
-    /// Whether the frame shows the whole of `face`, at least `side` pixels large.
-    #[must_use]
-    pub(super) fn shows(&self, face: &Rect, side: f32) -> bool {
-        face.side() >= side && within_frame(face)
     }
 
     /// Frame `index`, which is taken at `seconds`.

@@ -30,9 +30,9 @@ pub struct Fate {
     /// When the person was first taken for one without a mask: for a masked person, that an alert was raised on its account;
     /// for a bare one also that its face stood as *unmasked* while the door showed *alert*.
     pub alerted: Option<Duration>,
-    /// Whether the person was ever taken for one with a mask.
+    /// Whether the person was ever taken for one with a mask, in a frame that shows the whole face, unhidden and large enough.
     pub passed: bool,
-    /// In how many of the frames that show the whole face, large enough, it was found.
+    /// In how many of those frames it was found.
     pub found: Proportion,
 }
 
@@ -86,7 +86,8 @@ pub fn run(
 /// Knows who is where, and notes what the daemon makes of it.
 struct Witness<'a> {
     clip: &'a Clip,
-    rules: &'a Rules,
+    /// The shorter side that a face has to have to be judged, in pixels.
+    side: f32,
     fates: Vec<Option<Fate>>,
     alert_at_nobody: bool,
     /// Alerts that were raised by the frame which is told next.
@@ -109,11 +110,12 @@ impl<'a> Witness<'a> {
         };
         let fates = clip.usable_from(side).into_iter().zip(clip.people()).map(fate).collect();
         let (raised, fault) = (Vec::new(), None);
-        Self { clip, rules, fates, alert_at_nobody: false, raised, fault, strip }
+        Self { clip, side, fates, alert_at_nobody: false, raised, fault, strip }
     }
 
     fn frame(&mut self, now: Duration, faces: &[Face], state: DoorState) {
         let truth = self.clip.faces(now.as_secs_f32());
+        let usable = Clip::usable(&truth, self.side);
         let owners: Vec<Option<usize>> = faces.iter().map(|face| owner(&face.rect, &truth)).collect();
         for (face, owner) in faces.iter().zip(&owners) {
             let raised = self.raised.contains(&face.track);
@@ -122,7 +124,7 @@ impl<'a> Witness<'a> {
                 continue;
             };
             let Some(Some(fate)) = self.fates.get_mut(*owner) else { continue };
-            fate.passed |= face.verdict == Verdict::Masked;
+            fate.passed |= usable[*owner] && face.verdict == Verdict::Masked;
             let unmasked = !matches!(face.verdict, Verdict::Masked | Verdict::Unsure);
             let red = fate.label == Label::NoMask && unmasked && state == DoorState::Alert;
             if raised || red {
@@ -130,9 +132,8 @@ impl<'a> Witness<'a> {
             }
         }
         self.raised.clear();
-        for (index, (fate, rect)) in self.fates.iter_mut().zip(&truth).enumerate() {
-            let (Some(fate), Some(rect)) = (fate, rect) else { continue };
-            if now >= fate.usable_from && self.clip.shows(rect, self.rules.min_face_side) {
+        for (index, fate) in self.fates.iter_mut().enumerate() {
+            if let Some(fate) = fate.as_mut().filter(|_| usable[index]) {
                 fate.found.add(owners.contains(&Some(index)));
             }
         }
