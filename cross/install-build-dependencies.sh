@@ -16,8 +16,11 @@ command -v cc >/dev/null 2>&1 || need gcc "Rust links programs with it"
 # `ls` of several patterns fails when one of them matches nothing, so each is looked at by itself.
 has_libclang() {
     [ -z "${LIBCLANG_PATH:-}" ] || return 0
-    for library in /usr/lib/*/libclang*.so* /usr/lib/libclang*.so* /usr/lib64/libclang*.so* /usr/lib/llvm-*/lib/libclang*.so*; do
-        [ ! -e "$library" ] || return 0
+    # libclang-cpp.so is another library.
+    for folder in /usr/lib /usr/lib64 /usr/lib/*-linux-* /usr/lib/llvm-*/lib; do
+        for library in "$folder"/libclang.so* "$folder"/libclang-[0-9]*.so*; do
+            [ ! -e "$library" ] || return 0
+        done
     done
     return 1
 }
