@@ -178,7 +178,7 @@ pub(crate) fn outputs(plan: &Plan, log: &[Line], verdict: &mut Verdict) {
 }
 
 fn is_alert(line: &Line) -> bool {
-    line.text.contains("alert: person")
+    line.text.contains("alert for person")
 }
 
 /// What has to be said of a reload.
