@@ -6,7 +6,7 @@ SHARED ?= $(or $(MASKWATCH_SHARED),../shared)
 export MASKWATCH_SHARED := $(SHARED)
 
 .PHONY: help dependencies demo test test-arm test-vnni test-deb test-board test-board-all lint bench bench-daemon bench-peers \
-  bench-arm cross deb accuracy train train-head quantize reference soak fuzz
+  bench-arm bench-drawn cross deb accuracy train train-head quantize reference soak fuzz
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | column -t -s '	'
@@ -98,12 +98,16 @@ train: dependencies ## train both networks as the shipped ones were, into runs/ 
 	$(TRAIN) classifier --data $(SHARED)/data --weights $(SHARED)/models/mobilenet_v2_imagenet.safetensors --unfreeze features.7 \
 	  --input 224,160,128,96 --steps 400 --every 100 $(WEIGHTING) --output runs/classifier $(RESUME)
 	$(TRAIN) detector --data $(SHARED)/data --weights $(SHARED)/models/yunet_n.safetensors \
-	  --weight scenes_volunteers.txt=0.3 --epochs 8 --examples 2000 --output runs/detector $(RESUME)
+	  --weight prajnasb=0.3 --weight scenes_volunteers.txt=0.3 --epochs 8 --examples 2000 --output runs/detector $(RESUME)
 
 train-head: dependencies ## the paper's transfer learning alone, a head on frozen features, into runs/head128 (minutes)
 	cargo build --release --locked --features train
 	$(TRAIN) classifier --data $(SHARED)/data --weights $(SHARED)/models/mobilenet_v2_imagenet.safetensors \
 	  $(WEIGHTING) --output runs/head128 $(RESUME)
+
+bench-drawn: dependencies ## what each kind of drawn thing brings in training: five short trainings (an hour on two cores)
+	cargo build --release --locked --features train
+	benches/drawn-kinds.py $(SHARED)/data $(SHARED)/models/mobilenet_v2_imagenet.safetensors runs/drawn
 
 quantize: dependencies ## models/int8.safetensors anew from the two f32 files and training pictures (minutes)
 	cargo build --release --locked --features train

@@ -30,7 +30,7 @@ pub struct Quality {
 }
 
 /// Which faces are seen well enough to be classified; 0 switches a gate off.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
 pub struct Gates {
     /// The least [`Quality::sharpness`].
     pub min_sharpness: f32,
@@ -61,6 +61,27 @@ impl Gates {
         max_brightness: 0.0,
         max_yaw: 0.0,
     };
+
+    /// The gates that are not open, for people to read.
+    ///
+    /// ```
+    /// use maskwatch::quality::Gates;
+    /// assert_eq!(Gates { max_yaw: 1.0, ..Gates::OPEN }.summary(), "yaw up to 1");
+    /// assert_eq!(Gates::OPEN.summary(), "all open");
+    /// ```
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let gates = [
+            ("sharpness from", self.min_sharpness),
+            ("contrast from", self.min_contrast),
+            ("brightness from", self.min_brightness),
+            ("brightness up to", self.max_brightness),
+            ("yaw up to", self.max_yaw),
+        ];
+        let closed = gates.iter().filter(|(_, limit)| *limit > 0.0);
+        let text = closed.map(|(gate, limit)| format!("{gate} {limit}")).collect::<Vec<_>>().join(", ");
+        if text.is_empty() { "all open".to_owned() } else { text }
+    }
 
     /// Whether a face of this quality may be classified.
     ///

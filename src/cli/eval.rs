@@ -6,6 +6,8 @@ mod door;
 mod gates;
 #[cfg(feature = "train")]
 mod hard;
+#[cfg(feature = "train")]
+mod tables;
 
 use super::Outcome;
 use super::networks::{self, DetectorArgs, ModelArgs, VerdictArgs, pixels};

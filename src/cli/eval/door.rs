@@ -5,9 +5,10 @@ use crate::cli::Outcome;
 use crate::cli::networks::{ModelArgs, fraction};
 use crate::config::Config;
 use crate::daemon::{Networks, Vision};
-use crate::decide::Rules;
+use crate::decide::{IncorrectMeans, Rules};
 use crate::eval::door::{self, Plan, cast};
 use crate::eval::labels::Label;
+use crate::quality::Gates;
 use anyhow::Context;
 use serde::Serialize;
 use std::path::PathBuf;
@@ -58,16 +59,20 @@ struct RulesSettings {
     certainty: f32,
     votes: usize,
     window: usize,
+    gates: Gates,
+    incorrect: &'static str,
 }
 
 impl DoorSettings {
     /// For people to read.
     pub(super) fn lines(&self) -> String {
         let Self { seed, masked_persons, unmasked_persons, rules } = self;
-        let RulesSettings { min_face_side, certainty, votes, window } = rules;
+        let RulesSettings { min_face_side, certainty, votes, window, gates, incorrect } = rules;
+        let gates = gates.summary();
         format!(
             "seed {seed}: {masked_persons} masked and {unmasked_persons} unmasked persons, each once alone and once among two to four\n\
-             {votes} of {window} votes with a probability of {certainty}, faces of at least {min_face_side} px\n"
+             {votes} of {window} votes with a probability of {certainty}, faces of at least {min_face_side} px\n\
+             gates: {gates}; a mask worn wrongly: {incorrect}\n"
         )
     }
 }
@@ -135,7 +140,9 @@ pub(super) fn run(args: Args) -> Outcome {
 
 impl RulesSettings {
     fn of(rules: &Rules) -> Self {
-        let Rules { min_face_side, certainty, votes, window, .. } = *rules;
-        Self { min_face_side, certainty, votes, window }
+        let Rules { min_face_side, certainty, votes, window, gates, incorrect, .. } = *rules;
+        let name = |(name, means)| (means == incorrect).then_some(name);
+        let incorrect = IncorrectMeans::NAMES.into_iter().find_map(name).unwrap_or_default();
+        Self { min_face_side, certainty, votes, window, gates, incorrect }
     }
 }

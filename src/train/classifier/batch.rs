@@ -20,12 +20,14 @@ use rand_chacha::ChaCha8Rng;
 const DETECTOR_INPUT: (u32, u32) = (640, 640);
 const SCORE: f32 = 0.5;
 
-/// How often each kind is drawn in comparison with the others: a rightly worn mask as often as a wrong one.
+/// How often each kind is drawn in comparison with the others: a rightly worn mask as often as a wrong one, and what is held
+/// at the mouth more often than what is not.
 const fn share(kind: Kind) -> u32 {
     match kind {
-        Kind::Mask => 5,
-        Kind::UnderNose => 3,
-        Kind::UnderMouth => 2,
+        Kind::Mask => 6,
+        Kind::UnderNose => 4,
+        Kind::Phone => 3,
+        Kind::UnderMouth | Kind::Hand | Kind::Cup => 2,
         _ => 1,
     }
 }

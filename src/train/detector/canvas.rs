@@ -1,10 +1,10 @@
-//! Training examples: one picture scaled so that its faces have the wanted size and cut at random, or, when little of
+//! Training examples: one picture, some of its bare faces covered by what is drawn on them, scaled so that its faces have the wanted size and cut at random, or, when little of
 //! it is left then, a mosaic of such pictures. So small faces come with as many others as fill the input.
 
 use super::data::{Picture, Sampler};
-use super::distort;
 use super::placement::{Placement, SMALLEST_FACE};
 use super::truth::Truth;
+use super::{covered, distort};
 use crate::geometry::Rect;
 use fast_image_resize as fir;
 use image::{Rgb, RgbImage, imageops};
@@ -13,7 +13,7 @@ use rand::{Rng, RngExt};
 /// Pictures are not enlarged beyond this: there is nothing more to see in them.
 const MOST_ENLARGED: f32 = 2.0;
 /// No face is made larger than this, in pixels of the input.
-const LARGEST_FACE: f32 = 200.0;
+const LARGEST_FACE: f32 = 300.0;
 /// At most so many tiles across and down.
 const MOST_TILES: u32 = 6;
 /// So many pictures are opened for one mosaic; its tiles show them in turn, each time differently.
@@ -34,14 +34,14 @@ pub(super) struct Example {
 /// # Errors
 /// A picture cannot be opened.
 pub(super) fn example(sampler: &Sampler, side: u32, random: &mut impl Rng) -> anyhow::Result<Example> {
-    let first = Opened::new(sampler.draw(random))?;
+    let first = Opened::new(sampler.draw(random), random)?;
     let face = first.face(random);
     let scale = (wanted_side(random) / face.side().max(1.0)).min(MOST_ENLARGED);
     let across = (side as f32 / (scale * first.longest())).round().clamp(1.0, MOST_TILES as f32) as u32;
     let mut opened = vec![first];
     if across > 1 {
         for _ in 1..PICTURES {
-            opened.push(Opened::new(sampler.draw(random))?);
+            opened.push(Opened::new(sampler.draw(random), random)?);
         }
     }
     let mut example =
@@ -66,7 +66,8 @@ pub(super) fn example(sampler: &Sampler, side: u32, random: &mut impl Rng) -> an
 
 /// The side that a face shall have: most are small, since those are what the network misses.
 fn wanted_side(random: &mut impl Rng) -> f32 {
-    let (least, most) = if random.random_bool(0.7) { (10.0f32, 60.0) } else { (SMALLEST_FACE, LARGEST_FACE) };
+    let (least, most) =
+        if random.random_bool(0.65) { (10.0f32, 60.0) } else { (SMALLEST_FACE, LARGEST_FACE) };
     random.random_range(least.ln()..most.ln()).exp()
 }
 
@@ -85,8 +86,10 @@ struct Opened<'a> {
 }
 
 impl<'a> Opened<'a> {
-    fn new(picture: &'a Picture) -> anyhow::Result<Self> {
-        Ok(Self { truth: &picture.truth, pixels: picture.open()? })
+    fn new(picture: &'a Picture, random: &mut impl Rng) -> anyhow::Result<Self> {
+        let mut pixels = picture.open()?;
+        covered::cover(&mut pixels, &picture.truth, random);
+        Ok(Self { truth: &picture.truth, pixels })
     }
 
     fn longest(&self) -> f32 {
@@ -218,7 +221,8 @@ mod tests {
         RgbImage::from_fn(size.0, size.1, |x, y| Rgb([if inside(x, y) { 255 } else { 90 }; 3]))
             .save(&path)
             .unwrap();
-        let truth = Truth { faces: vec![Face { rect: face, landmarks: None }], ignored: Vec::new() };
+        let truth =
+            Truth { faces: vec![Face { rect: face, is_bare: true, landmarks: None }], ignored: Vec::new() };
         let picture = Picture {
             name: "picture".into(),
             path,

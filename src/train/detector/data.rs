@@ -3,7 +3,7 @@
 //! A picture is of use only if no face in it is missing from the labels, since what is not listed counts as background.
 
 use super::truth::{Face, Truth};
-use crate::eval::labels::{self, LabelledBox, Split};
+use crate::eval::labels::{self, Label, LabelledBox, Split};
 use crate::train::dataset::{DatasetError, open_picture};
 use anyhow::Context as _;
 use image::RgbImage;
@@ -86,7 +86,10 @@ fn picture(folder: &Path, table: &str, name: String, rows: &[LabelledBox]) -> Op
     if rows.iter().any(|row| row.n_faces.is_some_and(|count| count != listed)) {
         return None;
     }
-    let faces = rows.iter().map(|row| Face { rect: row.rect, landmarks: None }).collect();
+    let faces = rows
+        .iter()
+        .map(|row| Face { rect: row.rect, is_bare: row.label == Label::NoMask, landmarks: None })
+        .collect();
     Some(Picture {
         path: folder.join("images").join(&name),
         table: table.trim_end_matches(".csv").to_owned(),

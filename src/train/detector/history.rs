@@ -35,7 +35,7 @@ pub(super) fn write(folder: &Path, rows: &[Row], epochs: u64) -> Result<(), Trai
 
 fn table(rows: &[Row]) -> String {
     let mut text = "epoch,class_loss,objectness_loss,box_loss,landmark_loss,selection_froc,selection_recall,\
-                    selection_false_positives_per_image\n"
+                    selection_bare_recall,selection_false_positives_per_image,selection_landmark_error\n"
         .to_owned();
     for Row { epoch, losses, figure, working } in rows {
         let losses = losses
@@ -43,8 +43,8 @@ fn table(rows: &[Row]) -> String {
         // Writing to a string cannot fail.
         let _ = writeln!(
             text,
-            "{epoch},{losses},{figure:.5},{:.5},{:.5}",
-            working.recall, working.false_positives
+            "{epoch},{losses},{figure:.5},{:.5},{:.5},{:.5},{:.5}",
+            working.recall, working.bare_recall, working.false_positives, working.landmark_error
         );
     }
     text
@@ -79,7 +79,9 @@ fn charts(rows: &[Row], epochs: u64) -> [Chart; 2] {
             vec![
                 line("mean recall at 1/32 to 1/2 false positives per picture", &|row| Some(row.figure)),
                 line("recall at the threshold", &|row| Some(row.working.recall)),
+                line("the same of bare faces", &|row| Some(row.working.bare_recall)),
                 line("false positives per picture there", &|row| Some(row.working.false_positives)),
+                line("error of landmarks below drawn masks", &|row| Some(row.working.landmark_error)),
             ],
             (0.0, f64::MAX),
         ),
@@ -92,7 +94,8 @@ mod tests {
 
     #[test]
     fn the_table_has_a_row_per_epoch() {
-        let working = Working { recall: 0.75, false_positives: 0.125 };
+        let working =
+            Working { recall: 0.75, bare_recall: 0.625, false_positives: 0.125, landmark_error: 0.0625 };
         let rows = [
             Row { epoch: 0, losses: None, figure: 0.5, working },
             Row { epoch: 1, losses: Some([0.1, 0.2, 0.3, 0.4]), figure: 0.625, working },
@@ -102,9 +105,9 @@ mod tests {
         let table = std::fs::read_to_string(folder.path().join("history.csv")).unwrap();
         let lines: Vec<&str> = table.lines().collect();
         assert_eq!(lines.len(), 3);
-        assert!(lines.iter().all(|line| line.split(',').count() == 8), "{table}");
-        assert_eq!(lines[1], "0,,,,,0.50000,0.75000,0.12500");
-        assert_eq!(lines[2], "1,0.10000,0.20000,0.30000,0.40000,0.62500,0.75000,0.12500");
+        assert!(lines.iter().all(|line| line.split(',').count() == 10), "{table}");
+        assert_eq!(lines[1], "0,,,,,0.50000,0.75000,0.62500,0.12500,0.06250");
+        assert_eq!(lines[2], "1,0.10000,0.20000,0.30000,0.40000,0.62500,0.75000,0.62500,0.12500,0.06250");
         assert_eq!(image::open(folder.path().join("curves.png")).unwrap().height(), 480);
         assert!(
             write(&folder.path().join("nowhere"), &rows, 5).unwrap_err().to_string().contains("history.csv")

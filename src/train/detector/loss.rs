@@ -1,7 +1,7 @@
 //! What the detector is fitted to minimise: YuNet's four losses over a batch, as differentiable candle tensors. Which
 //! cell answers for which face is decided in [`assign`](super::assign); this is the arithmetic around it.
 //!
-//! The terms and their weights are those that YuNet was trained with: binary cross-entropy for objectness (1 where a
+//! The terms are those that YuNet was trained with, and their weights but for the landmarks': binary cross-entropy for objectness (1 where a
 //! cell answers for a face) and class (the predicted box's overlap with that face), the smoothed extended
 //! intersection over union for boxes (<https://ieeexplore.ieee.org/document/9429909>), smooth L1 for landmarks.
 
@@ -12,7 +12,8 @@ use crate::geometry::Rect;
 use candle_core::{DType, Result, Tensor};
 
 const BOX_WEIGHT: f64 = 5.0;
-const LANDMARK_WEIGHT: f64 = 0.1;
+/// Five times as much as YuNet was trained with: landmarks below masks are what it has to learn anew.
+const LANDMARK_WEIGHT: f64 = 0.5;
 /// Below this value the box loss is quadratic, above it linear.
 const BOX_KNEE: f64 = 0.1;
 /// Below this error, in strides, the landmark loss is quadratic, above it linear.
@@ -243,9 +244,10 @@ mod tests {
         let landmarks = [(20.0, 22.0), (33.0, 21.0), (27.0, 28.0), (22.0, 34.0), (31.0, 34.5)];
         let known = Face {
             rect: Rect::new(14.0, 12.0, 25.0, 29.0),
+            is_bare: true,
             landmarks: Some(landmarks.map(|(x, y)| Point { x, y })),
         };
-        let unknown = Face { rect: Rect::new(45.0, 40.0, 11.0, 14.0), landmarks: None };
+        let unknown = Face { rect: Rect::new(45.0, 40.0, 11.0, 14.0), is_bare: false, landmarks: None };
         vec![
             Truth { faces: vec![known, unknown], ignored: vec![Rect::new(50.0, 2.0, 9.0, 9.0)] },
             Truth { faces: vec![], ignored: vec![] },

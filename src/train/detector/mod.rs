@@ -13,6 +13,7 @@
 mod assign;
 mod canvas;
 mod cells;
+mod covered;
 mod data;
 mod distort;
 mod fitting;
@@ -38,6 +39,9 @@ pub struct Args {
     /// Weights to start from: YuNet-n with its batch norms folded
     #[arg(long, value_name = "FILE")]
     pub weights: PathBuf,
+    /// Weights whose landmarks on bare faces are to be learned below masks too [default: those to start from]
+    #[arg(long, value_name = "FILE")]
+    pub teacher: Option<PathBuf>,
     /// Folder for weights, checkpoint, history.csv and curves.png
     #[arg(long, value_name = "DIR", default_value = "runs/detector")]
     pub output: PathBuf,
@@ -74,9 +78,9 @@ pub struct Args {
     #[arg(long, value_name = "SCORE", default_value_t = 0.6, value_parser = score, help_heading = "Fitting")]
     pub score_threshold: f32,
     /// Share of the fitted weights in the written ones; the rest is of the starting weights. Fitted weights alone find more
-    /// masked faces but forget some bare ones
-    #[arg(long, value_name = "SHARE", default_value_t = 0.5, value_parser = share, help_heading = "Fitting")]
-    pub blend: f64,
+    /// masked faces but forget some bare ones [default: whichever of 0, 0.25, 0.5, 0.75 and 1 finds most]
+    #[arg(long, value_name = "SHARE", value_parser = share, help_heading = "Fitting")]
+    pub blend: Option<f64>,
     /// Decides everything random
     #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Fitting")]
     pub seed: u64,

@@ -75,7 +75,7 @@ impl Placement {
             if rect.side() < SMALLEST_FACE || rect.area() < LEAST_VISIBLE * whole.area() {
                 moved.ignored.push(rect);
             } else {
-                moved.faces.push(Face { rect, landmarks: self.landmarks(face) });
+                moved.faces.push(Face { rect, is_bare: face.is_bare, landmarks: self.landmarks(face) });
             }
         }
         let ignored = truth.ignored.iter().map(|rect| self.rect(rect).clipped(self.tile.0, self.tile.1));
@@ -128,6 +128,7 @@ mod tests {
         let landmarks = [(30.0, 30.0), (50.0, 30.0), (40.0, 40.0), (32.0, 50.0), (48.0, 50.0)];
         let face = Face {
             rect: Rect::new(20.0, 20.0, 40.0, 40.0),
+            is_bare: true,
             landmarks: Some(landmarks.map(|(x, y)| Point { x, y })),
         };
         Truth { faces: vec![face], ignored: vec![Rect::new(70.0, 0.0, 10.0, 10.0)] }

@@ -1,6 +1,7 @@
 //! How good a detector is on the pictures kept apart for choosing: its detections ranked by score, each right or wrong.
 //! Only for choosing between weights; figures to quote come from `maskwatch eval detector`.
 
+use super::covered;
 use super::data::Picture;
 use super::placement::Placement;
 use super::truth::Truth;
@@ -19,6 +20,10 @@ const SCENE_INPUT: u32 = 640;
 const CLOSE_INPUT: u32 = 192;
 /// A detection that shares this part of the smaller area with a region to ignore is neither right nor wrong.
 const SHARED: f32 = 0.5;
+/// Landmarks are looked for at about the daemon's size.
+const LANDMARK_INPUT: u32 = 448;
+/// Names the masks that are drawn to measure landmarks below them.
+const LANDMARK_SEED: u64 = 1;
 /// False positives per picture at which recall is averaged.
 const RATES: [f64; 5] = [1.0 / 32.0, 1.0 / 16.0, 1.0 / 8.0, 1.0 / 4.0, 1.0 / 2.0];
 
@@ -28,7 +33,11 @@ pub(super) struct Ranking {
     /// Score, and whether it is a face.
     detections: Vec<(f32, bool)>,
     faces: usize,
+    /// The scores of the detections that are bare faces.
+    bare: Vec<f32>,
+    bare_faces: usize,
     pictures: usize,
+    landmark_error: f64,
 }
 
 /// Recall and false positives per picture at one score threshold.
@@ -36,8 +45,13 @@ pub(super) struct Ranking {
 pub(super) struct Working {
     /// Share of the faces that are found.
     pub(super) recall: f64,
+    /// Share of the bare faces that are found.
+    pub(super) bare_recall: f64,
     /// False positives per picture.
     pub(super) false_positives: f64,
+    /// Mean distance of landmarks below drawn masks from those of the bare face, as a share of the eyes' distance; the same at
+    /// every threshold.
+    pub(super) landmark_error: f64,
 }
 
 impl Ranking {
@@ -57,29 +71,35 @@ impl Ranking {
                 Ok(judge(&pixels, &picture.truth, detector.input(), &detections))
             })
             .collect::<anyhow::Result<_>>()?;
-        Ok(Self::of(judged))
+        let landmark_error = covered::landmark_error(&detector(LANDMARK_INPUT)?, pictures, LANDMARK_SEED)?;
+        Ok(Self { landmark_error, ..Self::of(judged) })
     }
 
     fn of(judged: Vec<Judged>) -> Self {
         let (pictures, faces) = (judged.len(), judged.iter().map(|judged| judged.faces).sum());
+        let bare_faces = judged.iter().map(|judged| judged.bare_faces).sum();
+        let bare = judged.iter().flat_map(|judged| judged.bare.clone()).collect();
         let mut detections: Vec<(f32, bool)> =
             judged.into_iter().flat_map(|judged| judged.detections).collect();
         detections.sort_by(|a, b| b.0.total_cmp(&a.0));
-        Self { detections, faces, pictures }
+        Self { detections, faces, bare, bare_faces, pictures, landmark_error: 0.0 }
     }
 
-    fn working(&self, hits: usize, misses: usize) -> Working {
-        Working {
-            recall: hits as f64 / self.faces.max(1) as f64,
-            false_positives: misses as f64 / self.pictures.max(1) as f64,
-        }
+    fn recall(&self, hits: usize) -> f64 {
+        hits as f64 / self.faces.max(1) as f64
     }
 
     /// Counting only detections that score at least `threshold`.
     pub(super) fn at(&self, threshold: f32) -> Working {
         let counted = self.detections.partition_point(|(score, _)| *score >= threshold);
         let hits = self.detections[..counted].iter().filter(|(_, hit)| *hit).count();
-        self.working(hits, counted - hits)
+        let bare = self.bare.iter().filter(|&&score| score >= threshold).count();
+        Working {
+            recall: self.recall(hits),
+            bare_recall: bare as f64 / self.bare_faces.max(1) as f64,
+            false_positives: (counted - hits) as f64 / self.pictures.max(1) as f64,
+            landmark_error: self.landmark_error,
+        }
     }
 
     /// The figure that weights are chosen by: recall averaged over rates of 1/32 to 1/2 false positives per picture
@@ -98,7 +118,7 @@ impl Ranking {
                     }
                 }
             }
-            self.working(hits, misses).recall
+            self.recall(hits)
         };
         RATES.map(recall).iter().sum::<f64>() / RATES.len() as f64
     }
@@ -108,6 +128,8 @@ impl Ranking {
 struct Judged {
     detections: Vec<(f32, bool)>,
     faces: usize,
+    bare: Vec<f32>,
+    bare_faces: usize,
 }
 
 fn judge(pixels: &RgbImage, truth: &Truth, input: (u32, u32), detections: &[Detection]) -> Judged {
@@ -123,7 +145,14 @@ fn judge(pixels: &RgbImage, truth: &Truth, input: (u32, u32), detections: &[Dete
     let hits = matching.found_by.iter().flatten().map(|&index| (detections[index].score, true));
     let misses = matching.unmatched.iter().map(|&index| &detections[index]);
     let misses = misses.filter(|miss| !truth.ignored.iter().any(|rect| meet(&miss.rect, rect)));
-    Judged { detections: hits.chain(misses.map(|miss| (miss.score, false))).collect(), faces: faces.len() }
+    let bare = truth.faces.iter().zip(&matching.found_by).filter(|(face, _)| face.is_bare);
+    let bare = bare.filter_map(|(_, found_by)| found_by.map(|index| detections[index].score)).collect();
+    Judged {
+        detections: hits.chain(misses.map(|miss| (miss.score, false))).collect(),
+        faces: faces.len(),
+        bare,
+        bare_faces: truth.faces.iter().filter(|face| face.is_bare).count(),
+    }
 }
 
 fn scaled(length: u32, scale: f32) -> u32 {
@@ -149,7 +178,11 @@ mod tests {
 
     #[test]
     fn right_wrong_and_neither() {
-        let face = |x: f32, side: f32| Face { rect: Rect::new(x, 10.0, side, side), landmarks: None };
+        let face = |x: f32, side: f32| Face {
+            rect: Rect::new(x, 10.0, side, side),
+            is_bare: x < 40.0,
+            landmarks: None,
+        };
         let truth = Truth {
             faces: vec![face(10.0, 20.0), face(50.0, 20.0), face(80.0, 3.0)],
             ignored: vec![Rect::new(0.0, 60.0, 30.0, 30.0)],
@@ -165,16 +198,21 @@ mod tests {
         assert_eq!(judged.detections, [(0.9, true), (0.6, false)]);
         assert_eq!(judged.faces, 2);
         let ranking = Ranking::of(vec![judged]);
-        assert_eq!(ranking.at(0.5), Working { recall: 0.5, false_positives: 1.0 });
-        assert_eq!(ranking.at(0.7), Working { recall: 0.5, false_positives: 0.0 });
-        assert_eq!(ranking.at(0.95), Working { recall: 0.0, false_positives: 0.0 });
+        let at = |threshold: f32| {
+            let Working { recall, bare_recall, false_positives, .. } = ranking.at(threshold);
+            [recall, bare_recall, false_positives]
+        };
+        assert_eq!(at(0.5), [0.5, 1.0, 1.0]);
+        assert_eq!(at(0.7), [0.5, 1.0, 0.0]);
+        assert_eq!(at(0.95), [0.0, 0.0, 0.0]);
         assert_eq!(ranking.figure(), 0.5);
     }
 
     fn rankings() -> impl Strategy<Value = Ranking> {
         proptest::collection::vec((0f32..1.0, any::<bool>()), 0..60).prop_map(|detections| {
             let faces = detections.iter().filter(|detection| detection.1).count() + 3;
-            let mut ranking = Ranking::of(vec![Judged { detections, faces }]);
+            let mut ranking =
+                Ranking::of(vec![Judged { detections, faces, bare: Vec::new(), bare_faces: 0 }]);
             ranking.pictures = 10;
             ranking
         })

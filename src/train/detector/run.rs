@@ -17,6 +17,8 @@ const SELECTION: usize = 40;
 /// The scores are shifted by at most this, in units of the objectness logit.
 const MOST_SHIFT: f32 = 2.0;
 const SHIFT_STEPS: u32 = 7;
+/// Shares of the fitted weights that are tried.
+const SHARES: [f64; 5] = [0.0, 0.25, 0.5, 0.75, 1.0];
 
 /// Fits the detector and writes `detector.safetensors`, `checkpoint.safetensors`, `history.csv` and `curves.png`.
 ///
@@ -32,7 +34,8 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     std::fs::create_dir_all(&args.output)
         .with_context(|| format!("cannot make the folder {}", args.output.display()))?;
     let start = Weights::load(&args.weights)?;
-    let (sampler, selection) = pictures(args, &start)?;
+    let teacher = args.teacher.as_deref().map(Weights::load).transpose()?;
+    let (sampler, selection) = pictures(args, teacher.as_ref().unwrap_or(&start))?;
     let plan = Plan {
         epochs: args.epochs,
         batches: args.examples.div_ceil(args.batch),
@@ -58,12 +61,12 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     run.finish(&sampler, &selection)
 }
 
-fn pictures(args: &Args, start: &Weights) -> anyhow::Result<(Sampler, Vec<Picture>)> {
+fn pictures(args: &Args, teacher: &Weights) -> anyhow::Result<(Sampler, Vec<Picture>)> {
     let mut pictures = data::read(&args.data, &args.table, &args.weight)?;
     {
         let progress =
             Progress::new("landmarks from the starting network", "pictures", pictures.len() as u64, 0);
-        teacher::teach(start, &mut pictures, || progress.advance(1))?;
+        teacher::teach(teacher, &mut pictures, || progress.advance(1))?;
     }
     let (training, selection) = data::carve(pictures, SELECTION, &mut stream(args.seed, Purpose::Subsets, 0));
     anyhow::ensure!(
@@ -125,14 +128,17 @@ impl Run<'_> {
         progress: &Progress,
     ) -> bool {
         let figure = ranking.figure();
-        let best = self.rows.iter().all(|row| figure > row.figure);
         let working = ranking.at(self.args.score_threshold);
+        let best = self.rows.iter().all(|row| figure > row.figure);
         progress.note(&format!(
-            "epoch {epoch}{}: mean recall {figure:.4}; at score {} recall {:.4}, {:.3} false positives per picture{}",
+            "epoch {epoch}{}: mean recall {figure:.4}; at score {} recall {:.4} (bare {:.4}), {:.3} \
+             false positives per picture, landmarks below masks {:.3} off{}",
             losses.map_or_else(String::new, |losses| format!(", loss {:.3}", losses.iter().sum::<f64>())),
             self.args.score_threshold,
             working.recall,
+            working.bare_recall,
             working.false_positives,
+            working.landmark_error,
             if best && epoch > 0 { ", the best so far" } else { "" }
         ));
         self.rows.push(Row { epoch, losses, figure, working });
@@ -169,7 +175,7 @@ impl Run<'_> {
     fn finish(self, sampler: &Sampler, selection: &[Picture]) -> anyhow::Result<Outcome> {
         let start = self.rows.first().map(|row| row.working).context("no epoch was measured")?;
         let threshold = self.args.score_threshold;
-        let mut weights = blended(&self.start, &self.best, self.args.blend)?;
+        let (mut weights, share) = self.blend(selection)?;
         let shift = if self.best_epoch == 0 {
             0.0
         } else {
@@ -180,7 +186,7 @@ impl Run<'_> {
         };
         let ranking = Ranking::new(&weights, selection)?;
         let (figure, fitted) = (ranking.figure(), ranking.at(threshold));
-        weights.metadata = self.metadata(sampler, selection, shift, figure, fitted)?;
+        weights.metadata = self.metadata(sampler, selection, (share, shift), (figure, fitted))?;
         let path = self.args.output.join("detector.safetensors");
         weights.save(&path)?;
         Ok(Outcome {
@@ -193,13 +199,28 @@ impl Run<'_> {
         })
     }
 
+    /// The best weights blended with the starting ones, and their share: the wanted one, or that which finds most faces.
+    fn blend(&self, selection: &[Picture]) -> anyhow::Result<(Weights, f64)> {
+        let shares: &[f64] = self.args.blend.as_ref().map_or(&SHARES, std::slice::from_ref);
+        let mut best: Option<(f64, Weights, f64)> = None;
+        for &share in shares {
+            let weights = blended(&self.start, &self.best, share)?;
+            let ranking = Ranking::new(&weights, selection)?;
+            let (figure, working) = (ranking.figure(), ranking.at(self.args.score_threshold));
+            log::info!("{share} of the fitted weights: mean recall {figure:.4}, {working:?}");
+            if best.as_ref().is_none_or(|(least, ..)| figure > *least) {
+                best = Some((figure, weights, share));
+            }
+        }
+        best.map(|(_, weights, share)| (weights, share)).context("there is no share to blend with")
+    }
+
     fn metadata(
         &self,
         sampler: &Sampler,
         selection: &[Picture],
-        shift: f32,
-        figure: f64,
-        fitted: Working,
+        (share, shift): (f64, f32),
+        (figure, fitted): (f64, Working),
     ) -> anyhow::Result<BTreeMap<String, String>> {
         let command: Vec<String> = std::env::args().skip(1).collect();
         let start = self.rows.first().map(|row| (row.figure, row.working));
@@ -208,11 +229,15 @@ impl Run<'_> {
             "score_threshold": self.args.score_threshold,
             "froc": figure,
             "recall": fitted.recall,
+            "bare_recall": fitted.bare_recall,
             "false_positives_per_image": fitted.false_positives,
+            "landmark_error_below_drawn_masks": fitted.landmark_error,
             "start": start.map(|(figure, working)| serde_json::json!({
                 "froc": figure,
                 "recall": working.recall,
+                "bare_recall": working.bare_recall,
                 "false_positives_per_image": working.false_positives,
+                "landmark_error_below_drawn_masks": working.landmark_error,
             })),
         });
         let data = serde_json::json!({
@@ -229,7 +254,7 @@ impl Run<'_> {
                 ("maskwatch", env!("CARGO_PKG_VERSION").to_owned()),
                 ("seed", self.args.seed.to_string()),
                 ("epoch", format!("{} of {}", self.best_epoch, self.args.epochs)),
-                ("blend", self.args.blend.to_string()),
+                ("blend", share.to_string()),
                 ("score_shift", format!("{shift:.4}")),
                 ("data", serde_json::to_string(&data)?),
                 ("figures", serde_json::to_string(&figures)?),

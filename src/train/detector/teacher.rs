@@ -1,5 +1,6 @@
-//! What the starting network adds to the labels. Landmarks are not annotated: those that it sees on the unaltered
-//! picture are what the fitted network shall go on giving. And where a detector made the labels, a face that only the
+//! What the starting network adds to the labels. Landmarks are not annotated: those that it sees on a bare face in the
+//! unaltered picture are what the fitted network shall go on giving, also below what is drawn on that face. On masked faces it
+//! guesses badly, so nothing is asked there. And where a detector made the labels, a face that only the
 //! starting network sees may be one that they miss, so it is neither demanded nor forbidden.
 
 use super::data::Picture;
@@ -56,6 +57,7 @@ fn add(picture: &mut Picture, detections: &[Detection]) {
     let listed: Vec<Rect> = picture.truth.faces.iter().map(|face| face.rect).collect();
     let matching = match_faces(&listed, detections, SAME_FACE);
     for (face, found_by) in picture.truth.faces.iter_mut().zip(matching.found_by) {
+        let found_by = found_by.filter(|_| face.is_bare);
         face.landmarks = found_by.map(|index| detections[index].landmarks);
     }
     if !picture.annotated {
@@ -80,19 +82,21 @@ mod tests {
     #[test]
     fn landmarks_come_from_the_same_face_and_strangers_are_ignored() {
         for annotated in [false, true] {
-            let face = |x: f32| Face { rect: Rect::new(x, 0.0, 20.0, 20.0), landmarks: None };
+            let face =
+                |x: f32| Face { rect: Rect::new(x, 0.0, 20.0, 20.0), is_bare: x < 150.0, landmarks: None };
             let mut picture = Picture {
                 name: String::new(),
                 path: "".into(),
                 table: String::new(),
                 source: String::new(),
-                truth: Truth { faces: vec![face(0.0), face(100.0)], ignored: vec![] },
+                truth: Truth { faces: vec![face(0.0), face(100.0), face(300.0)], ignored: vec![] },
                 annotated,
                 weight: 1.0,
             };
-            add(&mut picture, &[detection(200.0), detection(3.0)]);
+            add(&mut picture, &[detection(200.0), detection(3.0), detection(301.0)]);
             assert_eq!(picture.truth.faces[0].landmarks, Some(detection(3.0).landmarks));
             assert_eq!(picture.truth.faces[1].landmarks, None);
+            assert_eq!(picture.truth.faces[2].landmarks, None, "it wears a mask");
             let stranger = Rect::new(200.0, 0.0, 20.0, 20.0);
             assert_eq!(picture.truth.ignored, if annotated { vec![] } else { vec![stranger] });
         }

@@ -7,6 +7,8 @@ use crate::geometry::{Point, Rect};
 pub(super) struct Face {
     /// Where it is, in pixels of its picture.
     pub(super) rect: Rect,
+    /// Whether it is labelled as wearing no mask, so that one can be drawn on it.
+    pub(super) is_bare: bool,
     /// Right eye, left eye (the person's own), nose tip, right and left corner of the mouth, where they are known.
     pub(super) landmarks: Option<[Point; 5]>,
 }

@@ -20,7 +20,8 @@ pub fn find(faces: &[Detection], rect: &Rect) -> Option<[Point; 5]> {
     (overlap(best) >= MIN_IOU && are_plausible(&best.landmarks, rect)).then_some(best.landmarks)
 }
 
-fn are_plausible(landmarks: &[Point; 5], rect: &Rect) -> bool {
+/// Whether landmarks are inside the box `rect` or near it, the eyes above the mouth and at least 8 pixels apart.
+pub(crate) fn are_plausible(landmarks: &[Point; 5], rect: &Rect) -> bool {
     let within = |value: f32, start: f32, length: f32| {
         (start - SPARE * length..=start + (1.0 + SPARE) * length).contains(&value)
     };
@@ -34,6 +35,13 @@ fn are_plausible(landmarks: &[Point; 5], rect: &Rect) -> bool {
         && across > 0.0
         && below > 0.0
         && across * below - down * beside > 0.0
+}
+
+/// How far five landmarks lie on average from where they should be, as a share of the eyes' distance.
+pub(crate) fn distance(wanted: &[Point; 5], found: &[Point; 5]) -> f32 {
+    let distance = |a: &Point, b: &Point| (a.x - b.x).hypot(a.y - b.y);
+    let sum: f32 = wanted.iter().zip(found).map(|(wanted, found)| distance(wanted, found)).sum();
+    sum / 5.0 / distance(&wanted[0], &wanted[1]).max(1.0)
 }
 
 #[cfg(test)]
@@ -56,6 +64,14 @@ mod tests {
         assert_eq!(found, Some(faces[1].landmarks));
         assert_eq!(find(&faces, &Rect::new(30.0, 30.0, 40.0, 50.0)), None);
         assert_eq!(find(&[], &Rect::new(8.0, 5.0, 40.0, 50.0)), None);
+    }
+
+    #[test]
+    fn landmarks_are_measured_by_the_eyes_distance() {
+        let wanted = detection(5.0, 3.0).landmarks;
+        assert_eq!(distance(&wanted, &wanted), 0.0);
+        let moved = wanted.map(|p| Point { x: p.x + 0.1 * 16.0, y: p.y });
+        assert!((distance(&wanted, &moved) - 0.1).abs() < 1e-4);
     }
 
     #[test]

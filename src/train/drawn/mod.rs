@@ -30,7 +30,7 @@ use crate::eval::labels::Label;
 use crate::geometry::{Point, Rect};
 use crate::pixels::preprocess;
 use canvas::Canvas;
-use image::RgbImage;
+use image::{RgbImage, imageops};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 use shape::Wear;
@@ -157,9 +157,27 @@ pub fn on_face(
     let scaled = |side: u32| (side as f32 * factor).round().max(1.0) as u32;
     let mut canvas = preprocess::resize(&part, scaled(width), scaled(height));
     let landmarks = landmarks.map(|p| Point { x: (p.x - left) * factor, y: (p.y - top) * factor });
+    let before = preprocess::resize(&canvas, width, height);
     draw(&mut canvas, &landmarks, kind, generator);
-    let drawn = preprocess::resize(&canvas, width, height);
+    let mut drawn = preprocess::resize(&canvas, width, height);
+    // Only what the drawing changes: where it changes nothing, the picture stays as sharp as it was.
+    for ((drawn, before), part) in drawn.iter_mut().zip(before.iter()).zip(part.iter()) {
+        let changed = i16::from(*part) + i16::from(*drawn) - i16::from(*before);
+        *drawn = changed.clamp(0, 255) as u8;
+    }
     (drawn, Rect::new(rect.x - left, rect.y - top, rect.w, rect.h))
+}
+
+/// Draws `kind` on the face in the box `rect` of `picture` itself, as [`on_face`] does on a part of it.
+pub fn on_picture(
+    picture: &mut RgbImage,
+    rect: &Rect,
+    landmarks: &[Point; 5],
+    kind: Kind,
+    generator: &mut ChaCha8Rng,
+) {
+    let (part, moved) = on_face(picture, rect, landmarks, kind, generator);
+    imageops::replace(picture, &part, (rect.x - moved.x) as i64, (rect.y - moved.y) as i64);
 }
 
 /// Draws `kind` on the bare face whose landmarks (right eye, left eye, nose tip, right and left corner of the mouth, in

@@ -171,3 +171,23 @@ proptest! {
         prop_assert_eq!(picture.dimensions(), size);
     }
 }
+
+/// On a small face what surrounds the drawing stays as it was to the last bit, and boxes of both ways agree.
+#[test]
+fn drawing_on_a_small_face_changes_nothing_around_it() {
+    let before = preprocess::resize(&portrait(), 128, 128);
+    let landmarks = FACE.map(|p| Point { x: p.x / 4.0, y: p.y / 4.0 });
+    let rect = Rect::new(44.5, 16.3, 22.9, 27.9);
+    for seed in 0..8 {
+        let mut after = before.clone();
+        on_picture(&mut after, &rect, &landmarks, Kind::Mask, &mut ChaCha8Rng::seed_from_u64(seed));
+        let (x, y) = (mouth().0 / 4.0, mouth().1 / 4.0);
+        assert_ne!(after.get_pixel(x as u32, y as u32), before.get_pixel(x as u32, y as u32), "seed {seed}");
+        let at_hair = |picture: &RgbImage| imageops::crop_imm(picture, 44, 0, 24, 14).to_image();
+        assert_eq!(at_hair(&after), at_hair(&before), "seed {seed}");
+        let (part, moved) =
+            on_face(&before, &rect, &landmarks, Kind::Mask, &mut ChaCha8Rng::seed_from_u64(seed));
+        let crop = |picture: &RgbImage, rect| preprocess::face_crop(picture, rect, 1.3, 64);
+        assert_eq!(crop(&part, &moved), crop(&after, &rect), "seed {seed}");
+    }
+}
