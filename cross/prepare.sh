@@ -14,6 +14,8 @@ cd "$(dirname "$0")/.."
 export PATH="$PATH:$HOME/.cargo/bin"
 # shellcheck source=cross/packages.sh
 source cross/packages.sh
+# shellcheck source=cross/apt.sh
+source cross/apt.sh
 
 GLIBC=2.31 # of Raspberry Pi OS and Debian 11, the oldest that the programs shall run on
 ZIG=0.15.2
@@ -90,31 +92,15 @@ has_std() { # RUSTC TARGET
     compgen -G "$directory/libstd-*.rlib" >/dev/null
 }
 
-# Debian's rust-src of exactly this version, from trixie-backports, with lists and cache of its own: the system's sources stay as
-# they are. Prints the folder with the sources.
+# Debian's rust-src of exactly this version, from trixie-backports. Prints the folder with the sources.
 fetch_sources() {
-    local apt=$cross/rust-src sources=$cross/rust-src/usr/src/rustc-$version mirror package
+    local folder=$cross/rust-src sources=$cross/rust-src/usr/src/rustc-$version versions package
     if [ ! -e "$sources/library/sysroot/Cargo.toml" ]; then
-        mirror=$(debian_mirror)
-        mkdir -p "$apt"/{lists/partial,cache/archives/partial}
-        : >"$apt/status"
-        echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg arch=amd64] $mirror trixie-backports main" >"$apt/sources.list"
-        cat >"$apt/apt.conf" <<CONF
-Dir::State "$apt";
-Dir::State::lists "$apt/lists";
-Dir::State::status "$apt/status";
-Dir::Cache "$apt/cache";
-Dir::Etc::sourcelist "$apt/sources.list";
-Dir::Etc::sourceparts "/dev/null";
-Dir::Etc::preferencesparts "/dev/null";
-APT::Sandbox::User "root";
-CONF
-        APT_CONFIG=$apt/apt.conf apt-get update -qq >&2
-        package=$(APT_CONFIG=$apt/apt.conf apt-cache madison rust-src | awk -v v="$version" 'index($3, v "+") == 1 {print $3; exit}')
-        [ -n "$package" ] || fail "Debian has no rust-src $version, only: $(APT_CONFIG=$apt/apt.conf apt-cache madison rust-src |
-            awk '{print $3}' | xargs); run: rustup target add"
-        (cd "$apt" && APT_CONFIG=$apt/apt.conf apt-get download -qq "rust-src=$package" >&2)
-        dpkg-deb --fsys-tarfile "$apt"/rust-src_*.deb | tar -x -C "$apt" "./usr/src/rustc-$version/library"
+        versions=$(apt_aside "$folder" "$(dpkg --print-architecture)" trixie-backports apt-cache madison rust-src | awk '{print $3}')
+        package=$(awk -v v="$version" 'index($1, v "+") == 1 {print; exit}' <<<"$versions")
+        [ -n "$package" ] || fail "Debian has no rust-src $version, only: $(xargs <<<"$versions"); run: rustup target add"
+        (cd "$folder" && apt_aside "$folder" "$(dpkg --print-architecture)" trixie-backports apt-get download -qq "rust-src=$package" >&2)
+        dpkg-deb --fsys-tarfile "$folder"/rust-src_*.deb | tar -x -C "$folder" "./usr/src/rustc-$version/library"
     fi
     echo "$sources"
 }

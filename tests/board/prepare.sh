@@ -10,8 +10,6 @@ source cross/packages.sh
 board=$PWD/target/board
 variants=("$@")
 mkdir -p "$board"
-# shellcheck source=tests/board/apt.sh
-source tests/board/apt.sh
 
 command -v apt-get >/dev/null || {
     echo "skipped: QEMU and the board's kernel come as Debian packages, and this machine has no apt"
