@@ -132,15 +132,19 @@ build_std() {
 
 path=
 for target in "${targets[@]}"; do
+    built=$toolchain/lib/rustlib/$target/lib/from-source
     if [ -z "${MASKWATCH_STD_FROM_SOURCE:-}" ]; then
         has_std rustc "$target" && continue
-        echo "adding the standard library of $target with rustup"
-        if command -v rustup >/dev/null && timeout 300 rustup target add "$target" >"$cross/rustup.log" 2>&1 && has_std rustc "$target"; then
-            continue
+        # What had to be built once is not asked for again.
+        if [ ! -e "$built" ]; then
+            echo "adding the standard library of $target with rustup"
+            if command -v rustup >/dev/null && timeout 300 rustup target add "$target" >"$cross/rustup.log" 2>&1 && has_std rustc "$target"; then
+                continue
+            fi
+            echo "rustup has none here ($(tail -n 1 "$cross/rustup.log" 2>/dev/null || echo "no rustup")); building it from Debian's rust-src $version"
         fi
-        echo "rustup has none here ($(tail -n 1 "$cross/rustup.log" 2>/dev/null || echo "no rustup")); building it from Debian's rust-src $version"
     fi
-    [ -e "$toolchain/lib/rustlib/$target/lib/from-source" ] || build_std "$target"
+    [ -e "$built" ] || build_std "$target"
     has_std "$toolchain/bin/rustc" "$target" || fail "the standard library of $target was built but rustc does not find it"
     path=$toolchain/bin:
 done

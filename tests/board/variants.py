@@ -1,29 +1,13 @@
 """The variants of the emulated board: each boots a machine, takes its steps and returns its table."""
 
 import card_variants
+import readme_variants
 import virtual_variant
-from emulator import boards
-from emulator.checks import Table
+from emulator import boards, session
 from emulator.expect import Blinks, Dark, Shows
-from emulator.machine import Machine
-from emulator.pins import Registers
-from emulator.steps import SLACK, Step, door, take
+from emulator.steps import SLACK, Step, door, driven
 
 BOOT = 240
-
-
-def booted(machine, table):
-    """Waits for the guest's shell and enters it into the table."""
-    line = machine.wait_console("board ready", BOOT)
-    machine.wait_shell(60)
-    up = machine.guest_time()
-    table.add("boot", "board ready", f"0 to {BOOT}", f"{up:.1f}", line.removeprefix("board ready: "), True, up)
-
-
-def driven(machine, pins, table):
-    """All four pins must be driven, not floating inputs."""
-    count = len(pins.outputs())
-    table.add("the pins are driven", "4 pins are outputs", "", "", f"{count} are", count == 4, machine.guest_time())
 
 
 def released(machine, pins, table):
@@ -33,23 +17,12 @@ def released(machine, pins, table):
 
 def initramfs_door(title, board, tree, kernel, steps, modules=("modules",), available=("v4l2loopback",)):
     """A board without a disk, the daemon started as the unit starts it, its pins read from outside."""
-    table = Table(title)
-    folder = boards.CACHE / "runs" / title.split(":")[0]
-    folder.mkdir(parents=True, exist_ok=True)
-    system = boards.small_system(folder, kernel, [boards.CACHE / name for name in modules], available=available)
-    arguments = boards.raspberry_pi(folder, board, tree, kernel, system)
-    with Machine(boards.EMULATOR, arguments, folder) as machine:
-        booted(machine, table)
-        pins = Registers(machine.monitor, board, boards.PINS)
-        try:
-            for step in steps:
-                if callable(step):
-                    step(machine, pins, table)
-                else:
-                    take(step, machine, pins, table)
-        finally:
-            pins.stop()
-    return table
+
+    def arguments(folder):
+        system = boards.small_system(folder, kernel, [boards.CACHE / name for name in modules], available=available)
+        return boards.raspberry_pi(folder, board, tree, kernel, system)
+
+    return session.run(title, arguments, session.registers(board), steps, BOOT)
 
 
 def gpiocdev_killed():
@@ -138,4 +111,5 @@ VARIANTS = {
     "vivid": vivid,
     "gpio-sim": virtual_variant.gpio_sim,
     **card_variants.VARIANTS,
+    **readme_variants.VARIANTS,
 }

@@ -41,6 +41,12 @@ def take(step, machine, pins, table):
     )
 
 
+def driven(machine, pins, table):
+    """All pins must be driven, not floating inputs."""
+    wanted, count = len(pins.numbers), len(pins.outputs())
+    table.add("the pins are driven", f"{wanted} pins are outputs", "", "", f"{count} are", count == wanted, machine.guest_time())
+
+
 def door(video, other):
     """The steps that every board takes, with its camera at /dev/videoVIDEO and later at /dev/videoOTHER."""
     return [
