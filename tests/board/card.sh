@@ -21,7 +21,7 @@ as_root rm -rf "$root"
 mkdir -p "$root"
 as_root tar -x -C "$root" -f "$board/rootfs.tar"
 put 755 tests/board/guest/shell board/shell
-for file in camera.sh service.sh maskwatch.toml; do put 644 tests/board/guest/$file board/$file; done
+for file in camera.sh service.sh maskwatch.toml pwm.toml; do put 644 tests/board/guest/$file board/$file; done
 put 644 tests/fixtures/astronaut.jpg board/pictures/bare.jpg
 put 644 tests/fixtures/astronaut-masked.jpg board/pictures/masked.jpg
 put 755 "$board/camera/aarch64-unknown-linux-gnu/release/board-camera" usr/bin/board-camera

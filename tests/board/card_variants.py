@@ -1,6 +1,6 @@
 """Variants with an SD card: Debian with systemd, and maskwatch from its package, as a user has it."""
 
-from emulator import boards, session
+from emulator import boards, pwm, session
 from emulator.expect import Blinks, Dark, Shows
 from emulator.steps import SLACK, Step, door, driven
 
@@ -23,15 +23,15 @@ def service(name, wanted, *properties):
     return check
 
 
-def on_card(title, steps, append="", image="card.img"):
+def on_card(title, steps, append="", image="card.img", watch=session.registers("raspi3b"), pwm_pin=None):
     def arguments(folder):
         system = boards.card_system(folder, "linux")
         board = boards.raspberry_pi(
-            folder, "raspi3b", "bcm2837-rpi-3-b.dtb", "linux", system, f"systemd.journald.forward_to_console=1 {append}"
+            folder, "raspi3b", "bcm2837-rpi-3-b.dtb", "linux", system, f"systemd.journald.forward_to_console=1 {append}", pwm_pin,
         )
         return [*board, *boards.card(image)]
 
-    return session.run(title, arguments, session.registers("raspi3b"), steps, BOOT)
+    return session.run(title, arguments, watch, steps, BOOT)
 
 
 def active(machine, pins, table):
@@ -98,4 +98,29 @@ def card_read_only():
     )
 
 
-VARIANTS = {"card": card, "card-rppal": card_rppal, "card-read-only": card_read_only}
+def card_pwm():
+    """A passive buzzer on hardware PWM, with the drop-ins for it and for rppal."""
+    alert = Shows(("red", "buzzer"))
+    return on_card(
+        "card-pwm: the same with a passive buzzer on GPIO18 by hardware PWM, drop-ins pwm.conf and dev-mem.conf, rppal",
+        [
+            active,
+            pwm.connected,
+            Step("camera and masked face: pass", "shows masked; plug 0; film 0", Shows(("green",)), 60 + SLACK),
+            Step("the buzzer is by PWM from now on: pass", f"cat /board/pwm.toml >>{CONFIG}; drop_in pwm dev-mem", Shows(("green",)), 60 + SLACK),
+            pwm.connected,
+            Step("bare face: alert, with a tone", "shows bare", alert, 10 + SLACK),
+            pwm.sounds(1500),
+            Step("SIGKILL: silent by ExecStopPost", "killed KILL", Dark(), 10 + SLACK),
+            Step("started again by systemd: alert, with a tone", "", alert, 60 + SLACK),
+            Step("the face is masked: pass, silent", "shows masked", Shows(("green",)), 10 + SLACK),
+            Step("bare face: alert, with a tone", "shows bare", alert, 20 + SLACK),
+            pwm.sounds(1500),
+            Step("systemctl stop: silent", "systemctl stop maskwatch", Dark(), SLACK),
+            pwm.connected,
+        ],
+        watch=pwm.watch, pwm_pin=(pwm.PIN, pwm.FUNCTION),
+    )
+
+
+VARIANTS = {"card": card, "card-rppal": card_rppal, "card-read-only": card_read_only, "card-pwm": card_pwm}

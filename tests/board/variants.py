@@ -3,7 +3,7 @@
 import card_variants
 import readme_variants
 import virtual_variant
-from emulator import boards, session
+from emulator import boards, pwm, session
 from emulator.expect import Blinks, Dark, Shows
 from emulator.steps import SLACK, Step, door, driven
 
@@ -15,14 +15,14 @@ def released(machine, pins, table):
     table.note(f"the kernel has set {4 - len(pins.outputs())} of the 4 lines to inputs (QEMU keeps their level, a pull-down would not)")
 
 
-def initramfs_door(title, board, tree, kernel, steps, modules=("modules",), available=("v4l2loopback",)):
+def initramfs_door(title, board, tree, kernel, steps, modules=("modules",), available=("v4l2loopback",), watch=None, pwm_pin=None, **packed):
     """A board without a disk, the daemon started as the unit starts it, its pins read from outside."""
 
     def arguments(folder):
-        system = boards.small_system(folder, kernel, [boards.CACHE / name for name in modules], available=available)
-        return boards.raspberry_pi(folder, board, tree, kernel, system)
+        system = boards.small_system(folder, kernel, [boards.CACHE / name for name in modules], available=available, **packed)
+        return boards.raspberry_pi(folder, board, tree, kernel, system, pwm=pwm_pin)
 
-    return session.run(title, arguments, session.registers(board), steps, BOOT)
+    return session.run(title, arguments, watch or session.registers(board), steps, BOOT)
 
 
 def gpiocdev_killed():
@@ -104,11 +104,36 @@ def vivid():
     )
 
 
+def hardware_pwm():
+    """A passive buzzer on hardware PWM: its tone, and that it ends."""
+    alert = Shows(("red", "buzzer"))
+    return initramfs_door(
+        "pwm: raspi3b, kernel 6.1, a passive buzzer on GPIO18 by hardware PWM, rppal, read in the registers of the PWM",
+        "raspi3b", "bcm2837-rpi-3-b.dtb", "linux",
+        [
+            pwm.connected,
+            Step("camera and bare face: alert, with a tone", "plug 0; shows bare; film 0; start", alert, 60 + SLACK,
+                 first="mount -t debugfs debugfs /sys/kernel/debug; cat /board/pwm.toml >>/etc/maskwatch/maskwatch.toml"),
+            pwm.sounds(1500),
+            Step("SIGKILL: nobody silences it", "killed KILL; sleep 1", alert, 10),
+            Step("the unit's ExecStopPost: silent", "stopped_post", Dark(), SLACK),
+            Step("started again: alert, with a tone", "start", alert, 60 + SLACK),
+            Step("the face is masked: pass, silent", "shows masked", Shows(("green",)), 10 + SLACK),
+            Step("bare face: alert, with a tone", "shows bare", alert, 20 + SLACK),
+            pwm.sounds(1500),
+            Step("SIGTERM: silent", "killed TERM", Dark(), SLACK),
+            pwm.connected,
+        ],
+        watch=pwm.watch, pwm_pin=(pwm.PIN, pwm.FUNCTION), loaded=("pwm_bcm2835",), scripts=("pwm.toml",),
+    )
+
+
 VARIANTS = {
     "quick": quick,
     "zero-2-w": zero_2_w,
     "raspi4b": raspi4b,
     "vivid": vivid,
+    "pwm": hardware_pwm,
     "gpio-sim": virtual_variant.gpio_sim,
     **card_variants.VARIANTS,
     **readme_variants.VARIANTS,
