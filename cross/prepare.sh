@@ -59,9 +59,10 @@ if [ ! -e "$zig/complete" ]; then
     touch "$zig/complete"
 fi
 
-# Writes the linker of a target, and prints the lines for target/cross/environment.
+# describe_target TARGET [FLAG…]: writes the linker of a target, and prints the lines for target/cross/environment, with flags for rustc.
 describe_target() {
     local target=$1 triple processor headers runner name
+    local flags=("${@:2}")
     case $target in
     aarch64-unknown-linux-gnu) triple=aarch64-linux-gnu.$GLIBC processor=generic headers=/usr/aarch64-linux-gnu ;;
     aarch64-unknown-linux-musl) triple=aarch64-linux-musl processor=generic headers=/usr/aarch64-linux-gnu ;;
@@ -81,7 +82,8 @@ LINKER
     echo "export CARGO_TARGET_${name}_LINKER='$cross/link-$target'"
     echo "export CARGO_TARGET_${name}_RUNNER='$runner'"
     # With zig comes a musl of its own; rustc's start files beside it would be one too many.
-    [[ $target != *-musl ]] || echo "export CARGO_TARGET_${name}_RUSTFLAGS=-Clink-self-contained=no"
+    [[ $target != *-musl ]] || flags+=(-Clink-self-contained=no)
+    [ ${#flags[@]} -eq 0 ] || echo "export CARGO_TARGET_${name}_RUSTFLAGS='${flags[*]}'"
     echo "export BINDGEN_EXTRA_CLANG_ARGS_${target//-/_}='-isystem $headers/include'"
 }
 lines=$(for target in "${targets[@]}"; do describe_target "$target"; done)
@@ -153,6 +155,8 @@ if [ -n "$path" ]; then
     for target in "${targets[@]}"; do
         has_std "$toolchain/bin/rustc" "$target" || build_std "$target"
     done
+    # Cargo takes what was built with rustup's library for fit, which rustc then refuses: with another flag it is built anew.
+    lines=$(for target in "${targets[@]}"; do describe_target "$target" --cfg=std_from_source; done)
 fi
 
 {
