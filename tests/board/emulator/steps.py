@@ -1,5 +1,6 @@
 """Steps of a test as data, and how one is taken: something is done in the guest, then the pins are watched from outside."""
 
+import os
 import time
 from dataclasses import dataclass
 
@@ -20,7 +21,7 @@ class Step:
 
 
 # Seconds that an emulated board may take longer than a real one: it is some thirty times slower, and slower still beside other work.
-SLACK = 45
+SLACK = int(os.environ.get("MASKWATCH_SLACK", "45"))
 
 
 def take(step, machine, pins, table):
