@@ -25,7 +25,7 @@ def service(name, wanted, *properties):
 
 def on_card(title, steps, append="", image="card.img", watch=session.registers("raspi3b"), pwm_pin=None):
     def arguments(folder):
-        system = boards.card_system(folder, "linux")
+        system = boards.card_system(folder, "linux", ("pwm_bcm2835",) if pwm_pin else ())
         board = boards.raspberry_pi(
             folder, "raspi3b", "bcm2837-rpi-3-b.dtb", "linux", system, f"systemd.journald.forward_to_console=1 {append}", pwm_pin,
         )
