@@ -67,7 +67,7 @@ test-arm: ## the library's tests and TESTS="int8_kernels ..." on emulated Cortex
 test-board: ## the arm64 daemon on an emulated Raspberry Pi 3: camera, pins, faults (minutes)
 	tests/board/run.sh quick
 
-test-board-all: ## all emulated boards: Pi 3, Pi 4, Zero 2 W, with systemd from an SD card, vivid, gpio-sim (half an hour)
+test-board-all: ## all emulated boards: Pi 3, Pi 4, Zero 2 W, vivid, gpio-sim, PWM; with systemd from an SD card, README's commands (an hour)
 	tests/board/run.sh all
 
 bench-arm: ## instructions per inference beside LiteRT's, and estimated cycles on Cortex-A53, A72, A76

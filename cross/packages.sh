@@ -29,10 +29,13 @@ install_needed() {
     missing=()
 }
 
-# The Debian mirror that apt is configured with.
+# The Debian mirror that apt is configured with: as apt names it where it has lists, else as its sources name it.
 debian_mirror() {
     local mirror
-    mirror=$(awk '/^URIs:/ {print $2; exit}' /etc/apt/sources.list.d/debian.sources 2>/dev/null || true)
+    # shellcheck disable=SC2016 # apt's own placeholders
+    mirror=$(apt-get indextargets --format '$(REPO_URI) $(ORIGIN) $(COMPONENT)' 'Created-By: Packages' 2>/dev/null |
+        awk '!found && $2 == "Debian" && $3 == "main" && $1 !~ /security/ {print $1; found = 1}' || true)
+    [ -n "$mirror" ] || mirror=$(awk '/^URIs:/ {print $2; exit}' /etc/apt/sources.list.d/debian.sources 2>/dev/null || true)
     [ -n "$mirror" ] || mirror=$(awk '$1 == "deb" && /debian/ {for (i = 2; i <= NF; i++) if ($i ~ /:\/\//) {print $i; exit}}' \
         /etc/apt/sources.list 2>/dev/null || true)
     [ -n "$mirror" ] || fail "no Debian mirror in /etc/apt/sources.list or /etc/apt/sources.list.d/debian.sources; add one"

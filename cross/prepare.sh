@@ -14,6 +14,8 @@ cd "$(dirname "$0")/.."
 export PATH="$PATH:$HOME/.cargo/bin"
 # shellcheck source=cross/packages.sh
 source cross/packages.sh
+# shellcheck source=cross/apt.sh
+source cross/apt.sh
 
 GLIBC=2.31 # of Raspberry Pi OS and Debian 11, the oldest that the programs shall run on
 ZIG=0.15.2
@@ -57,9 +59,10 @@ if [ ! -e "$zig/complete" ]; then
     touch "$zig/complete"
 fi
 
-# Writes the linker of a target, and prints the lines for target/cross/environment.
+# describe_target TARGET [FLAG…]: writes the linker of a target, and prints the lines for target/cross/environment, with flags for rustc.
 describe_target() {
     local target=$1 triple processor headers runner name
+    local flags=("${@:2}")
     case $target in
     aarch64-unknown-linux-gnu) triple=aarch64-linux-gnu.$GLIBC processor=generic headers=/usr/aarch64-linux-gnu ;;
     aarch64-unknown-linux-musl) triple=aarch64-linux-musl processor=generic headers=/usr/aarch64-linux-gnu ;;
@@ -79,7 +82,8 @@ LINKER
     echo "export CARGO_TARGET_${name}_LINKER='$cross/link-$target'"
     echo "export CARGO_TARGET_${name}_RUNNER='$runner'"
     # With zig comes a musl of its own; rustc's start files beside it would be one too many.
-    [[ $target != *-musl ]] || echo "export CARGO_TARGET_${name}_RUSTFLAGS=-Clink-self-contained=no"
+    [[ $target != *-musl ]] || flags+=(-Clink-self-contained=no)
+    [ ${#flags[@]} -eq 0 ] || echo "export CARGO_TARGET_${name}_RUSTFLAGS='${flags[*]}'"
     echo "export BINDGEN_EXTRA_CLANG_ARGS_${target//-/_}='-isystem $headers/include'"
 }
 lines=$(for target in "${targets[@]}"; do describe_target "$target"; done)
@@ -90,31 +94,15 @@ has_std() { # RUSTC TARGET
     compgen -G "$directory/libstd-*.rlib" >/dev/null
 }
 
-# Debian's rust-src of exactly this version, from trixie-backports, with lists and cache of its own: the system's sources stay as
-# they are. Prints the folder with the sources.
+# Debian's rust-src of exactly this version, from trixie-backports. Prints the folder with the sources.
 fetch_sources() {
-    local apt=$cross/rust-src sources=$cross/rust-src/usr/src/rustc-$version mirror package
+    local folder=$cross/rust-src sources=$cross/rust-src/usr/src/rustc-$version versions package
     if [ ! -e "$sources/library/sysroot/Cargo.toml" ]; then
-        mirror=$(debian_mirror)
-        mkdir -p "$apt"/{lists/partial,cache/archives/partial}
-        : >"$apt/status"
-        echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg arch=amd64] $mirror trixie-backports main" >"$apt/sources.list"
-        cat >"$apt/apt.conf" <<CONF
-Dir::State "$apt";
-Dir::State::lists "$apt/lists";
-Dir::State::status "$apt/status";
-Dir::Cache "$apt/cache";
-Dir::Etc::sourcelist "$apt/sources.list";
-Dir::Etc::sourceparts "/dev/null";
-Dir::Etc::preferencesparts "/dev/null";
-APT::Sandbox::User "root";
-CONF
-        APT_CONFIG=$apt/apt.conf apt-get update -qq >&2
-        package=$(APT_CONFIG=$apt/apt.conf apt-cache madison rust-src | awk -v v="$version" 'index($3, v "+") == 1 {print $3; exit}')
-        [ -n "$package" ] || fail "Debian has no rust-src $version, only: $(APT_CONFIG=$apt/apt.conf apt-cache madison rust-src |
-            awk '{print $3}' | xargs); run: rustup target add"
-        (cd "$apt" && APT_CONFIG=$apt/apt.conf apt-get download -qq "rust-src=$package" >&2)
-        dpkg-deb --fsys-tarfile "$apt"/rust-src_*.deb | tar -x -C "$apt" "./usr/src/rustc-$version/library"
+        versions=$(apt_aside "$folder" "$(dpkg --print-architecture)" trixie-backports apt-cache madison rust-src | awk '{print $3}')
+        package=$(awk -v v="$version" 'index($1, v "+") == 1 {print; exit}' <<<"$versions")
+        [ -n "$package" ] || fail "Debian has no rust-src $version, only: $(xargs <<<"$versions"); run: rustup target add"
+        (cd "$folder" && apt_aside "$folder" "$(dpkg --print-architecture)" trixie-backports apt-get download -qq "rust-src=$package" >&2)
+        dpkg-deb --fsys-tarfile "$folder"/rust-src_*.deb | tar -x -C "$folder" "./usr/src/rustc-$version/library"
     fi
     echo "$sources"
 }
@@ -146,15 +134,19 @@ build_std() {
 
 path=
 for target in "${targets[@]}"; do
+    built=$toolchain/lib/rustlib/$target/lib/from-source
     if [ -z "${MASKWATCH_STD_FROM_SOURCE:-}" ]; then
         has_std rustc "$target" && continue
-        echo "adding the standard library of $target with rustup"
-        if command -v rustup >/dev/null && timeout 300 rustup target add "$target" >"$cross/rustup.log" 2>&1 && has_std rustc "$target"; then
-            continue
+        # What had to be built once is not asked for again.
+        if [ ! -e "$built" ]; then
+            echo "adding the standard library of $target with rustup"
+            if command -v rustup >/dev/null && timeout 300 rustup target add "$target" >"$cross/rustup.log" 2>&1 && has_std rustc "$target"; then
+                continue
+            fi
+            echo "rustup has none here ($(tail -n 1 "$cross/rustup.log" 2>/dev/null || echo "no rustup")); building it from Debian's rust-src $version"
         fi
-        echo "rustup has none here ($(tail -n 1 "$cross/rustup.log" 2>/dev/null || echo "no rustup")); building it from Debian's rust-src $version"
     fi
-    [ -e "$toolchain/lib/rustlib/$target/lib/from-source" ] || build_std "$target"
+    [ -e "$built" ] || build_std "$target"
     has_std "$toolchain/bin/rustc" "$target" || fail "the standard library of $target was built but rustc does not find it"
     path=$toolchain/bin:
 done
@@ -163,6 +155,8 @@ if [ -n "$path" ]; then
     for target in "${targets[@]}"; do
         has_std "$toolchain/bin/rustc" "$target" || build_std "$target"
     done
+    # Cargo takes what was built with rustup's library for fit, which rustc then refuses: with another flag it is built anew.
+    lines=$(for target in "${targets[@]}"; do describe_target "$target" --cfg=std_from_source; done)
 fi
 
 {

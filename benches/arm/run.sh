@@ -8,6 +8,8 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 # shellcheck source=cross/packages.sh
 source cross/packages.sh
+# shellcheck source=cross/apt.sh
+source cross/apt.sh
 
 LITERT=2.3.0
 NUMPY=1.26.4
@@ -37,30 +39,12 @@ inference=$(executable arm_inference)
 
 # An arm64 Debian's Python and LiteRT's wheel, unpacked and nothing more: no package is configured, and nothing runs as root.
 litert_tree() {
-    local tree=$work/tree apt=$work/apt mirror package wheel
+    local tree=$work/tree apt=$work/apt package wheel
     [ ! -e "$work/litert-$LITERT" ] || return 0
     echo "fetching Python for arm64 (Debian) and LiteRT $LITERT (PyPI) into target/arm-bench"
-    mirror=$(awk '/^URIs:/ {print $2; exit}' /etc/apt/sources.list.d/debian.sources 2>/dev/null || true)
-    [ -n "$mirror" ] || mirror=$(awk '$1 == "deb" {for (i = 2; i <= NF; i++) if ($i ~ /:\/\//) {print $i; exit}}' /etc/apt/sources.list)
-    [ -n "$mirror" ] || fail "no Debian mirror in apt's sources"
     rm -rf "$tree" "$work/site" "$work/wheels"
-    mkdir -p "$tree" "$apt"/{lists/partial,cache/archives/partial}
-    : >"$apt/status"
-    echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg arch=arm64] $mirror bookworm main" >"$apt/sources.list"
-    cat >"$apt/apt.conf" <<CONF
-Dir::State "$apt";
-Dir::State::lists "$apt/lists";
-Dir::State::status "$apt/status";
-Dir::Cache "$apt/cache";
-Dir::Etc::sourcelist "$apt/sources.list";
-Dir::Etc::sourceparts "/dev/null";
-Dir::Etc::preferencesparts "/dev/null";
-APT::Architecture "arm64";
-APT::Architectures "arm64";
-APT::Sandbox::User "root";
-CONF
-    APT_CONFIG=$apt/apt.conf apt-get update -qq
-    APT_CONFIG=$apt/apt.conf apt-get install -y -qq --no-install-recommends --download-only python3.11 libstdc++6
+    mkdir -p "$tree"
+    apt_aside "$apt" arm64 bookworm apt-get install -y -qq --no-install-recommends --download-only python3.11 libstdc++6
     for package in "$apt"/cache/archives/*.deb; do dpkg-deb -x "$package" "$tree"; done
     python3 -m pip download --quiet --no-deps --dest "$work/wheels" --only-binary=:all: --python-version 3.11 \
         --platform manylinux_2_27_aarch64 --platform manylinux2014_aarch64 "ai-edge-litert==$LITERT" "numpy==$NUMPY"

@@ -1,14 +1,12 @@
 """Variants with an SD card: Debian with systemd, and maskwatch from its package, as a user has it."""
 
-from emulator import boards
-from emulator.checks import Table
+from emulator import boards, pwm, session
 from emulator.expect import Blinks, Dark, Shows
-from emulator.machine import Machine
-from emulator.pins import Registers
-from emulator.steps import SLACK, Step, door, take
+from emulator.steps import SLACK, Step, door, driven
 
 BOOT = 1200
 WATCHDOG = 180
+CONFIG = "/etc/maskwatch/maskwatch.toml"
 
 MASKED = Step("masked: pass", "shows masked", Shows(("green",)), 10 + SLACK)
 # The daemon comes back RestartSec later, the camera's first frames with it.
@@ -25,50 +23,29 @@ def service(name, wanted, *properties):
     return check
 
 
-def driven(machine, pins, table):
-    """All four pins must be driven, not floating inputs."""
-    count = len(pins.outputs())
-    table.add("the pins are driven", "4 pins are outputs", "", "", f"{count} are", count == 4, machine.guest_time())
+def on_card(title, steps, append="", image="card.img", watch=session.registers("raspi3b"), pwm_pin=None):
+    def arguments(folder):
+        system = boards.card_system(folder, "linux", ("pwm_bcm2835",) if pwm_pin else ())
+        board = boards.raspberry_pi(
+            folder, "raspi3b", "bcm2837-rpi-3-b.dtb", "linux", system, f"systemd.journald.forward_to_console=1 {append}", pwm_pin,
+        )
+        return [*board, *boards.card(image)]
 
-
-def run(title, steps, append=""):
-    table = Table(title)
-    folder = boards.CACHE / "runs" / title.split(":")[0]
-    folder.mkdir(parents=True, exist_ok=True)
-    system = boards.card_system(folder, "linux")
-    arguments = boards.raspberry_pi(
-        folder, "raspi3b", "bcm2837-rpi-3-b.dtb", "linux", system, f"systemd.journald.forward_to_console=1 {append}"
-    )
-    with Machine(boards.EMULATOR, [*arguments, *boards.card()], folder) as machine:
-        line = machine.wait_console("board ready", BOOT)
-        # Before systemd is up the pins can be watched already: they must be off.
-        pins = Registers(machine.monitor, "raspi3b", boards.PINS)
-        try:
-            machine.wait_shell(BOOT)
-            up = machine.guest_time()
-            table.add("boot", "shell of the system", f"0 to {BOOT}", f"{up:.1f}", line.removeprefix("board ready: "), True, up)
-            for step in steps:
-                if callable(step):
-                    step(machine, pins, table)
-                else:
-                    take(step, machine, pins, table)
-        finally:
-            pins.stop()
-    return table
+    return session.run(title, arguments, watch, steps, BOOT)
 
 
 def active(machine, pins, table):
     """Type=notify: the unit is active once configuration, networks and pins are up."""
     state = machine.try_shell("for i in $(seq 120); do systemctl is-active -q maskwatch && break; sleep 1; done; property ActiveState SubState User",
                               timeout=300)[1]
-    table.add("the unit, enabled by the package", "active running maskwatch", "", "", state, state == "active running maskwatch",
+    table.add("the unit runs", "active running maskwatch", "", "", state, state == "active running maskwatch",
               machine.guest_time())
 
 
 def card():
     """The unmodified unit through gpiocdev: started at boot before the camera, killed, stopped, reloaded."""
     steps = [step for step in door(0, 3)[1:] if not step.name.startswith(("frames", "nobody"))]
-    return run(
+    return on_card(
         "card: raspi3b from an SD card, Debian 12 with systemd, the package, gpiocdev",
         [
             active,
@@ -90,7 +67,7 @@ def card():
 
 def card_rppal():
     """The drop-in for rppal through /dev/mem."""
-    return run(
+    return on_card(
         "card-rppal: the same with the drop-in dev-mem.conf and rppal",
         [
             active,
@@ -108,7 +85,7 @@ def card_rppal():
 
 def card_read_only():
     """Nothing on the card can be written."""
-    return run(
+    return on_card(
         "card-read-only: the same with the root mounted read-only",
         [
             active,
@@ -121,4 +98,29 @@ def card_read_only():
     )
 
 
-VARIANTS = {"card": card, "card-rppal": card_rppal, "card-read-only": card_read_only}
+def card_pwm():
+    """A passive buzzer on hardware PWM, with the drop-ins for it and for rppal."""
+    alert = Shows(("red", "buzzer"))
+    return on_card(
+        "card-pwm: the same with a passive buzzer on GPIO18 by hardware PWM, drop-ins pwm.conf and dev-mem.conf, rppal",
+        [
+            active,
+            pwm.connected,
+            Step("camera and masked face: pass", "shows masked; plug 0; film 0", Shows(("green",)), 60 + SLACK),
+            Step("the buzzer is by PWM from now on: pass", f"cat /board/pwm.toml >>{CONFIG}; drop_in pwm dev-mem", Shows(("green",)), 60 + SLACK),
+            pwm.connected,
+            Step("bare face: alert, with a tone", "shows bare", alert, 10 + SLACK),
+            pwm.sounds(1500),
+            Step("SIGKILL: silent by ExecStopPost", "killed KILL", Dark(), 10 + SLACK),
+            Step("started again by systemd: alert, with a tone", "", alert, 60 + SLACK),
+            Step("the face is masked: pass, silent", "shows masked", Shows(("green",)), 10 + SLACK),
+            Step("bare face: alert, with a tone", "shows bare", alert, 20 + SLACK),
+            pwm.sounds(1500),
+            Step("systemctl stop: silent", "systemctl stop maskwatch", Dark(), SLACK),
+            pwm.connected,
+        ],
+        watch=pwm.watch, pwm_pin=(pwm.PIN, pwm.FUNCTION),
+    )
+
+
+VARIANTS = {"card": card, "card-rppal": card_rppal, "card-read-only": card_read_only, "card-pwm": card_pwm}

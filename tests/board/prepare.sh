@@ -10,8 +10,6 @@ source cross/packages.sh
 board=$PWD/target/board
 variants=("$@")
 mkdir -p "$board"
-# shellcheck source=tests/board/apt.sh
-source tests/board/apt.sh
 
 command -v apt-get >/dev/null || {
     echo "skipped: QEMU and the board's kernel come as Debian packages, and this machine has no apt"
@@ -44,7 +42,5 @@ source target/cross/environment
 cargo build --release --locked --target aarch64-unknown-linux-gnu
 cargo build --release --locked --target aarch64-unknown-linux-gnu --manifest-path tests/board/camera/Cargo.toml --target-dir "$board/camera"
 
-if wants card card-rppal card-read-only; then
-    tests/board/rootfs.sh
-    tests/board/card.sh
-fi
+if wants card card-rppal card-read-only card-pwm card-readme card-readme-manual; then tests/board/rootfs.sh; fi
+if wants card card-rppal card-read-only card-pwm; then tests/board/card.sh; fi

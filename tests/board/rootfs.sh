@@ -7,8 +7,6 @@ cd "$(dirname "$0")/../.."
 # shellcheck source=cross/packages.sh
 source cross/packages.sh
 board=$PWD/target/board
-# shellcheck source=tests/board/apt.sh
-source tests/board/apt.sh
 
 # Made anew when what goes into it has changed.
 [ ! "$board/rootfs.tar" -nt "${BASH_SOURCE[0]}" ] || exit 0
@@ -26,10 +24,9 @@ if ! compgen -G "$binfmt/qemu-aarch64*" >/dev/null; then
     # magic and mask of an arm64 ELF file; F: opened now, so that it works in a folder that lacks it.
     as_root sh -c "printf '%s' ':qemu-aarch64:M::\\x7fELF\\x02\\x01\\x01\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x02\\x00\\xb7\\x00:\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\x00\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xfe\\xff\\xff\\xff:$(command -v qemu-aarch64-static):F' >$binfmt/register"
 fi
-uri=$(mirror)
-[ -n "$uri" ] || fail "apt's sources (/etc/apt) name no Debian mirror to make the board's system from"
+uri=$(debian_mirror)
 echo "making a Debian for the SD card (some minutes)"
-as_root mmdebstrap --quiet --mode=root --architectures=arm64 --variant=minbase --include=systemd-sysv,udev,kmod,procps,v4l-utils,dbus \
+as_root mmdebstrap --quiet --mode=root --architectures=arm64 --variant=minbase --include=systemd-sysv,udev,kmod,procps,v4l-utils,dbus,sudo \
     --aptopt='APT::Sandbox::User "root"' --aptopt='Acquire::Languages "none"' \
     --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
     bookworm "$board/rootfs.part.tar" "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $uri bookworm main" >"$board/rootfs.log" 2>&1 ||

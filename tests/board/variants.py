@@ -1,29 +1,13 @@
 """The variants of the emulated board: each boots a machine, takes its steps and returns its table."""
 
 import card_variants
+import readme_variants
 import virtual_variant
-from emulator import boards
-from emulator.checks import Table
+from emulator import boards, pwm, session
 from emulator.expect import Blinks, Dark, Shows
-from emulator.machine import Machine
-from emulator.pins import Registers
-from emulator.steps import SLACK, Step, door, take
+from emulator.steps import SLACK, Step, door, driven
 
 BOOT = 240
-
-
-def booted(machine, table):
-    """Waits for the guest's shell and enters it into the table."""
-    line = machine.wait_console("board ready", BOOT)
-    machine.wait_shell(60)
-    up = machine.guest_time()
-    table.add("boot", "board ready", f"0 to {BOOT}", f"{up:.1f}", line.removeprefix("board ready: "), True, up)
-
-
-def driven(machine, pins, table):
-    """All four pins must be driven, not floating inputs."""
-    count = len(pins.outputs())
-    table.add("the pins are driven", "4 pins are outputs", "", "", f"{count} are", count == 4, machine.guest_time())
 
 
 def released(machine, pins, table):
@@ -31,25 +15,14 @@ def released(machine, pins, table):
     table.note(f"the kernel has set {4 - len(pins.outputs())} of the 4 lines to inputs (QEMU keeps their level, a pull-down would not)")
 
 
-def initramfs_door(title, board, tree, kernel, steps, modules=("modules",), available=("v4l2loopback",)):
+def initramfs_door(title, board, tree, kernel, steps, modules=("modules",), available=("v4l2loopback",), watch=None, pwm_pin=None, **packed):
     """A board without a disk, the daemon started as the unit starts it, its pins read from outside."""
-    table = Table(title)
-    folder = boards.CACHE / "runs" / title.split(":")[0]
-    folder.mkdir(parents=True, exist_ok=True)
-    system = boards.small_system(folder, kernel, [boards.CACHE / name for name in modules], available=available)
-    arguments = boards.raspberry_pi(folder, board, tree, kernel, system)
-    with Machine(boards.EMULATOR, arguments, folder) as machine:
-        booted(machine, table)
-        pins = Registers(machine.monitor, board, boards.PINS)
-        try:
-            for step in steps:
-                if callable(step):
-                    step(machine, pins, table)
-                else:
-                    take(step, machine, pins, table)
-        finally:
-            pins.stop()
-    return table
+
+    def arguments(folder):
+        system = boards.small_system(folder, kernel, [boards.CACHE / name for name in modules], available=available, **packed)
+        return boards.raspberry_pi(folder, board, tree, kernel, system, pwm=pwm_pin)
+
+    return session.run(title, arguments, watch or session.registers(board), steps, BOOT)
 
 
 def gpiocdev_killed():
@@ -131,11 +104,37 @@ def vivid():
     )
 
 
+def hardware_pwm():
+    """A passive buzzer on hardware PWM: its tone, and that it ends."""
+    alert = Shows(("red", "buzzer"))
+    return initramfs_door(
+        "pwm: raspi3b, kernel 6.1, a passive buzzer on GPIO18 by hardware PWM, rppal, read in the registers of the PWM",
+        "raspi3b", "bcm2837-rpi-3-b.dtb", "linux",
+        [
+            pwm.connected,
+            Step("camera and bare face: alert, with a tone", "plug 0; shows bare; film 0; start", alert, 60 + SLACK,
+                 first="mount -t debugfs debugfs /sys/kernel/debug; cat /board/pwm.toml >>/etc/maskwatch/maskwatch.toml"),
+            pwm.sounds(1500),
+            Step("SIGKILL: nobody silences it", "killed KILL; sleep 1", alert, 10),
+            Step("the unit's ExecStopPost: silent", "stopped_post", Dark(), SLACK),
+            Step("started again: alert, with a tone", "start", alert, 60 + SLACK),
+            Step("the face is masked: pass, silent", "shows masked", Shows(("green",)), 10 + SLACK),
+            Step("bare face: alert, with a tone", "shows bare", alert, 20 + SLACK),
+            pwm.sounds(1500),
+            Step("SIGTERM: silent", "killed TERM", Dark(), SLACK),
+            pwm.connected,
+        ],
+        watch=pwm.watch, pwm_pin=(pwm.PIN, pwm.FUNCTION), loaded=("pwm_bcm2835",), scripts=("pwm.toml",),
+    )
+
+
 VARIANTS = {
     "quick": quick,
     "zero-2-w": zero_2_w,
     "raspi4b": raspi4b,
     "vivid": vivid,
+    "pwm": hardware_pwm,
     "gpio-sim": virtual_variant.gpio_sim,
     **card_variants.VARIANTS,
+    **readme_variants.VARIANTS,
 }

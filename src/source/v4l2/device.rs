@@ -418,7 +418,7 @@ mod tests {
         let mut raw = buffer(0);
         let then = monotonic().unwrap() - Duration::from_secs(2);
         raw.timestamp.tv_sec = then.as_secs().try_into().unwrap();
-        raw.timestamp.tv_usec = then.subsec_micros().into();
+        raw.timestamp.tv_usec = u64::from(then.subsec_micros()).try_into().unwrap();
         raw.flags = sys::V4L2_BUF_FLAG_TIMESTAMP_MONOTONIC;
         assert!(captured(&raw).elapsed() >= Duration::from_secs(2));
         raw.flags = sys::V4L2_BUF_FLAG_TIMESTAMP_COPY;

@@ -102,12 +102,12 @@ def unit_paths():
     return found.groups()
 
 
-def raspberry_pi(folder, machine, tree, kernel, system, append=""):
-    """QEMU's arguments for a Raspberry Pi."""
+def raspberry_pi(folder, machine, tree, kernel, system, append="", pwm=None):
+    """QEMU's arguments for a Raspberry Pi, with a pin for PWM if wanted (see `device_tree`)."""
     root = CACHE / kernel
     return [
         "-M", machine, "-m", MEMORY[machine], "-kernel", kernel_file(root),
-        "-dtb", device_tree.prepare(root, tree, folder / "board.dtb"), "-initrd", system,
+        "-dtb", device_tree.prepare(root, tree, folder / "board.dtb", pwm), "-initrd", system,
         "-append", f"console={CONSOLE} iomem=relaxed panic=1 {append}",
     ]
 

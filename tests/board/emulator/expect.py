@@ -103,3 +103,26 @@ class Beeps:
             if rises and pins.levels[self.name] == 0 and time.monotonic() - rises[-1] > self.silence:
                 return len(rises) == self.times, f"{len(rises)} beeps", rises[-1]
         return False, f"{len(pins.rises(self.name, begin))} beeps, no end", time.monotonic()
+
+
+@dataclass
+class Held:
+    """A pin goes high, and low again so many seconds later."""
+
+    name: str
+    seconds: float
+    tolerance: float = 0.5
+
+    def __str__(self):
+        return f"{self.name} high for {self.seconds:g} s"
+
+    def wait(self, pins, begin, within):
+        end = time.monotonic() + within
+        while time.monotonic() < end:
+            time.sleep(0.1)
+            changes = [(at, level) for at, name, level in pins.between(begin) if name == self.name]
+            rose = next((at for at, level in changes if level), None)
+            fell = next((at for at, level in changes if not level and rose is not None and at > rose), None)
+            if fell is not None:
+                return abs(fell - rose - self.seconds) <= self.tolerance, f"{self.name} was for {fell - rose:.1f} s", fell
+        return False, f"{self.name} did not go high and low", time.monotonic()

@@ -95,16 +95,20 @@ class Registers(Levels):
         self.watch()
 
     def sample(self):
-        (word,) = self.monitor.words(self.base + GPLEV0, 1)
-        self.note(time.monotonic(), {name: word >> number & 1 for name, number in self.numbers.items()})
+        self.note(time.monotonic(), self.read())
         self.stopped.wait(self.PERIOD)
+
+    def read(self):
+        (word,) = self.monitor.words(self.base + GPLEV0, 1)
+        return {name: word >> number & 1 for name, number in self.numbers.items()}
+
+    def function(self, number):
+        """The function of a pin as the registers have it: 0 is input, 1 output, 4 to 7 and 3 and 2 alternatives 0 to 5."""
+        return self.monitor.words(self.base + GPFSEL0, 4)[number // 10] >> number % 10 * 3 & 7
 
     def outputs(self):
         """The names of the pins whose function is output."""
-        words = self.monitor.words(self.base + GPFSEL0, 4)
-        return [
-            name for name, number in self.numbers.items() if words[number // 10] >> number % 10 * 3 & 7 == OUTPUT
-        ]
+        return [name for name, number in self.numbers.items() if self.function(number) == OUTPUT]
 
 
 class Told(Levels):

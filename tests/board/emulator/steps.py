@@ -1,5 +1,6 @@
 """Steps of a test as data, and how one is taken: something is done in the guest, then the pins are watched from outside."""
 
+import os
 import time
 from dataclasses import dataclass
 
@@ -20,7 +21,7 @@ class Step:
 
 
 # Seconds that an emulated board may take longer than a real one: it is some thirty times slower, and slower still beside other work.
-SLACK = 45
+SLACK = int(os.environ.get("MASKWATCH_SLACK", "45"))
 
 
 def take(step, machine, pins, table):
@@ -39,6 +40,12 @@ def take(step, machine, pins, table):
     return table.add(
         step.name, str(step.expect), limits, f"{took:.1f}", seen, came and not early, machine.guest_time(begin + took)
     )
+
+
+def driven(machine, pins, table):
+    """All pins must be driven, not floating inputs."""
+    wanted, count = len(pins.numbers), len(pins.outputs())
+    table.add("the pins are driven", f"{wanted} pins are outputs", "", "", f"{count} are", count == wanted, machine.guest_time())
 
 
 def door(video, other):

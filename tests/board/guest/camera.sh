@@ -20,9 +20,10 @@ unplug() {
     done
 }
 
-# shows NAME: from now on the camera shows bare, masked or nobody.
+# shows NAME: from now on the camera shows bare, masked or nobody. In one step: without a picture in between, the film would end.
 shows() {
-    ln -sfn "/board/pictures/$1.jpg" /run/picture
+    ln -sfn "/board/pictures/$1.jpg" /run/picture.new
+    mv /run/picture.new /run/picture
 }
 
 # film NUMBER [yuyv|mjpeg]: frames begin to come from /dev/videoNUMBER.
