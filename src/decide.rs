@@ -6,9 +6,10 @@
 //! strongest of what is wanted: off > fault > alert > incorrect > look > pass > idle; one unmasked face among masked ones
 //! alerts.
 //!
-//! An alert lasts for its hold time and on for as long as an unmasked face is present. One person raises one alert: the
-//! door goes red again when the person takes the mask off once more or steps back into view, but as the same alert
-//! (same `since`: a buzzer that has had its beeps stays silent), until the person was absent for the re-arm time.
+//! An alert lasts for its hold time, counted from when it is first shown, and on for as long as an unmasked face is present.
+//! One person raises one alert: the door goes red again when the person takes the mask off once more or steps back into
+//! view, but as the same alert (same `since`: a buzzer that has had its beeps stays silent), until the person was absent
+//! for the re-arm time.
 
 use crate::classify::Probabilities;
 use crate::quality::Gates;
@@ -282,13 +283,21 @@ impl Person {
     }
 }
 
+/// The last alert.
+#[derive(Debug, Clone, Copy)]
+struct Alert {
+    /// When the frame was taken that raised it.
+    raised: Duration,
+    /// How long it holds; not known before anybody could see it, since networks may take longer than the hold time.
+    until: Option<Duration>,
+}
+
 /// Turns observations into the door's state.
 #[derive(Debug, Clone)]
 pub struct Decider {
     rules: Rules,
     persons: BTreeMap<TrackId, Person>,
-    /// When the last alert was raised and until when it holds.
-    alert: Option<(Duration, Duration)>,
+    alert: Option<Alert>,
     fault: bool,
     off: bool,
     shown: Signal,
@@ -362,7 +371,7 @@ impl Decider {
             findings.push(Finding::Verdict { track: face.track, verdict });
             if rules.wanted(verdict, Duration::ZERO) == DoorState::Alert && !person.alerted {
                 person.alerted = true;
-                self.alert = Some((now, now + rules.hold));
+                self.alert = Some(Alert { raised: now, until: None });
                 findings.push(Finding::Alert { track: face.track });
             }
         }
@@ -384,9 +393,12 @@ impl Decider {
     /// What the door shows at `now`.
     pub fn signal(&mut self, now: Duration) -> Signal {
         self.advance(now);
+        if let Some(alert) = &mut self.alert {
+            alert.until.get_or_insert(self.now + self.rules.hold);
+        }
         let state = self.state();
         let since = match (state, self.alert) {
-            (DoorState::Alert, Some((raised, _))) => raised,
+            (DoorState::Alert, Some(Alert { raised, .. })) => raised,
             _ if state == self.shown.state => self.shown.since,
             _ => self.now,
         };
@@ -401,7 +413,7 @@ impl Decider {
         if self.fault {
             return DoorState::Fault;
         }
-        if self.alert.is_some_and(|(_, until)| self.now < until) {
+        if self.alert.is_some_and(|alert| alert.until.is_none_or(|until| self.now < until)) {
             return DoorState::Alert;
         }
         let present = self.persons.values().filter(|person| self.now - person.last_seen <= self.rules.linger);

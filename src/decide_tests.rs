@@ -45,6 +45,21 @@ fn a_mask_worn_incorrectly_brings_about_what_the_rules_say() {
     }
 }
 
+/// On a board whose networks take longer than the hold time, the frame that raises an alert is old when it is first shown.
+#[test]
+fn an_alert_holds_from_when_it_is_first_shown() {
+    let rules = Rules { hold: at(1000), linger: at(500), ..Rules::default() };
+    let mut decider = Decider::new(rules);
+    for time in [0, 200, 400] {
+        decider.observe(at(time), &[seen(1, BARE)]);
+    }
+    for (time, expected) in
+        [(5000, DoorState::Alert), (5999, DoorState::Alert), (6000, DoorState::Idle), (7000, DoorState::Idle)]
+    {
+        assert_eq!(decider.signal(at(time)).state, expected, "{time}");
+    }
+}
+
 #[test]
 fn votes_for_no_mask_and_for_an_incorrect_one_add_up_to_not_rightly_masked() {
     let mut decider = Decider::new(Rules::default());
@@ -335,6 +350,7 @@ proptest! {
         for step in history {
             time += step.passed;
             decider.observe(at(time), &step.faces);
+            decider.signal(at(time));
         }
         prop_assert_eq!(decider.signal(at(time + 60_000)).state, DoorState::Idle);
         prop_assert!(decider.persons.is_empty());

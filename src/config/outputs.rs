@@ -92,7 +92,7 @@ fn output(name: &str, table: &mut Section<'_>, others: &[Output]) -> Result<Outp
         });
     }
     let active = table.choice("active", &LEVELS)?;
-    let kind = kind(table)?;
+    let kind = kind(table, active)?;
     let mut output = usual.unwrap_or(Output {
         name: name.into(),
         pin: number,
@@ -127,8 +127,8 @@ fn output(name: &str, table: &mut Section<'_>, others: &[Output]) -> Result<Outp
     Ok(output)
 }
 
-/// Reads `kind` with what belongs to it.
-fn kind(table: &mut Section<'_>) -> Result<Option<Kind>, ConfigError> {
+/// Reads `kind` with what belongs to it, for an output that is switched on by the level `active`.
+fn kind(table: &mut Section<'_>, active: Option<Active>) -> Result<Option<Kind>, ConfigError> {
     let passive = Kind::PassiveBuzzer { frequency: USUAL_TONE, pwm: Pwm::Auto };
     let kinds =
         [("led", Kind::Led), ("buzzer", Kind::Buzzer), ("passive-buzzer", passive), ("relay", Kind::Relay)];
@@ -136,6 +136,12 @@ fn kind(table: &mut Section<'_>) -> Result<Option<Kind>, ConfigError> {
     let tone = table.whole("tone_hz", 100..=10_000)?;
     let pwm = table.sourced_choice("pwm", &Pwm::NAMES)?;
     if kind == Some(passive) {
+        if let Some(pwm) = &pwm
+            && (pwm.value, active) == (Pwm::Hardware, Some(Active::Low))
+        {
+            let problem = "is low while it makes no tone, which is on for active = \"low\"; use \"software\"";
+            return Err(table.refuse(pwm, problem.into()));
+        }
         let frequency = tone.map_or(USUAL_TONE, |tone| tone.value as u16);
         return Ok(Some(Kind::PassiveBuzzer { frequency, pwm: pwm.map_or(Pwm::Auto, |pwm| pwm.value) }));
     }

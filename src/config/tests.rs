@@ -78,6 +78,10 @@ fn every_mistake_gets_one_sentence_with_line_key_and_mend() {
             "door.toml line 2: outputs.red.pwm is for passive buzzers; add kind = \"passive-buzzer\", or remove this line",
         ),
         (
+            "[outputs.buzzer]\nkind = \"passive-buzzer\"\nactive = \"low\"\npwm = \"hardware\"\n",
+            "door.toml line 4: outputs.buzzer.pwm is low while it makes no tone, which is on for active = \"low\"; use \"software\"",
+        ),
+        (
             "[button]\n",
             "door.toml line 1: button has no pin; add for example pin = 24, or remove the section",
         ),

@@ -69,11 +69,13 @@ impl Driver for Registers {
         let pin = self.pin(&output.name, output.pin)?;
         if let Kind::PassiveBuzzer { frequency, pwm } = output.kind
             && pwm != Pwm::Software
+            // A channel that makes no tone is low.
+            && output.active == Active::High
         {
             let is_rp1 = DeviceInfo::new().is_ok_and(|info| info.soc() == SoC::Bcm2712);
             match channel(output.pin, pin.mode(), is_rp1) {
                 Some(channel) => {
-                    let tone = HardwareTone::start(channel, frequency, output.active)
+                    let tone = HardwareTone::start(channel, frequency)
                         .map_err(|error| failed(&output.name, output.pin, explain_pwm(&error)))?;
                     return Ok(Box::new(tone));
                 }
@@ -149,23 +151,21 @@ fn channel(pin: u32, mode: Mode, is_rp1: bool) -> Option<pwm::Channel> {
     }
 }
 
-/// A passive buzzer on a PWM channel; quiet when dropped.
-struct HardwareTone {
-    pwm: pwm::Pwm,
-    active: Active,
-}
+/// A passive buzzer, switched on by a high level, on a PWM channel; quiet when dropped.
+struct HardwareTone(pwm::Pwm);
 
 impl HardwareTone {
-    fn start(channel: pwm::Channel, frequency: u16, active: Active) -> pwm::Result<Self> {
-        let pwm = pwm::Pwm::with_frequency(channel, f64::from(frequency), 0.5, pwm::Polarity::Normal, false)?;
-        Ok(Self { pwm, active })
+    fn start(channel: pwm::Channel, frequency: u16) -> pwm::Result<Self> {
+        pwm::Pwm::with_frequency(channel, f64::from(frequency), 0.5, pwm::Polarity::Normal, false).map(Self)
     }
 }
 
 impl Pin for HardwareTone {
     fn drive(&mut self, level: Level) -> Result<(), OutputError> {
-        let sounding = level == self.active.level(true);
-        let switched = if sounding { self.pwm.enable() } else { self.pwm.disable() };
+        let switched = match level {
+            Level::High => self.0.enable(),
+            Level::Low => self.0.disable(),
+        };
         switched.map_err(|error| OutputError::Chip { chip: "PWM".into(), problem: explain_pwm(&error) })
     }
 }
