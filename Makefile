@@ -28,7 +28,7 @@ test-vnni: dependencies ## the AVX-512 VNNI kernels on a processor that Bochs em
 soak: dependencies ## the daemon on a camera that misbehaves by a plan, for DURATION=180 seconds, with SEED=... the same again
 	cargo bench --locked --bench soak -- $(or $(DURATION),180) $(SEED)
 
-fuzz: dependencies ## each parser of foreign bytes for SECONDS=30, where there is a nightly toolchain with cargo-fuzz
+fuzz: dependencies ## each parser of foreign bytes for SECONDS=30, where cargo-fuzz is installed
 	tests/fuzz/run.sh $(or $(SECONDS),30)
 
 lint: dependencies ## formatting, clippy with and without training, documentation
@@ -84,7 +84,7 @@ accuracy: dependencies ## the figures of models/README.md in both precisions, fr
 	  for size in 640x640 480x384; do \
 	    target/release/maskwatch eval detector --split val --precision $$precision --detector-input $$size || exit 1; \
 	  done; \
-	  target/release/maskwatch eval hard --split val --precision $$precision || exit 1; \
+	  target/release/maskwatch eval hard --split val --precision $$precision --detector-input 480x384 || exit 1; \
 	done
 	target/release/maskwatch eval door --split val
 
