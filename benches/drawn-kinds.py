@@ -14,9 +14,9 @@ import sys
 PROGRAM = "target/release/maskwatch"
 # Kinds that have little to do with each other are left out together.
 GROUPS = [
+    ["phone", "microphone"],
     ["hand", "beard", "helmet", "side_light"],
     ["cup", "hood", "backlight"],
-    ["phone", "microphone"],
     ["under_nose", "under_mouth"],
 ]
 
