@@ -28,7 +28,7 @@ test-vnni: dependencies ## the AVX-512 VNNI kernels on a processor that Bochs em
 soak: dependencies ## the daemon on a camera that misbehaves by a plan, for DURATION=180 seconds, with SEED=... the same again
 	cargo bench --locked --bench soak -- $(or $(DURATION),180) $(SEED)
 
-fuzz: dependencies ## each parser of foreign bytes for SECONDS=30, where cargo-fuzz is installed
+fuzz: dependencies ## each parser of foreign bytes for SECONDS=30, where there is a nightly toolchain with cargo-fuzz
 	tests/fuzz/run.sh $(or $(SECONDS),30)
 
 lint: dependencies ## formatting, clippy with and without training, documentation
