@@ -202,12 +202,14 @@ impl Run<'_> {
     /// The best weights blended with the starting ones, and their share: the wanted one, or that which finds most faces.
     fn blend(&self, selection: &[Picture]) -> anyhow::Result<(Weights, f64)> {
         let shares: &[f64] = self.args.blend.as_ref().map_or(&SHARES, std::slice::from_ref);
+        let progress = Progress::new("blending", "shares", shares.len() as u64, 0);
         let mut best: Option<(f64, Weights, f64)> = None;
         for &share in shares {
             let weights = blended(&self.start, &self.best, share)?;
             let ranking = Ranking::new(&weights, selection)?;
-            let (figure, working) = (ranking.figure(), ranking.at(self.args.score_threshold));
-            log::info!("{share} of the fitted weights: mean recall {figure:.4}, {working:?}");
+            let figure = ranking.figure();
+            progress.note(&format!("{share} of the fitted weights: mean recall {figure:.4}"));
+            progress.advance(1);
             if best.as_ref().is_none_or(|(least, ..)| figure > *least) {
                 best = Some((figure, weights, share));
             }
