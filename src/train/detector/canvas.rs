@@ -1,5 +1,6 @@
-//! Training examples: one picture, some of its bare faces covered by what is drawn on them, scaled so that its faces have the wanted size and cut at random, or, when little of
-//! it is left then, a mosaic of such pictures. So small faces come with as many others as fill the input.
+//! Training examples: one picture, some of its bare faces covered by what is drawn on them, scaled so that its faces have
+//! the wanted size and cut at random, or, when little of it is left then, a mosaic of such pictures. So small faces come
+//! with as many others as fill the input.
 
 use super::data::{Picture, Sampler};
 use super::placement::{Placement, SMALLEST_FACE};

@@ -1,9 +1,9 @@
 //! What the detector is fitted to minimise: YuNet's four losses over a batch, as differentiable candle tensors. Which
 //! cell answers for which face is decided in [`assign`](super::assign); this is the arithmetic around it.
 //!
-//! The terms are those that YuNet was trained with, and their weights but for the landmarks': binary cross-entropy for objectness (1 where a
-//! cell answers for a face) and class (the predicted box's overlap with that face), the smoothed extended
-//! intersection over union for boxes (<https://ieeexplore.ieee.org/document/9429909>), smooth L1 for landmarks.
+//! The terms are those that YuNet was trained with, and so are their weights but for the landmarks': binary cross-entropy
+//! for objectness (1 where a cell answers for a face) and class (the predicted box's overlap with that face), the smoothed
+//! extended intersection over union for boxes (<https://ieeexplore.ieee.org/document/9429909>), smooth L1 for landmarks.
 
 use super::assign::{Match, Prediction, assign};
 use super::cells::Cell;

@@ -1,10 +1,10 @@
 //! `maskwatch train detector`: fine-tunes YuNet-n on boxes of masked and bare faces.
 //!
 //! ```text
-//! labels ─▶ data ─▶ teacher ─▶ canvas ─▶ fitting ─▶ ranking ─▶ detector.safetensors
-//!           (which   (landmarks   (mosaics,  (assign, loss,   (which epoch
-//!            pictures) of the      small      AdamW,           is the best)
-//!                      start)      faces)     average)
+//! labels ─▶ data ─▶ teacher ─▶ covered ─▶ canvas ─▶ fitting ─▶ ranking ─▶ detector.safetensors
+//!           (which   (landmarks  (masks on  (mosaics,  (assign, loss,   (which epoch
+//!            pictures) of the     bare       small      AdamW,           and blend
+//!                      start)     faces)     faces)     average)         are the best)
 //! ```
 //!
 //! The network keeps its form and starts from published weights; it is fitted gently, so that it loses nothing of what
@@ -39,9 +39,6 @@ pub struct Args {
     /// Weights to start from: YuNet-n with its batch norms folded
     #[arg(long, value_name = "FILE")]
     pub weights: PathBuf,
-    /// Weights whose landmarks on bare faces are to be learned below masks too [default: those to start from]
-    #[arg(long, value_name = "FILE")]
-    pub teacher: Option<PathBuf>,
     /// Folder for weights, checkpoint, history.csv and curves.png
     #[arg(long, value_name = "DIR", default_value = "runs/detector")]
     pub output: PathBuf,

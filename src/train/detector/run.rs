@@ -34,8 +34,7 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     std::fs::create_dir_all(&args.output)
         .with_context(|| format!("cannot make the folder {}", args.output.display()))?;
     let start = Weights::load(&args.weights)?;
-    let teacher = args.teacher.as_deref().map(Weights::load).transpose()?;
-    let (sampler, selection) = pictures(args, teacher.as_ref().unwrap_or(&start))?;
+    let (sampler, selection) = pictures(args, &start)?;
     let plan = Plan {
         epochs: args.epochs,
         batches: args.examples.div_ceil(args.batch),
