@@ -20,7 +20,7 @@ def run(title, arguments, watch, steps, boot):
         try:
             machine.wait_shell(boot)
             up = machine.guest_time()
-            table.add("boot", "shell of the system", f"0 to {boot}", f"{up:.1f}", line.removeprefix("board ready: "), True, up)
+            table.add("boot", "shell of the system", f"0 to {boot}", f"{up:.1f}", line.split("board ready: ")[-1], True, up)
             for step in steps:
                 if callable(step):
                     step(machine, pins, table)
