@@ -158,8 +158,11 @@ pub(crate) fn outputs(plan: &Plan, log: &[Line], verdict: &mut Verdict) {
                 .map_or(0.0, |after| after.to - after.from);
         if phase.scene == Scene::Bare && phase.is_fresh && begins && !hurt(phase) && lasts > SETTLE {
             let row = verdict.row("alert for every unmasked person");
-            let alert = log.iter().find(|line| line.at >= phase.from && is_alert(line));
-            let delay = alert.map(|line| line.at - phase.from).filter(|delay| *delay <= SETTLE);
+            // The face may have been seen before the fault that showed it was over.
+            let seen =
+                before.filter(|before| before.scene == phase.scene).map_or(phase.from, |before| before.from);
+            let alert = log.iter().find(|line| line.at >= seen && is_alert(line));
+            let delay = alert.map(|line| (line.at - phase.from).max(0.0)).filter(|delay| *delay <= SETTLE);
             row.delays.extend(delay);
             row.check(delay.is_some(), || format!("{:.1} s: no alert within {SETTLE} s", phase.from));
         }
