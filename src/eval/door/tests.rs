@@ -187,8 +187,8 @@ proptest! {
         seed: u64, part in 0.3f32..0.7,
     ) {
         let (one, other) = (clip(&[Label::Mask], seed), clip(&[Label::Mask], seed));
-        let usable = one.usable_from(24.0)[0].unwrap();
-        prop_assert_eq!(usable, other.usable_from(24.0)[0].unwrap());
+        let usable = one.usable_from(Rules::default().min_face_side)[0].unwrap();
+        prop_assert_eq!(usable, other.usable_from(Rules::default().min_face_side)[0].unwrap());
         let seconds = usable.as_secs_f32() + part * 2.5;
         let (frame, rect) = (one.render(7, seconds), one.faces(seconds)[0].unwrap());
         prop_assert!(frame == other.render(7, seconds));
@@ -205,7 +205,7 @@ proptest! {
     fn an_alert_comes_with_the_third_vote_to_the_frame(seed: u64, rate in prop::sample::select(vec![5u32, 10, 25])) {
         let clip = clip(&[Label::NoMask], seed);
         let rate = rate as f32;
-        let usable = clip.usable_from(24.0)[0].unwrap();
+        let usable = clip.usable_from(Rules::default().min_face_side)[0].unwrap();
         let late = usable + Duration::from_millis(500);
         let begin = (0..200).find(|index| Duration::from_secs_f32(clip.time(*index, rate)) >= late).unwrap();
         let says = move |frame: u64| if frame < begin { 0.5 } else { 0.01 };
