@@ -96,7 +96,7 @@ WEIGHTING := --weight scenes=3 --weight prajnasb=0.3 --weight scenes_volunteers.
 train: dependencies ## train both networks as the shipped ones were, into runs/ (an hour on two cores)
 	cargo build --release --locked --features train
 	$(TRAIN) classifier --data $(SHARED)/data --weights $(SHARED)/models/mobilenet_v2_imagenet.safetensors --unfreeze features.7 \
-	  --input 224,160,128,96 --steps 400 --every 100 $(WEIGHTING) --output runs/classifier $(RESUME)
+	  --input 224,160,128,96 --steps 1000 --every 100 $(WEIGHTING) --output runs/classifier $(RESUME)
 	$(TRAIN) detector --data $(SHARED)/data --weights $(SHARED)/models/yunet_n.safetensors \
 	  --weight prajnasb=0.3 --weight scenes_volunteers.txt=0.3 --epochs 8 --examples 2000 --output runs/detector $(RESUME)
 

@@ -3,7 +3,8 @@
 //!
 //! The detector is asked for landmarks on the untouched picture, to draw by; then the labelled box is cut out and
 //! classified as the daemon does it. Whether the detector still finds the face below what is drawn, and how far its landmarks
-//! move, is asked of the whole picture.
+//! move, is asked of the whole picture. Landmarks move by themselves as well: untouched faces are looked for in the picture
+//! with a border on two sides, so that they are seen a little smaller and elsewhere.
 //!
 //! What is drawn depends on the seed, the kind and the face's place in its table alone, so that a seed names one set on every
 //! machine, as long as the detector gives the same landmarks.
@@ -28,6 +29,8 @@ use std::path::Path;
 pub const UNTOUCHED: &str = "untouched";
 /// What a face can be called.
 const CALLED: [Label; 3] = Label::ALL;
+/// Width of the border beside and above untouched pictures, as a share of their sides.
+const BORDER: f32 = 0.1;
 /// The part of a picture that is drawn on, as a multiple of the face's longer side: more than any classifier looks at.
 const AROUND: f32 = 4.0;
 
@@ -72,9 +75,10 @@ pub struct Called {
     pub counts: Named<Proportion>,
     /// The mean probability of a mask.
     pub mean_p_mask: Option<f64>,
-    /// How many the detector still finds with plausible landmarks.
+    /// How many the detector still finds with plausible landmarks; untouched faces in the picture with a border.
     pub found: Proportion,
-    /// On those, how far the five landmarks lie on average from those on the bare face, as a share of the eyes' distance.
+    /// On those, how far the five landmarks lie on average from those on the bare face, as a share of the eyes' distance;
+    /// for untouched faces, how far a border moves them.
     pub landmark_error: Option<f64>,
 }
 
@@ -145,7 +149,10 @@ pub fn evaluate(
                 // The whole picture is searched as before, so that nothing but what is drawn makes the difference.
                 let mut whole = pixels.clone();
                 imageops::replace(&mut whole, &picture, close_up.corner.0.into(), close_up.corner.1.into());
-                let found = landmarks::find(&detect(&whole)?, &face.rect);
+                let found = match kind {
+                    Some(_) => landmarks::find(&detect(&whole)?, &face.rect),
+                    None => find_with_border(detect, &whole, &face.rect)?,
+                };
                 let error = found.map(|found| landmarks::distance(&landmarks, &found));
                 asked.answers.extend(answers.map(|answer| (kind, answer, error)));
                 if let (Some(sheets), Some((_, answer, _))) = (sheets, asked.answers.last()) {
@@ -169,6 +176,23 @@ pub fn evaluate(
         kinds,
     };
     Evaluation { report, mistakes: Vec::new(), failures }
+}
+
+/// The landmarks of the face in `rect`, in the picture's own coordinates, where it is searched with a black border on the
+/// left and above.
+fn find_with_border(
+    detect: &Detect<'_>,
+    picture: &RgbImage,
+    rect: &Rect,
+) -> anyhow::Result<Option<[Point; 5]>> {
+    let border = |length: u32| (length as f32 * BORDER).round() as u32;
+    let (left, top) = (border(picture.width()), border(picture.height()));
+    let mut canvas = RgbImage::new(picture.width() + left, picture.height() + top);
+    imageops::replace(&mut canvas, picture, left.into(), top.into());
+    let (left, top) = (left as f32, top as f32);
+    let moved = Rect::new(rect.x + left, rect.y + top, rect.w, rect.h);
+    let found = landmarks::find(&detect(&canvas)?, &moved);
+    Ok(found.map(|found| found.map(|p| Point { x: p.x - left, y: p.y - top })))
 }
 
 fn name(kind: Option<Kind>) -> &'static str {
@@ -266,7 +290,15 @@ mod tests {
             });
             Ok(vec![Probabilities::of_mask(if same.nth(24).is_some() { 0.25 } else { 1.0 })])
         };
-        let detect = |_: &RgbImage| Ok(vec![astronaut()]);
+        // With a border of 51 pixels the landmarks are 4 pixels off, the eyes 44 apart.
+        let detect = |picture: &RgbImage| {
+            let border = (picture.width() - portrait.width()) as f32;
+            let mut face = astronaut();
+            (face.rect.x, face.rect.y) = (face.rect.x + border, face.rect.y + border);
+            let off = if border > 0.0 { border + 4.0 } else { 0.0 };
+            face.landmarks = face.landmarks.map(|p| Point { x: p.x + off, y: p.y + border });
+            Ok(vec![face])
+        };
         let networks: (&Detect<'_>, &Classify<'_>) = (&detect, &classify);
         let run = |seed| evaluate(&faces(), Path::new("tests/fixtures"), networks, seed, None, &|_| ());
         let Evaluation { report, failures, .. } = run(1);
@@ -277,6 +309,9 @@ mod tests {
         assert_eq!(json["kinds"][UNTOUCHED]["called"]["no_mask"], 1.0);
         assert_eq!(json["kinds"][UNTOUCHED]["mean_p_mask"], 0.25);
         assert_eq!(json["kinds"][UNTOUCHED]["found"]["hits"], 1);
+        let moved = |kind: &str| report.kinds.get(kind).unwrap().landmark_error.unwrap();
+        assert!((moved(UNTOUCHED) - 4.0 / 44.1).abs() < 1e-3, "{}", moved(UNTOUCHED));
+        assert_eq!(moved("mask"), 0.0);
         for (kind, covered) in [(Kind::Mask, true), (Kind::UnderNose, true), (Kind::UnderMouth, false)] {
             let row = report.kinds.get(kind.name()).unwrap();
             let expected = Some(if covered { 1.0 } else { 0.0 });

@@ -72,7 +72,7 @@ pub struct Args {
     #[arg(long, value_name = "RATE", default_value_t = 2e-3, value_parser = rate, help_heading = "Fitting")]
     pub learning_rate: f64,
     /// Score threshold at which there shall be no more false positives than at the start
-    #[arg(long, value_name = "SCORE", default_value_t = 0.6, value_parser = score, help_heading = "Fitting")]
+    #[arg(long, value_name = "SCORE", default_value_t = 0.5, value_parser = score, help_heading = "Fitting")]
     pub score_threshold: f32,
     /// Share of the fitted weights in the written ones; the rest is of the starting weights. Fitted weights alone find more
     /// masked faces but forget some bare ones [default: whichever of 0, 0.25, 0.5, 0.75 and 1 finds most]

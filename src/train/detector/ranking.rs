@@ -37,6 +37,9 @@ pub(super) struct Ranking {
     bare: Vec<f32>,
     bare_faces: usize,
     pictures: usize,
+    /// The scores of the wrong detections in annotated pictures.
+    scene_misses: Vec<f32>,
+    scenes: usize,
     landmark_error: f64,
 }
 
@@ -47,7 +50,8 @@ pub(super) struct Working {
     pub(super) recall: f64,
     /// Share of the bare faces that are found.
     pub(super) bare_recall: f64,
-    /// False positives per picture.
+    /// False positives per annotated picture; where there is none, per picture. In the others a detection that is wrong by the
+    /// labels may well be a face.
     pub(super) false_positives: f64,
     /// Mean distance of landmarks below drawn masks from those of the bare face, as a share of the eyes' distance; the same at
     /// every threshold.
@@ -68,7 +72,8 @@ impl Ranking {
                 let detector = &detectors[usize::from(picture.annotated)];
                 let pixels = picture.open()?;
                 let detections = detector.detect(&pixels)?;
-                Ok(judge(&pixels, &picture.truth, detector.input(), &detections))
+                let judged = judge(&pixels, &picture.truth, detector.input(), &detections);
+                Ok(Judged { annotated: picture.annotated, ..judged })
             })
             .collect::<anyhow::Result<_>>()?;
         let landmark_error = covered::landmark_error(&detector(LANDMARK_INPUT)?, pictures, LANDMARK_SEED)?;
@@ -79,10 +84,13 @@ impl Ranking {
         let (pictures, faces) = (judged.len(), judged.iter().map(|judged| judged.faces).sum());
         let bare_faces = judged.iter().map(|judged| judged.bare_faces).sum();
         let bare = judged.iter().flat_map(|judged| judged.bare.clone()).collect();
+        let scenes = judged.iter().filter(|judged| judged.annotated).count();
+        let misses = judged.iter().filter(|judged| judged.annotated).flat_map(|judged| &judged.detections);
+        let scene_misses = misses.filter(|(_, hit)| !hit).map(|(score, _)| *score).collect();
         let mut detections: Vec<(f32, bool)> =
             judged.into_iter().flat_map(|judged| judged.detections).collect();
         detections.sort_by(|a, b| b.0.total_cmp(&a.0));
-        Self { detections, faces, bare, bare_faces, pictures, landmark_error: 0.0 }
+        Self { detections, faces, bare, bare_faces, pictures, scene_misses, scenes, landmark_error: 0.0 }
     }
 
     fn recall(&self, hits: usize) -> f64 {
@@ -94,10 +102,14 @@ impl Ranking {
         let counted = self.detections.partition_point(|(score, _)| *score >= threshold);
         let hits = self.detections[..counted].iter().filter(|(_, hit)| *hit).count();
         let bare = self.bare.iter().filter(|&&score| score >= threshold).count();
+        let (misses, pictures) = match self.scenes {
+            0 => (counted - hits, self.pictures),
+            scenes => (self.scene_misses.iter().filter(|&&score| score >= threshold).count(), scenes),
+        };
         Working {
             recall: self.recall(hits),
             bare_recall: bare as f64 / self.bare_faces.max(1) as f64,
-            false_positives: (counted - hits) as f64 / self.pictures.max(1) as f64,
+            false_positives: misses as f64 / pictures.max(1) as f64,
             landmark_error: self.landmark_error,
         }
     }
@@ -125,11 +137,14 @@ impl Ranking {
 }
 
 /// The detections of one picture.
+#[derive(Clone)]
 struct Judged {
     detections: Vec<(f32, bool)>,
     faces: usize,
     bare: Vec<f32>,
     bare_faces: usize,
+    /// Whether every face in it is labelled.
+    annotated: bool,
 }
 
 fn judge(pixels: &RgbImage, truth: &Truth, input: (u32, u32), detections: &[Detection]) -> Judged {
@@ -152,6 +167,7 @@ fn judge(pixels: &RgbImage, truth: &Truth, input: (u32, u32), detections: &[Dete
         faces: faces.len(),
         bare,
         bare_faces: truth.faces.iter().filter(|face| face.is_bare).count(),
+        annotated: false,
     }
 }
 
@@ -197,6 +213,17 @@ mod tests {
         let judged = judge(&RgbImage::new(100, 100), &truth, (200, 200), &detections);
         assert_eq!(judged.detections, [(0.9, true), (0.6, false)]);
         assert_eq!(judged.faces, 2);
+        let empty = |annotated| Judged {
+            detections: vec![(0.8, false)],
+            faces: 0,
+            bare: Vec::new(),
+            bare_faces: 0,
+            annotated,
+        };
+        let at_half = |others: Vec<Judged>| Ranking::of(others).at(0.5).false_positives;
+        let alone = Judged { annotated: true, detections: vec![(0.9, true)], ..judged.clone() };
+        assert_eq!(at_half(vec![empty(false), alone]), 0.0, "a picture that is not annotated does not count");
+        assert_eq!(at_half(vec![empty(false), empty(false)]), 1.0);
         let ranking = Ranking::of(vec![judged]);
         let at = |threshold: f32| {
             let Working { recall, bare_recall, false_positives, .. } = ranking.at(threshold);
@@ -211,8 +238,13 @@ mod tests {
     fn rankings() -> impl Strategy<Value = Ranking> {
         proptest::collection::vec((0f32..1.0, any::<bool>()), 0..60).prop_map(|detections| {
             let faces = detections.iter().filter(|detection| detection.1).count() + 3;
-            let mut ranking =
-                Ranking::of(vec![Judged { detections, faces, bare: Vec::new(), bare_faces: 0 }]);
+            let mut ranking = Ranking::of(vec![Judged {
+                detections,
+                faces,
+                bare: Vec::new(),
+                bare_faces: 0,
+                annotated: false,
+            }]);
             ranking.pictures = 10;
             ranking
         })

@@ -31,9 +31,9 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
         "{} is there already; give --resume to go on with it or another --output to start anew",
         checkpoint.display()
     );
+    let start = Weights::load(&args.weights)?;
     std::fs::create_dir_all(&args.output)
         .with_context(|| format!("cannot make the folder {}", args.output.display()))?;
-    let start = Weights::load(&args.weights)?;
     let (sampler, selection) = pictures(args, &start)?;
     let plan = Plan {
         epochs: args.epochs,
