@@ -145,7 +145,7 @@ impl Default for Rules {
     fn default() -> Self {
         Self {
             ignore_below: 16.0,
-            min_face_side: 20.0,
+            min_face_side: 24.0,
             gates: Gates::default(),
             certainty: 0.8,
             incorrect: IncorrectMeans::default(),
