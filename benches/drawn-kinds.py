@@ -35,7 +35,7 @@ def train(folder, data, weights, without):
 def measure(folder, data):
     report = folder / "hard.json"
     if not report.exists():
-        command = [PROGRAM, "eval", "hard", "--format", "json", "--precision", "f32", "--input", "128"]
+        command = [PROGRAM, "eval", "hard", "--format", "json", "--precision", "f32", "--input", "128", "--detector-input", "480x384"]
         command += ["--classifier", str(folder / "classifier.safetensors"), "--labels", f"{data}/faces.csv"]
         command += ["--labels", f"{data}/scenes.csv"]
         report.write_text(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
