@@ -70,10 +70,7 @@ impl Head {
     /// # Errors
     /// When the shapes do not fit.
     pub fn forward(&self, features: &Tensor, dropout: Option<&Tensor>) -> Result<Logits> {
-        let linear = |input: &Tensor, (weight, bias): &(Tensor, Tensor), activation| {
-            pointwise(input, &weight.t()?, bias, activation)
-        };
-        let mut hidden = linear(features, &self.hidden, Activation::Relu)?;
+        let mut hidden = self.hidden(features)?;
         if let Some(kept) = dropout {
             hidden = (hidden * kept)?;
         }
@@ -83,6 +80,18 @@ impl Head {
         };
         Ok(Logits { classes: linear(&hidden, &self.logits, Activation::Identity)?, incorrect })
     }
+
+    /// The values `[N, 128]` between the two linear layers, behind their ReLU.
+    ///
+    /// # Errors
+    /// When the features are not `[N, 1280]`.
+    pub fn hidden(&self, features: &Tensor) -> Result<Tensor> {
+        linear(features, &self.hidden, Activation::Relu)
+    }
+}
+
+fn linear(input: &Tensor, (weight, bias): &(Tensor, Tensor), activation: Activation) -> Result<Tensor> {
+    pointwise(input, &weight.t()?, bias, activation)
 }
 
 /// Whether weights have the output *incorrect*; half of it counts, so that the other half is missed with its name.

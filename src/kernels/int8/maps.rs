@@ -95,6 +95,12 @@ fn rounded(real: f32) -> i32 {
     sum.to_bits() as i32 - ONES.to_bits() as i32
 }
 
+/// The byte that stands for `real` steps: rounded, clamped to 0..=255, and as it is stored.
+#[must_use]
+pub fn stored(real: f32, offset: u8) -> u8 {
+    (rounded(real).clamp(0, 255) as u8).wrapping_sub(offset)
+}
+
 /// Adds the values (0 to 255) of `pixels` `[.., channels]` to `sums` `[channels]`.
 pub fn add_up(pixels: &[u8], offset: u8, sums: &mut [u32]) {
     for pixel in pixels.chunks_exact(sums.len()) {

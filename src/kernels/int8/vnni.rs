@@ -180,6 +180,8 @@ impl Tile<'_> {
                 let mut w = [_mm512_setzero_si512(); C];
                 for (w, weights) in w.iter_mut().zip(&weights) {
                     *w = _mm512_load_si512(weights.add(quad * 4 * PANEL).cast());
+                    // The next panels: where pixels are few, their way from memory is what takes longest.
+                    _mm_prefetch::<_MM_HINT_T0>(weights.wrapping_add((C * quads + quad) * 4 * PANEL));
                 }
                 for (r, sums) in sums.iter_mut().enumerate() {
                     let at = self.input.add(r * self.input_pixel + quad * 4).cast::<i32>();

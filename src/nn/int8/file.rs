@@ -15,7 +15,7 @@ use std::path::Path;
 /// What [`QuantizedWeights::embedded`] reads.
 static EMBEDDED: &[u8] = include_bytes!("../../../models/int8.safetensors");
 /// The metadata entry that says which form of file this is, and its value.
-pub const FORMAT: (&str, &str) = ("format", "maskwatch int8 1");
+pub const FORMAT: (&str, &str) = ("format", "maskwatch int8 2");
 
 /// One tensor's element type, extents and bytes.
 #[derive(Debug, Clone)]

@@ -18,14 +18,19 @@ pub struct MobileNetV2 {
     kernels: &'static dyn Kernels,
     units: Vec<Arc<UnitLayers>>,
     last: Pointwise,
-    /// Scale of each feature.
+    /// Scale of each channel of the last map.
     scale: Vec<f32>,
     head: Head,
 }
 
+/// The linear layers: the first, which has nearly all of the weights, on bytes as well; its results are few and go on as reals.
 #[derive(Debug)]
 struct Head {
-    hidden: (Vec<f32>, Vec<f32>),
+    /// Scale of each pooled feature.
+    pooled: Vec<f32>,
+    hidden: Pointwise,
+    /// Scale of each hidden value.
+    hidden_scale: Vec<f32>,
     /// The two classes, and behind them *incorrect*, if the weights have that output.
     logits: (Vec<f32>, Vec<f32>),
 }
@@ -75,6 +80,7 @@ impl MobileNetV2 {
             Ok::<_, NetworkError>((weight, weights.reals(&format!("classifier.{name}.bias"), &[outputs])?))
         };
         let (last, _) = layers.pointwise("classifier.features.18", inputs, FEATURES)?;
+        let (hidden, _) = layers.pointwise("classifier.head.0", FEATURES, HIDDEN)?;
         let mut logits = linear("head.3", 2, HIDDEN)?;
         if has_incorrect(|name| weights.contains(&format!("classifier.{name}"))) {
             let [weight, bias] = INCORRECT_TENSORS.map(|(name, _)| name);
@@ -86,7 +92,12 @@ impl MobileNetV2 {
             units,
             last,
             scale: weights.reals("classifier.features.18.scale", &[FEATURES])?,
-            head: Head { hidden: linear("head.0", HIDDEN, FEATURES)?, logits },
+            head: Head {
+                pooled: weights.reals("classifier.pooled.scale", &[FEATURES])?,
+                hidden,
+                hidden_scale: weights.reals("classifier.head.0.scale", &[HIDDEN])?,
+                logits,
+            },
         })
     }
 
@@ -126,6 +137,8 @@ impl Classifier {
             extent = program.unit(unit, extent, from, To::Map(MapId(index % 2)));
         }
         program.reserve_scratch(extent.rows * extent.columns * SLICE);
+        let free = MapId(network.units.len() % 2);
+        program.reserve(free, Extent { rows: 1, columns: 1, channels: FEATURES + HIDDEN });
         let memory = Mutex::new(Memory::new(&program));
         let results = Results::new(RESULTS)?;
         Ok(Self { network, program, last: extent, side, team, memory, results })
@@ -197,8 +210,12 @@ impl Classifier {
         results: *mut f32,
     ) {
         let network = &*self.network;
+        let head = &network.head;
+        let offset = network.kernels.offset();
         let pixels = self.last.rows * self.last.columns;
         let map = memory.map(MapId((network.units.len() + 1) % 2));
+        // What the last unit read is not needed any more: there go the pooled features as bytes, and then the hidden values.
+        let pooled = memory.map(MapId(network.units.len() % 2));
         let scratch = memory.scratch(member);
         let mine = member.share(FEATURES / GROUP, SLICE / GROUP);
         for start in mine.clone().step_by(SLICE / GROUP) {
@@ -208,33 +225,51 @@ impl Classifier {
             let source = Map { start: map.cast_const(), pixel: self.last.channels, row: 0 };
             let target = Map { start: scratch, pixel: channels, row: 0 };
             let mut sums = [0u32; SLICE];
-            // SAFETY: the scratch was reserved for a slice of all pixels, the features are there, and these are this member's.
+            let first = start * GROUP;
+            // SAFETY: the scratch was reserved for a slice of all pixels, the features and their bytes are there, and these are
+            // this member's.
             unsafe {
                 network.kernels.pointwise(&network.last, groups, area, source, target, None);
                 let values = std::slice::from_raw_parts(scratch, pixels * channels);
-                maps::add_up(values, network.kernels.offset(), &mut sums[..channels]);
-                let features = std::slice::from_raw_parts_mut(results.add(start * GROUP), channels);
-                let scales = &network.scale[start * GROUP..];
-                for ((feature, sum), scale) in features.iter_mut().zip(&sums).zip(scales) {
+                maps::add_up(values, offset, &mut sums[..channels]);
+                let features = std::slice::from_raw_parts_mut(results.add(first), channels);
+                let bytes = std::slice::from_raw_parts_mut(pooled.add(first), channels);
+                let scales = network.scale[first..].iter().zip(&head.pooled[first..]);
+                for (((feature, byte), sum), (scale, step)) in
+                    features.iter_mut().zip(bytes).zip(&sums).zip(scales)
+                {
                     *feature = *sum as f32 * (scale / pixels as f32);
+                    *byte = maps::stored(*feature / step, offset);
                 }
             }
         }
         member.meet();
-        // SAFETY: all features are written, and then all hidden values; each of these is one member's.
+        // SAFETY: all pooled bytes are written, and then all hidden values; each of these is one member's.
         unsafe {
-            let features = std::slice::from_raw_parts(results, FEATURES);
-            let (weight, bias) = &network.head.hidden;
-            for index in member.share(HIDDEN, 1) {
-                let value = dot(features, &weight[index * FEATURES..][..FEATURES]) + bias[index];
-                *results.add(HIDDEN_AT + index) = value.max(0.0);
+            let hidden = pooled.add(FEATURES);
+            let groups = member.share(HIDDEN / GROUP, network.kernels.panel() / GROUP);
+            if !groups.is_empty() {
+                let source = Map { start: pooled.cast_const(), pixel: FEATURES, row: 0 };
+                let target = Map { start: hidden.add(groups.start * GROUP), pixel: HIDDEN, row: 0 };
+                network.kernels.pointwise(
+                    &head.hidden,
+                    groups,
+                    Area { rows: 1, columns: 1 },
+                    source,
+                    target,
+                    None,
+                );
             }
             member.meet();
             if member.index == 0 {
-                let hidden = std::slice::from_raw_parts(results.add(HIDDEN_AT), HIDDEN);
-                let (weight, bias) = &network.head.logits;
+                let values = std::slice::from_raw_parts_mut(results.add(HIDDEN_AT), HIDDEN);
+                let bytes = std::slice::from_raw_parts(hidden, HIDDEN);
+                for ((value, byte), scale) in values.iter_mut().zip(bytes).zip(&head.hidden_scale) {
+                    *value = f32::from(byte.wrapping_add(offset)) * scale;
+                }
+                let (weight, bias) = &head.logits;
                 for class in 0..bias.len() {
-                    let value = dot(hidden, &weight[class * HIDDEN..][..HIDDEN]) + bias[class];
+                    let value = dot(values, &weight[class * HIDDEN..][..HIDDEN]) + bias[class];
                     *results.add(LOGITS_AT + class) = value;
                 }
             }

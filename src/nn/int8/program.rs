@@ -56,7 +56,8 @@ impl Program {
         Self { kernels, members, steps: Vec::new(), maps: Vec::new(), scratch: 0, shared: 0 }
     }
 
-    fn reserve(&mut self, map: MapId, extent: Extent) {
+    /// Makes sure that a map has room for one of `extent`.
+    pub(super) fn reserve(&mut self, map: MapId, extent: Extent) {
         if self.maps.len() <= map.0 {
             self.maps.resize(map.0 + 1, 0);
         }

@@ -2,7 +2,7 @@
 
 use super::ranges::{self, Observations, Quantization, least_unsigned};
 use super::rounding::{Reads, RealLayer, Sums, quantize};
-use super::{Choices, real_layer};
+use super::{Choices, HIDDEN, POOLED, real_layer};
 use crate::kernels::int8::pack;
 use crate::nn::convolution::Convolution;
 use crate::nn::head;
@@ -85,8 +85,22 @@ pub fn add(
         draft.layer("classifier.features.18", &values, &requantization);
         draft.reals("classifier.features.18.scale", &[writes.scale.len()], &writes.scale);
     }
+    // Few values and each of them weighs: their ranges leave nothing out.
+    let all = |name: &str| seen.get(name).ranges(1.0);
+    let [hidden_weight, hidden_bias, others @ ..] = head::TENSORS;
+    let tensor = |(name, shape): (&str, &[usize])| weights.get(name, shape);
+    let (weight, bias) = (tensor(hidden_weight)?.to_vec2()?, tensor(hidden_bias)?.to_vec1()?);
+    let layer = RealLayer { weights: weight, bias, sums: Sums::Pointwise };
+    let scale = read_by(&layer, &least_unsigned(&all(POOLED)), &seen.get(POOLED).mean_squares());
+    let writes = Quantization::unsigned_per_channel(&all(HIDDEN));
+    draft.reals("classifier.pooled.scale", &[scale.len()], &scale);
+    let pooled = Quantization { scale, zero_point: 0 };
+    let (values, requantization) = quantize(&layer, &reads(POOLED, &pooled), &writes);
+    draft.layer("classifier.head.0", &values, &requantization);
+    draft.reals("classifier.head.0.scale", &[writes.scale.len()], &writes.scale);
+
     let incorrect = head::has_incorrect(|name| weights.contains(name)).then_some(head::INCORRECT_TENSORS);
-    for (name, shape) in head::TENSORS.into_iter().chain(incorrect.into_iter().flatten()) {
+    for (name, shape) in others.into_iter().chain(incorrect.into_iter().flatten()) {
         let values = weights.get(name, shape)?.flatten_all()?.to_vec1::<f32>()?;
         draft.reals(&format!("classifier.{name}"), shape, &values);
     }

@@ -20,6 +20,7 @@ use crate::eval::labels::Label;
 use crate::kernels::int8::{fastest, pack};
 use crate::models::usual_threads;
 use crate::nn::convolution::{Convolution, Kind};
+use crate::nn::head::Head;
 use crate::nn::int8::SharedTeam;
 use crate::nn::int8::file::Draft;
 use crate::nn::mobilenet_v2::MobileNetV2;
@@ -27,9 +28,14 @@ use crate::nn::weights::Weights;
 use crate::nn::yunet::YuNet;
 use crate::nn::{Mode, NetworkError};
 use crate::pixels::preprocess;
+use candle_core::Tensor;
 use ranges::{Observations, Quantization};
 use rounding::{RealLayer, Sums};
 use std::collections::BTreeSet;
+
+/// What is seen of the pooled features, and of the head's hidden values.
+const POOLED: &str = "pooled";
+const HIDDEN: &str = "head.0";
 
 /// What was chosen by measurement.
 #[derive(Debug, Clone, PartialEq)]
@@ -162,6 +168,7 @@ fn observe_faces(
     choices: &Choices,
 ) -> Result<Observations, TrainError> {
     let network = MobileNetV2::new(weights, Mode::Inference)?;
+    let head = Head::new(weights)?;
     let margin = weights.number("margin")?;
     let drawn = Sampler::new(dataset).draw(choices.faces, &mut stream(choices.seed, Purpose::Subsets, 100));
     let progress = Progress::new("calibrating the classifier", "faces", drawn.len() as u64, 0);
@@ -175,11 +182,18 @@ fn observe_faces(
                 Ok(View::plain(margin).render(&open_picture(&face.picture)?, &face.rect, side))
             })
             .collect::<Result<Vec<_>, TrainError>>()?;
-        let mut failed = None;
+        let (mut failed, mut last) = (None, None);
         network.observe(&preprocess::normalised(&crops)?, &mut |name, map| {
             failed = failed.take().or(seen.add(name, map).err());
+            last = Some(map.clone());
         })?;
         failed.map_or(Ok(()), Err)?;
+        if let Some(map) = last {
+            let pooled = map.mean((1, 2))?;
+            let as_map = |values: &Tensor| values.unsqueeze(1)?.unsqueeze(1);
+            seen.add(POOLED, &as_map(&pooled)?)?;
+            seen.add(HIDDEN, &as_map(&head.hidden(&pooled)?)?)?;
+        }
         progress.advance(faces.len() as u64);
     }
     Ok(seen)
