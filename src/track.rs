@@ -4,7 +4,8 @@
 //! Entrances are watched at 2 to 10 frames a second, often by a camera that was nudged, so a box may jump by more than
 //! its own size between two frames and overlap alone would lose it. Boxes are therefore matched by the distance of
 //! their centres and the ratio of their sizes, both measured in face sizes, within a reach that grows with the time
-//! since the face was last seen. Overlap only helps to choose.
+//! since the face was last seen. Overlap only helps to choose. Among people who pass each other the last place alone would
+//! mistake one for another, so a face is expected where its own motion takes it.
 
 use crate::geometry::Rect;
 use std::collections::HashSet;
@@ -30,12 +31,39 @@ const REACH_PER_SECOND: f32 = 4.0;
 const LONGEST_REACH: f32 = 3.0;
 /// By which factor a face may grow or shrink between two sightings.
 const SIZE_RATIO: f32 = 2.0;
+/// Share of the newest displacement in the velocity of a track; the rest is what was known of it before.
+const NEWEST: f32 = 0.5;
+/// For so long at most a face is thought to go on as it went.
+const PREDICTED: Duration = Duration::from_millis(500);
 
 #[derive(Debug, Clone)]
 struct Track {
     id: TrackId,
     rect: Rect,
     last_seen: Duration,
+    /// Pixels a second, across and down; none before the second sighting.
+    velocity: Option<(f32, f32)>,
+}
+
+impl Track {
+    /// Where the face is expected at `now`.
+    fn expected(&self, now: Duration) -> Rect {
+        let seconds = (now - self.last_seen).min(PREDICTED).as_secs_f32();
+        let (across, down) = self.velocity.unwrap_or_default();
+        Rect { x: self.rect.x + across * seconds, y: self.rect.y + down * seconds, ..self.rect }
+    }
+
+    fn see(&mut self, rect: Rect, now: Duration) {
+        let seconds = (now - self.last_seen).as_secs_f32();
+        if seconds > 0.0 {
+            let (from, to) = (self.rect.centre(), rect.centre());
+            let newest = ((to.x - from.x) / seconds, (to.y - from.y) / seconds);
+            let before = self.velocity.unwrap_or(newest);
+            let mixed = |newest: f32, before: f32| NEWEST * newest + (1.0 - NEWEST) * before;
+            self.velocity = Some((mixed(newest.0, before.0), mixed(newest.1, before.1)));
+        }
+        (self.rect, self.last_seen) = (rect, now);
+    }
 }
 
 /// Gives faces their ids.
@@ -69,7 +97,7 @@ impl Tracker {
         let mut pairs: Vec<(f32, usize, usize)> = Vec::new();
         for (face, rect) in faces.iter().enumerate() {
             for (track, known) in self.tracks.iter().enumerate() {
-                if let Some(cost) = cost(&known.rect, rect, now - known.last_seen) {
+                if let Some(cost) = cost(&known.expected(now), rect, now - known.last_seen) {
                     pairs.push((cost, track, face));
                 }
             }
@@ -80,10 +108,8 @@ impl Tracker {
         let mut ids: Vec<Option<TrackId>> = vec![None; faces.len()];
         for (_, track, face) in pairs {
             if ids[face].is_none() && taken.insert(track) {
-                let known = &mut self.tracks[track];
-                known.rect = faces[face];
-                known.last_seen = now;
-                ids[face] = Some(known.id);
+                self.tracks[track].see(faces[face], now);
+                ids[face] = Some(self.tracks[track].id);
             }
         }
         faces.iter().zip(ids).map(|(rect, id)| id.unwrap_or_else(|| self.begin(*rect))).collect()
@@ -92,12 +118,13 @@ impl Tracker {
     fn begin(&mut self, rect: Rect) -> TrackId {
         let id = TrackId(self.next);
         self.next += 1;
-        self.tracks.push(Track { id, rect, last_seen: self.now });
+        self.tracks.push(Track { id, rect, last_seen: self.now, velocity: None });
         id
     }
 }
 
-/// How unlikely it is that `before` and `after` are one face, `gap` later; `None` where it cannot be.
+/// How unlikely it is that the face expected at `before` is that at `after`, `gap` after it was last seen; `None` where it
+/// cannot be.
 fn cost(before: &Rect, after: &Rect, gap: Duration) -> Option<f32> {
     let (small, large) = (before.side().min(after.side()), before.side().max(after.side()));
     // Written so that empty and NaN boxes, which belong to nothing, fail the test.
@@ -157,6 +184,24 @@ mod tests {
             milliseconds(200),
         );
         assert_eq!(before, [after[1], after[0]]);
+    }
+
+    #[test]
+    fn two_people_who_pass_each_other_keep_their_ids() {
+        let mut tracker = Tracker::new(FORGET);
+        let ids: Vec<Vec<TrackId>> = (0..11)
+            .map(|frame: u8| {
+                let walked = 30.0 * f32::from(frame);
+                let (nearer, farther) =
+                    (face(100.0 + walked, 100.0, 40.0), face(400.0 - walked, 104.0, 38.0));
+                // Where they meet, the nearer one hides the other.
+                let faces = [nearer, farther];
+                let seen = if (4..=6).contains(&frame) { &faces[..1] } else { &faces[..] };
+                tracker.update(seen, milliseconds(100 * u64::from(frame)))
+            })
+            .collect();
+        let first = &ids[0];
+        assert!(ids.iter().all(|ids| ids[..] == first[..ids.len()]), "{ids:?}");
     }
 
     #[test]
