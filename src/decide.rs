@@ -111,6 +111,11 @@ impl IncorrectMeans {
         [("alert", Self::Alert), ("signal", Self::Signal), ("pass", Self::Pass)];
 }
 
+/// Side in pixels below which a face shows the classifier little: in the first glimpse of somebody far away it errs most.
+const SMALL: f32 = 24.0;
+/// How much of the usual doubt a vote on a small face may leave.
+const DOUBT_WHERE_SMALL: f32 = 0.25;
+
 /// The rules that a [`Decider`] follows; [`crate::config`] documents and checks them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rules {
@@ -121,7 +126,7 @@ pub struct Rules {
     /// Faces that these stop are not classified either.
     pub gates: Gates,
     /// How probable a mask, or the lack of a rightly worn one, has to be for a vote; less for both is a vote for *unsure*.
-    /// 0.5 to 1.
+    /// 0.5 to 1. On faces below 24 pixels a quarter of the doubt is allowed: at 0.8 they need 0.95.
     pub certainty: f32,
     /// What a mask that is worn incorrectly brings about.
     pub incorrect: IncorrectMeans,
@@ -145,7 +150,7 @@ impl Default for Rules {
     fn default() -> Self {
         Self {
             ignore_below: 16.0,
-            min_face_side: 24.0,
+            min_face_side: 20.0,
             gates: Gates::default(),
             certainty: 0.8,
             incorrect: IncorrectMeans::default(),
@@ -161,23 +166,25 @@ impl Default for Rules {
 }
 
 impl Rules {
-    /// The vote of one classified sighting.
+    /// The vote of one classified sighting of a face whose shorter side is `side` pixels.
     ///
     /// ```
     /// use maskwatch::classify::Probabilities;
     /// use maskwatch::decide::{Rules, Verdict};
     /// let rules = Rules::default();
-    /// assert_eq!(rules.vote(&Probabilities::of_mask(0.97)), Verdict::Masked);
-    /// assert_eq!(rules.vote(&Probabilities::of_mask(0.03)), Verdict::Unmasked);
-    /// assert_eq!(rules.vote(&Probabilities::of_mask(0.6)), Verdict::Unsure);
+    /// assert_eq!(rules.vote(&Probabilities::of_mask(0.97), 60.0), Verdict::Masked);
+    /// assert_eq!(rules.vote(&Probabilities::of_mask(0.1), 60.0), Verdict::Unmasked);
+    /// assert_eq!(rules.vote(&Probabilities::of_mask(0.1), 20.0), Verdict::Unsure);
+    /// assert_eq!(rules.vote(&Probabilities::of_mask(0.6), 60.0), Verdict::Unsure);
     /// let under_the_nose = Probabilities { mask: 0.04, no_mask: 0.36, incorrect: 0.6 };
-    /// assert_eq!(rules.vote(&under_the_nose), Verdict::Incorrect);
+    /// assert_eq!(rules.vote(&under_the_nose, 60.0), Verdict::Incorrect);
     /// ```
     #[must_use]
-    pub fn vote(&self, answer: &Probabilities) -> Verdict {
-        if answer.mask >= self.certainty {
+    pub fn vote(&self, answer: &Probabilities, side: f32) -> Verdict {
+        let doubt = (1.0 - self.certainty) * if side < SMALL { DOUBT_WHERE_SMALL } else { 1.0 };
+        if 1.0 - answer.mask <= doubt {
             Verdict::Masked
-        } else if 1.0 - answer.mask >= self.certainty {
+        } else if answer.mask <= doubt {
             if answer.incorrect > answer.no_mask { Verdict::Incorrect } else { Verdict::Unmasked }
         } else {
             Verdict::Unsure
@@ -367,7 +374,7 @@ impl Decider {
             person.last_seen = now;
             let Some(answer) = face.answer.filter(|_| face.side >= rules.min_face_side) else { continue };
             person.answer = Some(answer);
-            let Some(verdict) = person.vote(rules.vote(&answer), now, rules) else { continue };
+            let Some(verdict) = person.vote(rules.vote(&answer, face.side), now, rules) else { continue };
             findings.push(Finding::Verdict { track: face.track, verdict });
             if rules.wanted(verdict, Duration::ZERO) == DoorState::Alert && !person.alerted {
                 person.alerted = true;

@@ -112,6 +112,18 @@ fn a_small_face_is_asked_to_come_closer_and_a_tiny_one_ignored() {
 }
 
 #[test]
+fn a_face_far_away_takes_surer_answers() {
+    let bare =
+        |p_mask, side| Observation { side, answer: Some(Probabilities::of_mask(p_mask)), ..seen(1, BARE) };
+    for (p_mask, side, expected) in
+        [(0.1, 24.0, DoorState::Alert), (0.1, 23.0, DoorState::Look), (0.04, 23.0, DoorState::Alert)]
+    {
+        let mut decider = Decider::new(Rules::default());
+        assert_eq!(watch(&mut decider, 0, 3000, &[bare(p_mask, side)]), expected, "{p_mask} at {side} px");
+    }
+}
+
+#[test]
 fn an_alert_goes_on_while_the_bare_face_stays_and_ends_after_it_left() {
     let mut decider = Decider::new(Rules::default());
     assert_eq!(watch(&mut decider, 0, 20_000, &[seen(1, BARE)]), DoorState::Alert);

@@ -85,7 +85,8 @@ impl VerdictArgs {
 
 /// What one sighting of a face says by `rules`: its vote, or unsure where the face is too small to be asked.
 pub(crate) fn verdict(rules: &Rules, face: &Rect, answer: &Probabilities) -> Verdict {
-    if face.side() < rules.min_face_side { Verdict::Unsure } else { rules.vote(answer) }
+    let side = face.side();
+    if side < rules.min_face_side { Verdict::Unsure } else { rules.vote(answer, side) }
 }
 
 fn number_in(text: &str, range: std::ops::RangeInclusive<f32>, what: &str) -> Result<f32, String> {

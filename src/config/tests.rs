@@ -134,7 +134,7 @@ fn every_mistake_gets_one_sentence_with_line_key_and_mend() {
         ),
         (
             "[decision]\nignore_below = 30\n",
-            "door.toml line 2: decision.ignore_below is 30, more than min_face_side (24); use at most 24",
+            "door.toml line 2: decision.ignore_below is 30, more than min_face_side (20); use at most 20",
         ),
         (
             "[decision]\nmin_brightness = 0.7\nmax_brightness = 0.5\n",
