@@ -69,13 +69,13 @@ class Peer:
 
 
 class Maskwatch:
-    """Our own binary, whose `bench` times all stages of a frame in turns; `detect` includes fitting the picture into the
-    network's input and reading its maps."""
+    """Our own binary, whose `bench` times a stage over and over as the others are timed; `detect` includes fitting the picture into
+    the network's input and reading its maps."""
 
     def __init__(self, binary, stage, side, precision, threads):
         pinned = ["taskset", "--cpu-list", str(os.cpu_count() - 1)] if threads == 1 else []
         self.stage = {"classifier": "classify", "detector": "detect"}[stage]
-        self.command = [*pinned, binary, "bench", "--format", "json", "--threads", str(threads),
+        self.command = [*pinned, binary, "bench", "--stage", self.stage, "--format", "json", "--threads", str(threads),
                         "--precision", precision,
                         *(["--input", str(side)] if stage == "classifier" else ["--detector-input", f"{side}x{side}"])]
         self.facts, self.medians = {"verdict": None}, []

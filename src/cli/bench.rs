@@ -9,6 +9,7 @@ use crate::geometry::Rect;
 use crate::models::{Precision, usual_threads};
 use crate::pixels::preprocess;
 use anyhow::Context;
+use clap::ValueEnum;
 use image::{ImageFormat, RgbImage};
 use serde_json::json;
 use std::process::ExitCode;
@@ -25,6 +26,10 @@ pub(crate) struct Args {
     /// How to print the figures; json prints one object per stage and one for loading and memory
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
+    /// Time this stage alone, again and again, as other runtimes time a network; all in turns otherwise, as a camera's frames
+    /// have them: then each finds the caches full of the others' data. Can be given several times
+    #[arg(long = "stage", value_enum, value_name = "STAGE")]
+    stages: Vec<Stage>,
     /// Seconds that all stages together are timed
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=600))]
     seconds: u64,
@@ -32,6 +37,33 @@ pub(crate) struct Args {
     models: ModelArgs,
     #[command(flatten)]
     detector: DetectorArgs,
+}
+
+/// A part of the work on a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Stage {
+    /// JPEG to pixels
+    Decode,
+    /// Faces of the frame
+    Detect,
+    /// A face's crop as the classifier takes it
+    Preprocess,
+    /// What the crop shows
+    Classify,
+    /// All of it, for a frame with one face
+    Frame,
+}
+
+impl Stage {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Decode => "decode",
+            Self::Detect => "detect",
+            Self::Preprocess => "preprocess",
+            Self::Classify => "classify",
+            Self::Frame => "frame",
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
@@ -66,17 +98,18 @@ pub(crate) fn run(args: Args) -> Outcome {
     let check = |succeeded: bool| assert!(succeeded, "a stage failed while it was timed");
 
     let precision = models.precision();
-    let names = ["decode", "detect", "preprocess", "classify", "frame"];
-    let spreads = interleaved(
-        Duration::from_secs(args.seconds),
-        &mut [
-            Box::new(|| check(image::load_from_memory_with_format(&jpeg, ImageFormat::Jpeg).is_ok())),
-            Box::new(|| check(detector.detect(&frame).is_ok())),
-            Box::new(|| check(preprocessed(crop(), precision))),
-            Box::new(|| check(classifier.classify_crops(&crops).is_ok())),
-            Box::new(|| check(whole_frame(&jpeg, &detector, &classifier).is_ok())),
-        ],
-    );
+    let work = |stage: Stage| match stage {
+        Stage::Decode => check(image::load_from_memory_with_format(&jpeg, ImageFormat::Jpeg).is_ok()),
+        Stage::Detect => check(detector.detect(&frame).is_ok()),
+        Stage::Preprocess => check(preprocessed(crop(), precision)),
+        Stage::Classify => check(classifier.classify_crops(&crops).is_ok()),
+        Stage::Frame => check(whole_frame(&jpeg, &detector, &classifier).is_ok()),
+    };
+    let wanted = |stage: &Stage| args.stages.is_empty() || args.stages.contains(stage);
+    let stages: Vec<Stage> = Stage::value_variants().iter().copied().filter(wanted).collect();
+    let mut contestants: Vec<Box<dyn FnMut() + '_>> =
+        stages.iter().map(|&stage| Box::new(move || work(stage)) as Box<dyn FnMut()>).collect();
+    let spreads = interleaved(Duration::from_secs(args.seconds), &mut contestants);
 
     if matches!(args.format, Format::Text) {
         println!(
@@ -87,7 +120,7 @@ pub(crate) fn run(args: Args) -> Outcome {
         );
         println!("640×480 MJPEG, detector {width}×{height}, classifier {input} px");
     }
-    for (stage, spread) in names.into_iter().zip(spreads) {
+    for (stage, spread) in stages.iter().map(|stage| stage.name()).zip(spreads) {
         let Spread { p10_ms, p50_ms, p90_ms } = spread;
         match args.format {
             Format::Text => println!("{stage:12} {p10_ms:9.3} {p50_ms:9.3} {p90_ms:9.3}"),
