@@ -18,6 +18,8 @@
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx2_depthwise;
 #[cfg(target_arch = "aarch64")]
 mod dot;
 pub mod maps;
