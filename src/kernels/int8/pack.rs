@@ -87,7 +87,8 @@ pub struct Pointwise {
 }
 
 impl Pointwise {
-    /// Packs `weights` `[outputs, inputs]` into panels `[outputs / panel][inputs / 4][panel][4]`. Inputs are padded with zero
+    /// Packs `weights` `[outputs, inputs]` into panels `[outputs / panel][inputs / 4][panel][4]`, outputs in their
+    /// [`Kernels::lane`]. Inputs are padded with zero
     /// weights to a multiple of [`GROUP`] (the pixels that are read must have them), outputs to whole panels.
     ///
     /// # Errors
@@ -116,7 +117,7 @@ impl Pointwise {
         let mut packed = Lines::zeros(padded * inputs);
         for (output, row) in weights.chunks_exact(given).enumerate() {
             check_pointwise(row).map_err(|()| PackError::Overflow { output })?;
-            let (block, lane) = (output / panel, output % panel);
+            let (block, lane) = (output / panel, kernels.lane(output % panel));
             for (input, weight) in row.iter().enumerate() {
                 let quad = block * (inputs / 4) + input / 4;
                 packed.set((quad * panel + lane) * 4 + input % 4, *weight);
