@@ -4,7 +4,7 @@
 //! one line of assembly.
 
 use super::dot_depthwise as depthwise;
-use super::pack::{Depthwise, Pointwise};
+use super::pack::{Depthwise, Line, Pointwise};
 use super::requantize::{self, Rounding, Scales, residual_term};
 use super::strip::{Kind, Strip, strips};
 use super::{Area, GROUP, Kernels, Residual, Source, Target, Windows};
@@ -32,6 +32,10 @@ impl Kernels for Dot {
         requantize::lane(output)
     }
 
+    fn prepare(&self, layer: &Depthwise) -> Vec<Line> {
+        depthwise::prepare(layer)
+    }
+
     unsafe fn pointwise(
         &self,
         layer: &Pointwise,
@@ -56,7 +60,7 @@ impl Kernels for Dot {
         pixel: usize,
     ) {
         // SAFETY: the caller promises the instructions and the pixels.
-        unsafe { depthwise::bytes(layer, groups, windows, target.cast(), pixel) }
+        unsafe { depthwise::all(layer, groups, windows, target.cast::<i8>(), pixel) }
     }
 
     unsafe fn depthwise_real(
@@ -68,7 +72,7 @@ impl Kernels for Dot {
         pixel: usize,
     ) {
         // SAFETY: the caller promises the instructions and the pixels.
-        unsafe { depthwise::reals(layer, groups, windows, target, pixel) }
+        unsafe { depthwise::all(layer, groups, windows, target, pixel) }
     }
 }
 

@@ -6,7 +6,7 @@
 
 use super::GROUP;
 use super::Windows;
-use super::pack::Depthwise;
+use super::pack::{Depthwise, Line};
 use super::requantize::{Rounding, Scales};
 use std::arch::aarch64::*;
 use std::arch::asm;
@@ -15,47 +15,68 @@ use std::ops::Range;
 /// Sixteen channels of one column of a window: number 0, 4, 8, 12 of them; 2, 6, …; 1, 5, …; 3, 7, ….
 type Column = [int8x16_t; 4];
 
-/// As [`super::Kernels::depthwise`].
-///
-/// # Safety
-/// As there.
-#[target_feature(enable = "neon,dotprod")]
-pub(super) unsafe fn bytes(
-    layer: &Depthwise,
-    groups: Range<usize>,
-    windows: &Windows,
-    target: *mut i8,
-    pixel: usize,
-) {
-    // SAFETY: the caller promises the pixels.
-    unsafe {
+/// What sixteen channels need, or the last eight: the weights for each column of a window, and what turns sums into values.
+#[repr(C, align(64))]
+struct Block<const SMALL: bool> {
+    taps: [[[i8; 16]; 4]; 3],
+    scales: Scales<4, SMALL>,
+}
+
+/// See [`super::Kernels::prepare`]: a [`Block`] for each group and its neighbour.
+pub(super) fn prepare(layer: &Depthwise) -> Vec<Line> {
+    let blocks = (0..layer.channels() / GROUP).flat_map(|group| {
         if layer.small() {
-            all::<true, i8>(layer, groups, windows, target, pixel);
+            Block::<true>::new(layer, group).lines()
         } else {
-            all::<false, i8>(layer, groups, windows, target, pixel);
+            Block::<false>::new(layer, group).lines()
         }
+    });
+    blocks.collect()
+}
+
+impl<const SMALL: bool> Block<SMALL> {
+    fn new(layer: &Depthwise, group: usize) -> Self {
+        let first = group * GROUP;
+        let mut taps = [[[0; 16]; 4]; 3];
+        let (mut bias, mut multiplier) = ([[0; 4]; 4], [[0.0; 4]; 4]);
+        for channel in first..layer.channels().min(first + 2 * GROUP) {
+            // Its register, as of Column, and its place there; the weight of the bottom row is where transpose() puts that row's byte.
+            let index = channel - first;
+            let (part, lane) = ([0, 2, 1, 3][index % 4], index / 4);
+            for (column, taps) in taps.iter_mut().enumerate() {
+                for row in 0..3 {
+                    let byte = if row == 2 { 2 + index % 2 } else { row };
+                    // SAFETY: the layer has nine weights for each channel.
+                    taps[part][4 * lane + byte] = unsafe { *layer.weights(3 * row + column, channel) };
+                }
+            }
+            bias[part][lane] = layer.bias()[channel];
+            multiplier[part][lane] = layer.multiplier()[channel];
+        }
+        Self { taps, scales: Scales::from_lanes(&bias, &multiplier) }
+    }
+
+    fn lines(self) -> [Line; 6] {
+        const { assert!(size_of::<Self>() == size_of::<[Line; 6]>()) };
+        // SAFETY: of the same size, without padding, and every bit pattern is good.
+        unsafe { std::mem::transmute_copy(&self) }
+    }
+
+    /// That of `group`.
+    fn of(layer: &Depthwise, group: usize) -> &Self {
+        let lines = &layer.prepared()[6 * group..6 * (group + 1)];
+        assert!(layer.small() == SMALL, "prepared otherwise");
+        // SAFETY: `prepare` has made these lines of such a block.
+        unsafe { &*lines.as_ptr().cast() }
     }
 }
 
-/// As [`super::Kernels::depthwise_real`].
+/// All channels: the results of [`super::Kernels::depthwise`], or of [`super::Kernels::depthwise_real`].
 ///
 /// # Safety
 /// As there.
 #[target_feature(enable = "neon,dotprod")]
-pub(super) unsafe fn reals(
-    layer: &Depthwise,
-    groups: Range<usize>,
-    windows: &Windows,
-    target: *mut f32,
-    pixel: usize,
-) {
-    // SAFETY: the caller promises the pixels.
-    unsafe { all::<false, f32>(layer, groups, windows, target, pixel) }
-}
-
-#[inline]
-#[target_feature(enable = "neon,dotprod")]
-unsafe fn all<const SMALL: bool, Value: Store>(
+pub(super) unsafe fn all<Value: Store>(
     layer: &Depthwise,
     groups: Range<usize>,
     windows: &Windows,
@@ -68,20 +89,14 @@ unsafe fn all<const SMALL: bool, Value: Store>(
         // SAFETY: the caller promises the pixels, also of this group of their channels.
         unsafe {
             let [top, middle, bottom] = windows.rows;
-            let rows = [top.add(at), middle.add(at), bottom.add(at)];
-            let slice = Slice {
-                layer,
-                channel: group * GROUP,
-                windows: Windows { rows, ..*windows },
-                target: target.add(at),
-                pixel,
-            };
-            if group + 2 > groups.end {
-                slice.run::<SMALL, false>();
-            } else if SMALL && Value::BYTES && layer.zero_point().is_multiple_of(2) {
-                slice.run_fast();
-            } else {
-                slice.run::<SMALL, true>();
+            let windows = Windows { rows: [top.add(at), middle.add(at), bottom.add(at)], ..*windows };
+            let slice = Slice { layer, group, windows, target: target.add(at), pixel };
+            match (layer.small(), group + 2 <= groups.end) {
+                (true, true) if Value::BYTES && layer.zero_point().is_multiple_of(2) => slice.run_fast(),
+                (true, true) => slice.run::<true, true>(),
+                (true, false) => slice.run::<true, false>(),
+                (false, true) => slice.run::<false, true>(),
+                (false, false) => slice.run::<false, false>(),
             }
         }
         group += 2;
@@ -119,10 +134,10 @@ macro_rules! window {
      ($r0:literal, $r1:literal, $r2:literal, $r3:literal)) => {
         concat!(
             // Where the sums begin.
-            "ldr q24, [{scales}]\n",
-            "ldr q25, [{scales}, #16]\n",
-            "ldr q26, [{scales}, #32]\n",
-            "ldr q27, [{scales}, #48]\n",
+            "ldr q24, [{block}, #192]\n",
+            "ldr q25, [{block}, #208]\n",
+            "ldr q26, [{block}, #224]\n",
+            "ldr q27, [{block}, #240]\n",
             "sdot v24.4s, v0.16b, v",
             $l0,
             ".16b\n",
@@ -160,17 +175,17 @@ macro_rules! window {
             $r3,
             ".16b\n",
             // As Scales::reals.
-            "ldr q29, [{scales}, #128]\n",
-            "ldr q30, [{scales}, #64]\n",
+            "ldr q29, [{block}, #320]\n",
+            "ldr q30, [{block}, #256]\n",
             "fmla v29.4s, v24.4s, v30.4s\n",
-            "ldr q24, [{scales}, #144]\n",
-            "ldr q30, [{scales}, #80]\n",
+            "ldr q24, [{block}, #336]\n",
+            "ldr q30, [{block}, #272]\n",
             "fmla v24.4s, v25.4s, v30.4s\n",
-            "ldr q25, [{scales}, #160]\n",
-            "ldr q30, [{scales}, #96]\n",
+            "ldr q25, [{block}, #352]\n",
+            "ldr q30, [{block}, #288]\n",
             "fmla v25.4s, v26.4s, v30.4s\n",
-            "ldr q26, [{scales}, #176]\n",
-            "ldr q30, [{scales}, #112]\n",
+            "ldr q26, [{block}, #368]\n",
+            "ldr q30, [{block}, #304]\n",
             "fmla v26.4s, v27.4s, v30.4s\n",
             // As Rounding::sixteen.
             "fadd v29.4s, v29.4s, v28.4s\n",
@@ -186,44 +201,42 @@ macro_rules! window {
         )
     };
 }
-/// Sixteen channels of a row of windows, or eight.
+/// A row of windows of two groups, or one.
 struct Slice<'a, Value> {
     layer: &'a Depthwise,
-    channel: usize,
+    group: usize,
     windows: Windows,
     target: *mut Value,
     pixel: usize,
 }
 
 impl<Value: Store> Slice<'_, Value> {
-    /// `WIDE`: sixteen channels.
+    /// `WIDE`: two groups.
     ///
     /// # Safety
     /// As for [`super::Kernels::depthwise`].
-    #[inline]
     #[target_feature(enable = "neon,dotprod")]
     unsafe fn run<const SMALL: bool, const WIDE: bool>(&self) {
-        let Self { layer, channel, windows, .. } = self;
-        // SAFETY: the caller promises the pixels; weights, biases and multipliers may be read beyond the last channel.
-        unsafe {
-            let taps = taps(layer, *channel);
-            let scales = Scales::<4, SMALL>::sixteen(layer.bias(), layer.multiplier(), *channel);
-            let rounding = Rounding::<SMALL, false>::new(layer.zero_point(), Scales::<4, SMALL>::UNIT);
-            for x in 0..windows.columns {
-                let mut sums = scales.start();
-                for (column, taps) in taps.iter().enumerate() {
-                    let inputs = column_at::<WIDE>(windows, x * windows.stride + column);
-                    for part in 0..4 {
-                        sums[part] = dot(sums[part], taps[part], inputs[part]);
-                    }
+        let (windows, block) = (&self.windows, Block::<SMALL>::of(self.layer, self.group));
+        let rounding = Rounding::<SMALL, false>::new(self.layer.zero_point(), Scales::<4, SMALL>::UNIT);
+        for x in 0..windows.columns {
+            let mut sums = block.scales.start();
+            for (column, taps) in block.taps.iter().enumerate() {
+                // SAFETY: the caller promises the pixels.
+                let inputs = unsafe { column_at::<WIDE>(windows, x * windows.stride + column) };
+                for part in 0..4 {
+                    // SAFETY: there are sixteen of each.
+                    let taps = unsafe { vld1q_s8(taps[part].as_ptr()) };
+                    sums[part] = dot(sums[part], taps, inputs[part]);
                 }
-                let target = self.target.add(x * self.pixel);
-                Value::store::<SMALL, WIDE>(target, scales.reals(sums, &scales.multiplier()), &rounding);
             }
+            let reals = block.scales.reals(sums, &block.scales.multiplier());
+            // SAFETY: the caller promises the pixels.
+            unsafe { Value::store::<SMALL, WIDE>(self.target.add(x * self.pixel), reals, &rounding) };
         }
     }
 
-    /// As [`Slice::run`] for sixteen channels with small sums and an even zero point, as all are that end with a ReLU.
+    /// As [`Slice::run`] for two groups with small sums and an even zero point, as all are that end with a ReLU.
     ///
     /// Written out, since compilers run out of registers here. v0 to v11 are the taps, v12 to v15, v16 to v19 and v20 to v23 columns that take
     /// turns as left, middle and right one of a window.
@@ -233,36 +246,39 @@ impl<Value: Store> Slice<'_, Value> {
     #[inline]
     #[target_feature(enable = "neon,dotprod")]
     unsafe fn run_fast(&self) {
-        let Self { layer, channel, windows, .. } = self;
-        let scales = Scales::<4, true>::sixteen(layer.bias(), layer.multiplier(), *channel);
+        let windows = &self.windows;
+        macro_rules! rows {
+            ($($code:expr),+) => {
+                asm!(
+                    "cbz {left}, 4f",
+                    "ldp q0, q1, [{block}]",
+                    "ldp q2, q3, [{block}, #32]",
+                    "ldp q4, q5, [{block}, #64]",
+                    "ldp q6, q7, [{block}, #96]",
+                    "ldp q8, q9, [{block}, #128]",
+                    "ldp q10, q11, [{block}, #160]",
+                    $($code,)+
+                    "4:",
+                    left = inout(reg) windows.columns => _,
+                    top = inout(reg) windows.rows[0] => _,
+                    middle = inout(reg) windows.rows[1] => _,
+                    bottom = inout(reg) windows.rows[2] => _,
+                    pixel = in(reg) windows.pixel,
+                    target = inout(reg) self.target => _,
+                    next = in(reg) self.pixel,
+                    block = in(reg) Block::<true>::of(self.layer, self.group),
+                    in("v28") Rounding::<true, true>::new(self.layer.zero_point(), Scales::<4, true>::UNIT).magic(),
+                    out("v0") _, out("v1") _, out("v2") _, out("v3") _, out("v4") _, out("v5") _, out("v6") _, out("v7") _,
+                    out("v8") _, out("v9") _, out("v10") _, out("v11") _, out("v12") _, out("v13") _, out("v14") _,
+                    out("v15") _, out("v16") _, out("v17") _, out("v18") _, out("v19") _, out("v20") _, out("v21") _,
+                    out("v22") _, out("v23") _, out("v24") _, out("v25") _, out("v26") _, out("v27") _, out("v29") _,
+                    out("v30") _,
+                    options(nostack),
+                )
+            };
+        }
         // SAFETY: the CPU has the instructions, as the target feature says; the caller promises the pixels.
         unsafe {
-            let [left, middle, right] = taps(layer, *channel);
-            macro_rules! rows {
-                ($($code:expr),+) => {
-                    asm!(
-                        "cbz {left}, 4f",
-                        $($code,)+
-                        "4:",
-                        left = inout(reg) windows.columns => _,
-                        top = inout(reg) windows.rows[0] => _,
-                        middle = inout(reg) windows.rows[1] => _,
-                        bottom = inout(reg) windows.rows[2] => _,
-                        pixel = in(reg) windows.pixel,
-                        target = inout(reg) self.target => _,
-                        next = in(reg) self.pixel,
-                        scales = in(reg) &scales,
-                        in("v0") left[0], in("v1") left[1], in("v2") left[2], in("v3") left[3],
-                        in("v4") middle[0], in("v5") middle[1], in("v6") middle[2], in("v7") middle[3],
-                        in("v8") right[0], in("v9") right[1], in("v10") right[2], in("v11") right[3],
-                        in("v28") Rounding::<true, true>::new(layer.zero_point(), Scales::<4, true>::UNIT).magic(),
-                        out("v12") _, out("v13") _, out("v14") _, out("v15") _, out("v16") _, out("v17") _, out("v18") _,
-                        out("v19") _, out("v20") _, out("v21") _, out("v22") _, out("v23") _, out("v24") _, out("v25") _,
-                        out("v26") _, out("v27") _, out("v29") _, out("v30") _,
-                        options(nostack),
-                    )
-                };
-            }
             if windows.stride == 1 {
                 rows!(
                     column!(12, 13, 14, 15),
@@ -306,7 +322,7 @@ impl<Value: Store> Slice<'_, Value> {
 /// # Safety
 /// It is there.
 #[inline]
-#[target_feature(enable = "neon,dotprod")]
+#[target_feature(enable = "neon")]
 unsafe fn column_at<const WIDE: bool>(windows: &Windows, index: usize) -> Column {
     let mut bytes = [vdupq_n_s8(0); 3];
     for (bytes, row) in bytes.iter_mut().zip(windows.rows) {
@@ -316,45 +332,21 @@ unsafe fn column_at<const WIDE: bool>(windows: &Windows, index: usize) -> Column
             *bytes = if WIDE { vld1q_s8(row) } else { vcombine_s8(vld1_s8(row), vdup_n_s8(0)) };
         }
     }
-    let bottom = vreinterpretq_s16_s8(bytes[2]);
-    transpose(bytes[0], bytes[1], bottom, bottom)
+    transpose(bytes)
 }
 
-/// The weights of the filters' columns.
-///
-/// # Safety
-/// As for [`super::Kernels::depthwise`].
-#[inline]
-#[target_feature(enable = "neon,dotprod")]
-unsafe fn taps(layer: &Depthwise, channel: usize) -> [Column; 3] {
-    let mut taps = [[vdupq_n_s8(0); 4]; 3];
-    for (column, taps) in taps.iter_mut().enumerate() {
-        // SAFETY: weights may be read 64 bytes beyond the last.
-        let [top, middle, bottom] = unsafe {
-            [
-                vld1q_s8(layer.weights(column, channel)),
-                vld1q_s8(layer.weights(3 + column, channel)),
-                vld1q_s8(layer.weights(6 + column, channel)),
-            ]
-        };
-        let bottom = vreinterpretq_s16_s8(bottom);
-        let (evens, odds) = (vandq_s16(bottom, vdupq_n_s16(0xff)), vandq_s16(bottom, vdupq_n_s16(!0xff)));
-        *taps = transpose(top, middle, evens, odds);
-    }
-    taps
-}
-
-/// Puts the rows of a column side by side; of the bottom row, what the even channels get and what the odd ones.
+/// Puts the rows of a column side by side: top, middle, and two channels of the bottom row.
 #[inline]
 #[target_feature(enable = "neon")]
-fn transpose(top: int8x16_t, middle: int8x16_t, even_bottom: int16x8_t, odd_bottom: int16x8_t) -> Column {
+fn transpose([top, middle, bottom]: [int8x16_t; 3]) -> Column {
     let evens = vreinterpretq_s16_s8(vtrn1q_s8(top, middle));
     let odds = vreinterpretq_s16_s8(vtrn2q_s8(top, middle));
+    let bottom = vreinterpretq_s16_s8(bottom);
     [
-        vreinterpretq_s8_s16(vtrn1q_s16(evens, even_bottom)),
-        vreinterpretq_s8_s16(vtrn2q_s16(evens, even_bottom)),
-        vreinterpretq_s8_s16(vtrn1q_s16(odds, odd_bottom)),
-        vreinterpretq_s8_s16(vtrn2q_s16(odds, odd_bottom)),
+        vreinterpretq_s8_s16(vtrn1q_s16(evens, bottom)),
+        vreinterpretq_s8_s16(vtrn2q_s16(evens, bottom)),
+        vreinterpretq_s8_s16(vtrn1q_s16(odds, bottom)),
+        vreinterpretq_s8_s16(vtrn2q_s16(odds, bottom)),
     ]
 }
 
@@ -375,7 +367,7 @@ fn dot(sums: int32x4_t, weights: int8x16_t, inputs: int8x16_t) -> int32x4_t {
 }
 
 /// What a depthwise convolution results in.
-trait Store: Copy {
+pub(super) trait Store: Copy {
     /// Whether values are bytes.
     const BYTES: bool;
 
@@ -413,11 +405,13 @@ impl Store for f32 {
     #[inline]
     unsafe fn store<const SMALL: bool, const WIDE: bool>(
         target: *mut Self,
-        [a, b, c, d]: [float32x4_t; 4],
+        reals: [float32x4_t; 4],
         _: &Rounding<SMALL, false>,
     ) {
         // SAFETY: as above.
         unsafe {
+            let unit = 1.0 / Scales::<4, SMALL>::UNIT;
+            let [a, b, c, d] = reals.map(|reals| vmulq_n_f32(reals, unit));
             if WIDE {
                 vst4q_f32(target, float32x4x4_t(a, c, b, d));
             } else {

@@ -115,6 +115,12 @@ pub trait Kernels: std::fmt::Debug + Send + Sync {
         output
     }
 
+    /// What [`Kernels::depthwise`] shall find in [`Depthwise::prepared`]: whatever it needs of `layer` in an order of its own.
+    fn prepare(&self, layer: &Depthwise) -> Vec<pack::Line> {
+        let _ = layer;
+        Vec::new()
+    }
+
     /// 1×1 convolution of the pixels of `area`: the outputs of groups `groups` (eight each) to `target`, whose first byte is that
     /// of output `8 · groups.start`.
     ///

@@ -54,19 +54,20 @@ impl<const SMALL: bool> Scales<2, SMALL> {
     }
 }
 
-impl<const SMALL: bool> Scales<4, SMALL> {
-    /// For outputs `index` to `index + 15`: number 0, 4, 8, 12 of them; 2, 6, …; 1, 5, …; 3, 7, ….
-    #[inline]
-    #[target_feature(enable = "neon")]
-    pub(super) fn sixteen(bias: &[i32], multiplier: &[f32], index: usize) -> Self {
-        let (bias, multiplier) = (&bias[index..index + 16], &multiplier[index..index + 16]);
-        // SAFETY: the slices have sixteen.
-        let (bias, multiplier) = unsafe { (vld4q_s32(bias.as_ptr()), vld4q_f32(multiplier.as_ptr())) };
-        Self::new([bias.0, bias.2, bias.1, bias.3], [multiplier.0, multiplier.2, multiplier.1, multiplier.3])
-    }
-}
-
 impl<const N: usize, const SMALL: bool> Scales<N, SMALL> {
+    /// For outputs in any order, as they lie in the registers.
+    pub(super) fn from_lanes(bias: &[[i32; 4]; N], multiplier: &[[f32; 4]; N]) -> Self {
+        // SAFETY: NEON is part of every 64-bit Arm CPU; four numbers are read of four.
+        unsafe {
+            let (mut biases, mut multipliers) = ([vdupq_n_s32(0); N], [vdupq_n_f32(0.0); N]);
+            for part in 0..N {
+                biases[part] = vld1q_s32(bias[part].as_ptr());
+                multipliers[part] = vld1q_f32(multiplier[part].as_ptr());
+            }
+            Self::new(biases, multipliers)
+        }
+    }
+
     #[inline]
     #[target_feature(enable = "neon")]
     fn new(bias: [int32x4_t; N], multiplier: [float32x4_t; N]) -> Self {
@@ -160,7 +161,7 @@ impl<const SMALL: bool, const EVEN: bool> Rounding<SMALL, EVEN> {
         values
     }
 
-    /// Sixteen values of those that [`Scales::sixteen`] scaled.
+    /// Sixteen values: number 0, 4, 8, 12 of them; 2, 6, …; 1, 5, …; 3, 7, ….
     #[inline]
     #[target_feature(enable = "neon")]
     pub(super) fn sixteen(&self, reals: [float32x4_t; 4]) -> int8x16_t {
