@@ -1,4 +1,4 @@
-//! The depthwise convolution of [`super::neon`]: eight channels of two neighbouring windows at a time, so that one's instructions
+//! The depthwise convolution of [`super::neon`]: eight channels of two to four neighbouring windows at a time, so that one's instructions
 //! fill the gaps of the other's on CPUs that execute in order.
 
 use super::pack::Depthwise;
@@ -121,10 +121,10 @@ impl Filter {
         }
     }
 
-    /// The results of `W` windows in units of the output's scale. A column of three products is summed up in 16 bits.
+    /// The sums of `W` windows. A column of three products is summed up in 16 bits.
     #[inline]
     #[target_feature(enable = "neon")]
-    fn reals<const W: usize>(&self, windows: [[Column; 3]; W]) -> [[float32x4_t; 2]; W] {
+    fn sums<const W: usize>(&self, windows: [[Column; 3]; W]) -> [[int32x4_t; 2]; W] {
         let mut products = [[vdupq_n_s16(0); 3]; W];
         for row in 0..3 {
             for (products, window) in products.iter_mut().zip(&windows) {
@@ -143,6 +143,13 @@ impl Filter {
                 *sums = [vaddw_s16(sums[0], vget_low_s16(product)), vaddw_high_s16(sums[1], product)];
             }
         }
+        sums
+    }
+
+    /// Sums in units of the output's scale, step by step for all windows.
+    #[inline]
+    #[target_feature(enable = "neon")]
+    fn reals<const W: usize>(&self, sums: [[int32x4_t; 2]; W]) -> [[float32x4_t; 2]; W] {
         let mut reals = [self.multiplier; W];
         for (reals, sums) in reals.iter_mut().zip(sums) {
             *reals = [vcvtq_f32_s32(sums[0]), vcvtq_f32_s32(sums[1])];
@@ -174,23 +181,35 @@ unsafe fn row<const STRIDE: usize, const SMALL: bool, const EVEN: bool, Value: S
         let mut first = load(rows, 0);
         let mut second = if STRIDE == 1 { load(rows, windows.pixel) } else { first };
         let mut offset = if STRIDE == 1 { 2 } else { 1 } * windows.pixel;
-        while left >= 2 {
-            let reals = if STRIDE == 1 {
-                let (third, fourth) = (load(rows, offset), load(rows, offset + windows.pixel));
-                offset += 2 * windows.pixel;
-                let reals = filter.reals([[first, second, third], [second, third, fourth]]);
-                (first, second) = (third, fourth);
-                reals
-            } else {
-                let (second, third) = (load(rows, offset), load(rows, offset + windows.pixel));
-                offset += 2 * windows.pixel;
-                let (fourth, fifth) = (load(rows, offset), load(rows, offset + windows.pixel));
-                offset += 2 * windows.pixel;
-                let reals = filter.reals([[first, second, third], [third, fourth, fifth]]);
-                first = fifth;
-                reals
+        macro_rules! pair {
+            () => {
+                if STRIDE == 1 {
+                    let (third, fourth) = (load(rows, offset), load(rows, offset + windows.pixel));
+                    offset += 2 * windows.pixel;
+                    let sums = filter.sums([[first, second, third], [second, third, fourth]]);
+                    (first, second) = (third, fourth);
+                    sums
+                } else {
+                    let (second, third) = (load(rows, offset), load(rows, offset + windows.pixel));
+                    offset += 2 * windows.pixel;
+                    let (fourth, fifth) = (load(rows, offset), load(rows, offset + windows.pixel));
+                    offset += 2 * windows.pixel;
+                    let sums = filter.sums([[first, second, third], [third, fourth, fifth]]);
+                    first = fifth;
+                    sums
+                }
             };
-            Value::store(target, pixel, reals, rounding);
+        }
+        while left >= 4 {
+            let [a, b] = pair!();
+            let [c, d] = pair!();
+            Value::store(target, pixel, filter.reals([a, b, c, d]), rounding);
+            target = target.wrapping_add(4 * pixel);
+            left -= 4;
+        }
+        if left >= 2 {
+            let sums = pair!();
+            Value::store(target, pixel, filter.reals(sums), rounding);
             target = target.wrapping_add(2 * pixel);
             left -= 2;
         }
@@ -200,7 +219,7 @@ unsafe fn row<const STRIDE: usize, const SMALL: bool, const EVEN: bool, Value: S
             } else {
                 [first, load(rows, offset), load(rows, offset + windows.pixel)]
             };
-            Value::store(target, pixel, filter.reals([window]), rounding);
+            Value::store(target, pixel, filter.reals(filter.sums([window])), rounding);
         }
     }
 }

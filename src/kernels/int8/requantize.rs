@@ -1,11 +1,10 @@
-//! How sums become values on Arm, eight or sixteen at a time, the even ones and the odd ones in registers of their own.
+//! How sums become values on Arm: eight or sixteen at a time, four in a register.
 //!
 //! **Small sums** ([`Pointwise::small`](super::Pointwise::small)) need neither a conversion to f32 nor one back, the slowest
 //! instructions here on most cores. The bits of an f32 below 2⁻¹²⁵ are a whole number times 2⁻¹⁴⁹, so a sum that began 2²² higher, to
 //! be positive, is an f32 as it stands. One fused multiplication and addition scales it and takes the 2²² off again; it rounds once,
 //! as the product of sum and multiplier does, since 2²² times a multiplier is exact. The results are in [`UNIT`]s, a power of two,
-//! which changes no rounding. Added to 1.5 · 2²³ units they are
-//! rounded to whole ones, which follow each other like their bits.
+//! which changes no rounding. Added to 1.5 · 2²³ units they are rounded to whole ones, which follow each other like their bits.
 
 use super::{Residual, pack};
 use std::arch::aarch64::*;
@@ -15,6 +14,7 @@ use std::arch::asm;
 const START: i32 = 1 << 22;
 /// 2¹²⁴: with the largest multiplier still a number.
 const FACTOR: f32 = f32::from_bits((124 + 127) << 23);
+const _: () = assert!(pack::LARGEST_MULTIPLIER <= 4.0);
 /// 2⁻¹⁴⁹ · [`FACTOR`].
 const UNIT: f32 = 1.0 / (1 << 25) as f32;
 /// 1.5 · 2²³, in which the last bit counts ones.
@@ -24,13 +24,6 @@ const ONES: f32 = 12_582_912.0;
 /// brought together by transposing, of the ways to do that the one that is fast on all cores.
 pub(super) fn lane(output: usize) -> usize {
     output % 2 * 4 + output / 2
-}
-
-const _: () = assert!(pack::LARGEST_MULTIPLIER <= 4.0);
-
-impl<const N: usize, const SMALL: bool> Scales<N, SMALL> {
-    /// In what [`Scales::reals`] are measured.
-    pub(super) const UNIT: f32 = if SMALL { UNIT } else { 1.0 };
 }
 
 /// Where sums begin, four in each of `N` registers, and what scales them; `SMALL`: they are small.
@@ -55,6 +48,9 @@ impl<const SMALL: bool> Scales<2, SMALL> {
 }
 
 impl<const N: usize, const SMALL: bool> Scales<N, SMALL> {
+    /// In what [`Scales::reals`] are measured.
+    pub(super) const UNIT: f32 = if SMALL { UNIT } else { 1.0 };
+
     /// For outputs in any order, as they lie in the registers.
     pub(super) fn from_lanes(bias: &[[i32; 4]; N], multiplier: &[[f32; 4]; N]) -> Self {
         // SAFETY: NEON is part of every 64-bit Arm CPU; four numbers are read of four.
@@ -101,7 +97,7 @@ impl<const N: usize, const SMALL: bool> Scales<N, SMALL> {
         self.multiplier
     }
 
-    /// The real numbers that `sums` stand for, in units of the output's scale, small ones in [`UNIT`]s of it.
+    /// The real numbers that `sums` stand for, in units of the output's scale, small ones in [`Scales::UNIT`]s of it.
     #[inline]
     #[target_feature(enable = "neon")]
     pub(super) fn reals(&self, sums: [int32x4_t; N], multiplier: &[float32x4_t; N]) -> [float32x4_t; N] {
