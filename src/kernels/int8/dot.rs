@@ -177,10 +177,6 @@ unsafe fn tile<const P: usize, const SMALL: bool, const EVEN: bool, const ADD: b
             *sums = panel.scales.start();
         }
         let mut weights = panel.weights;
-        let mut inputs = [input; P];
-        for (p, inputs) in inputs.iter_mut().enumerate() {
-            *inputs = input.add(p * strip.source.pixel);
-        }
         macro_rules! quad {
             ($lane:literal, $values:ident) => {
                 let w = [vld1q_s8(weights.add($lane * 32)), vld1q_s8(weights.add($lane * 32 + 16))];
@@ -191,25 +187,27 @@ unsafe fn tile<const P: usize, const SMALL: bool, const EVEN: bool, const ADD: b
             };
         }
         let mut values = [vdupq_n_s8(0); P];
-        let mut at_input = 0;
-        while at_input + 16 <= panel.inputs {
-            for p in 0..P {
-                values[p] = load::<16>(inputs[p], at_input);
+        let mut input = input;
+        for _ in 0..panel.inputs / 16 {
+            let mut next = input;
+            for values in &mut values {
+                *values = load_next::<16>(&mut next, strip.source.pixel);
             }
             quad!(0, values);
             quad!(1, values);
             quad!(2, values);
             quad!(3, values);
             weights = weights.add(128);
-            at_input += 16;
+            input = input.add(16);
         }
-        if at_input < panel.inputs {
-            for p in 0..P {
-                values[p] = load::<8>(inputs[p], at_input);
+        if !panel.inputs.is_multiple_of(16) {
+            for values in &mut values {
+                *values = load_next::<8>(&mut input, strip.source.pixel);
             }
             quad!(0, values);
             quad!(1, values);
         }
+        let mut target = strip.target.start.wrapping_add(at).cast::<i8>();
         let multiplier = panel.scales.multiplier();
         let rounding = *panel.rounding;
         for (p, sums) in sums.into_iter().enumerate() {
@@ -219,29 +217,46 @@ unsafe fn tile<const P: usize, const SMALL: bool, const EVEN: bool, const ADD: b
                 let term = residual_term(residual.start.add(at).cast(), residual, Scales::<2, SMALL>::UNIT);
                 reals = [vaddq_f32(reals[0], term[0]), vaddq_f32(reals[1], term[1])];
             }
-            vst1_s8(strip.target.start.add(at).cast(), rounding.eight(reals));
+            store_next(&mut target, strip.target.pixel, rounding.eight(reals));
         }
     }
 }
 
-/// `BYTES` (8 or 16) bytes that lie `offset` behind `from`, the rest 0. Written out, since compilers make more pointers of two numbers than
-/// there are registers.
+/// `BYTES` (8 or 16) bytes of a pixel, the rest 0; the next pixel's are `pixel` bytes further. Written out, here and below, since compilers
+/// make more pointers of one that moves on than there are registers.
 ///
 /// # Safety
 /// They are readable.
 #[inline]
 #[target_feature(enable = "neon")]
-unsafe fn load<const BYTES: usize>(from: *const i8, offset: usize) -> int8x16_t {
+unsafe fn load_next<const BYTES: usize>(from: &mut *const i8, pixel: usize) -> int8x16_t {
     let to: int8x16_t;
     // SAFETY: as the caller promises.
     unsafe {
         if BYTES == 16 {
-            asm!("ldr {to:q}, [{from}, {offset}]", to = lateout(vreg) to, from = in(reg) from, offset = in(reg) offset,
-                options(pure, readonly, nostack, preserves_flags));
+            asm!("ldr {to:q}, [{from}]", "add {from}, {from}, {pixel}",
+                to = out(vreg) to, from = inout(reg) *from, pixel = in(reg) pixel,
+                options(readonly, nostack, preserves_flags));
         } else {
-            asm!("ldr {to:d}, [{from}, {offset}]", to = lateout(vreg) to, from = in(reg) from, offset = in(reg) offset,
-                options(pure, readonly, nostack, preserves_flags));
+            asm!("ldr {to:d}, [{from}]", "add {from}, {from}, {pixel}",
+                to = out(vreg) to, from = inout(reg) *from, pixel = in(reg) pixel,
+                options(readonly, nostack, preserves_flags));
         }
     }
     to
+}
+
+/// Writes eight values of a pixel; the next pixel's are `pixel` bytes further.
+///
+/// # Safety
+/// There is room for them.
+#[inline]
+#[target_feature(enable = "neon")]
+unsafe fn store_next(to: &mut *mut i8, pixel: usize, values: int8x8_t) {
+    // SAFETY: as the caller promises.
+    unsafe {
+        asm!("st1 {{{values:v}.8b}}, [{to}], {pixel}",
+            values = in(vreg) values, to = inout(reg) *to, pixel = in(reg) pixel,
+            options(nostack, preserves_flags));
+    }
 }

@@ -128,7 +128,7 @@ macro_rules! column {
     };
 }
 
-/// The sixteen results of a window, of whose columns each is in four registers; v28 is [`Rounding::magic`].
+/// The sixteen results of a window, of whose columns each is in four registers; v28 is [`Rounding::magic`], v31 the first multipliers.
 macro_rules! window {
     (($l0:literal, $l1:literal, $l2:literal, $l3:literal), ($m0:literal, $m1:literal, $m2:literal, $m3:literal),
      ($r0:literal, $r1:literal, $r2:literal, $r3:literal)) => {
@@ -176,8 +176,7 @@ macro_rules! window {
             ".16b\n",
             // As Scales::reals.
             "ldr q29, [{block}, #320]\n",
-            "ldr q30, [{block}, #256]\n",
-            "fmla v29.4s, v24.4s, v30.4s\n",
+            "fmla v29.4s, v24.4s, v31.4s\n",
             "ldr q24, [{block}, #336]\n",
             "ldr q30, [{block}, #272]\n",
             "fmla v24.4s, v25.4s, v30.4s\n",
@@ -187,17 +186,16 @@ macro_rules! window {
             "ldr q26, [{block}, #368]\n",
             "ldr q30, [{block}, #304]\n",
             "fmla v26.4s, v27.4s, v30.4s\n",
-            // As Rounding::sixteen.
+            // As Rounding::sixteen, the even channels and the odd ones brought together when they are stored.
             "fadd v29.4s, v29.4s, v28.4s\n",
             "fadd v24.4s, v24.4s, v28.4s\n",
             "fadd v25.4s, v25.4s, v28.4s\n",
             "fadd v26.4s, v26.4s, v28.4s\n",
             "trn1 v29.8h, v29.8h, v24.8h\n",
             "trn1 v25.8h, v25.8h, v26.8h\n",
-            "sqshl v29.8h, v29.8h, #8\n",
-            "sqshl v25.8h, v25.8h, #8\n",
-            "trn2 v29.16b, v29.16b, v25.16b\n",
-            "st1 {{v29.16b}}, [{target}], {next}\n",
+            "sqxtn v24.8b, v29.8h\n",
+            "sqxtn v25.8b, v25.8h\n",
+            "st2 {{v24.8b, v25.8b}}, [{target}], {next}\n",
         )
     };
 }
@@ -257,6 +255,7 @@ impl<Value: Store> Slice<'_, Value> {
                     "ldp q6, q7, [{block}, #96]",
                     "ldp q8, q9, [{block}, #128]",
                     "ldp q10, q11, [{block}, #160]",
+                    "ldr q31, [{block}, #256]",
                     $($code,)+
                     "4:",
                     left = inout(reg) windows.columns => _,
@@ -272,7 +271,7 @@ impl<Value: Store> Slice<'_, Value> {
                     out("v8") _, out("v9") _, out("v10") _, out("v11") _, out("v12") _, out("v13") _, out("v14") _,
                     out("v15") _, out("v16") _, out("v17") _, out("v18") _, out("v19") _, out("v20") _, out("v21") _,
                     out("v22") _, out("v23") _, out("v24") _, out("v25") _, out("v26") _, out("v27") _, out("v29") _,
-                    out("v30") _,
+                    out("v30") _, out("v31") _,
                     options(nostack),
                 )
             };
