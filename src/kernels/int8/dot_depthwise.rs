@@ -4,10 +4,10 @@
 //! 0. Transpositions bring them there: of bytes, which part even channels from odd ones, then of pairs of them with the bottom row, where
 //! the neighbouring channel's byte is the fourth one.
 
-use super::GROUP;
-use super::Windows;
+use super::dot_depthwise_row::row;
 use super::pack::{Depthwise, Line};
 use super::requantize::{Rounding, Scales};
+use super::{GROUP, Windows};
 use std::arch::aarch64::*;
 use std::arch::asm;
 use std::ops::Range;
@@ -17,7 +17,7 @@ type Column = [int8x16_t; 4];
 
 /// What sixteen channels need, or the last eight: the weights for each column of a window, and what turns sums into values.
 #[repr(C, align(64))]
-struct Block<const SMALL: bool> {
+pub(super) struct Block<const SMALL: bool> {
     taps: [[[i8; 16]; 4]; 3],
     scales: Scales<4, SMALL>,
 }
@@ -92,7 +92,10 @@ pub(super) unsafe fn all<Value: Store>(
             let windows = Windows { rows: [top.add(at), middle.add(at), bottom.add(at)], ..*windows };
             let slice = Slice { layer, group, windows, target: target.add(at), pixel };
             match (layer.small(), group + 2 <= groups.end) {
-                (true, true) if Value::BYTES && layer.zero_point().is_multiple_of(2) => slice.run_fast(),
+                (true, true) if Value::BYTES && layer.zero_point().is_multiple_of(2) => {
+                    let block = Block::of(layer, group);
+                    row(block, layer.zero_point(), &slice.windows, slice.target.cast(), pixel);
+                }
                 (true, true) => slice.run::<true, true>(),
                 (true, false) => slice.run::<true, false>(),
                 (false, true) => slice.run::<false, true>(),
@@ -103,102 +106,6 @@ pub(super) unsafe fn all<Value: Store>(
     }
 }
 
-/// Loads a column, as [`column_at`], into four registers.
-macro_rules! column {
-    ($a:literal, $b:literal, $c:literal, $d:literal) => {
-        concat!(
-            "ld1 {{v24.16b}}, [{top}], {pixel}\n",
-            "ld1 {{v25.16b}}, [{middle}], {pixel}\n",
-            "ld1 {{v26.16b}}, [{bottom}], {pixel}\n",
-            "trn1 v27.16b, v24.16b, v25.16b\n",
-            "trn2 v29.16b, v24.16b, v25.16b\n",
-            "trn1 v",
-            $a,
-            ".8h, v27.8h, v26.8h\n",
-            "trn2 v",
-            $b,
-            ".8h, v27.8h, v26.8h\n",
-            "trn1 v",
-            $c,
-            ".8h, v29.8h, v26.8h\n",
-            "trn2 v",
-            $d,
-            ".8h, v29.8h, v26.8h\n",
-        )
-    };
-}
-
-/// The sixteen results of a window, of whose columns each is in four registers; v28 is [`Rounding::magic`], v31 the first multipliers.
-macro_rules! window {
-    (($l0:literal, $l1:literal, $l2:literal, $l3:literal), ($m0:literal, $m1:literal, $m2:literal, $m3:literal),
-     ($r0:literal, $r1:literal, $r2:literal, $r3:literal)) => {
-        concat!(
-            // Where the sums begin.
-            "ldr q24, [{block}, #192]\n",
-            "ldr q25, [{block}, #208]\n",
-            "ldr q26, [{block}, #224]\n",
-            "ldr q27, [{block}, #240]\n",
-            "sdot v24.4s, v0.16b, v",
-            $l0,
-            ".16b\n",
-            "sdot v25.4s, v1.16b, v",
-            $l1,
-            ".16b\n",
-            "sdot v26.4s, v2.16b, v",
-            $l2,
-            ".16b\n",
-            "sdot v27.4s, v3.16b, v",
-            $l3,
-            ".16b\n",
-            "sdot v24.4s, v4.16b, v",
-            $m0,
-            ".16b\n",
-            "sdot v25.4s, v5.16b, v",
-            $m1,
-            ".16b\n",
-            "sdot v26.4s, v6.16b, v",
-            $m2,
-            ".16b\n",
-            "sdot v27.4s, v7.16b, v",
-            $m3,
-            ".16b\n",
-            "sdot v24.4s, v8.16b, v",
-            $r0,
-            ".16b\n",
-            "sdot v25.4s, v9.16b, v",
-            $r1,
-            ".16b\n",
-            "sdot v26.4s, v10.16b, v",
-            $r2,
-            ".16b\n",
-            "sdot v27.4s, v11.16b, v",
-            $r3,
-            ".16b\n",
-            // As Scales::reals.
-            "ldr q29, [{block}, #320]\n",
-            "fmla v29.4s, v24.4s, v31.4s\n",
-            "ldr q24, [{block}, #336]\n",
-            "ldr q30, [{block}, #272]\n",
-            "fmla v24.4s, v25.4s, v30.4s\n",
-            "ldr q25, [{block}, #352]\n",
-            "ldr q30, [{block}, #288]\n",
-            "fmla v25.4s, v26.4s, v30.4s\n",
-            "ldr q26, [{block}, #368]\n",
-            "ldr q30, [{block}, #304]\n",
-            "fmla v26.4s, v27.4s, v30.4s\n",
-            // As Rounding::sixteen, the even channels and the odd ones brought together when they are stored.
-            "fadd v29.4s, v29.4s, v28.4s\n",
-            "fadd v24.4s, v24.4s, v28.4s\n",
-            "fadd v25.4s, v25.4s, v28.4s\n",
-            "fadd v26.4s, v26.4s, v28.4s\n",
-            "trn1 v29.8h, v29.8h, v24.8h\n",
-            "trn1 v25.8h, v25.8h, v26.8h\n",
-            "sqxtn v24.8b, v29.8h\n",
-            "sqxtn v25.8b, v25.8h\n",
-            "st2 {{v24.8b, v25.8b}}, [{target}], {next}\n",
-        )
-    };
-}
 /// A row of windows of two groups, or one.
 struct Slice<'a, Value> {
     layer: &'a Depthwise,
@@ -231,87 +138,6 @@ impl<Value: Store> Slice<'_, Value> {
             let reals = block.scales.reals(sums, &block.scales.multiplier());
             // SAFETY: the caller promises the pixels.
             unsafe { Value::store::<SMALL, WIDE>(self.target.add(x * self.pixel), reals, &rounding) };
-        }
-    }
-
-    /// As [`Slice::run`] for two groups with small sums and an even zero point, as all are that end with a ReLU.
-    ///
-    /// Written out, since compilers run out of registers here. v0 to v11 are the taps, v12 to v15, v16 to v19 and v20 to v23 columns that take
-    /// turns as left, middle and right one of a window.
-    ///
-    /// # Safety
-    /// As for [`super::Kernels::depthwise`]; values are bytes.
-    #[inline]
-    #[target_feature(enable = "neon,dotprod")]
-    unsafe fn run_fast(&self) {
-        let windows = &self.windows;
-        macro_rules! rows {
-            ($($code:expr),+) => {
-                asm!(
-                    "cbz {left}, 4f",
-                    "ldp q0, q1, [{block}]",
-                    "ldp q2, q3, [{block}, #32]",
-                    "ldp q4, q5, [{block}, #64]",
-                    "ldp q6, q7, [{block}, #96]",
-                    "ldp q8, q9, [{block}, #128]",
-                    "ldp q10, q11, [{block}, #160]",
-                    "ldr q31, [{block}, #256]",
-                    $($code,)+
-                    "4:",
-                    left = inout(reg) windows.columns => _,
-                    top = inout(reg) windows.rows[0] => _,
-                    middle = inout(reg) windows.rows[1] => _,
-                    bottom = inout(reg) windows.rows[2] => _,
-                    pixel = in(reg) windows.pixel,
-                    target = inout(reg) self.target => _,
-                    next = in(reg) self.pixel,
-                    block = in(reg) Block::<true>::of(self.layer, self.group),
-                    in("v28") Rounding::<true, true>::new(self.layer.zero_point(), Scales::<4, true>::UNIT).magic(),
-                    out("v0") _, out("v1") _, out("v2") _, out("v3") _, out("v4") _, out("v5") _, out("v6") _, out("v7") _,
-                    out("v8") _, out("v9") _, out("v10") _, out("v11") _, out("v12") _, out("v13") _, out("v14") _,
-                    out("v15") _, out("v16") _, out("v17") _, out("v18") _, out("v19") _, out("v20") _, out("v21") _,
-                    out("v22") _, out("v23") _, out("v24") _, out("v25") _, out("v26") _, out("v27") _, out("v29") _,
-                    out("v30") _, out("v31") _,
-                    options(nostack),
-                )
-            };
-        }
-        // SAFETY: the CPU has the instructions, as the target feature says; the caller promises the pixels.
-        unsafe {
-            if windows.stride == 1 {
-                rows!(
-                    column!(12, 13, 14, 15),
-                    column!(16, 17, 18, 19),
-                    "2:",
-                    column!(20, 21, 22, 23),
-                    window!((12, 13, 14, 15), (16, 17, 18, 19), (20, 21, 22, 23)),
-                    "subs {left}, {left}, #1",
-                    "b.eq 4f",
-                    column!(12, 13, 14, 15),
-                    window!((16, 17, 18, 19), (20, 21, 22, 23), (12, 13, 14, 15)),
-                    "subs {left}, {left}, #1",
-                    "b.eq 4f",
-                    column!(16, 17, 18, 19),
-                    window!((20, 21, 22, 23), (12, 13, 14, 15), (16, 17, 18, 19)),
-                    "subs {left}, {left}, #1",
-                    "b.ne 2b"
-                );
-            } else {
-                rows!(
-                    column!(12, 13, 14, 15),
-                    "2:",
-                    column!(16, 17, 18, 19),
-                    column!(20, 21, 22, 23),
-                    window!((12, 13, 14, 15), (16, 17, 18, 19), (20, 21, 22, 23)),
-                    "subs {left}, {left}, #1",
-                    "b.eq 4f",
-                    column!(16, 17, 18, 19),
-                    column!(12, 13, 14, 15),
-                    window!((20, 21, 22, 23), (16, 17, 18, 19), (12, 13, 14, 15)),
-                    "subs {left}, {left}, #1",
-                    "b.ne 2b"
-                );
-            }
         }
     }
 }

@@ -22,6 +22,8 @@ mod avx2;
 mod dot;
 #[cfg(target_arch = "aarch64")]
 mod dot_depthwise;
+#[cfg(target_arch = "aarch64")]
+mod dot_depthwise_row;
 pub mod maps;
 #[cfg(target_arch = "aarch64")]
 mod neon;
