@@ -15,7 +15,8 @@ use std::ops::Range;
 /// Sixteen channels of one column of a window: number 0, 4, 8, 12 of them; 2, 6, …; 1, 5, …; 3, 7, ….
 type Column = [int8x16_t; 4];
 
-/// What sixteen channels need, or the last eight: the weights for each column of a window, and what turns sums into values.
+/// What sixteen channels need, or the last eight: the weights for each column of a window, and what turns sums into values. [`row`] knows
+/// where they lie.
 #[repr(C, align(64))]
 pub(super) struct Block<const SMALL: bool> {
     taps: [[[i8; 16]; 4]; 3],

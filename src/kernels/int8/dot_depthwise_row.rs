@@ -9,7 +9,8 @@ use super::requantize::{Rounding, Scales};
 use std::arch::asm;
 
 /// Loads a column, the rows side by side as in [`super::dot_depthwise`], into four registers.
-macro_rules! column {
+#[rustfmt::skip]
+macro_rules! load_column {
     ($a:literal, $b:literal, $c:literal, $d:literal) => {
         concat!(
             "ld1 {{v24.16b}}, [{top}], {pixel}\n",
@@ -17,23 +18,16 @@ macro_rules! column {
             "ld1 {{v26.16b}}, [{bottom}], {pixel}\n",
             "trn1 v27.16b, v24.16b, v25.16b\n",
             "trn2 v29.16b, v24.16b, v25.16b\n",
-            "trn1 v",
-            $a,
-            ".8h, v27.8h, v26.8h\n",
-            "trn2 v",
-            $b,
-            ".8h, v27.8h, v26.8h\n",
-            "trn1 v",
-            $c,
-            ".8h, v29.8h, v26.8h\n",
-            "trn2 v",
-            $d,
-            ".8h, v29.8h, v26.8h\n",
+            "trn1 v", $a, ".8h, v27.8h, v26.8h\n",
+            "trn2 v", $b, ".8h, v27.8h, v26.8h\n",
+            "trn1 v", $c, ".8h, v29.8h, v26.8h\n",
+            "trn2 v", $d, ".8h, v29.8h, v26.8h\n",
         )
     };
 }
 
 /// The sixteen results of a window, of whose columns each is in four registers; v28 is [`Rounding::magic`], v31 the first multipliers.
+#[rustfmt::skip]
 macro_rules! window {
     (($l0:literal, $l1:literal, $l2:literal, $l3:literal), ($m0:literal, $m1:literal, $m2:literal, $m3:literal),
      ($r0:literal, $r1:literal, $r2:literal, $r3:literal)) => {
@@ -43,42 +37,18 @@ macro_rules! window {
             "ldr q25, [{block}, #208]\n",
             "ldr q26, [{block}, #224]\n",
             "ldr q27, [{block}, #240]\n",
-            "sdot v24.4s, v0.16b, v",
-            $l0,
-            ".16b\n",
-            "sdot v25.4s, v1.16b, v",
-            $l1,
-            ".16b\n",
-            "sdot v26.4s, v2.16b, v",
-            $l2,
-            ".16b\n",
-            "sdot v27.4s, v3.16b, v",
-            $l3,
-            ".16b\n",
-            "sdot v24.4s, v4.16b, v",
-            $m0,
-            ".16b\n",
-            "sdot v25.4s, v5.16b, v",
-            $m1,
-            ".16b\n",
-            "sdot v26.4s, v6.16b, v",
-            $m2,
-            ".16b\n",
-            "sdot v27.4s, v7.16b, v",
-            $m3,
-            ".16b\n",
-            "sdot v24.4s, v8.16b, v",
-            $r0,
-            ".16b\n",
-            "sdot v25.4s, v9.16b, v",
-            $r1,
-            ".16b\n",
-            "sdot v26.4s, v10.16b, v",
-            $r2,
-            ".16b\n",
-            "sdot v27.4s, v11.16b, v",
-            $r3,
-            ".16b\n",
+            "sdot v24.4s, v0.16b, v", $l0, ".16b\n",
+            "sdot v25.4s, v1.16b, v", $l1, ".16b\n",
+            "sdot v26.4s, v2.16b, v", $l2, ".16b\n",
+            "sdot v27.4s, v3.16b, v", $l3, ".16b\n",
+            "sdot v24.4s, v4.16b, v", $m0, ".16b\n",
+            "sdot v25.4s, v5.16b, v", $m1, ".16b\n",
+            "sdot v26.4s, v6.16b, v", $m2, ".16b\n",
+            "sdot v27.4s, v7.16b, v", $m3, ".16b\n",
+            "sdot v24.4s, v8.16b, v", $r0, ".16b\n",
+            "sdot v25.4s, v9.16b, v", $r1, ".16b\n",
+            "sdot v26.4s, v10.16b, v", $r2, ".16b\n",
+            "sdot v27.4s, v11.16b, v", $r3, ".16b\n",
             // As Scales::reals.
             "ldr q29, [{block}, #320]\n",
             "fmla v29.4s, v24.4s, v31.4s\n",
@@ -104,6 +74,7 @@ macro_rules! window {
         )
     };
 }
+
 /// Sixteen channels of a row of windows, to pixels that lie `next` bytes apart from `target` on; `zero_point` is even.
 ///
 /// # Safety
@@ -152,33 +123,33 @@ pub(super) unsafe fn row(
     unsafe {
         if windows.stride == 1 {
             rows!(
-                column!(12, 13, 14, 15),
-                column!(16, 17, 18, 19),
+                load_column!(12, 13, 14, 15),
+                load_column!(16, 17, 18, 19),
                 "2:",
-                column!(20, 21, 22, 23),
+                load_column!(20, 21, 22, 23),
                 window!((12, 13, 14, 15), (16, 17, 18, 19), (20, 21, 22, 23)),
                 "subs {left}, {left}, #1",
                 "b.eq 4f",
-                column!(12, 13, 14, 15),
+                load_column!(12, 13, 14, 15),
                 window!((16, 17, 18, 19), (20, 21, 22, 23), (12, 13, 14, 15)),
                 "subs {left}, {left}, #1",
                 "b.eq 4f",
-                column!(16, 17, 18, 19),
+                load_column!(16, 17, 18, 19),
                 window!((20, 21, 22, 23), (12, 13, 14, 15), (16, 17, 18, 19)),
                 "subs {left}, {left}, #1",
                 "b.ne 2b"
             );
         } else {
             rows!(
-                column!(12, 13, 14, 15),
+                load_column!(12, 13, 14, 15),
                 "2:",
-                column!(16, 17, 18, 19),
-                column!(20, 21, 22, 23),
+                load_column!(16, 17, 18, 19),
+                load_column!(20, 21, 22, 23),
                 window!((12, 13, 14, 15), (16, 17, 18, 19), (20, 21, 22, 23)),
                 "subs {left}, {left}, #1",
                 "b.eq 4f",
-                column!(16, 17, 18, 19),
-                column!(12, 13, 14, 15),
+                load_column!(16, 17, 18, 19),
+                load_column!(12, 13, 14, 15),
                 window!((20, 21, 22, 23), (16, 17, 18, 19), (12, 13, 14, 15)),
                 "subs {left}, {left}, #1",
                 "b.ne 2b"
