@@ -238,26 +238,41 @@ fn pointwise_is_the_references_at_the_extremes() {
     }
 }
 
-/// Reals exactly between two integers round to the even one, on every CPU.
+/// Reals exactly between two integers round to the even one before the zero point is added, on every CPU; also with the largest
+/// multiplier there may be.
 #[test]
 fn halves_round_to_even() {
     for kernels in available() {
-        let requantization = Requantization {
-            bias: (0..8).collect(),
-            multiplier: vec![0.5; 8],
-            input_zero_point: 0,
-            output_zero_point: 0,
-        };
-        let case = PointwiseCase {
-            weights: &[0; 64],
-            outputs: 8,
-            requantization: &requantization,
-            input: &[0; 8],
-            residual: None,
-            area: Area { rows: 1, columns: 1 },
-            groups: 0..1,
-        };
-        assert_eq!(case.run(kernels)[..8], [0, 0, 1, 2, 2, 2, 3, 4], "{}", kernels.name());
+        for (multiplier, values) in [(0.5, [0, 0, 1, 2, 2, 2, 3, 4]), (4.0, [0, 4, 8, 12, 16, 20, 24, 28])] {
+            for output_zero_point in [0, 1, 101, 128] {
+                let requantization = Requantization {
+                    bias: (0..8).collect(),
+                    multiplier: vec![multiplier; 8],
+                    input_zero_point: 0,
+                    output_zero_point,
+                };
+                let case = PointwiseCase {
+                    weights: &[0; 64],
+                    outputs: 8,
+                    requantization: &requantization,
+                    input: &[0; 8],
+                    residual: None,
+                    area: Area { rows: 1, columns: 1 },
+                    groups: 0..1,
+                };
+                let expected = values.map(|value| value + output_zero_point);
+                assert_eq!(case.run(kernels)[..8], expected, "{}", kernels.name());
+                // Sixteen channels and eight are different code.
+                let requantization = Requantization {
+                    bias: requantization.bias.repeat(3),
+                    multiplier: vec![multiplier; 24],
+                    ..requantization
+                };
+                let (result, _) =
+                    run_depthwise(kernels, &[0; 9 * 24], &requantization, &[0; 3 * 4 * 24], (1, 2), 0..3);
+                assert_eq!(result, expected.repeat(6), "{}", kernels.name());
+            }
+        }
     }
 }
 

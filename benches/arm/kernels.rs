@@ -22,9 +22,11 @@ mod arm {
     };
     use std::arch::asm;
 
-    /// Bytes read by a recorded call, about: long enough that what comes before and after a strip of pixels counts as little as it
-    /// does in a whole row, short enough for llvm-mca.
+    /// Bytes read by a recorded call of a 1×1 convolution, about: long enough that what comes before and after a strip of pixels counts as
+    /// little as it does in a whole row, short enough for llvm-mca.
     const SAMPLE: usize = 4096;
+    /// Windows of a recorded call of a depthwise convolution, whose calls are rows of a map.
+    const WINDOWS: usize = 160;
 
     /// Pixels of `pixels` that are recorded: whole tiles, or all of them.
     fn sample(pixels: usize, channels: usize) -> usize {
@@ -147,12 +149,12 @@ mod arm {
         (0..length).map(|index| (index * 37 % 61) as i8 - 30).collect()
     }
 
-    fn requantization(outputs: usize) -> Requantization {
+    fn requantization(outputs: usize, output_zero_point: u8) -> Requantization {
         Requantization {
             bias: vec![100; outputs],
             multiplier: vec![1e-3; outputs],
             input_zero_point: 3,
-            output_zero_point: 0,
+            output_zero_point,
         }
     }
 
@@ -163,8 +165,10 @@ mod arm {
         };
         match *kind {
             Kind::Pointwise { inputs, outputs, residual, apart } => {
-                let packed =
-                    Pointwise::new(kernels, &weights(inputs * outputs), outputs, &requantization(outputs))?;
+                // 0 where a ReLU follows; kernels may be slower with an odd one.
+                let zero_point = if name.starts_with("project") { 101 } else { 0 };
+                let requantization = requantization(outputs, zero_point);
+                let packed = Pointwise::new(kernels, &weights(inputs * outputs), outputs, &requantization)?;
                 // As the networks do: the rows of a ring lie apart, other maps are one long row.
                 let (pixels, most) = if apart { (*columns, *rows) } else { (rows * columns, 1) };
                 let sample = sample(pixels, inputs);
@@ -186,8 +190,8 @@ mod arm {
                 print(sampled * sample * inputs * groups * GROUP, whole / (sampled * sample) as f64);
             }
             Kind::Depthwise { channels, stride, real } => {
-                let packed = Depthwise::new(kernels, &weights(9 * channels), &requantization(channels))?;
-                let sample = sample(*columns, 9 * 16);
+                let packed = Depthwise::new(kernels, &weights(9 * channels), &requantization(channels, 0))?;
+                let sample = (*columns).min(WINDOWS);
                 let pixels = stride * (sample - 1) + 3;
                 let input = vec![7u8; pixels * channels];
                 let windows = Windows { rows: [input.as_ptr(); 3], pixel: channels, stride, columns: sample };

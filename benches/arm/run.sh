@@ -30,9 +30,9 @@ source target/cross/environment
 plugin=$work/instructions.so
 gcc -O2 -Wall -shared -fPIC -o "$plugin" benches/arm/instructions.c
 
-executable() { # the bench target's program
+executable() { # the bench target's program; cargo names that of maskwatch, too
     cargo bench --locked --no-run --target $target --bench "$1" --message-format=json-render-diagnostics |
-        sed -n 's/.*"executable":"\([^"]*\)".*/\1/p'
+        sed -n '/"kind":\["bench"\]/s/.*"executable":"\([^"]*\)".*/\1/p'
 }
 kernels=$(executable arm_kernels)
 inference=$(executable arm_inference)

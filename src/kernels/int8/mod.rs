@@ -22,13 +22,21 @@ mod avx2;
 mod avx2_depthwise;
 #[cfg(target_arch = "aarch64")]
 mod dot;
+#[cfg(target_arch = "aarch64")]
+mod dot_depthwise;
+#[cfg(target_arch = "aarch64")]
+mod dot_depthwise_row;
 pub mod maps;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 #[cfg(target_arch = "aarch64")]
+mod neon_depthwise;
+#[cfg(target_arch = "aarch64")]
 mod neon_pointwise;
 pub mod pack;
 mod reference;
+#[cfg(target_arch = "aarch64")]
+mod requantize;
 #[cfg(target_arch = "aarch64")]
 mod strip;
 #[cfg(target_arch = "x86_64")]
@@ -104,6 +112,17 @@ pub trait Kernels: std::fmt::Debug + Send + Sync {
     /// Outputs per panel of packed 1×1 weights: 8 or 16.
     fn panel(&self) -> usize {
         GROUP
+    }
+
+    /// Where output `output` of a panel lies in it.
+    fn lane(&self, output: usize) -> usize {
+        output
+    }
+
+    /// What [`Kernels::depthwise`] shall find in [`Depthwise::prepared`]: whatever it needs of `layer` in an order of its own.
+    fn prepare(&self, layer: &Depthwise) -> Vec<pack::Line> {
+        let _ = layer;
+        Vec::new()
     }
 
     /// 1×1 convolution of the pixels of `area`: the outputs of groups `groups` (eight each) to `target`, whose first byte is that

@@ -1,21 +1,45 @@
 //! The 1×1 convolution of [`super::neon`]: tiles of four pixels and eight outputs.
 
 use super::GROUP;
-use super::neon::{load_f32, load_i32, requantize, residual_term, scale, zero_point};
-use super::strip::Strip;
+use super::requantize::{Rounding, Scales, residual_term};
+use super::strip::{Kind, Strip};
 use std::arch::aarch64::*;
 use std::arch::asm;
 
 /// Pixels of a tile.
 const PIXELS: usize = 4;
 
-/// All pixels of a strip, four at a time; `ADD`: with the residual, which is there.
+/// All pixels of a strip.
+///
+/// # Safety
+/// The strip's pixels are there.
+pub(super) unsafe fn pointwise(strip: &Strip<'_>) {
+    // SAFETY: NEON is part of every 64-bit Arm CPU; the caller promises the pixels.
+    unsafe {
+        match strip.kind() {
+            Kind { small: true, even: true, add: false } => tiles::<true, true, false>(strip),
+            Kind { small: true, add: false, .. } => tiles::<true, false, false>(strip),
+            Kind { small: true, add: true, .. } => tiles::<true, false, true>(strip),
+            Kind { small: false, add: false, .. } => tiles::<false, false, false>(strip),
+            Kind { small: false, add: true, .. } => tiles::<false, false, true>(strip),
+        }
+    }
+}
+
+/// All pixels of a strip, four at a time; for `SMALL` and `EVEN` see [`Rounding`]; `ADD`: with the residual, which is there.
 ///
 /// # Safety
 /// The strip's pixels are there.
 #[target_feature(enable = "neon")]
-pub(super) unsafe fn pointwise<const ADD: bool>(strip: &Strip<'_>) {
-    let Strip { area, source, target, .. } = strip;
+unsafe fn tiles<const SMALL: bool, const EVEN: bool, const ADD: bool>(strip: &Strip<'_>) {
+    let Strip { layer, area, source, target, .. } = strip;
+    let scales = Scales::<2, false>::eight(layer.bias(), layer.multiplier(), strip.group * GROUP);
+    let panel = Panel::<SMALL, EVEN> {
+        weights: layer.weights(strip.group),
+        octets: layer.inputs() / 8,
+        scales: &scales,
+        rounding: Rounding::new(layer.zero_point(), 1.0),
+    };
     for row in 0..area.rows {
         let mut input = source.start.wrapping_add(row * source.row).cast::<i8>();
         let mut at = row * target.row;
@@ -23,19 +47,27 @@ pub(super) unsafe fn pointwise<const ADD: bool>(strip: &Strip<'_>) {
         // SAFETY: the caller promises these pixels.
         unsafe {
             while left >= PIXELS {
-                tile::<PIXELS, ADD>(strip, input, at);
+                tile::<PIXELS, SMALL, EVEN, ADD>(strip, &panel, input, at);
                 input = input.wrapping_add(PIXELS * source.pixel);
                 at += PIXELS * target.pixel;
                 left -= PIXELS;
             }
             match left {
-                3 => tile::<3, ADD>(strip, input, at),
-                2 => tile::<2, ADD>(strip, input, at),
-                1 => tile::<1, ADD>(strip, input, at),
+                3 => tile::<3, SMALL, EVEN, ADD>(strip, &panel, input, at),
+                2 => tile::<2, SMALL, EVEN, ADD>(strip, &panel, input, at),
+                1 => tile::<1, SMALL, EVEN, ADD>(strip, &panel, input, at),
                 _ => {}
             }
         }
     }
+}
+
+/// What all tiles of a strip need.
+struct Panel<'a, const SMALL: bool, const EVEN: bool> {
+    weights: *const i8,
+    octets: usize,
+    scales: &'a Scales<2, false>,
+    rounding: Rounding<SMALL, EVEN>,
 }
 
 /// `P` pixels whose inputs begin at `input`, their outputs `at` behind the strip's first.
@@ -44,33 +76,41 @@ pub(super) unsafe fn pointwise<const ADD: bool>(strip: &Strip<'_>) {
 /// The strip has these pixels.
 #[inline]
 #[target_feature(enable = "neon")]
-unsafe fn tile<const P: usize, const ADD: bool>(strip: &Strip<'_>, input: *const i8, at: usize) {
-    let channel = strip.group * GROUP;
+unsafe fn tile<const P: usize, const SMALL: bool, const EVEN: bool, const ADD: bool>(
+    strip: &Strip<'_>,
+    panel: &Panel<'_, SMALL, EVEN>,
+    input: *const i8,
+    at: usize,
+) {
     // SAFETY: the layer has whole panels of weights, biases and multipliers; the pixels are the caller's promise.
     unsafe {
-        let bias = load_i32(strip.layer.bias(), channel);
-        let mut sums = [bias; P];
-        let inputs: [*const i8; P] = std::array::from_fn(|p| input.add(p * strip.source.pixel));
-        let (weights, octets) = (strip.layer.weights(strip.group), strip.layer.inputs() / 8);
-        if let (Ok(sums), Ok(inputs)) = (sums.as_mut_slice().try_into(), inputs.as_slice().try_into()) {
-            add_four(sums, weights, inputs, octets);
-        } else {
-            add(&mut sums, weights, inputs, octets);
+        let mut sums = [[vdupq_n_s32(0); 2]; P];
+        let mut inputs = [input; P];
+        for (p, (sums, inputs)) in sums.iter_mut().zip(&mut inputs).enumerate() {
+            *sums = panel.scales.start();
+            *inputs = input.add(p * strip.source.pixel);
         }
-        let multiplier = load_f32(strip.layer.multiplier(), channel);
-        let zero_point = zero_point(strip.layer.zero_point());
+        if let (Ok(sums), Ok(inputs)) = (sums.as_mut_slice().try_into(), inputs.as_slice().try_into()) {
+            add_four(sums, panel.weights, inputs, panel.octets);
+        } else {
+            add(&mut sums, panel.weights, inputs, panel.octets);
+        }
         // Step by step for all pixels, since an A53 executes in order.
-        let at = |p: usize| at + p * strip.target.pixel;
-        let mut reals = sums.map(|sums| scale(sums, multiplier));
+        let multiplier = panel.scales.multiplier();
+        let mut reals = [[vdupq_n_f32(0.0); 2]; P];
+        for (reals, sums) in reals.iter_mut().zip(sums) {
+            *reals = panel.scales.reals(sums, &multiplier);
+        }
         if ADD && let Some(residual) = &strip.residual {
-            let terms: [_; P] =
-                std::array::from_fn(|p| residual_term(residual.start.add(at(p)).cast(), residual));
-            for (reals, term) in reals.iter_mut().zip(terms) {
+            for (p, reals) in reals.iter_mut().enumerate() {
+                let at = at + p * strip.target.pixel;
+                let term = residual_term(residual.start.add(at).cast(), residual, 1.0);
                 *reals = [vaddq_f32(reals[0], term[0]), vaddq_f32(reals[1], term[1])];
             }
         }
-        for (p, values) in reals.map(|reals| requantize(reals, zero_point)).into_iter().enumerate() {
-            vst1_s8(strip.target.start.add(at(p)).cast(), values);
+        let values = panel.rounding.pixels(reals);
+        for (p, values) in values.into_iter().enumerate() {
+            vst1_s8(strip.target.start.add(at + p * strip.target.pixel).cast(), values);
         }
     }
 }
@@ -109,8 +149,8 @@ unsafe fn add<const P: usize>(
     }
 }
 
-/// The sums of four pixels, in an order that suits CPUs which execute in order: loads between the multiplications, and
-/// six instructions or more from a result to its use, where compilers keep what belongs together side by side.
+/// The sums of four pixels, in an order that suits CPUs which execute in order: few loads, in groups, and six
+/// instructions or more from a result to its use, where compilers keep what belongs together side by side.
 ///
 /// # Safety
 /// There are `octets` times eight bytes at each of `inputs`, and 64 at `weights`; `octets` is not 0.
@@ -123,36 +163,32 @@ unsafe fn add_four(
     octets: usize,
 ) {
     let [[s0, s1], [s2, s3], [s4, s5], [s6, s7]] = sums;
-    // SAFETY: NEON is part of every 64-bit Arm CPU; what is read the caller promises. a and b point to the first and the last four
-    // inputs of an octet, v8 to v11 are weights, v12 to v19 inputs, v20 to v31 products.
+    // SAFETY: NEON is part of every 64-bit Arm CPU; what is read the caller promises. v8 to v11 are weights, v12 to
+    // v19 the first and the last four inputs of an octet, v20 to v31 products.
     unsafe {
         asm!(
             "2:",
             "ldr q8, [{weights}]",
+            "ld2r {{v12.4s, v13.4s}}, [{input0}]",
             "ldr q9, [{weights}, #16]",
+            "add {input0}, {input0}, #8",
+            "ld2r {{v14.4s, v15.4s}}, [{input1}]",
+            "add {input1}, {input1}, #8",
             "ldr q10, [{weights}, #32]",
+            "sub {octets}, {octets}, #1",
             "ldr q11, [{weights}, #48]",
-            "ld1r {{v12.4s}}, [{a0}]",
-            "ld1r {{v13.4s}}, [{b0}]",
-            "ld1r {{v14.4s}}, [{a1}]",
-            "ld1r {{v15.4s}}, [{b1}]",
             "add {weights}, {weights}, #64",
-            "subs {octets}, {octets}, #1",
-            "add {a0}, {a0}, #8",
-            "add {b0}, {b0}, #8",
-            "add {a1}, {a1}, #8",
-            "add {b1}, {b1}, #8",
+            "ld2r {{v16.4s, v17.4s}}, [{input2}]",
+            "add {input2}, {input2}, #8",
+            "ld2r {{v18.4s, v19.4s}}, [{input3}]",
+            "add {input3}, {input3}, #8",
             "smull v20.8h, v8.8b, v12.8b",
             "smull2 v21.8h, v8.16b, v12.16b",
             "smull v22.8h, v9.8b, v12.8b",
             "smull2 v23.8h, v9.16b, v12.16b",
-            "ld1r {{v16.4s}}, [{a2}]",
             "smull v24.8h, v8.8b, v14.8b",
-            "ld1r {{v17.4s}}, [{b2}]",
             "smull2 v25.8h, v8.16b, v14.16b",
-            "ld1r {{v18.4s}}, [{a3}]",
             "smull v26.8h, v9.8b, v14.8b",
-            "ld1r {{v19.4s}}, [{b3}]",
             "smull2 v27.8h, v9.16b, v14.16b",
             "smlal v20.8h, v10.8b, v13.8b",
             "smlal2 v21.8h, v10.16b, v13.16b",
@@ -174,10 +210,6 @@ unsafe fn add_four(
             "smull2 v23.8h, v8.16b, v18.16b",
             "smull v25.8h, v9.8b, v18.8b",
             "smull2 v27.8h, v9.16b, v18.16b",
-            "sadalp v0.4s, v20.8h",
-            "sadalp v1.4s, v22.8h",
-            "sadalp v2.4s, v24.8h",
-            "sadalp v3.4s, v26.8h",
             "smlal v28.8h, v10.8b, v17.8b",
             "smlal2 v29.8h, v10.16b, v17.16b",
             "smlal v30.8h, v11.8b, v17.8b",
@@ -188,23 +220,21 @@ unsafe fn add_four(
             "smlal2 v27.8h, v11.16b, v19.16b",
             "addp v28.8h, v28.8h, v29.8h",
             "addp v30.8h, v30.8h, v31.8h",
+            "sadalp v0.4s, v20.8h",
+            "sadalp v1.4s, v22.8h",
             "addp v21.8h, v21.8h, v23.8h",
             "addp v25.8h, v25.8h, v27.8h",
+            "sadalp v2.4s, v24.8h",
+            "sadalp v3.4s, v26.8h",
             "sadalp v4.4s, v28.8h",
             "sadalp v5.4s, v30.8h",
             "sadalp v6.4s, v21.8h",
             "sadalp v7.4s, v25.8h",
-            "add {a2}, {a2}, #8",
-            "add {b2}, {b2}, #8",
-            "add {a3}, {a3}, #8",
-            "add {b3}, {b3}, #8",
-            "b.ne 2b",
+            "cbnz {octets}, 2b",
             weights = inout(reg) weights => _,
             octets = inout(reg) octets => _,
-            a0 = inout(reg) inputs[0] => _, b0 = inout(reg) inputs[0].add(4) => _,
-            a1 = inout(reg) inputs[1] => _, b1 = inout(reg) inputs[1].add(4) => _,
-            a2 = inout(reg) inputs[2] => _, b2 = inout(reg) inputs[2].add(4) => _,
-            a3 = inout(reg) inputs[3] => _, b3 = inout(reg) inputs[3].add(4) => _,
+            input0 = inout(reg) inputs[0] => _, input1 = inout(reg) inputs[1] => _,
+            input2 = inout(reg) inputs[2] => _, input3 = inout(reg) inputs[3] => _,
             inout("v0") *s0,            inout("v1") *s1,
             inout("v2") *s2,            inout("v3") *s3,
             inout("v4") *s4,            inout("v5") *s5,

@@ -53,7 +53,7 @@ pub struct Requantization {
 /// 64 bytes that share a cache line.
 #[derive(Debug, Clone, Copy)]
 #[repr(C, align(64))]
-struct Line([i8; 64]);
+pub struct Line([i8; 64]);
 
 /// Bytes that begin at a cache line.
 #[derive(Debug)]
@@ -87,7 +87,8 @@ pub struct Pointwise {
 }
 
 impl Pointwise {
-    /// Packs `weights` `[outputs, inputs]` into panels `[outputs / panel][inputs / 4][panel][4]`. Inputs are padded with zero
+    /// Packs `weights` `[outputs, inputs]` into panels `[outputs / panel][inputs / 4][panel][4]`, outputs in their
+    /// [`Kernels::lane`]. Inputs are padded with zero
     /// weights to a multiple of [`GROUP`] (the pixels that are read must have them), outputs to whole panels.
     ///
     /// # Errors
@@ -116,7 +117,7 @@ impl Pointwise {
         let mut packed = Lines::zeros(padded * inputs);
         for (output, row) in weights.chunks_exact(given).enumerate() {
             check_pointwise(row).map_err(|()| PackError::Overflow { output })?;
-            let (block, lane) = (output / panel, output % panel);
+            let (block, lane) = (output / panel, kernels.lane(output % panel));
             for (input, weight) in row.iter().enumerate() {
                 let quad = block * (inputs / 4) + input / 4;
                 packed.set((quad * panel + lane) * 4 + input % 4, *weight);
@@ -179,8 +180,8 @@ impl Pointwise {
         &self.multiplier
     }
 
-    /// Whether no sum can reach 2²², and no result 2¹⁴ before it is clamped, whatever the inputs. True of layers as networks have
-    /// them.
+    /// Whether no sum can reach 2²², and no result 2¹⁴ before it is clamped, whatever the inputs, nor is a multiplier tiny. True of
+    /// layers as networks have them.
     #[must_use]
     pub fn small(&self) -> bool {
         self.small
@@ -196,6 +197,7 @@ pub struct Depthwise {
     multiplier: Vec<f32>,
     zero_point: u8,
     small: bool,
+    prepared: Vec<Line>,
 }
 
 impl Depthwise {
@@ -228,14 +230,17 @@ impl Depthwise {
         }
         let sums = weights.chunks_exact(TAPS).map(|filter| filter.iter().map(|w| i32::from(*w)).sum());
         let padded = channels.next_multiple_of(32);
-        Ok(Self {
+        let mut layer = Self {
             channels,
             weights: packed,
             bias: folded(kernels, requantization, sums, padded)?,
             multiplier: padded_with(multiplier, padded),
             zero_point: requantization.output_zero_point,
             small: small(kernels, requantization, weights.chunks_exact(TAPS)),
-        })
+            prepared: Vec::new(),
+        };
+        layer.prepared = kernels.prepare(&layer);
+        Ok(layer)
     }
 
     /// Channels of input and output.
@@ -270,8 +275,14 @@ impl Depthwise {
         self.zero_point
     }
 
-    /// Whether no sum can reach 2²², and no result 2¹⁴ before it is clamped, whatever the inputs. True of layers as networks have
-    /// them.
+    /// What [`Kernels::prepare`] made of the layer.
+    #[must_use]
+    pub fn prepared(&self) -> &[Line] {
+        &self.prepared
+    }
+
+    /// Whether no sum can reach 2²², and no result 2¹⁴ before it is clamped, whatever the inputs, nor is a multiplier tiny. True of
+    /// layers as networks have them.
     #[must_use]
     pub fn small(&self) -> bool {
         self.small
@@ -319,7 +330,10 @@ fn small<'a>(
         let sum: i64 = row.iter().map(|weight| i64::from(*weight)).sum();
         let bias = i64::from(requantization.bias[output]) + shift * sum;
         let largest = bias.abs() + largest * magnitude;
-        largest < 1 << 22 && largest as f32 * requantization.multiplier[output] < 16384.0
+        let multiplier = requantization.multiplier[output];
+        // Far from where f32 has fewer digits.
+        let usual = multiplier == 0.0 || multiplier > 1e-20;
+        largest < 1 << 22 && largest as f32 * multiplier < 16384.0 && usual
     })
 }
 

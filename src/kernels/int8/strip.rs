@@ -19,6 +19,28 @@ pub(super) struct Strip<'a> {
     pub(super) residual: Option<Residual>,
 }
 
+/// What kernels tell apart before they begin with a strip.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Kind {
+    /// All sums and results are small: see [`Pointwise::small`].
+    pub(super) small: bool,
+    /// The output's zero point is even.
+    pub(super) even: bool,
+    /// There is a residual.
+    pub(super) add: bool,
+}
+
+impl Strip<'_> {
+    pub(super) fn kind(&self) -> Kind {
+        let small_residual = self.residual.is_none_or(|residual| residual.multiplier.abs() <= 32.0);
+        Kind {
+            small: self.layer.small() && small_residual,
+            even: self.layer.zero_point().is_multiple_of(2),
+            add: self.residual.is_some(),
+        }
+    }
+}
+
 /// Calls `run` for the panels of `groups`, so that a panel's weights stay in the first cache. Rows that lie one behind the other
 /// are one row.
 #[inline]
