@@ -2,7 +2,9 @@
 //! weights rounded within what the kernels can add up ([`rounding`]), biases corrected for what the rounding does on average.
 //!
 //! Maps that only a depthwise convolution reads have a scale per channel: it never mixes channels, so each may be coded as it
-//! needs, and ReLU6's narrow channels keep all 8 bits. Maps that a 1×1 convolution reads have one scale.
+//! needs, and ReLU6's narrow channels keep all 8 bits. So may those that one 1×1 convolution reads, within what its weights can take up
+//! ([`ranges::balanced`]); linear bottlenecks, which are added to one another, have one scale. The head's first layer is quantized like a
+//! 1×1 convolution, the few weights behind it stay real.
 
 pub mod classifier;
 pub mod detector;
