@@ -84,7 +84,8 @@ accuracy: dependencies ## the figures of models/README.md in both precisions, fr
 	  for size in 640x640 480x384; do \
 	    target/release/maskwatch eval detector --split val --precision $$precision --detector-input $$size || exit 1; \
 	  done; \
-	  target/release/maskwatch eval hard --split val --precision $$precision --detector-input 480x384 || exit 1; \
+	  target/release/maskwatch eval hard --split val --precision $$precision --detector-input 480x384 && \
+	  target/release/maskwatch eval landmarks --split val --precision $$precision --detector-input 480x384 || exit 1; \
 	done
 	target/release/maskwatch eval door --split val
 
@@ -93,12 +94,14 @@ accuracy: dependencies ## the figures of models/README.md in both precisions, fr
 TRAIN := GLIBC_TUNABLES=glibc.malloc.trim_threshold=4294967295:glibc.malloc.mmap_max=0 target/release/maskwatch train
 WEIGHTING := --weight scenes=3 --weight prajnasb=0.3 --weight scenes_volunteers.txt=0.3
 
-train: dependencies ## train both networks as the shipped ones were, into runs/ (an hour on two cores)
+train: dependencies ## train the networks as the shipped ones were, into runs/ (two hours on two cores)
 	cargo build --release --locked --features train
 	$(TRAIN) classifier --data $(SHARED)/data --weights $(SHARED)/models/mobilenet_v2_imagenet.safetensors --unfreeze features.7 \
 	  --input 224,160,128,96 --steps 1000 --every 100 $(WEIGHTING) --output runs/classifier $(RESUME)
 	$(TRAIN) detector --data $(SHARED)/data --weights $(SHARED)/models/yunet_n.safetensors \
 	  --weight prajnasb=0.3 --weight scenes_volunteers.txt=0.3 --epochs 8 --examples 2000 --output runs/detector $(RESUME)
+	$(TRAIN) landmarks --data $(SHARED)/data --teacher $(SHARED)/models/yunet_n.safetensors \
+	  --weights runs/classifier/classifier.safetensors --steps 4000 --every 200 --output runs/landmarks $(RESUME)
 
 train-head: dependencies ## the paper's transfer learning alone, a head on frozen features, into runs/head128 (minutes)
 	cargo build --release --locked --features train
@@ -109,7 +112,7 @@ bench-drawn: dependencies ## what each kind of drawn thing brings in training: f
 	cargo build --release --locked --features train
 	benches/drawn-kinds.py $(SHARED)/data $(SHARED)/models/mobilenet_v2_imagenet.safetensors runs/drawn
 
-quantize: dependencies ## models/int8.safetensors anew from the two f32 files and training pictures (minutes)
+quantize: dependencies ## models/int8.safetensors anew from the f32 files and training pictures (minutes)
 	cargo build --release --locked --features train
 	target/release/maskwatch quantize --data $(SHARED)/data --output models/int8.safetensors
 

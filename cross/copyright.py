@@ -48,7 +48,7 @@ OWN_PARTS = [
         "YuNet-n of libfacedetection.train, whose weights the training of the detector started from and which were changed by it.",
     ),
     (
-        "models/classifier.safetensors models/int8.safetensors",
+        "models/classifier.safetensors models/landmarks.safetensors models/int8.safetensors",
         ["2016 Soumith Chintala", "2026 The maskwatch authors"],
         "BSD-3-Clause",
         "MobileNetV2 of torchvision, whose weights the training of the classifier started from and which were changed by it. The pictures"

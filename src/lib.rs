@@ -9,8 +9,9 @@
 //!  files, pipe)                       time)                                 re-arm; pure)       relay patterns)
 //! ```
 //!
-//! [`daemon`] is the loop that carries frames along this way. [`nn`] holds the two networks, in f32 and in int8, [`kernels`]
-//! the CPU kernels below them, [`models`] says which of them are run; [`eval`] measures both on labelled pictures, and `train` (feature `train`) fits them.
+//! [`daemon`] is the loop that carries frames along this way. Before a face is classified, [`quality`] asks whether it can be seen
+//! well enough; [`landmarks`] tells it how the head is turned. [`nn`] holds the networks, in f32 and in int8, [`kernels`]
+//! the CPU kernels below them, [`models`] says which of them are run; [`eval`] measures them on labelled pictures, and `train` (feature `train`) fits them.
 
 pub mod bench;
 pub mod classify;
@@ -22,6 +23,7 @@ pub mod detect;
 pub mod eval;
 pub mod geometry;
 pub mod kernels;
+pub mod landmarks;
 pub mod models;
 pub mod nn;
 pub mod outputs;

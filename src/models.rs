@@ -3,6 +3,7 @@
 use crate::classify::{Classifier, Input};
 use crate::detect::Detector;
 use crate::kernels::int8;
+use crate::landmarks::Locator;
 use crate::nn::NetworkError;
 use crate::nn::int8::{QuantizedWeights, SharedTeam};
 use crate::nn::weights::{self, Weights};
@@ -42,12 +43,14 @@ impl Precision {
 pub struct ModelOptions {
     /// The arithmetic.
     pub precision: Precision,
-    /// int8 weights of both networks; none for the built-in ones.
+    /// int8 weights of all networks; none for the built-in ones.
     pub int8: Option<PathBuf>,
     /// f32 weights of the classifier; none for `classifier.safetensors` in the usual folders.
     pub classifier: Option<PathBuf>,
     /// f32 weights of the detector; none for `detector.safetensors` in the usual folders.
     pub detector: Option<PathBuf>,
+    /// f32 weights of the landmark network; none for `landmarks.safetensors` in the usual folders.
+    pub landmarks: Option<PathBuf>,
     /// The classifier's input.
     pub classifier_input: Input,
     /// Threads of the int8 networks; none for one per core, four at most.
@@ -70,7 +73,8 @@ impl Models {
         let int8 = match options.precision {
             Precision::F32 => None,
             Precision::Int8 => {
-                if let Some(path) = options.classifier.as_ref().or(options.detector.as_ref()) {
+                let named = [&options.classifier, &options.detector, &options.landmarks];
+                if let Some(path) = named.into_iter().flatten().next() {
                     return Err(NetworkError::Precision { path: path.clone() });
                 }
                 let weights = match &options.int8 {
@@ -152,6 +156,21 @@ impl Models {
                 let named = self.options.detector.clone();
                 let path = named.map_or_else(|| weights::find("detector.safetensors"), Ok)?;
                 Detector::load(&path, input, score_threshold)
+            }
+        }
+    }
+
+    /// The landmark network.
+    ///
+    /// # Errors
+    /// When its weights are missing, damaged or of another network.
+    pub fn locator(&self) -> Result<Locator, NetworkError> {
+        match &self.int8 {
+            Some((weights, team)) => Locator::quantized(weights, int8::fastest(), team.clone()),
+            None => {
+                let named = self.options.landmarks.clone();
+                let path = named.map_or_else(|| weights::find("landmarks.safetensors"), Ok)?;
+                Locator::new(&Weights::load(&path)?)
             }
         }
     }

@@ -1,8 +1,7 @@
-//! How well a face can be seen: sharpness, light and pose, measured on a small grey crop and on the detector's landmarks. A
+//! How well a face can be seen: sharpness, light and pose, measured on a small grey crop and on the landmarks. A
 //! face that cannot be seen well is not worth the classifier's opinion: [`Gates`] say which ones. What happens to those is
 //! [`crate::daemon`]'s business.
 
-use crate::detect::Detection;
 use crate::geometry::{Point, Rect};
 use crate::pixels::picture::View;
 use crate::pixels::sampler::Sampler;
@@ -119,9 +118,14 @@ impl Default for Examiner {
 }
 
 impl Examiner {
-    /// How well `face` can be seen in `picture`, in whose pixels it is given.
-    pub fn examine<'a>(&mut self, picture: impl Into<View<'a>>, face: &Detection) -> Quality {
-        self.look(picture.into(), &face.rect);
+    /// How well the face in the box `face` can be seen in `picture`, in whose pixels it and its `landmarks` are given.
+    pub fn examine<'a>(
+        &mut self,
+        picture: impl Into<View<'a>>,
+        face: &Rect,
+        landmarks: &[Point; 5],
+    ) -> Quality {
+        self.look(picture.into(), face);
         let (brightness, variance) = moments(self.luma.iter().copied());
         let luma = |x: usize, y: usize| self.luma[SIDE * y + x];
         let inner = (1..SIDE - 1).flat_map(|y| (1..SIDE - 1).map(move |x| (x, y)));
@@ -130,7 +134,7 @@ impl Examiner {
         });
         // Below a quarter of a step of 8 bits there is nothing to be sharp.
         let sharpness = if variance < 1e-6 { 0.0 } else { (moments(laplacian).1 / variance).min(64.0) };
-        Quality { sharpness, brightness, contrast: variance.sqrt(), yaw: yaw(&face.landmarks) }
+        Quality { sharpness, brightness, contrast: variance.sqrt(), yaw: yaw(landmarks) }
     }
 
     fn look(&mut self, picture: View<'_>, rect: &Rect) {
@@ -169,14 +173,13 @@ mod tests {
         image::open("tests/fixtures/astronaut.jpg").unwrap().into_rgb8()
     }
 
-    fn face() -> Detection {
+    fn landmarks() -> [Point; 5] {
         let places = [(203.4, 103.6), (247.5, 104.4), (224.1, 127.7), (204.0, 143.1), (242.9, 143.7)];
-        let landmarks = places.map(|(x, y)| Point { x, y });
-        Detection { rect: Rect::new(178.0, 65.0, 91.0, 111.0), landmarks, score: 0.9 }
+        places.map(|(x, y)| Point { x, y })
     }
 
     fn examine(picture: &RgbImage) -> Quality {
-        Examiner::default().examine(picture, &face())
+        Examiner::default().examine(picture, &Rect::new(178.0, 65.0, 91.0, 111.0), &landmarks())
     }
 
     fn any_number() -> impl Strategy<Value = f32> {
@@ -196,8 +199,9 @@ mod tests {
                 image::Rgb([mix as u8, (mix >> 8) as u8, (mix >> 16) as u8])
             });
             let landmarks = landmarks.map(|(x, y)| Point { x, y });
-            let face = Detection { rect: Rect::new(rect.0, rect.1, rect.2, rect.3), landmarks, score: 0.5 };
-            let Quality { sharpness, brightness, contrast, yaw } = Examiner::default().examine(&picture, &face);
+            let face = Rect::new(rect.0, rect.1, rect.2, rect.3);
+            let quality = Examiner::default().examine(&picture, &face, &landmarks);
+            let Quality { sharpness, brightness, contrast, yaw } = quality;
             prop_assert!((0.0..=64.0).contains(&sharpness), "{sharpness}");
             prop_assert!((0.0..=1.001).contains(&brightness) && (0.0..=0.501).contains(&contrast));
             prop_assert!(yaw.abs() <= MOST_YAW);
@@ -256,9 +260,9 @@ mod tests {
 
     #[test]
     fn a_nose_between_the_eyes_is_frontal_and_one_below_an_eye_is_not() {
-        let frontal = face();
-        assert!(yaw(&frontal.landmarks).abs() < 0.1);
-        let mut turned = frontal.landmarks;
+        let frontal = landmarks();
+        assert!(yaw(&frontal).abs() < 0.1);
+        let mut turned = frontal;
         turned[2].x = turned[1].x;
         assert!((yaw(&turned) - 0.5).abs() < 0.03);
         assert_eq!(yaw(&[turned[0]; 5]), MOST_YAW);

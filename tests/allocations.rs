@@ -9,13 +9,11 @@ use maskwatch::config::Config;
 use maskwatch::daemon::{
     Clock, Daemon, Event, Flags, Networks, Observer, SystemClock, Vision, VisionError, Watch,
 };
-use maskwatch::detect::Detection;
-use maskwatch::geometry::{Point, Rect};
+use maskwatch::geometry::Rect;
 use maskwatch::outputs::{Outputs, Panel, simulated};
 use maskwatch::pixels::buffer::Pool;
 use maskwatch::pixels::decode::{FrameFormat, PixelFormat};
 use maskwatch::pixels::picture::{Picture, View};
-use maskwatch::quality::Examiner;
 use maskwatch::source::{Options, open};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::path::Path;
@@ -58,7 +56,6 @@ fn allocations() -> usize {
 /// The daemon's networks, which find nobody, and are asked about two places all the same, which the gates look at too.
 struct Looking {
     networks: Networks,
-    examiner: Examiner,
     frames: u16,
 }
 
@@ -73,8 +70,7 @@ impl Vision for Looking {
         let places = [-20.0, 300.0].map(|x| Rect::new(x, 100.0, side, side));
         assert_eq!(self.networks.masks(picture, &places)?.len(), 2);
         for rect in places {
-            let face = Detection { rect, landmarks: [Point { x: rect.x, y: rect.y }; 5], score: 0.9 };
-            assert!(self.examiner.examine(picture, &face).sharpness.is_finite());
+            assert!(self.networks.quality(picture, &rect)?.is_some_and(|seen| seen.sharpness.is_finite()));
         }
         self.frames += 1;
         if self.frames < WARM / 2 {
@@ -126,8 +122,7 @@ fn in_the_loop(format: &str, file: &Path) -> usize {
     let (driver, _recorder) = simulated();
     let panel = Panel::open(driver, &config.outputs.outputs, None).unwrap();
     let outputs = Outputs::start(panel, Arc::clone(&stop), Duration::from_secs(3600)).unwrap();
-    let vision =
-        Looking { networks: Networks::load(&config).unwrap(), examiner: Examiner::default(), frames: 0 };
+    let vision = Looking { networks: Networks::load(&config).unwrap(), frames: 0 };
     let watch = Watch::new(Box::new(vision), config.decision);
     let clock = SystemClock::start();
     assert!(clock.now() < Duration::from_secs(60));

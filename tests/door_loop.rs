@@ -321,8 +321,8 @@ impl Vision for Blurred {
         Ok(vec![Rect::new(100.0, 100.0, 40.0, 50.0)])
     }
 
-    fn quality(&mut self, _: View<'_>, _: &Rect) -> Option<Quality> {
-        Some(Quality { sharpness: self.0.get(), brightness: 0.5, contrast: 0.2, yaw: 0.0 })
+    fn quality(&mut self, _: View<'_>, _: &Rect) -> Result<Option<Quality>, VisionError> {
+        Ok(Some(Quality { sharpness: self.0.get(), brightness: 0.5, contrast: 0.2, yaw: 0.0 }))
     }
 
     fn masks(&mut self, picture: View<'_>, faces: &[Rect]) -> Result<Vec<Probabilities>, VisionError> {

@@ -266,6 +266,27 @@ fn eval_hard_draws_every_kind_on_the_bare_face_and_shows_it() {
     eval("hard", folder.path(), &["--split", "train"]).assert_refused("no bare face");
 }
 
+#[cfg(feature = "train")]
+#[test]
+fn eval_landmarks_measures_by_what_the_teacher_says() {
+    let folder = tempfile::tempdir().unwrap();
+    data(folder.path(), false);
+    let teacher = ["--teacher", "models/detector.safetensors"];
+    let ended = eval("landmarks", folder.path(), &[&teacher[..], &["--format", "json"]].concat());
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let report = json(&ended);
+    assert_eq!((&report["faces"], &report["unknown"]), (&1.into(), &0.into()));
+    assert_eq!(report["kinds"].as_object().unwrap().len(), 13);
+    for kind in ["untouched", "mask"] {
+        let row = &report["kinds"][kind];
+        assert_eq!(row["found"]["hits"], 1, "{row}");
+        assert!(row["all"]["mean"].as_f64().unwrap() < 0.15, "{row}");
+    }
+    let text = eval("landmarks", folder.path(), &teacher).stdout;
+    assert!(text.contains("1 bare faces; 0 more were unknown") && text.contains("under_nose"), "{text}");
+    eval("landmarks", folder.path(), &["--teacher", "none.safetensors"]).assert_refused("none.safetensors");
+}
+
 #[test]
 fn a_missing_picture_is_told_and_the_others_are_measured() {
     let folder = tempfile::tempdir().unwrap();

@@ -7,9 +7,13 @@ use maskwatch::classify::{Classifier as AnyClassifier, Input};
 use maskwatch::detect::Detector as AnyDetector;
 use maskwatch::geometry::Rect;
 use maskwatch::kernels::int8::{Kernels, Reference, available, fastest};
+use maskwatch::landmarks::Locator;
+use maskwatch::nn::int8::landmarks::Landmarks;
 use maskwatch::nn::int8::mobilenet_v2::{Classifier, MobileNetV2};
 use maskwatch::nn::int8::yunet::{Detector, YuNet};
 use maskwatch::nn::int8::{QuantizedWeights, SharedTeam};
+use maskwatch::nn::landmarks::{INPUT, MARGIN};
+use maskwatch::nn::weights::Weights;
 use maskwatch::pixels::preprocess;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -53,6 +57,16 @@ fn cells(kernels: &'static dyn Kernels, threads: usize, size: (u32, u32)) -> Vec
     all
 }
 
+fn landmarks(kernels: &'static dyn Kernels, threads: usize) -> [f32; 10] {
+    let weights = QuantizedWeights::embedded().unwrap();
+    let network = Landmarks::new(&weights, kernels, SharedTeam::new(threads).unwrap()).unwrap();
+    let crop = preprocess::face_crop(&portrait(), &FACE, MARGIN, INPUT as u32);
+    let values = network.values(crop.as_raw()).unwrap();
+    assert_eq!(network.values(crop.as_raw()).unwrap(), values, "a second run gives the same");
+    assert!(network.values(&crop.as_raw()[3..]).is_err());
+    values
+}
+
 /// The scalar reference that stores bytes as the kernels of this CPU do, and the other one.
 fn references() -> [&'static dyn Kernels; 2] {
     [&Reference::UNSIGNED, &Reference::SIGNED]
@@ -76,6 +90,17 @@ fn all_instruction_sets_give_the_same_detector() {
 }
 
 #[test]
+fn all_instruction_sets_and_numbers_of_threads_give_the_same_landmarks() {
+    let expected = landmarks(fastest(), 1);
+    for kernels in available().into_iter().chain(references()) {
+        assert_eq!(landmarks(kernels, 1), expected, "{}", kernels.name());
+    }
+    for threads in [2, 3, 4] {
+        assert_eq!(landmarks(fastest(), threads), expected, "{threads} threads");
+    }
+}
+
+#[test]
 fn any_number_of_threads_gives_the_same() {
     for side in [96, 128, 160, 224] {
         let expected = features(fastest(), 1, side);
@@ -95,8 +120,7 @@ fn any_number_of_threads_gives_the_same() {
 fn the_quantized_classifier_is_close_to_the_real_one() {
     let masked = image::open(root().join("tests/fixtures/astronaut-masked.jpg")).unwrap().to_rgb8();
     for side in [128, 224] {
-        let weights =
-            maskwatch::nn::weights::Weights::load(&models().join("classifier.safetensors")).unwrap();
+        let weights = Weights::load(&models().join("classifier.safetensors")).unwrap();
         let real = AnyClassifier::new(&weights, Input::Side(side)).unwrap();
         let int8 = AnyClassifier::quantized(
             &QuantizedWeights::embedded().unwrap(),
@@ -131,6 +155,24 @@ fn the_quantized_detector_is_close_to_the_real_one() {
 }
 
 #[test]
+fn the_quantized_landmarks_are_close_to_the_real_ones_and_to_the_face() {
+    let weights = Weights::load(&models().join("landmarks.safetensors")).unwrap();
+    let team = SharedTeam::new(1).unwrap();
+    let int8 = QuantizedWeights::embedded().unwrap();
+    let locators = [Locator::new(&weights).unwrap(), Locator::quantized(&int8, fastest(), team).unwrap()];
+    let masked = image::open(root().join("tests/fixtures/astronaut-masked.jpg")).unwrap().to_rgb8();
+    // What YuNet as published says of the bare face; its eyes are 44 pixels apart.
+    let truth = [(203.4, 103.6), (247.5, 104.4), (224.1, 127.7), (204.0, 143.1), (242.9, 143.7)];
+    for picture in [&portrait(), &masked] {
+        let [a, b] = [0, 1].map(|index| locators[index].locate(picture, &FACE).unwrap());
+        for ((a, b), (x, y)) in a.iter().zip(&b).zip(truth) {
+            assert!((a.x - b.x).hypot(a.y - b.y) < 2.0, "{a:?} {b:?}");
+            assert!((a.x - x).hypot(a.y - y) < 6.0, "{a:?} {x} {y}");
+        }
+    }
+}
+
+#[test]
 fn pictures_of_another_size_are_refused() {
     let weights = QuantizedWeights::embedded().unwrap();
     let network = Arc::new(MobileNetV2::new(&weights, fastest()).unwrap());
@@ -146,7 +188,11 @@ fn pictures_of_another_size_are_refused() {
 fn the_embedded_file_is_the_shipped_one() {
     let shipped = QuantizedWeights::load(&models().join("int8.safetensors")).unwrap();
     assert_eq!(shipped.metadata, QuantizedWeights::embedded().unwrap().metadata);
-    for (name, key) in [("classifier", "classifier.f32_crc32"), ("detector", "detector.f32_crc32")] {
+    for (name, key) in [
+        ("classifier", "classifier.f32_crc32"),
+        ("detector", "detector.f32_crc32"),
+        ("landmarks", "landmarks.f32_crc32"),
+    ] {
         let path = models().join(format!("{name}.safetensors"));
         let real = maskwatch::nn::weights::Weights::load(&path).unwrap();
         assert_eq!(shipped.metadata[key], real.checksum().unwrap(), "{name} was trained anew: make quantize");

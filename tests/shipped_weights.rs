@@ -6,6 +6,7 @@
 use candle_core::{Device, Tensor};
 use image::RgbImage;
 use maskwatch::nn::head::Head;
+use maskwatch::nn::landmarks::Landmarks;
 use maskwatch::nn::mobilenet_v2::MobileNetV2;
 use maskwatch::nn::weights::Weights;
 use maskwatch::nn::yunet::YuNet;
@@ -41,6 +42,17 @@ fn the_classifier_equals_onnx_runtime() {
         assert_close("features", &features, &reference["features"], 1e-3);
         let logits = Head::new(&weights).unwrap().forward(&features, None).unwrap();
         assert_close("logits", &logits.classes, &reference["logits"], 1e-3);
+    }
+}
+
+#[test]
+fn the_landmark_network_equals_onnx_runtime() {
+    let weights = Weights::load(Path::new("models/landmarks.safetensors")).unwrap();
+    let corner = |name| image::imageops::crop_imm(&picture(name), 0, 0, 96, 96).to_image();
+    let crops = preprocess::normalised(&[corner("bare.png"), corner("masked.png")]).unwrap();
+    for mode in MODES {
+        let values = Landmarks::new(&weights, mode).unwrap().forward(&crops).unwrap();
+        assert_close("landmarks", &values, &reference()["landmarks"], 1e-3);
     }
 }
 

@@ -6,6 +6,7 @@ use crate::bench::{Spread, interleaved, machine, peak_memory_mib};
 use crate::classify::{Classifier, Probabilities};
 use crate::detect::Detector;
 use crate::geometry::Rect;
+use crate::landmarks::Locator;
 use crate::models::{Precision, usual_threads};
 use crate::pixels::preprocess;
 use anyhow::Context;
@@ -46,6 +47,8 @@ enum Stage {
     Decode,
     /// Faces of the frame
     Detect,
+    /// A face's landmarks, for the gate on its pose
+    Locate,
     /// A face's crop as the classifier takes it
     Preprocess,
     /// What the crop shows
@@ -59,6 +62,7 @@ impl Stage {
         match self {
             Self::Decode => "decode",
             Self::Detect => "detect",
+            Self::Locate => "locate",
             Self::Preprocess => "preprocess",
             Self::Classify => "classify",
             Self::Frame => "frame",
@@ -84,6 +88,7 @@ pub(crate) fn run(args: Args) -> Outcome {
     let models = args.models.open()?;
     let classifier = models.classifier()?;
     let detector = args.detector.make(&models)?;
+    let locator = models.locator()?;
     let (width, height) = args.detector.detector_input;
     let load_ms = start.elapsed().as_secs_f64() * 1e3;
 
@@ -101,9 +106,10 @@ pub(crate) fn run(args: Args) -> Outcome {
     let work = |stage: Stage| match stage {
         Stage::Decode => check(image::load_from_memory_with_format(&jpeg, ImageFormat::Jpeg).is_ok()),
         Stage::Detect => check(detector.detect(&frame).is_ok()),
+        Stage::Locate => check(locator.locate(&portrait, &FACE).is_ok()),
         Stage::Preprocess => check(preprocessed(crop(), precision)),
         Stage::Classify => check(classifier.classify_crops(&crops).is_ok()),
-        Stage::Frame => check(whole_frame(&jpeg, &detector, &classifier).is_ok()),
+        Stage::Frame => check(whole_frame(&jpeg, &detector, &locator, &classifier).is_ok()),
     };
     let wanted = |stage: &Stage| args.stages.is_empty() || args.stages.contains(stage);
     let stages: Vec<Stage> = Stage::value_variants().iter().copied().filter(wanted).collect();
@@ -164,9 +170,13 @@ fn preprocessed(crop: RgbImage, precision: Precision) -> bool {
 fn whole_frame(
     jpeg: &[u8],
     detector: &Detector,
+    locator: &Locator,
     classifier: &Classifier,
 ) -> anyhow::Result<Vec<Probabilities>> {
     let frame = image::load_from_memory_with_format(jpeg, ImageFormat::Jpeg)?.to_rgb8();
     let faces: Vec<Rect> = detector.detect(&frame)?.iter().map(|face| face.rect).collect();
+    for face in &faces {
+        std::hint::black_box(locator.locate(&frame, face)?);
+    }
     Ok(classifier.classify(&frame, &faces)?)
 }

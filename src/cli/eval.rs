@@ -7,6 +7,8 @@ mod gates;
 #[cfg(feature = "train")]
 mod hard;
 #[cfg(feature = "train")]
+mod landmarks;
+#[cfg(feature = "train")]
 mod tables;
 
 use super::Outcome;
@@ -68,6 +70,11 @@ enum What {
     /// What the classifier says of bare faces on which masks, hands, cups, beards and the like are drawn
     #[cfg(feature = "train")]
     Hard(hard::Args),
+    /// How far the landmarks of bare faces are off once masks, hands, cups, beards and the like are drawn on them
+    ///
+    /// Where they should be is what the teacher says of the untouched face on average of ten looks.
+    #[cfg(feature = "train")]
+    Landmarks(landmarks::Args),
     /// What it brings to leave faces unjudged that are small, blurred, dark, turned away, or of which the classifier is not sure
     ///
     /// One table for each gate of the section [decision], and one for the certainty: faces let through at each threshold, and the
@@ -200,6 +207,8 @@ pub(crate) fn run(args: Args) -> Outcome {
         #[cfg(feature = "train")]
         What::Hard(args) => hard::run(args),
         #[cfg(feature = "train")]
+        What::Landmarks(args) => landmarks::run(args),
+        #[cfg(feature = "train")]
         What::Gates(args) => gates::run(args),
         #[cfg(feature = "train")]
         What::Door(args) => door::run(*args),
@@ -221,10 +230,14 @@ impl DetectorSettings {
     }
 }
 
+/// The folder of what everybody measures with.
+fn shared() -> PathBuf {
+    std::env::var_os("MASKWATCH_SHARED").map_or_else(|| "../shared".into(), PathBuf::from)
+}
+
 /// The table of this name in the shared folder.
 fn usual_table(name: &str) -> PathBuf {
-    let shared = std::env::var_os("MASKWATCH_SHARED").map_or_else(|| "../shared".into(), PathBuf::from);
-    shared.join("data").join(name)
+    shared().join("data").join(name)
 }
 
 /// The folder of pictures that is named, or that lies beside a table.

@@ -44,7 +44,7 @@ enum Command {
     /// Fit the networks to labelled pictures
     #[cfg(feature = "train")]
     Train(train::Args),
-    /// Turn the f32 weights of both networks into the int8 file that the daemon runs
+    /// Turn the f32 weights of the networks into the int8 file that the daemon runs
     #[cfg(feature = "train")]
     Quantize(quantize::Args),
 }

@@ -14,7 +14,7 @@ pub(crate) struct ModelArgs {
     /// Arithmetic of the networks: the built-in int8 ones, or the f32 reference
     #[arg(long, value_enum, default_value_t, help_heading = "Networks")]
     pub(crate) precision: Precision,
-    /// int8 weights of both networks, as `maskwatch quantize` writes them, instead of the built-in ones
+    /// int8 weights of all networks, as `maskwatch quantize` writes them, instead of the built-in ones
     #[arg(long, value_name = "FILE", help_heading = "Networks")]
     int8: Option<PathBuf>,
     /// f32 weights of the classifier [default: classifier.safetensors in $MASKWATCH_MODELS, ./models or /usr/share/maskwatch/models]
@@ -23,6 +23,9 @@ pub(crate) struct ModelArgs {
     /// f32 weights of the detector [default: detector.safetensors, found like those of the classifier]
     #[arg(long, value_name = "FILE", help_heading = "Networks")]
     detector: Option<PathBuf>,
+    /// f32 weights of the landmark network [default: landmarks.safetensors, found like those of the classifier]
+    #[arg(long, value_name = "FILE", help_heading = "Networks")]
+    landmarks: Option<PathBuf>,
     /// Side of the classifier's input in pixels, 32 to 512, or auto: the smallest that the weights were trained for and that
     /// shows all of a face; 224 is the paper's
     #[arg(long, value_name = "PX", default_value_t, help_heading = "Networks")]
@@ -39,6 +42,7 @@ impl ModelArgs {
             int8: self.int8.clone(),
             classifier: self.classifier.clone(),
             detector: self.detector.clone(),
+            landmarks: self.landmarks.clone(),
             classifier_input: self.input,
             threads: self.threads,
         }

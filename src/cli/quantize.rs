@@ -1,9 +1,9 @@
-//! `maskwatch quantize`: both networks' f32 weights → the one int8 file that the daemon runs.
+//! `maskwatch quantize`: the networks' f32 weights → the one int8 file that the daemon runs.
 
 use super::Outcome;
 use crate::nn::weights::{Weights, find};
 use crate::train::dataset::{Dataset, Options};
-use crate::train::quantize::{Choices, Comparison, compare, quantize};
+use crate::train::quantize::{Choices, Comparison, Real, compare, quantize};
 use anyhow::Context;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -20,6 +20,9 @@ pub(crate) struct Args {
     /// f32 weights of the detector [default: detector.safetensors, found like those of the classifier]
     #[arg(long, value_name = "FILE")]
     detector: Option<PathBuf>,
+    /// f32 weights of the landmark network [default: landmarks.safetensors, found like those of the classifier]
+    #[arg(long, value_name = "FILE")]
+    landmarks: Option<PathBuf>,
     /// The file to write
     #[arg(long, value_name = "FILE", default_value = "runs/int8.safetensors")]
     output: PathBuf,
@@ -46,8 +49,11 @@ pub(crate) fn run(args: Args) -> Outcome {
         "--quantile must be 0.5 to 1, --faces and --pictures at least 1"
     );
     let load = |named: Option<PathBuf>, usual| Weights::load(&named.map_or_else(|| find(usual), Ok)?);
-    let classifier = load(args.classifier, "classifier.safetensors")?;
-    let detector = load(args.detector, "detector.safetensors")?;
+    let real = Real {
+        classifier: load(args.classifier, "classifier.safetensors")?,
+        detector: load(args.detector, "detector.safetensors")?,
+        landmarks: load(args.landmarks, "landmarks.safetensors")?,
+    };
     let dataset = Dataset::load(&args.data, &Options { seed: args.seed, ..Options::default() })?;
     let choices = Choices {
         quantile: args.quantile,
@@ -60,14 +66,14 @@ pub(crate) fn run(args: Args) -> Outcome {
     if let Some(folder) = args.output.parent() {
         std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     }
-    let draft = quantize(&classifier, &detector, &dataset, &choices)?;
+    let draft = quantize(&real, &dataset, &choices)?;
     draft.save(&args.output)?;
     let bytes = std::fs::metadata(&args.output).map_or(0, |file| file.len());
-    println!("{}: {:.2} MB, both networks in 8 bits", args.output.display(), bytes as f64 / 1e6);
+    println!("{}: {:.2} MB, the networks in 8 bits", args.output.display(), bytes as f64 / 1e6);
     println!(
         "faces set aside from training: f32 right, int8 right, same class, logit error (root mean square)"
     );
-    for sum in compare(&classifier, &draft, &dataset, &choices)? {
+    for sum in compare(&real.classifier, &draft, &dataset, &choices)? {
         let Comparison { input, faces, real_right, quantized_right, same, logit_error } = sum;
         println!("{input:4} px: {real_right} {quantized_right} {same} of {faces}, {logit_error:.3}");
     }

@@ -9,6 +9,7 @@ use crate::train::dataset::{Dataset, Options, Subset};
 use crate::train::detector;
 use crate::train::draw::{MaskKind, draw_mask};
 use crate::train::drawn::Kind;
+use crate::train::landmarks;
 use crate::train::optimizer::Rule;
 use anyhow::Context;
 use std::collections::BTreeMap;
@@ -40,6 +41,12 @@ enum What {
     /// val is read. Some of the pictures are set aside: they decide which epoch is kept, and how far all scores are
     /// shifted so that there are no more false positives than at the start.
     Detector(Box<detector::Args>),
+    /// Fit the landmark network: eyes, nose and mouth, also below masks
+    ///
+    /// Bare faces of faces.csv and scenes.csv, rows of split train; nothing of split val is read. Where their landmarks are is what
+    /// the teacher says on average of ten looks; then masks and other things are drawn on them. Some of the pictures are set
+    /// aside: they decide which weights are kept.
+    Landmarks(Box<landmarks::Args>),
     /// Draw a mask over the faces of a picture, for free test pictures
     Draw(DrawArgs),
 }
@@ -49,6 +56,10 @@ pub(crate) fn run(args: Args) -> Outcome {
         What::Classifier(args) => fit_classifier(&args),
         What::Detector(args) => {
             println!("{}", detector::run(&args)?);
+            Ok(ExitCode::SUCCESS)
+        }
+        What::Landmarks(args) => {
+            println!("{}", landmarks::run(&args)?);
             Ok(ExitCode::SUCCESS)
         }
         What::Draw(args) => draw(&args),

@@ -214,6 +214,7 @@ fn models(mut section: Section<'_>) -> Result<ModelOptions, ConfigError> {
         int8: section.text("int8")?.map(|path| path.value.into()),
         classifier: section.text("classifier")?.map(|path| path.value.into()),
         detector: section.text("detector")?.map(|path| path.value.into()),
+        landmarks: section.text("landmarks")?.map(|path| path.value.into()),
         classifier_input: section
             .whole_or("classifier_input", 32..=512, "auto")?
             .map_or(Input::Auto, |side| side.value.map_or(Input::Auto, Input::Side)),

@@ -20,6 +20,7 @@ fn the_commented_keys_of_the_documented_file_are_right_too() {
     let all = DOCUMENTED
         .replace("\n#detector =", "\ndetector =")
         .replace("\n#classifier =", "\nclassifier =")
+        .replace("\n#landmarks =", "\nlandmarks =")
         .replace("\n#int8 =", "\nint8 =")
         .replace("\n#threads =", "\nthreads =")
         .replace("\n#[button]", "\n[button]")
@@ -27,7 +28,11 @@ fn the_commented_keys_of_the_documented_file_are_right_too() {
         .replace("\n#active =", "\nactive =")
         .replace("\n#silence_seconds =", "\nsilence_seconds =");
     let config = Config::parse(&all.replace("\n#chip =", "\nchip ="), "maskwatch.toml").unwrap();
-    assert!(config.models.classifier.is_some() && config.models.detector.is_some());
+    assert!(
+        config.models.classifier.is_some()
+            && config.models.detector.is_some()
+            && config.models.landmarks.is_some()
+    );
     assert_eq!(config.outputs.chip.as_deref(), Some("pinctrl-bcm2835"));
     let button = Button { pin: 24, active: Active::Low, silence: Duration::from_secs(60) };
     assert_eq!(config.outputs.button, Some(button));
@@ -93,7 +98,7 @@ fn every_mistake_gets_one_sentence_with_line_key_and_mend() {
         ("[sauce]\n", "door.toml line 1: sauce is not known; did you mean source?"),
         (
             "[models]\nxyzzy = 1\n",
-            "door.toml line 2: models.xyzzy is not known; use precision, int8, classifier, detector, classifier_input, threads, or remove it",
+            "door.toml line 2: models.xyzzy is not known; use precision, int8, classifier, detector, landmarks, classifier_input, threads, or remove it",
         ),
         (
             "\n[detector]\nscore_threshold = 1.5\n",

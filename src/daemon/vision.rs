@@ -1,9 +1,10 @@
-//! The two networks as the loop sees them: pictures in, faces and probabilities out.
+//! The networks as the loop sees them: pictures in, faces and probabilities out.
 
 use crate::classify::{Classifier, Probabilities};
 use crate::config::Config;
-use crate::detect::{Detection, Detector};
+use crate::detect::Detector;
 use crate::geometry::Rect;
+use crate::landmarks::Locator;
 use crate::models::Models;
 use crate::nn::NetworkError;
 use crate::pixels::picture::View;
@@ -22,9 +23,12 @@ pub trait Vision {
     /// When the network cannot be run.
     fn faces(&mut self, picture: View<'_>) -> Result<Vec<Rect>, VisionError>;
 
-    /// How well one of the faces that were found in `picture` last can be seen; `None` where that is not known.
-    fn quality(&mut self, _picture: View<'_>, _face: &Rect) -> Option<Quality> {
-        None
+    /// How well one of the faces of `picture` can be seen; `None` where that is not known.
+    ///
+    /// # Errors
+    /// When the network cannot be run.
+    fn quality(&mut self, _picture: View<'_>, _face: &Rect) -> Result<Option<Quality>, VisionError> {
+        Ok(None)
     }
 
     /// What the classifier says of each of `faces` in `picture`, in the same order.
@@ -34,24 +38,25 @@ pub trait Vision {
     fn masks(&mut self, picture: View<'_>, faces: &[Rect]) -> Result<Vec<Probabilities>, VisionError>;
 }
 
-/// Detector and classifier.
+/// Detector, landmark network and classifier.
 pub struct Networks {
     detector: Arc<Detector>,
+    locator: Arc<Locator>,
     classifier: Arc<Classifier>,
     examiner: Examiner,
-    found: Vec<Detection>,
 }
 
 /// The same networks, for other pictures; those in 8 bits do one picture at a time.
 impl Clone for Networks {
     fn clone(&self) -> Self {
-        let (detector, classifier) = (self.detector.clone(), self.classifier.clone());
-        Self { detector, classifier, examiner: Examiner::default(), found: Vec::new() }
+        let Self { detector, locator, classifier, .. } = self;
+        let (detector, locator, classifier) = (detector.clone(), locator.clone(), classifier.clone());
+        Self { detector, locator, classifier, examiner: Examiner::default() }
     }
 }
 
 impl Networks {
-    /// Loads both networks as configured.
+    /// Loads the networks as configured.
     ///
     /// # Errors
     /// When a weight file is missing or damaged; the error names it.
@@ -60,22 +65,21 @@ impl Networks {
         let input = (config.detector.width, config.detector.height);
         Ok(Self {
             detector: Arc::new(models.detector(input, config.detector.score_threshold)?),
+            locator: Arc::new(models.locator()?),
             classifier: Arc::new(models.classifier()?),
             examiner: Examiner::default(),
-            found: Vec::new(),
         })
     }
 }
 
 impl Vision for Networks {
     fn faces(&mut self, picture: View<'_>) -> Result<Vec<Rect>, VisionError> {
-        self.found = self.detector.detect(picture)?;
-        Ok(self.found.iter().map(|face| face.rect).collect())
+        Ok(self.detector.detect(picture)?.iter().map(|face| face.rect).collect())
     }
 
-    fn quality(&mut self, picture: View<'_>, face: &Rect) -> Option<Quality> {
-        let found = self.found.iter().find(|found| found.rect == *face)?;
-        Some(self.examiner.examine(picture, found))
+    fn quality(&mut self, picture: View<'_>, face: &Rect) -> Result<Option<Quality>, VisionError> {
+        let landmarks = self.locator.locate(picture, face)?;
+        Ok(Some(self.examiner.examine(picture, face, &landmarks)))
     }
 
     fn masks(&mut self, picture: View<'_>, faces: &[Rect]) -> Result<Vec<Probabilities>, VisionError> {

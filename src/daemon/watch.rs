@@ -65,13 +65,13 @@ impl Watch {
         let rects = self.vision.faces(picture)?;
         let tracks = self.tracker.update(&rects, now);
         let gates = self.decider.rules().gates;
-        let wanted: Vec<usize> = (0..rects.len())
-            .filter(|index| self.decider.wants_vote(tracks[*index], rects[*index].side(), now))
-            .filter(|index| {
-                gates == Gates::OPEN
-                    || self.vision.quality(picture, &rects[*index]).is_none_or(|seen| gates.passes(&seen))
-            })
-            .collect();
+        let mut wanted = Vec::new();
+        for index in 0..rects.len() {
+            let asked = self.decider.wants_vote(tracks[index], rects[index].side(), now);
+            if asked && (gates == Gates::OPEN || self.is_seen_well(picture, &rects[index], &gates)?) {
+                wanted.push(index);
+            }
+        }
         let mut answers: Vec<Option<Probabilities>> = vec![None; rects.len()];
         if !wanted.is_empty() {
             let to_classify: Vec<Rect> = wanted.iter().map(|index| rects[*index]).collect();
@@ -97,6 +97,10 @@ impl Watch {
             })
             .collect();
         Ok(Seen { faces, findings })
+    }
+
+    fn is_seen_well(&mut self, picture: View<'_>, face: &Rect, gates: &Gates) -> Result<bool, VisionError> {
+        Ok(self.vision.quality(picture, face)?.is_none_or(|seen| gates.passes(&seen)))
     }
 
     /// Shows *fault* from now on, or no longer.

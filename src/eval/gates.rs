@@ -4,13 +4,13 @@
 //! An answer is *mask*, or an alarm (*no mask*, *incorrect*), whichever is more probable, however narrow. Faces whose mask is
 //! worn incorrectly are left out: whether they should be let through at all is another question.
 
-use super::detector::Detect;
-use super::faces::{self, Classify, Evaluation};
+use super::faces::{self, Evaluation};
 use super::labels::Label;
 use super::matching::{MIN_IOU, match_faces};
 use super::metrics::Proportion;
 use super::pictures::{self, LabelledPicture, Measured};
-use super::{Named, table};
+use super::{Named, Networks, table};
+use crate::detect::Detection;
 use crate::geometry::Rect;
 use crate::quality::{Examiner, Gates, Quality};
 use crate::train::curves::{self, Chart, Series};
@@ -222,11 +222,11 @@ pub fn evaluate(
     pictures: &[LabelledPicture],
     images: &Path,
     min_side: f32,
-    (detect, classify): (&Detect<'_>, &Classify<'_>),
+    networks: &Networks<'_>,
     progress: &(dyn Fn(usize) + Sync),
 ) -> Evaluation<GatesReport> {
     let Measured { results, failures } = pictures::measure(pictures, images, progress, |picture, pixels| {
-        let detections = detect(pixels)?;
+        let detections = (networks.detect)(pixels)?;
         let labelled: Vec<Rect> = picture.boxes.iter().map(|face| face.rect).collect();
         let matching = match_faces(&labelled, &detections, MIN_IOU);
         let (mut found, mut not_found) = (Vec::new(), 0);
@@ -239,15 +239,18 @@ pub fn evaluate(
             }
         }
         let rects: Vec<Rect> = found.iter().map(|(_, detection)| detection.rect).collect();
-        let answers = faces::ask(classify, pixels, &rects)?;
+        let answers = faces::ask(networks.classify, pixels, &rects)?;
         let mut examiner = Examiner::default();
-        let asked = found.into_iter().zip(answers).map(|((label, detection), answer)| Asked {
-            masked: label == Label::Mask,
-            p_mask: answer.mask,
-            side: detection.rect.side(),
-            quality: examiner.examine(pixels, detection),
+        let asked = found.into_iter().zip(answers).map(|((label, Detection { rect, .. }), answer)| {
+            let landmarks = (networks.locate)(pixels, rect)?;
+            Ok(Asked {
+                masked: label == Label::Mask,
+                p_mask: answer.mask,
+                side: rect.side(),
+                quality: examiner.examine(pixels, rect, &landmarks),
+            })
         });
-        Ok((asked.collect::<Vec<_>>(), not_found))
+        Ok((asked.collect::<anyhow::Result<Vec<_>>>()?, not_found))
     });
     let not_found = results.iter().map(|(_, not_found)| not_found).sum();
     let asked = results.into_iter().flat_map(|(asked, _)| asked).collect();
@@ -327,14 +330,17 @@ mod tests {
         let detect = |_: &RgbImage| {
             let found = |x: f32| Detection {
                 rect: Rect::new(x, 10.0, 30.0, 30.0),
-                landmarks: [(8.0, 10.0), (22.0, 10.0), (15.0, 15.0), (10.0, 20.0), (20.0, 20.0)]
-                    .map(|(left, y)| Point { x: x + left, y: 10.0 + y }),
+                landmarks: [Point { x, y: 10.0 }; 5],
                 score: 0.9,
             };
             Ok([0.0, 40.0, 120.0].map(found).to_vec())
         };
-        let networks: (&Detect<'_>, &Classify<'_>) = (&detect, &read_off);
-        let run = |min_side| evaluate(&group(rows.clone()), folder.path(), min_side, networks, &|_| ());
+        let locate = |_: &RgbImage, rect: &Rect| {
+            let at = |x: f32, y: f32| Point { x: rect.x + x, y: rect.y + y };
+            Ok([at(8.0, 10.0), at(22.0, 10.0), at(15.0, 15.0), at(10.0, 20.0), at(20.0, 20.0)])
+        };
+        let networks = Networks { detect: &detect, classify: &read_off, locate: &locate };
+        let run = |min_side| evaluate(&group(rows.clone()), folder.path(), min_side, &networks, &|_| ());
         let Evaluation { report, failures, .. } = run(24.0);
         assert_eq!(failures, []);
         assert_eq!((report.faces, report.not_found), (2, 1));

@@ -2,9 +2,8 @@
 //! hands, cups, beards, bad light. Every face gets every kind once, and is asked about untouched too.
 //!
 //! The detector is asked for landmarks on the untouched picture, to draw by; then the labelled box is cut out and
-//! classified as the daemon does it. Whether the detector still finds the face below what is drawn, and how far its landmarks
-//! move, is asked of the whole picture. Landmarks move by themselves as well: untouched faces are looked for in the picture
-//! with a border on two sides, so that they are seen a little smaller and elsewhere.
+//! classified as the daemon does it. Whether the detector still finds the face below what is drawn is asked of the whole picture.
+//! Where eyes and mouth are below it is [`super::landmarks`]' question.
 //!
 //! What is drawn depends on the seed, the kind and the face's place in its table alone, so that a seed names one set on every
 //! machine, as long as the detector gives the same landmarks.
@@ -29,8 +28,6 @@ use std::path::Path;
 pub const UNTOUCHED: &str = "untouched";
 /// What a face can be called.
 const CALLED: [Label; 3] = Label::ALL;
-/// Width of the border beside and above untouched pictures, as a share of their sides.
-const BORDER: f32 = 0.1;
 /// The part of a picture that is drawn on, as a multiple of the face's longer side: more than any classifier looks at.
 const AROUND: f32 = 4.0;
 
@@ -60,6 +57,11 @@ impl BareFaces {
         }
         Self { pictures: pictures::group(rows), places }
     }
+
+    /// The places in the tables of the boxes of the picture `image`, in their order.
+    pub(super) fn places(&self, image: &str) -> &[u64] {
+        self.places.get(image).map_or(&[], Vec::as_slice)
+    }
 }
 
 /// What the faces of one kind were called.
@@ -75,17 +77,13 @@ pub struct Called {
     pub counts: Named<Proportion>,
     /// The mean probability of a mask.
     pub mean_p_mask: Option<f64>,
-    /// How many the detector still finds with plausible landmarks; untouched faces in the picture with a border.
+    /// How many the detector still finds with plausible landmarks.
     pub found: Proportion,
-    /// On those, how far the five landmarks lie on average from those on the bare face, as a share of the eyes' distance;
-    /// for untouched faces, how far a border moves them.
-    pub landmark_error: Option<f64>,
 }
 
 impl Called {
-    fn of(label: Label, asked: &[&(Option<Kind>, Answer, Option<f32>)]) -> Self {
+    fn of(label: Label, asked: &[&(Option<Kind>, Answer, bool)]) -> Self {
         let answers: Vec<&Answer> = asked.iter().map(|(_, answer, _)| answer).collect();
-        let errors: Vec<f64> = asked.iter().filter_map(|(.., error)| error.map(f64::from)).collect();
         let counts: Named<Proportion> = CALLED
             .into_iter()
             .map(|label| (label.name(), answers.iter().map(|answer| answer.called() == label).collect()))
@@ -97,8 +95,7 @@ impl Called {
             called: counts.0.iter().map(|(name, count)| (name.clone(), count.fraction())).collect(),
             counts,
             mean_p_mask: (!answers.is_empty()).then(|| sum / answers.len() as f64),
-            found: asked.iter().map(|(.., error)| error.is_some()).collect(),
-            landmark_error: (!errors.is_empty()).then(|| errors.iter().sum::<f64>() / errors.len() as f64),
+            found: asked.iter().map(|(.., found)| *found).collect(),
         }
     }
 }
@@ -118,8 +115,8 @@ pub struct HardReport {
 #[derive(Default)]
 struct Asked {
     without_landmarks: u64,
-    /// With each answer how far the landmarks moved, where the face was found.
-    answers: Vec<(Option<Kind>, Answer, Option<f32>)>,
+    /// With each answer whether the face was found.
+    answers: Vec<(Option<Kind>, Answer, bool)>,
 }
 
 /// Draws every kind on every face of `bare`, whose pictures are below the folder `images`, and asks the classifier. The set
@@ -135,7 +132,7 @@ pub fn evaluate(
     let measured = pictures::measure(&bare.pictures, images, progress, |picture, pixels| {
         let detections = detect(pixels)?;
         let mut asked = Asked::default();
-        for (face, place) in picture.boxes.iter().zip(bare.places.get(&picture.image).into_iter().flatten()) {
+        for (face, place) in picture.boxes.iter().zip(bare.places(&picture.image)) {
             let Some(landmarks) = landmarks::find(&detections, &face.rect) else {
                 asked.without_landmarks += 1;
                 continue;
@@ -149,12 +146,8 @@ pub fn evaluate(
                 // The whole picture is searched as before, so that nothing but what is drawn makes the difference.
                 let mut whole = pixels.clone();
                 imageops::replace(&mut whole, &picture, close_up.corner.0.into(), close_up.corner.1.into());
-                let found = match kind {
-                    Some(_) => landmarks::find(&detect(&whole)?, &face.rect),
-                    None => find_with_border(detect, &whole, &face.rect)?,
-                };
-                let error = found.map(|found| landmarks::distance(&landmarks, &found));
-                asked.answers.extend(answers.map(|answer| (kind, answer, error)));
+                let found = kind.is_none() || landmarks::find(&detect(&whole)?, &face.rect).is_some();
+                asked.answers.extend(answers.map(|answer| (kind, answer, found)));
                 if let (Some(sheets), Some((_, answer, _))) = (sheets, asked.answers.last()) {
                     let label = kind.map_or(Label::NoMask, Kind::label);
                     sheets.add(name(kind), *place, label, answer, &picture, &close_up.rect);
@@ -178,38 +171,22 @@ pub fn evaluate(
     Evaluation { report, mistakes: Vec::new(), failures }
 }
 
-/// The landmarks of the face in `rect`, in the picture's own coordinates, where it is searched with a black border on the
-/// left and above.
-fn find_with_border(
-    detect: &Detect<'_>,
-    picture: &RgbImage,
-    rect: &Rect,
-) -> anyhow::Result<Option<[Point; 5]>> {
-    let border = |length: u32| (length as f32 * BORDER).round() as u32;
-    let (left, top) = (border(picture.width()), border(picture.height()));
-    let mut canvas = RgbImage::new(picture.width() + left, picture.height() + top);
-    imageops::replace(&mut canvas, picture, left.into(), top.into());
-    let (left, top) = (left as f32, top as f32);
-    let moved = Rect::new(rect.x + left, rect.y + top, rect.w, rect.h);
-    let found = landmarks::find(&detect(&canvas)?, &moved);
-    Ok(found.map(|found| found.map(|p| Point { x: p.x - left, y: p.y - top })))
-}
-
-fn name(kind: Option<Kind>) -> &'static str {
+/// What the faces are called in reports on which `kind` is drawn.
+pub(super) fn name(kind: Option<Kind>) -> &'static str {
     kind.map_or(UNTOUCHED, Kind::name)
 }
 
 /// A face and what is around it.
-struct CloseUp {
+pub(super) struct CloseUp {
     picture: RgbImage,
     /// Where its left upper corner lies in the whole picture.
-    corner: (u32, u32),
+    pub(super) corner: (u32, u32),
     rect: Rect,
     landmarks: [Point; 5],
 }
 
 impl CloseUp {
-    fn of(picture: &RgbImage, rect: &Rect, landmarks: &[Point; 5]) -> Self {
+    pub(super) fn of(picture: &RgbImage, rect: &Rect, landmarks: &[Point; 5]) -> Self {
         let part = rect.square(AROUND).clipped(picture.width(), picture.height());
         let (left, top) = (part.x.floor(), part.y.floor());
         let (right, bottom) = ((part.x + part.w).ceil(), (part.y + part.h).ceil());
@@ -223,7 +200,7 @@ impl CloseUp {
     }
 
     /// The picture with `kind` drawn on the face, which is at `place` in the tables.
-    fn with(&self, kind: Option<Kind>, seed: u64, place: u64) -> RgbImage {
+    pub(super) fn with(&self, kind: Option<Kind>, seed: u64, place: u64) -> RgbImage {
         let mut picture = self.picture.clone();
         if let Some(kind) = kind {
             let mut generator = stream(seed, Purpose::HardSet, (kind as u64) << 48 | place);
@@ -290,15 +267,7 @@ mod tests {
             });
             Ok(vec![Probabilities::of_mask(if same.nth(24).is_some() { 0.25 } else { 1.0 })])
         };
-        // With a border of 51 pixels the landmarks are 4 pixels off, the eyes 44 apart.
-        let detect = |picture: &RgbImage| {
-            let border = (picture.width() - portrait.width()) as f32;
-            let mut face = astronaut();
-            (face.rect.x, face.rect.y) = (face.rect.x + border, face.rect.y + border);
-            let off = if border > 0.0 { border + 4.0 } else { 0.0 };
-            face.landmarks = face.landmarks.map(|p| Point { x: p.x + off, y: p.y + border });
-            Ok(vec![face])
-        };
+        let detect = |_: &RgbImage| Ok(vec![astronaut()]);
         let networks: (&Detect<'_>, &Classify<'_>) = (&detect, &classify);
         let run = |seed| evaluate(&faces(), Path::new("tests/fixtures"), networks, seed, None, &|_| ());
         let Evaluation { report, failures, .. } = run(1);
@@ -309,9 +278,6 @@ mod tests {
         assert_eq!(json["kinds"][UNTOUCHED]["called"]["no_mask"], 1.0);
         assert_eq!(json["kinds"][UNTOUCHED]["mean_p_mask"], 0.25);
         assert_eq!(json["kinds"][UNTOUCHED]["found"]["hits"], 1);
-        let moved = |kind: &str| report.kinds.get(kind).unwrap().landmark_error.unwrap();
-        assert!((moved(UNTOUCHED) - 4.0 / 44.1).abs() < 1e-3, "{}", moved(UNTOUCHED));
-        assert_eq!(moved("mask"), 0.0);
         for (kind, covered) in [(Kind::Mask, true), (Kind::UnderNose, true), (Kind::UnderMouth, false)] {
             let row = report.kinds.get(kind.name()).unwrap();
             let expected = Some(if covered { 1.0 } else { 0.0 });

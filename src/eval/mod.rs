@@ -1,6 +1,6 @@
-//! Measures the two networks on labelled pictures: how often the classifier is right ([`faces`]), how many faces the
+//! Measures the networks on labelled pictures: how often the classifier is right ([`faces`]), how many faces the
 //! detector finds ([`detector`]), and what comes out when both work together ([`scenes`]); with the feature
-//! `train` also what bare faces with things drawn on them are called (`hard`), and what it brings to leave faces that are
+//! `train` also what bare faces with things drawn on them are called (`hard`), where their landmarks are (`landmarks`), and what it brings to leave faces that are
 //! seen badly unjudged (`gates`). Nothing here fits a network
 //! (that is `train`) or knows the command line; the networks come in as functions, so figures can be tested without them.
 //!
@@ -16,6 +16,8 @@ pub mod gates;
 #[cfg(feature = "train")]
 pub mod hard;
 pub mod labels;
+#[cfg(feature = "train")]
+pub mod landmarks;
 pub mod matching;
 pub mod metrics;
 pub mod mistakes;
@@ -25,7 +27,25 @@ pub mod scenes;
 pub mod sheet;
 mod table;
 
+#[cfg(feature = "train")]
+use crate::geometry::{Point, Rect};
 use serde::ser::{Serialize, SerializeMap, Serializer};
+
+/// Gives the landmarks of the face in a box, in the picture's pixels; see `Locator::locate`.
+#[cfg(feature = "train")]
+pub type Locate<'a> = dyn Fn(&image::RgbImage, &Rect) -> anyhow::Result<[Point; 5]> + Sync + 'a;
+
+/// All networks.
+#[cfg(feature = "train")]
+#[derive(Clone, Copy)]
+pub struct Networks<'a> {
+    /// Finds faces.
+    pub detect: &'a detector::Detect<'a>,
+    /// Says whether they wear masks.
+    pub classify: &'a faces::Classify<'a>,
+    /// Says where their landmarks are.
+    pub locate: &'a Locate<'a>,
+}
 
 /// Values under names, in the order in which they are to be printed; a JSON object.
 #[derive(Debug, Clone, PartialEq)]

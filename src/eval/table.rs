@@ -139,7 +139,7 @@ impl Display for super::hard::HardReport {
                 write!(out, "{:>16}  {:<16}", format!("called {name}"), "95 % interval")?;
             }
         }
-        writeln!(out, "{:>13}{:>9}{:>16}", "mean p(mask)", "found", "landmark error")?;
+        writeln!(out, "{:>13}{:>9}", "mean p(mask)", "found")?;
         for (name, row) in &self.kinds.0 {
             write!(out, "{name:<14}{:<11}{:>6}", row.label, row.n)?;
             for (_, count) in &row.counts.0 {
@@ -152,7 +152,7 @@ impl Display for super::hard::HardReport {
                 )?;
             }
             let (p_mask, found) = (fraction(row.mean_p_mask), fraction(row.found.fraction()));
-            writeln!(out, "{p_mask:>13}{found:>9}{:>16}", fraction(row.landmark_error))?;
+            writeln!(out, "{p_mask:>13}{found:>9}")?;
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! A convolution with what follows it: batch normalisation or a bias, then an activation. Both networks are made of these.
+//! A convolution with what follows it: batch normalisation or a bias, then an activation. All networks are made of these.
 
 use super::weights::Weights;
 use super::{BatchNorm, Mode, NetworkError};

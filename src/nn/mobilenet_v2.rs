@@ -13,7 +13,7 @@ pub const FEATURES: usize = 1280;
 /// Number of blocks: the first convolution, 17 inverted residuals, the last 1×1 convolution; `features.0` to `.18`.
 pub const BLOCKS: usize = 19;
 /// Table 2 of the paper: expansion factor, output channels, repetitions, stride of the first repetition.
-pub(super) const RESIDUALS: [(usize, usize, usize, usize); 7] = [
+const RESIDUALS: [(usize, usize, usize, usize); 7] = [
     (1, 16, 1, 1),
     (6, 24, 2, 2),
     (6, 32, 3, 2),
@@ -22,6 +22,40 @@ pub(super) const RESIDUALS: [(usize, usize, usize, usize); 7] = [
     (6, 160, 3, 2),
     (6, 320, 1, 1),
 ];
+
+/// The inverted residuals in their order, blocks 1 to 17.
+pub(super) fn residuals() -> impl Iterator<Item = Residual> {
+    let repeated = RESIDUALS.into_iter().flat_map(|(expansion, outputs, repetitions, first_stride)| {
+        let stride = move |repetition| if repetition == 0 { first_stride } else { 1 };
+        (0..repetitions).map(move |repetition| (expansion, outputs, stride(repetition)))
+    });
+    repeated.scan(32, |inputs, (expansion, outputs, stride)| {
+        let inputs = std::mem::replace(inputs, outputs);
+        Some(Residual { expansion, inputs, outputs, stride })
+    })
+}
+
+/// One inverted residual.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Residual {
+    /// How many times as many channels there are between its 1×1 convolutions as come in.
+    pub expansion: usize,
+    pub inputs: usize,
+    pub outputs: usize,
+    pub stride: usize,
+}
+
+impl Residual {
+    /// Whether it adds its input to its output.
+    pub(super) fn adds_its_input(&self) -> bool {
+        self.stride == 1 && self.inputs == self.outputs
+    }
+}
+
+/// Channels of what block `index` (0 to 17) gives.
+pub(super) fn channels(index: usize) -> usize {
+    residuals().take(index).last().map_or(32, |residual| residual.outputs)
+}
 
 /// The network up to its features; [`super::head::Head`] turns them into classes.
 pub struct MobileNetV2 {
@@ -50,6 +84,23 @@ impl MobileNetV2 {
     /// # Errors
     /// When a tensor is missing or has other extents.
     pub fn new(weights: &Weights, mode: Mode) -> std::result::Result<Self, NetworkError> {
+        let mut network = Self::front(weights, BLOCKS - 1, mode)?;
+        let last = Convolution::normalised(
+            weights,
+            ("features.18.0", "features.18.1"),
+            Kind::Pointwise { inputs: channels(BLOCKS - 2), outputs: FEATURES },
+            Activation::Relu6,
+            mode,
+        )?;
+        network.blocks.push(Block { convolutions: vec![last], residual: false });
+        Ok(network)
+    }
+
+    /// The first `count` blocks alone (18 at most: the last 1×1 convolution is none of them), for networks that go on from there.
+    ///
+    /// # Errors
+    /// When a tensor is missing or has other extents.
+    pub fn front(weights: &Weights, count: usize, mode: Mode) -> std::result::Result<Self, NetworkError> {
         let first = Convolution::normalised(
             weights,
             ("features.0.0", "features.0.1"),
@@ -58,41 +109,28 @@ impl MobileNetV2 {
             mode,
         )?;
         let mut blocks = vec![Block { convolutions: vec![first], residual: false }];
-        let mut inputs = 32;
-        for (expansion, outputs, repetitions, first_stride) in RESIDUALS {
-            for repetition in 0..repetitions {
-                let stride = if repetition == 0 { first_stride } else { 1 };
-                let name = format!("features.{}.conv", blocks.len());
-                let hidden = inputs * expansion;
-                let mut convolutions = Vec::new();
-                let mut add = |index: usize, kind: Kind, activation: Activation| {
-                    let linear = activation == Activation::Identity;
-                    let convolution =
-                        if linear { format!("{name}.{index}") } else { format!("{name}.{index}.0") };
-                    let norm =
-                        if linear { format!("{name}.{}", index + 1) } else { format!("{name}.{index}.1") };
-                    Convolution::normalised(weights, (&convolution, &norm), kind, activation, mode)
-                        .map(|convolution| convolutions.push(convolution))
-                };
-                let mut index = 0;
-                if expansion > 1 {
-                    add(index, Kind::Pointwise { inputs, outputs: hidden }, Activation::Relu6)?;
-                    index += 1;
-                }
-                add(index, Kind::Depthwise { channels: hidden, stride }, Activation::Relu6)?;
-                add(index + 1, Kind::Pointwise { inputs: hidden, outputs }, Activation::Identity)?;
-                blocks.push(Block { convolutions, residual: stride == 1 && inputs == outputs });
-                inputs = outputs;
+        for residual in residuals().take(count.saturating_sub(1)) {
+            let Residual { expansion, inputs, outputs, stride } = residual;
+            let name = format!("features.{}.conv", blocks.len());
+            let hidden = inputs * expansion;
+            let mut convolutions = Vec::new();
+            let mut add = |index: usize, kind: Kind, activation: Activation| {
+                let linear = activation == Activation::Identity;
+                let convolution =
+                    if linear { format!("{name}.{index}") } else { format!("{name}.{index}.0") };
+                let norm = if linear { format!("{name}.{}", index + 1) } else { format!("{name}.{index}.1") };
+                Convolution::normalised(weights, (&convolution, &norm), kind, activation, mode)
+                    .map(|convolution| convolutions.push(convolution))
+            };
+            let mut index = 0;
+            if expansion > 1 {
+                add(index, Kind::Pointwise { inputs, outputs: hidden }, Activation::Relu6)?;
+                index += 1;
             }
+            add(index, Kind::Depthwise { channels: hidden, stride }, Activation::Relu6)?;
+            add(index + 1, Kind::Pointwise { inputs: hidden, outputs }, Activation::Identity)?;
+            blocks.push(Block { convolutions, residual: residual.adds_its_input() });
         }
-        let last = Convolution::normalised(
-            weights,
-            ("features.18.0", "features.18.1"),
-            Kind::Pointwise { inputs, outputs: FEATURES },
-            Activation::Relu6,
-            mode,
-        )?;
-        blocks.push(Block { convolutions: vec![last], residual: false });
         Ok(Self { blocks })
     }
 

@@ -1,12 +1,13 @@
-//! The two networks in candle, their weights, and their two ways of being run: for inference, with batch norms folded
+//! The networks in candle, their weights, and their two ways of being run: for inference, with batch norms folded
 //! into the convolutions, and for training, with gradients.
 //!
 //! All maps are NHWC (see [`crate::kernels`]); weights keep the names and layouts of their files and are laid out for the
-//! kernels when a network is made. What is done with the outputs is up to [`crate::detect`] and [`crate::classify`].
+//! kernels when a network is made. What is done with the outputs is up to [`crate::detect`], [`crate::landmarks`] and [`crate::classify`].
 
 pub mod convolution;
 pub mod head;
 pub mod int8;
+pub mod landmarks;
 pub mod mobilenet_v2;
 mod storage;
 pub mod weights;

@@ -1,4 +1,4 @@
-//! What the two networks see: the paper's square crop around a face, and the letterboxed picture for the detector.
+//! What the networks see: the paper's square crop around a face, and the letterboxed picture for the detector.
 
 use super::picture::View;
 use super::resample::{Part, Resampler};

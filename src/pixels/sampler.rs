@@ -1,5 +1,5 @@
-//! What the two networks see of a picture, straight into their own buffers: the picture fitted into the detector's input,
-//! and squares around faces for the classifier. Colours are converted only where they are looked at.
+//! What the networks see of a picture, straight into their own buffers: the picture fitted into the detector's input,
+//! and squares around faces for the others. Colours are converted only where they are looked at.
 //!
 //! [`super::preprocess`] gives the same as pictures of their own, for training and measuring.
 
@@ -80,6 +80,22 @@ pub(crate) fn resized_square(face: &Rect, margin: f32) -> Rect {
 /// The side that this square is resized to, 256 for an input of 224.
 pub(crate) fn resized_side(input: u32) -> u32 {
     (input * RESIZED + CROPPED / 2) / CROPPED
+}
+
+/// What of the picture a crop of [`Sampler::face_crop`] shows, to fractions of a pixel; edges may be repeated in it.
+#[must_use]
+pub fn seen_around(face: &Rect, margin: f32, input: u32) -> Rect {
+    let rect = whole_pixels(&resized_square(face, margin));
+    let resized = resized_side(input) as f32;
+    let border = ((resized_side(input) - input) / 2) as f32;
+    let (across, down) = (rect.w / resized, rect.h / resized);
+    let input = input as f32;
+    Rect::new(rect.x + border * across, rect.y + border * down, input * across, input * down)
+}
+
+/// The rectangle of whole pixels that [`cut_into`] takes for `rect`.
+pub(crate) fn whole_pixels(rect: &Rect) -> Rect {
+    Rect::new(rect.x.round(), rect.y.round(), rect.w.round().max(1.0), rect.h.round().max(1.0))
 }
 
 /// Writes the whole pixels of `rect` into `square`, edge pixels repeated beyond the picture's edges, and gives their

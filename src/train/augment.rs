@@ -1,8 +1,9 @@
 //! Random changes to a face's crop that leave its label true: where it is cut out, its colours, its sharpness. Without
 //! changes a [`View`] is exactly the crop that [`crate::classify`] sees.
 
-use crate::geometry::Rect;
+use crate::geometry::{Point, Rect};
 use crate::pixels::preprocess;
+use crate::pixels::sampler::whole_pixels;
 use image::codecs::jpeg::JpegEncoder;
 use image::{Rgb, RgbImage, imageops};
 use rand::RngExt;
@@ -181,18 +182,41 @@ impl View {
         crop
     }
 
-    /// The paper's way: a square with room around it is cut out and resized, then its middle is taken, here turned.
-    fn cut_out(&self, picture: &RgbImage, face: &Rect, input: u32) -> RgbImage {
+    /// Where the five landmarks of `face`, in pixels of the picture, lie in its crop, in shares of the crop's sides; in their usual
+    /// order, so that those of a mirrored face change sides.
+    #[must_use]
+    pub fn place(&self, landmarks: &[Point; 5], face: &Rect, input: u32) -> [Point; 5] {
+        let rect = whole_pixels(&self.rect(face));
+        let resized = preprocess::resized_side(input);
+        let centre = ((resized - input) / 2) as f32 + input as f32 / 2.0;
+        let (sin, cos) = self.rotation.sin_cos();
+        let placed = landmarks.map(|point| {
+            let x = (point.x - rect.x) * resized as f32 / rect.w - centre;
+            let y = (point.y - rect.y) * resized as f32 / rect.h - centre;
+            let (x, y) = ((cos * x + sin * y) / input as f32, (cos * y - sin * x) / input as f32);
+            Point { x: 0.5 + if self.flip { -x } else { x }, y: 0.5 + y }
+        });
+        let [right_eye, left_eye, nose, right_mouth, left_mouth] = placed;
+        if self.flip { [left_eye, right_eye, nose, left_mouth, right_mouth] } else { placed }
+    }
+
+    /// What is cut out of the picture.
+    fn rect(&self, face: &Rect) -> Rect {
         let square = preprocess::resized_square(face, self.scale);
         let stretch = self.aspect.sqrt();
         let (width, height) = (square.w / stretch, square.h * stretch);
         let seen = face.w.max(face.h) * self.scale;
-        let rect = Rect::new(
+        Rect::new(
             square.x + (square.w - width) / 2.0 + self.shift.0 * seen,
             square.y + (square.h - height) / 2.0 + self.shift.1 * seen,
             width,
             height,
-        );
+        )
+    }
+
+    /// The paper's way: a square with room around it is cut out and resized, then its middle is taken, here turned.
+    fn cut_out(&self, picture: &RgbImage, face: &Rect, input: u32) -> RgbImage {
+        let rect = self.rect(face);
         let resized = preprocess::resized_side(input);
         let patch = preprocess::resize(&preprocess::cut(picture, &rect), resized, resized);
         let border = (resized - input) / 2;
@@ -384,6 +408,46 @@ mod tests {
             .max_by_key(|&(x, y)| crop.get_pixel(x, y).0[0]);
         let (x, y) = brightest.unwrap();
         assert!((i64::from(x) - 49).unsigned_abs().abs_diff(10) <= 1 && y.abs_diff(32) <= 1, "{x} {y}");
+    }
+
+    #[test]
+    fn landmarks_go_where_their_pixels_go() {
+        let picture = |at: (u32, u32)| {
+            RgbImage::from_fn(120, 120, |x, y| {
+                let near = x.abs_diff(at.0) <= 1 && y.abs_diff(at.1) <= 1;
+                Rgb([if near { 255 } else { 0 }; 3])
+            })
+        };
+        let face = Rect::new(22.3, 30.4, 61.0, 70.9);
+        let marks = [(38, 50), (66, 48), (52, 63), (40, 82), (64, 84)];
+        let middle = |(x, y): (u32, u32)| Point { x: x as f32 + 0.5, y: y as f32 + 0.5 };
+        for index in 0..12 {
+            let augmentation = Augmentation {
+                colour: 0.0,
+                blur: 0.0,
+                downscale: 0.0,
+                jpeg: 0.0,
+                erase: 0.0,
+                ..Augmentation::default()
+            };
+            let view = augmentation.view(&mut stream(3, Purpose::View, index));
+            let placed = view.place(&marks.map(middle), &face, 96);
+            let swapped = [1, 0, 2, 4, 3];
+            for (mark, at) in marks.into_iter().enumerate() {
+                let crop = view.render(&picture(at), &face, 96);
+                // The bright spot's centre of mass.
+                let (mut sum, mut x, mut y) = (0.0, 0.0, 0.0);
+                for (column, row, pixel) in crop.enumerate_pixels() {
+                    let value = f32::from(pixel.0[0]);
+                    sum += value;
+                    x += value * (column as f32 + 0.5) / 96.0;
+                    y += value * (row as f32 + 0.5) / 96.0;
+                }
+                let place = &placed[if view.flip { swapped[mark] } else { mark }];
+                let (x, y) = (x / sum, y / sum);
+                assert!((x - place.x).abs() < 0.01 && (y - place.y).abs() < 0.01, "{x} {y} {place:?}");
+            }
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Fitting the networks to labelled pictures (feature `train`). Nothing here runs on the board.
 //!
 //! [`dataset`] says which faces there are, [`sampler`] which of them make up a batch, [`augment`] cuts them out and changes them, [`classifier`] fits the classifier
-//! to them; [`detector`] fits the detector. Shared below: [`optimizer`], [`history`] with its [`curves`], [`prefetch`] and [`random`], which make runs
+//! to them; [`detector`] fits the detector, [`landmarks`] the landmark network. Shared below: [`optimizer`], [`history`] with its [`curves`], [`prefetch`] and [`random`], which make runs
 //! repeatable on any number of threads, [`progress`]. [`draw`] makes the free pictures of masked faces, [`drawn`] puts
 //! masks and other things on bare faces by chance.
 
@@ -12,7 +12,9 @@ pub mod dataset;
 pub mod detector;
 pub mod draw;
 pub mod drawn;
+mod fitted;
 pub mod history;
+pub mod landmarks;
 pub mod optimizer;
 pub mod prefetch;
 pub mod progress;

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Reference outputs of the shipped networks by ONNX Runtime, for tests/shipped_weights.rs.
 
-Builds both networks as ONNX graphs from models/*.safetensors, independently of the Rust code (NCHW, batch norms left as
+Builds the networks as ONNX graphs from models/*.safetensors, independently of the Rust code (NCHW, batch norms left as
 nodes of their own), runs them on the two pictures beside this script and writes reference.safetensors there.
 
     python3 -m venv venv && venv/bin/pip install -r tests/reference/requirements.txt
@@ -67,14 +67,15 @@ class Graph:
         return session.run(outputs, {"input": inputs})
 
 
-def classifier_graph():
-    """MobileNetV2 with its head; the names of its features and logits."""
-    graph = Graph("classifier.safetensors")
+def blocks(graph, count):
+    """The first `count` blocks of MobileNetV2 on "input"."""
     x = graph.relu6(graph.norm(graph.conv("input", "features.0.0", stride=2), "features.0.1"))
     block, inputs = 1, 32
-    for expansion, outputs, count, first in [(1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2),
-                                             (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1)]:
-        for index in range(count):
+    for expansion, outputs, repetitions, first in [(1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2),
+                                                   (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1)]:
+        for index in range(repetitions):
+            if block == count:
+                return x
             stride, name, start, part = first if index == 0 else 1, f"features.{block}.conv", x, 0
             if expansion > 1:
                 x = graph.relu6(graph.norm(graph.conv(x, f"{name}.0.0"), f"{name}.0.1"))
@@ -84,6 +85,13 @@ def classifier_graph():
             if stride == 1 and inputs == outputs:
                 x = graph.node("Add", [x, start])
             block, inputs = block + 1, outputs
+    return x
+
+
+def classifier_graph():
+    """MobileNetV2 with its head; the names of its features and logits."""
+    graph = Graph("classifier.safetensors")
+    x = blocks(graph, 18)
     x = graph.relu6(graph.norm(graph.conv(x, "features.18.0"), "features.18.1"))
     features = graph.node("Flatten", [graph.node("GlobalAveragePool", [x])])
     hidden = graph.node("Relu", [graph.node("Gemm", [features, "head.0.weight", "head.0.bias"], transB=1)])
@@ -101,6 +109,15 @@ def classifier(pictures):
     """Features [N, 1280] and logits [N, 2] of RGB pictures [N, H, W, 3], 0 to 255."""
     graph, outputs = classifier_graph()
     return graph.run(classifier_input(pictures), outputs)
+
+
+def landmarks(pictures):
+    """Ten values [N, 10] of RGB crops [N, 96, 96, 3], 0 to 255."""
+    graph = Graph("landmarks.safetensors")
+    x = graph.relu6(graph.conv(blocks(graph, 14), "landmarks.0", bias=True))
+    flat = graph.node("Flatten", [graph.node("Transpose", [x], perm=[0, 2, 3, 1])])
+    values = graph.node("Gemm", [flat, "landmarks.1.weight", "landmarks.1.bias"], transB=1)
+    return graph.run(classifier_input(pictures), [values])[0]
 
 
 def detector_graph():
@@ -153,7 +170,7 @@ def detector(pictures):
 def main():
     pictures = numpy.stack([numpy.asarray(Image.open(HERE / f"{name}.png").convert("RGB")) for name in ["bare", "masked"]])
     features, logits = classifier(pictures)
-    tensors = {"features": features, "logits": logits, **detector(pictures[:1])}
+    tensors = {"features": features, "logits": logits, "landmarks": landmarks(pictures[:, :96, :96]), **detector(pictures[:1])}
     made_by = {"made_by": f"tests/reference/make_reference.py with ONNX Runtime {onnxruntime.__version__}"}
     save_file(tensors, HERE / "reference.safetensors", made_by)
     print("logits of bare and masked:", logits.round(3).tolist())

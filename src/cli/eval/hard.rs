@@ -4,6 +4,7 @@ use super::tables::{TableArgs, Tables};
 use crate::cli::Outcome;
 use crate::cli::networks::pixels;
 use crate::eval::hard::{self, BareFaces};
+use crate::eval::labels::Split;
 use crate::eval::sheet::Sheets;
 use anyhow::Context;
 use serde::Serialize;
@@ -26,10 +27,11 @@ pub(super) struct Args {
     pictures: Option<PathBuf>,
 }
 
+/// What names the set.
 #[derive(Debug, Serialize)]
-struct Settings {
-    seed: u64,
-    min_side: f32,
+pub(super) struct Settings {
+    pub(super) seed: u64,
+    pub(super) min_side: f32,
 }
 
 impl fmt::Display for Settings {
@@ -42,12 +44,7 @@ pub(super) fn run(args: Args) -> Outcome {
     let Args { tables, seed, min_side, pictures: folder } = args;
     let split = tables.split;
     let mut tables = Tables::read(tables)?;
-    let faces = BareFaces::of(std::mem::take(&mut tables.boxes), split, min_side);
-    anyhow::ensure!(
-        !faces.pictures.is_empty(),
-        "{} has no bare face (no_mask) of split {split} whose shorter side is {min_side} pixels or more; measure another --split or lower --min-side",
-        tables.names(),
-    );
+    let faces = bare_faces(&mut tables, split, min_side)?;
     // Made before the long work, so that a path that cannot be written is known at once.
     if let Some(folder) = &folder {
         std::fs::create_dir_all(folder).with_context(|| {
@@ -57,6 +54,7 @@ pub(super) fn run(args: Args) -> Outcome {
     let sheets = folder.is_some().then(Sheets::default);
     let pictures = faces.pictures.clone();
     let outcome = tables.measure(pictures, Settings { seed, min_side }, |data, networks, progress| {
+        let networks = (networks.detect, networks.classify);
         hard::evaluate(&faces, &data.images, networks, seed, sheets.as_ref(), progress)
     });
     if let (Some(sheets), Some(folder)) = (sheets, &folder) {
@@ -65,4 +63,15 @@ pub(super) fn run(args: Args) -> Outcome {
             .with_context(|| format!("cannot write the contact sheets to {}", folder.display()))?;
     }
     outcome
+}
+
+/// The bare faces of the tables; an error where there is none.
+pub(super) fn bare_faces(tables: &mut Tables, split: Split, min_side: f32) -> anyhow::Result<BareFaces> {
+    let faces = BareFaces::of(std::mem::take(&mut tables.boxes), split, min_side);
+    anyhow::ensure!(
+        !faces.pictures.is_empty(),
+        "{} has no bare face (no_mask) of split {split} whose shorter side is {min_side} pixels or more; measure another --split or lower --min-side",
+        tables.names(),
+    );
+    Ok(faces)
 }

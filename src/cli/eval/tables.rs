@@ -1,12 +1,11 @@
-//! What the measurements on several tables of labelled boxes have in common: arguments, settings, the two networks.
+//! What the measurements on several tables of labelled boxes have in common: arguments, settings, the networks.
 
 use super::{Data, DataArgs, DetectorSettings, Format, open};
-use crate::classify::{Classifier, Input};
+use crate::classify::Input;
 use crate::cli::Outcome;
 use crate::cli::networks::{DetectorArgs, ModelArgs};
-use crate::detect::Detector;
-use crate::eval::detector::Detect;
-use crate::eval::faces::{Classify, Evaluation};
+use crate::eval::Networks;
+use crate::eval::faces::Evaluation;
 use crate::eval::labels::{self, LabelledBox, Split};
 use crate::eval::pictures::LabelledPicture;
 use serde::Serialize;
@@ -94,17 +93,17 @@ impl Tables {
         names(&self.paths)
     }
 
-    /// Loads both networks and runs `evaluate` with them on `pictures`. `own` are the settings of this measurement.
+    /// Loads the networks and runs `evaluate` with them on `pictures`. `own` are the settings of this measurement.
     pub(super) fn measure<Report: Serialize + Display + Send>(
         self,
         pictures: Vec<LabelledPicture>,
         own: impl Serialize + Display,
-        evaluate: impl FnOnce(&Data, (&Detect<'_>, &Classify<'_>), &(dyn Fn(usize) + Sync)) -> Evaluation<Report>
-        + Send,
+        evaluate: impl FnOnce(&Data, &Networks<'_>, &(dyn Fn(usize) + Sync)) -> Evaluation<Report> + Send,
     ) -> Outcome {
         let Self { args, paths, images, .. } = self;
         let models = open(&args.models)?;
-        let (finder, network): (Detector, Classifier) = (args.detector.make(&models)?, models.classifier()?);
+        let (finder, network) = (args.detector.make(&models)?, models.classifier()?);
+        let locator = models.locator()?;
         let settings = Settings {
             labels: paths.clone(),
             images: images.clone(),
@@ -133,7 +132,8 @@ impl Tables {
         data.measure(settings, |progress| {
             let detect = |picture: &_| Ok(finder.detect(picture)?);
             let classify = |picture: &_, rects: &[_]| Ok(network.classify(picture, rects)?);
-            evaluate(&data, (&detect, &classify), progress)
+            let locate = |picture: &_, rect: &_| Ok(locator.locate(picture, rect)?);
+            evaluate(&data, &Networks { detect: &detect, classify: &classify, locate: &locate }, progress)
         })
     }
 }

@@ -1,4 +1,4 @@
-//! The weight file of both quantized networks: a safetensors file with s8 weights, s32 biases and f32 multipliers.
+//! The weight file of the quantized networks: a safetensors file with s8 weights, s32 biases and f32 multipliers.
 //!
 //! candle knows no 8-bit signed integers, so these tensors stay bytes here and go straight into the kernels' panels.
 //! Per layer NAME: `NAME.weight` I8, `NAME.bias` I32, `NAME.multiplier` F32 (input scale · weight scale / output scale) per output,
@@ -15,7 +15,7 @@ use std::path::Path;
 /// What [`QuantizedWeights::embedded`] reads.
 static EMBEDDED: &[u8] = include_bytes!("../../../models/int8.safetensors");
 /// The metadata entry that says which form of file this is, and its value.
-pub const FORMAT: (&str, &str) = ("format", "maskwatch int8 2");
+pub const FORMAT: (&str, &str) = ("format", "maskwatch int8 3");
 
 /// One tensor's element type, extents and bytes.
 #[derive(Debug, Clone)]

@@ -5,7 +5,7 @@ use super::unit::{Extent, Finish, Layers as UnitLayers};
 use super::{Layers, QuantizedWeights, Results};
 use crate::kernels::int8::{Area, GROUP, Kernels, Map, Pointwise, maps};
 use crate::nn::head::{HIDDEN, INCORRECT_TENSORS, has_incorrect};
-use crate::nn::mobilenet_v2::{FEATURES, RESIDUALS};
+use crate::nn::mobilenet_v2::{BLOCKS, FEATURES, Residual, channels, residuals};
 use crate::nn::{NetworkError, head};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -42,39 +42,8 @@ impl MobileNetV2 {
     /// When a tensor is missing or has other extents, or a layer cannot be packed.
     pub fn new(weights: &QuantizedWeights, kernels: &'static dyn Kernels) -> Result<Self, NetworkError> {
         let layers = Layers { weights, kernels };
-        let mut units = Vec::new();
-        let mut inputs = 32;
-        for (expansion, outputs, repetitions, first_stride) in RESIDUALS {
-            for repetition in 0..repetitions {
-                let stride = if repetition == 0 { first_stride } else { 1 };
-                let name = format!("classifier.features.{}", units.len() + 1);
-                let hidden = inputs * expansion;
-                let (depthwise, hidden_zero_point) =
-                    layers.depthwise(&format!("{name}.depthwise"), hidden)?;
-                let (project, _) = layers.pointwise(&format!("{name}.project"), hidden, outputs)?;
-                let (stem, expand, zero_point) = if expansion == 1 {
-                    (Some(layers.stem("classifier.features.0", hidden)?), None, 0)
-                } else {
-                    let (expand, zero_point) = layers.pointwise(&format!("{name}.expand"), inputs, hidden)?;
-                    (None, Some(expand), zero_point)
-                };
-                let finish = if stride == 1 && inputs == outputs {
-                    let multiplier = weights.reals(&format!("{name}.residual"), &[1])?[0];
-                    Finish::ProjectAndAdd(project, multiplier, zero_point)
-                } else {
-                    Finish::Project(project)
-                };
-                units.push(Arc::new(UnitLayers {
-                    stem,
-                    expand,
-                    depthwise,
-                    stride,
-                    finish,
-                    hidden_zero_point,
-                }));
-                inputs = outputs;
-            }
-        }
+        let units = front("classifier", &layers, BLOCKS - 2)?;
+        let inputs = channels(BLOCKS - 2);
         let linear = |name: &str, outputs: usize, inputs: usize| {
             let weight = weights.reals(&format!("classifier.{name}.weight"), &[outputs, inputs])?;
             Ok::<_, NetworkError>((weight, weights.reals(&format!("classifier.{name}.bias"), &[outputs])?))
@@ -106,6 +75,39 @@ impl MobileNetV2 {
     pub fn kernels(&self) -> &'static str {
         self.kernels.name()
     }
+}
+
+/// The first convolution and the first `count` inverted residuals, from the tensors `{network}.features.*`: one unit each, the
+/// convolution being part of the first.
+///
+/// # Errors
+/// When a tensor is missing or has other extents, or a layer cannot be packed.
+pub(super) fn front(
+    network: &str,
+    layers: &Layers<'_>,
+    count: usize,
+) -> Result<Vec<Arc<UnitLayers>>, NetworkError> {
+    let unit = |(index, residual): (usize, Residual)| {
+        let Residual { expansion, inputs, outputs, stride } = residual;
+        let name = format!("{network}.features.{}", index + 1);
+        let hidden = inputs * expansion;
+        let (depthwise, hidden_zero_point) = layers.depthwise(&format!("{name}.depthwise"), hidden)?;
+        let (project, _) = layers.pointwise(&format!("{name}.project"), hidden, outputs)?;
+        let (stem, expand, zero_point) = if expansion == 1 {
+            (Some(layers.stem(&format!("{network}.features.0"), hidden)?), None, 0)
+        } else {
+            let (expand, zero_point) = layers.pointwise(&format!("{name}.expand"), inputs, hidden)?;
+            (None, Some(expand), zero_point)
+        };
+        let finish = if residual.adds_its_input() {
+            let multiplier = layers.weights.reals(&format!("{name}.residual"), &[1])?[0];
+            Finish::ProjectAndAdd(project, multiplier, zero_point)
+        } else {
+            Finish::Project(project)
+        };
+        Ok(Arc::new(UnitLayers { stem, expand, depthwise, stride, finish, hidden_zero_point }))
+    };
+    residuals().take(count).enumerate().map(unit).collect()
 }
 
 /// The network at one input size, with all memory that it needs.
@@ -269,22 +271,10 @@ impl Classifier {
                 }
                 let (weight, bias) = &head.logits;
                 for class in 0..bias.len() {
-                    let value = dot(values, &weight[class * HIDDEN..][..HIDDEN]) + bias[class];
+                    let value = super::dot(values, &weight[class * HIDDEN..][..HIDDEN]) + bias[class];
                     *results.add(LOGITS_AT + class) = value;
                 }
             }
         }
     }
-}
-
-/// Σ a · b in eight lanes, whose order is the same on every CPU.
-fn dot(a: &[f32], b: &[f32]) -> f32 {
-    let mut lanes = [0.0f32; 8];
-    for (a, b) in a.as_chunks::<8>().0.iter().zip(b.as_chunks::<8>().0) {
-        for ((lane, a), b) in lanes.iter_mut().zip(a).zip(b) {
-            *lane += a * b;
-        }
-    }
-    let [a, b, c, d, e, f, g, h] = lanes;
-    ((a + e) + (c + g)) + ((b + f) + (d + h))
 }

@@ -1,4 +1,4 @@
-//! The two networks in 8-bit integers: what the daemon runs.
+//! The networks in 8-bit integers: what the daemon runs.
 //!
 //! Each network is one candle op over preallocated memory: nothing is allocated per inference, and no map is ever whole
 //! between a 1×1 convolution and the depthwise one behind it (`unit`). The arithmetic is [`crate::kernels::int8`]'s, the same on
@@ -7,10 +7,11 @@
 //! ```text
 //! file ── weights        unit ── 1×1 → depthwise → 1×1, a few rows at a time
 //! team ── threads        program ── the units of a network at one input size, and their memory
-//! mobilenet_v2, yunet ── the networks as programs
+//! mobilenet_v2, landmarks, yunet ── the networks as programs
 //! ```
 
 pub mod file;
+pub mod landmarks;
 pub mod mobilenet_v2;
 mod program;
 mod team;
@@ -91,6 +92,18 @@ impl Shared {
     fn pointer(&self) -> *mut f32 {
         self.0
     }
+}
+
+/// Σ a · b in eight lanes, whose order is the same on every CPU.
+fn dot(a: &[f32], b: &[f32]) -> f32 {
+    let mut lanes = [0.0f32; 8];
+    for (a, b) in a.as_chunks::<8>().0.iter().zip(b.as_chunks::<8>().0) {
+        for ((lane, a), b) in lanes.iter_mut().zip(a).zip(b) {
+            *lane += a * b;
+        }
+    }
+    let [a, b, c, d, e, f, g, h] = lanes;
+    ((a + e) + (c + g)) + ((b + f) + (d + h))
 }
 
 /// Reads layers from a file and packs them for some kernels.

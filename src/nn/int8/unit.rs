@@ -1,4 +1,4 @@
-//! What both quantized networks are made of: a 1×1 convolution, a depthwise one behind it, and what finishes them, run
+//! What the quantized networks are made of: a 1×1 convolution, a depthwise one behind it, and what finishes them, run
 //! together a few rows at a time.
 //!
 //! The map between the 1×1 and the depthwise convolution is by far the largest of a network (an inverted residual expands six

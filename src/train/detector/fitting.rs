@@ -10,12 +10,12 @@ use crate::nn::weights::Weights;
 use crate::nn::yunet::{Level, YuNet};
 use crate::nn::{BatchNorm, Mode};
 use crate::pixels::preprocess;
-use crate::train::optimizer::{Optimizer, Parameter, Rule, Settings, WeightAverage, learning_rate};
+use crate::train::fitted::Fitted;
+use crate::train::optimizer::{Rule, Settings, learning_rate};
 use crate::train::prefetch::in_order;
 use crate::train::random::{Purpose, stream};
 use candle_core::{Tensor, Var};
 use rand::RngExt;
-use std::collections::BTreeMap;
 
 /// Sides of the training input, in pixels; each batch has one of them.
 const SIDES: [u32; 4] = [256, 320, 320, 384];
@@ -52,10 +52,8 @@ pub(super) struct Plan {
 /// A network under way.
 pub(super) struct Fitting {
     plan: Plan,
-    variables: BTreeMap<String, Var>,
     network: YuNet,
-    optimizer: Optimizer,
-    average: WeightAverage,
+    fitted: Fitted,
 }
 
 impl Fitting {
@@ -67,21 +65,13 @@ impl Fitting {
         let mut weights = start.clone();
         let variables = weights.unfreeze(|_| true)?;
         let network = YuNet::new(&weights, Mode::Training(BatchNorm::Frozen))?;
-        let parameters = variables.iter().map(|(name, variable)| {
-            let heads = if name.contains(LANDMARK_HEADS) { LANDMARK_RATE } else { 1.0 };
-            let rate_factor = magnitude(variable)? * heads;
-            Ok(Parameter { name: name.clone(), variable: variable.clone(), rate_factor })
-        });
-        let parameters = parameters.collect::<candle_core::Result<Vec<Parameter>>>()?;
         let settings =
             Settings { weight_decay: WEIGHT_DECAY, clip: Some(CLIP), ..Settings::new(Rule::AdamW) };
-        Ok(Self {
-            average: WeightAverage::new(parameters.clone(), AVERAGE)?,
-            optimizer: Optimizer::new(parameters, settings),
-            plan,
-            variables,
-            network,
-        })
+        let fitted = Fitted::new(variables, settings, AVERAGE, |name, variable| {
+            let heads = if name.contains(LANDMARK_HEADS) { LANDMARK_RATE } else { 1.0 };
+            Ok(magnitude(variable)? * heads)
+        })?;
+        Ok(Self { plan, network, fitted })
     }
 
     /// How it is fitted.
@@ -134,8 +124,7 @@ impl Fitting {
         let Plan { epochs, batches, learning_rate: peak, .. } = self.plan;
         let steps = epochs * batches;
         let rate = learning_rate(index, steps, (steps as f64 * WARM_UP) as u64, peak);
-        self.optimizer.step(&gradients, rate)?;
-        self.average.update()?;
+        self.fitted.step(&gradients, rate)?;
         Ok(values)
     }
 
@@ -144,15 +133,7 @@ impl Fitting {
     /// # Errors
     /// None in practice: the tensors are copies of the network's own.
     pub(super) fn averaged(&mut self) -> anyhow::Result<Weights> {
-        self.average.swap()?;
-        let tensors = self.tensors();
-        self.average.swap()?;
-        Ok(Weights::new(tensors?, BTreeMap::new()))
-    }
-
-    fn tensors(&self) -> candle_core::Result<BTreeMap<String, Tensor>> {
-        let copy = |(name, variable): (&String, &Var)| Ok((name.clone(), variable.as_tensor().copy()?));
-        self.variables.iter().map(copy).collect()
+        Ok(self.fitted.averaged()?)
     }
 
     /// Everything that a later run needs to go on from here.
@@ -160,15 +141,7 @@ impl Fitting {
     /// # Errors
     /// None in practice: the tensors are copies of the network's own.
     pub(super) fn state(&self) -> anyhow::Result<Weights> {
-        let mut tensors = self.tensors()?;
-        tensors.extend(self.optimizer.state()?);
-        tensors.extend(self.average.state()?);
-        let metadata = BTreeMap::from([
-            ("plan".to_owned(), serde_json::to_string(&self.plan)?),
-            ("optimizer_steps".to_owned(), self.optimizer.steps().to_string()),
-            ("average_steps".to_owned(), self.average.steps().to_string()),
-        ]);
-        Ok(Weights::new(tensors, metadata))
+        self.fitted.state(&self.plan)
     }
 
     /// Goes on from a state of the same plan.
@@ -176,19 +149,7 @@ impl Fitting {
     /// # Errors
     /// The state is of another plan or network.
     pub(super) fn restore(&mut self, state: &Weights) -> anyhow::Result<()> {
-        let plan: Option<Plan> = state.metadata.get("plan").and_then(|text| serde_json::from_str(text).ok());
-        anyhow::ensure!(
-            plan.as_ref() == Some(&self.plan),
-            "{} was made with {plan:?}, not {:?}; give the same options or start anew in another folder",
-            state.origin(),
-            self.plan
-        );
-        for (name, variable) in &self.variables {
-            variable.set(&state.get(name, variable.dims())?)?;
-        }
-        self.optimizer.restore(state.tensors(), state.number("optimizer_steps")?)?;
-        self.average.restore(state.tensors(), state.number("average_steps")?)?;
-        Ok(())
+        self.fitted.restore(state, &self.plan)
     }
 }
 
@@ -324,7 +285,7 @@ mod tests {
         let mut fitting = Fitting::new(&start, plan).unwrap();
         fitting.epoch(0, &sampler(folder.path()), 1, |_| {}).unwrap();
         for (name, before) in start.tensors() {
-            let after = fitting.variables[name].as_tensor();
+            let after = fitting.fitted.variables()[name].as_tensor();
             let square =
                 |tensor: &Tensor| tensor.sqr().unwrap().mean_all().unwrap().to_scalar::<f32>().unwrap();
             let moved = square(&(after - before).unwrap()).sqrt();

@@ -7,7 +7,7 @@ use crate::kernels::int8::pack;
 use crate::nn::convolution::Convolution;
 use crate::nn::head;
 use crate::nn::int8::file::Draft;
-use crate::nn::mobilenet_v2::MobileNetV2;
+use crate::nn::mobilenet_v2::{BLOCKS, MobileNetV2};
 use crate::nn::weights::Weights;
 use crate::nn::{Mode, NetworkError};
 use crate::pixels::preprocess::{MEAN, STANDARD_DEVIATION};
@@ -24,67 +24,23 @@ pub fn add(
     choices: &Choices,
 ) -> Result<(), NetworkError> {
     let network = MobileNetV2::new(weights, Mode::Inference)?;
-    let convolutions: BTreeMap<String, &Convolution> = network.convolutions().collect();
+    let (from, coding) = front(draft, "classifier", (&network, BLOCKS - 2), seen, choices)?;
     let ranges = |name: &str| seen.get(name).ranges(choices.quantile);
-    let reads = |name: &str, coding: &Quantization| {
-        let seen = seen.get(name);
-        Reads { coding: coding.clone(), means: seen.means(), mean_squares: seen.mean_squares() }
-    };
+    let reads = |name: &str, coding: &Quantization| reads(seen, name, coding);
 
-    let (layer, padding) = stem(&real_layer(convolutions["features.0"])?);
-    let hidden = Quantization::unsigned_per_channel(&ranges("features.0"));
-    let (values, requantization) = quantize(&layer, &picture(), &hidden);
-    draft.layer("classifier.features.0", &values, &requantization);
-    draft.reals("classifier.features.0.padding", &[3], &padding);
-
-    // The name and coding of the map that the next block reads.
-    let mut input: Option<(String, Quantization)> = None;
-    let mut hidden = ("features.0".to_owned(), hidden);
-    for block in 1..=17 {
-        let name = format!("features.{block}");
-        if let Some((from, coding)) = &input {
-            let expand = format!("{name}.expand");
-            let writes = Quantization::unsigned_per_channel(&ranges(&expand));
-            let layer = real_layer(convolutions[expand.as_str()])?;
-            let (values, requantization) = quantize(&layer, &reads(from, coding), &writes);
-            draft.layer(&format!("classifier.{expand}"), &values, &requantization);
-            hidden = (expand, writes);
+    let mut writes = Quantization::unsigned_per_channel(&ranges("features.18"));
+    let convolutions: BTreeMap<String, &Convolution> = network.convolutions().collect();
+    let layer = real_layer(convolutions["features.18"])?;
+    let (mut values, mut requantization) = quantize(&layer, &reads(&from, &coding), &writes);
+    // Features that hardly ever move would get steps finer than the kernels can make them.
+    if requantization.multiplier.iter().any(|multiplier| *multiplier > pack::LARGEST_MULTIPLIER) {
+        for (scale, multiplier) in writes.scale.iter_mut().zip(&requantization.multiplier) {
+            *scale *= (multiplier * 1.001 / pack::LARGEST_MULTIPLIER).max(1.0);
         }
-        let depthwise = format!("{name}.depthwise");
-        let project = format!("{name}.project");
-        let projection = real_layer(convolutions[project.as_str()])?;
-        let least = least_unsigned(&ranges(&depthwise));
-        let scale = read_by(&projection, &least, &seen.get(&depthwise).mean_squares());
-        let convolved = Quantization { scale, zero_point: 0 };
-        let layer = real_layer(convolutions[depthwise.as_str()])?;
-        let (values, requantization) = quantize(&layer, &reads(&hidden.0, &hidden.1), &convolved);
-        draft.layer(&format!("classifier.{depthwise}"), &values, &requantization);
-
-        let layer = projection;
-        let writes = Quantization::per_tensor(&ranges(&name));
-        let (values, requantization) = quantize(&layer, &reads(&depthwise, &convolved), &writes);
-        draft.layer(&format!("classifier.{project}"), &values, &requantization);
-        // The block adds its input where it has the channels of its output and the stride 1.
-        if let Some((_, coding)) = input.filter(|_| network.adds_its_input(block)) {
-            draft.reals(&format!("classifier.{name}.residual"), &[1], &[coding.scale[0] / writes.scale[0]]);
-        }
-        input = Some((name, writes));
+        (values, requantization) = quantize(&layer, &reads(&from, &coding), &writes);
     }
-
-    if let Some((from, coding)) = input {
-        let mut writes = Quantization::unsigned_per_channel(&ranges("features.18"));
-        let layer = real_layer(convolutions["features.18"])?;
-        let (mut values, mut requantization) = quantize(&layer, &reads(&from, &coding), &writes);
-        // Features that hardly ever move would get steps finer than the kernels can make them.
-        if requantization.multiplier.iter().any(|multiplier| *multiplier > pack::LARGEST_MULTIPLIER) {
-            for (scale, multiplier) in writes.scale.iter_mut().zip(&requantization.multiplier) {
-                *scale *= (multiplier * 1.001 / pack::LARGEST_MULTIPLIER).max(1.0);
-            }
-            (values, requantization) = quantize(&layer, &reads(&from, &coding), &writes);
-        }
-        draft.layer("classifier.features.18", &values, &requantization);
-        draft.reals("classifier.features.18.scale", &[writes.scale.len()], &writes.scale);
-    }
+    draft.layer("classifier.features.18", &values, &requantization);
+    draft.reals("classifier.features.18.scale", &[writes.scale.len()], &writes.scale);
     // Few values and each of them weighs: their ranges leave nothing out.
     let all = |name: &str| seen.get(name).ranges(1.0);
     let [hidden_weight, hidden_bias, others @ ..] = head::TENSORS;
@@ -105,6 +61,67 @@ pub fn add(
         draft.reals(&format!("classifier.{name}"), shape, &values);
     }
     Ok(())
+}
+
+/// Quantizes the first convolution and the first `count` inverted residuals of `network` as tensors `{prefix}.features.*`; gives the
+/// name and the coding of the map that the last of them writes.
+pub(super) fn front(
+    draft: &mut Draft,
+    prefix: &str,
+    (network, count): (&MobileNetV2, usize),
+    seen: &Observations,
+    choices: &Choices,
+) -> Result<(String, Quantization), NetworkError> {
+    let convolutions: BTreeMap<String, &Convolution> = network.convolutions().collect();
+    let ranges = |name: &str| seen.get(name).ranges(choices.quantile);
+    let reads = |name: &str, coding: &Quantization| reads(seen, name, coding);
+
+    let (layer, padding) = stem(&real_layer(convolutions["features.0"])?);
+    let hidden = Quantization::unsigned_per_channel(&ranges("features.0"));
+    let (values, requantization) = quantize(&layer, &picture(), &hidden);
+    draft.layer(&format!("{prefix}.features.0"), &values, &requantization);
+    draft.reals(&format!("{prefix}.features.0.padding"), &[3], &padding);
+
+    // The name and coding of the map that the next block reads.
+    let mut input: Option<(String, Quantization)> = None;
+    let mut hidden = ("features.0".to_owned(), hidden);
+    for block in 1..=count {
+        let name = format!("features.{block}");
+        if let Some((from, coding)) = &input {
+            let expand = format!("{name}.expand");
+            let writes = Quantization::unsigned_per_channel(&ranges(&expand));
+            let layer = real_layer(convolutions[expand.as_str()])?;
+            let (values, requantization) = quantize(&layer, &reads(from, coding), &writes);
+            draft.layer(&format!("{prefix}.{expand}"), &values, &requantization);
+            hidden = (expand, writes);
+        }
+        let depthwise = format!("{name}.depthwise");
+        let project = format!("{name}.project");
+        let projection = real_layer(convolutions[project.as_str()])?;
+        let least = least_unsigned(&ranges(&depthwise));
+        let scale = read_by(&projection, &least, &seen.get(&depthwise).mean_squares());
+        let convolved = Quantization { scale, zero_point: 0 };
+        let layer = real_layer(convolutions[depthwise.as_str()])?;
+        let (values, requantization) = quantize(&layer, &reads(&hidden.0, &hidden.1), &convolved);
+        draft.layer(&format!("{prefix}.{depthwise}"), &values, &requantization);
+
+        let layer = projection;
+        let writes = Quantization::per_tensor(&ranges(&name));
+        let (values, requantization) = quantize(&layer, &reads(&depthwise, &convolved), &writes);
+        draft.layer(&format!("{prefix}.{project}"), &values, &requantization);
+        // The block adds its input where it has the channels of its output and the stride 1.
+        if let Some((_, coding)) = input.filter(|_| network.adds_its_input(block)) {
+            draft.reals(&format!("{prefix}.{name}.residual"), &[1], &[coding.scale[0] / writes.scale[0]]);
+        }
+        input = Some((name, writes));
+    }
+    Ok(input.unwrap_or(hidden))
+}
+
+/// What is read of the map `name`, coded so.
+pub(super) fn reads(seen: &Observations, name: &str, coding: &Quantization) -> Reads {
+    let seen = seen.get(name);
+    Reads { coding: coding.clone(), means: seen.means(), mean_squares: seen.mean_squares() }
 }
 
 /// Scales for a map that `layer` reads: steps of map and weights depend on each other and settle soon.

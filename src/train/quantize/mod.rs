@@ -1,4 +1,4 @@
-//! Post-training quantization of both networks (feature `train`): ranges are learned from training pictures ([`ranges`]),
+//! Post-training quantization of the networks (feature `train`): ranges are learned from training pictures ([`ranges`]),
 //! weights rounded within what the kernels can add up ([`rounding`]), biases corrected for what the rounding does on average.
 //!
 //! Maps that only a depthwise convolution reads have a scale per channel: it never mixes channels, so each may be coded as it
@@ -8,6 +8,7 @@
 
 pub mod classifier;
 pub mod detector;
+pub mod landmarks;
 pub mod ranges;
 pub mod rounding;
 
@@ -25,6 +26,7 @@ use crate::nn::convolution::{Convolution, Kind};
 use crate::nn::head::Head;
 use crate::nn::int8::SharedTeam;
 use crate::nn::int8::file::Draft;
+use crate::nn::landmarks::{INPUT, Landmarks, MARGIN};
 use crate::nn::mobilenet_v2::MobileNetV2;
 use crate::nn::weights::Weights;
 use crate::nn::yunet::YuNet;
@@ -67,23 +69,32 @@ impl Choices {
     }
 }
 
-/// Quantizes `classifier` and `detector` by the training faces and pictures of `dataset`.
+/// The f32 weights of all networks.
+#[derive(Debug)]
+pub struct Real {
+    /// Those of the classifier.
+    pub classifier: Weights,
+    /// Those of the detector.
+    pub detector: Weights,
+    /// Those of the landmark network.
+    pub landmarks: Weights,
+}
+
+/// Quantizes all networks by the training faces and pictures of `dataset`.
 ///
 /// # Errors
 /// When weights are of another network or a picture cannot be read.
-pub fn quantize(
-    classifier: &Weights,
-    detector: &Weights,
-    dataset: &Dataset,
-    choices: &Choices,
-) -> Result<Draft, TrainError> {
+pub fn quantize(real: &Real, dataset: &Dataset, choices: &Choices) -> Result<Draft, TrainError> {
+    let Real { classifier, detector, landmarks } = real;
     let mut draft = Draft::default();
     let seen = observe_faces(classifier, dataset, choices)?;
     classifier::add(&mut draft, classifier, &seen, choices)?;
     let seen = observe_pictures(detector, dataset, choices)?;
     detector::add(&mut draft, detector, &seen, choices)?;
+    let seen = observe_landmarks(landmarks, dataset, choices)?;
+    landmarks::add(&mut draft, landmarks, &seen, choices)?;
 
-    for (name, weights) in [("classifier", classifier), ("detector", detector)] {
+    for (name, weights) in [("classifier", classifier), ("detector", detector), ("landmarks", landmarks)] {
         for (key, value) in &weights.metadata {
             draft.metadata.insert(format!("{name}.{key}"), value.clone());
         }
@@ -197,6 +208,29 @@ fn observe_faces(
             seen.add(HIDDEN, &as_map(&head.hidden(&pooled)?)?)?;
         }
         progress.advance(faces.len() as u64);
+    }
+    Ok(seen)
+}
+
+/// What the landmark network's maps contain on training faces, masked and bare ones by turns.
+fn observe_landmarks(
+    weights: &Weights,
+    dataset: &Dataset,
+    choices: &Choices,
+) -> Result<Observations, TrainError> {
+    let network = Landmarks::new(weights, Mode::Inference)?;
+    let drawn = Sampler::new(dataset).draw(choices.faces, &mut stream(choices.seed, Purpose::Subsets, 101));
+    let progress = Progress::new("calibrating the landmark network", "faces", drawn.len() as u64, 0);
+    let mut seen = Observations::default();
+    for index in drawn {
+        let face = &dataset.faces[index];
+        let crop = View::plain(MARGIN).render(&open_picture(&face.picture)?, &face.rect, INPUT as u32);
+        let mut failed = None;
+        network.observe(&preprocess::normalised(&[crop])?, &mut |name, map| {
+            failed = failed.take().or(seen.add(name, map).err());
+        })?;
+        failed.map_or(Ok(()), Err)?;
+        progress.advance(1);
     }
     Ok(seen)
 }
