@@ -61,7 +61,7 @@ fn a_short_run_learns_something_and_can_be_taken_up() {
     // The run is complete: nothing is overwritten unasked, and going on changes nothing.
     let again = fit(folder.path(), &[]).unwrap_err().to_string();
     assert!(again.contains("--resume"), "{again}");
-    assert_eq!(fit(folder.path(), &["--resume"]).unwrap(), outcome);
+    assert_eq!(fit(folder.path(), &["--resume"]).unwrap().to_string(), outcome.to_string());
     let refused = fit(folder.path(), &["--resume", "--learning-rate", "0.01"]).unwrap_err().to_string();
     assert!(refused.contains("give the same options"), "{refused}");
     // What the teacher said is kept, and damage is seen.
