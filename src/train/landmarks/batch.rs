@@ -21,8 +21,8 @@ use std::path::PathBuf;
 const BARE: f64 = 0.15;
 /// Of the others the share that get a mask, worn properly; each of the other kinds has the same part of the rest.
 const MASKED: f64 = 0.5;
-/// Looks that differ by this share of the eyes' distance make a face count half. With 0.06 the faces that the looks agree on got no
-/// better, and the others worse.
+/// Looks that differ by this share of the eyes' distance make a face count half: few do, since those are the heads seen from the
+/// side, which are rare enough.
 const HALF: f32 = 0.2;
 /// Eyes that are nearer to each other than this share of the crop, as of faces seen from the side, count as if they were not: all of
 /// a profile's landmarks would be wrong by a multiple of it.
