@@ -71,6 +71,11 @@ impl Lines {
     fn set(&mut self, index: usize, value: i8) {
         self.0[index / 64].0[index % 64] = value;
     }
+
+    /// Sets up to four neighbours from `index` on, a multiple of four.
+    fn set_quad(&mut self, index: usize, values: &[i8]) {
+        self.0[index / 64].0[index % 64..][..values.len()].copy_from_slice(values);
+    }
 }
 
 /// A 1×1 convolution, packed.
@@ -118,9 +123,8 @@ impl Pointwise {
         for (output, row) in weights.chunks_exact(given).enumerate() {
             check_pointwise(row).map_err(|()| PackError::Overflow { output })?;
             let (block, lane) = (output / panel, kernels.lane(output % panel));
-            for (input, weight) in row.iter().enumerate() {
-                let quad = block * (inputs / 4) + input / 4;
-                packed.set((quad * panel + lane) * 4 + input % 4, *weight);
+            for (quad, weights) in row.chunks(4).enumerate() {
+                packed.set_quad(((block * (inputs / 4) + quad) * panel + lane) * 4, weights);
             }
         }
         let sums = weights.chunks_exact(given).map(|row| row.iter().map(|w| i32::from(*w)).sum());
@@ -304,11 +308,13 @@ fn fits(weights: impl Iterator<Item = i32>) -> bool {
 }
 
 fn check_pointwise(row: &[i8]) -> Result<(), ()> {
-    let fits = row.chunks(GROUP).all(|octet| {
-        let at = |index: &usize| octet.get(*index).map_or(0, |weight| i32::from(*weight));
-        POINTWISE_SUMS.iter().all(|sum| fits(sum.iter().map(at)))
-    });
-    if fits { Ok(()) } else { Err(()) }
+    let octet_fits = |octet: &[i8; GROUP]| {
+        POINTWISE_SUMS.iter().all(|sum| fits(sum.iter().map(|index| i32::from(octet[*index]))))
+    };
+    let (octets, rest) = row.as_chunks::<GROUP>();
+    let mut last = [0; GROUP];
+    last[..rest.len()].copy_from_slice(rest);
+    if octets.iter().all(octet_fits) && octet_fits(&last) { Ok(()) } else { Err(()) }
 }
 
 fn check_depthwise(filter: &[i8]) -> Result<(), ()> {
