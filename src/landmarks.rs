@@ -72,7 +72,7 @@ impl Locator {
                 let Crop { sampler, pixels } = &mut *crop.lock().unwrap_or_else(PoisonError::into_inner);
                 sampler.face_crop(picture, face, MARGIN, INPUT as u32, pixels);
                 let straight = network.values(pixels)?;
-                pixels.chunks_exact_mut(3 * INPUT).for_each(|row| row.as_chunks_mut::<3>().0.reverse());
+                preprocess::mirror(pixels, INPUT);
                 mean(straight, mirrored(network.values(pixels)?))
             }
         };

@@ -2,7 +2,7 @@
 //! f32 networks that they were made from.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail loudly")]
 
-use image::RgbImage;
+use image::{RgbImage, imageops};
 use maskwatch::classify::{Classifier as AnyClassifier, Input};
 use maskwatch::detect::Detector as AnyDetector;
 use maskwatch::geometry::Rect;
@@ -134,6 +134,47 @@ fn the_quantized_classifier_is_close_to_the_real_one() {
             let close = |a: f32, b: f32| (a - b).abs() < 0.05;
             assert!(close(a.mask, b.mask) && close(a.incorrect, b.incorrect), "{side}: {a:?} {b:?}");
         }
+    }
+}
+
+/// A face about which one look leaves doubt is looked at again, mirrored, and the logits of both are averaged; one look is
+/// enough for any other.
+#[test]
+fn doubtful_faces_are_looked_at_twice() {
+    let (int8, team) = (QuantizedWeights::embedded().unwrap(), SharedTeam::new(1).unwrap());
+    let real = Weights::load(&models().join("classifier.safetensors")).unwrap();
+    let side = Input::Side(96);
+    let classifiers = [
+        AnyClassifier::new(&real, side).unwrap(),
+        AnyClassifier::quantized(&int8, fastest(), &team, side).unwrap(),
+    ];
+    // Most of these show no face, so there is much to doubt.
+    let places = (0..36).map(|place| (place % 6, place / 6));
+    let faces: Vec<Rect> =
+        places.map(|(x, y)| Rect::new(x as f32 * 72.0, y as f32 * 72.0, 91.0, 111.0)).collect();
+    let portrait = portrait();
+    let logit = |p: f32| (p / (1.0 - p)).ln();
+    let sigmoid = |x: f32| 1.0 / (1.0 + (-x).exp());
+    for classifier in classifiers {
+        let (mut sure, mut doubtful) = (0, 0);
+        let margin = classifier.preprocessing().margin;
+        for (face, answer) in faces.iter().zip(classifier.classify(&portrait, &faces).unwrap()) {
+            let crop = preprocess::face_crop(&portrait, face, margin, 96);
+            let mirrored = imageops::flip_horizontal(&crop);
+            let [first, second] = [crop, mirrored].map(|crop| classifier.classify_crops(&[crop]).unwrap()[0]);
+            let (of_two, incorrect) = if first.mask.max(first.no_mask).max(first.incorrect) >= 0.95 {
+                sure += 1;
+                (first.of_two(), first.incorrect)
+            } else {
+                doubtful += 1;
+                let mean = |a: f32, b: f32| sigmoid(f32::midpoint(logit(a), logit(b)));
+                (mean(first.of_two(), second.of_two()), mean(first.incorrect, second.incorrect))
+            };
+            let close = |a: f32, b: f32| (a - b).abs() < 1e-3;
+            assert!(close(answer.of_two(), of_two), "{face:?}: {answer:?}, {first:?}, {second:?}");
+            assert!(close(answer.incorrect, incorrect), "{face:?}: {answer:?}, {first:?}, {second:?}");
+        }
+        assert!(sure > 3 && doubtful > 3, "{sure} {doubtful}");
     }
 }
 

@@ -25,6 +25,11 @@ pub fn face_crop<'a>(picture: impl Into<View<'a>>, face: &Rect, margin: f32, inp
     crop
 }
 
+/// Mirrors RGB bytes `[height, width, 3]` left to right, in place.
+pub(crate) fn mirror(pixels: &mut [u8], width: usize) {
+    pixels.chunks_exact_mut(3 * width.max(1)).for_each(|row| row.as_chunks_mut::<3>().0.reverse());
+}
+
 /// The whole pixels of `rect`, edge pixels repeated beyond the picture's edges.
 #[cfg(feature = "train")]
 pub(crate) fn cut(picture: &RgbImage, rect: &Rect) -> RgbImage {
