@@ -26,8 +26,8 @@ pub(crate) struct ModelArgs {
     /// f32 weights of the landmark network [default: landmarks.safetensors, found like those of the classifier]
     #[arg(long, value_name = "FILE", help_heading = "Networks")]
     landmarks: Option<PathBuf>,
-    /// Side of the classifier's input in pixels, 32 to 512, or auto: the smallest that the weights were trained for and that
-    /// shows all of a face; 224 is the paper's
+    /// Side of the classifier's input in pixels, 32 to 512, or auto: of those that the weights were trained for the smallest
+    /// from 128 on that shows all of a face; 224 is the paper's
     #[arg(long, value_name = "PX", default_value_t, help_heading = "Networks")]
     pub(crate) input: Input,
     /// Threads of the networks [default: one per core, four at most]
