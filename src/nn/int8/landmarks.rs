@@ -1,14 +1,14 @@
 //! The landmark network, quantized; tensors are called `landmarks.*`. The linear layer behind the last map stays real.
 
 use super::mobilenet_v2::front;
-use super::program::{From, MapId, Memory, Program, SharedTeam, To};
-use super::unit::{Extent, Layers as UnitLayers};
-use super::{Layers, QuantizedWeights, Results};
+use super::prepared::Prepared;
+use super::program::{From, MapId, Program, SharedTeam, To};
+use super::unit::Extent;
+use super::{Layers, QuantizedWeights};
 use crate::kernels::int8::{Area, GROUP, Kernels, Map, Pointwise};
 use crate::nn::NetworkError;
 use crate::nn::landmarks::{BLOCKS, INPUT, MAP, REDUCED, VALUES};
 use crate::nn::mobilenet_v2::channels;
-use std::sync::{Arc, Mutex, PoisonError};
 
 /// Values that the linear layer reads.
 const FLAT: usize = MAP * MAP * REDUCED;
@@ -16,15 +16,13 @@ const FLAT: usize = MAP * MAP * REDUCED;
 /// The network with all memory that it needs.
 pub struct Landmarks {
     kernels: &'static dyn Kernels,
-    units: Vec<Arc<UnitLayers>>,
+    /// The map that the last unit writes.
+    last: MapId,
     reduce: Pointwise,
     /// `[10, 6 · 6 · 32]`: the linear layer, each weight already times the scale of what it reads.
     weight: Vec<f32>,
     bias: Vec<f32>,
-    program: Program,
-    team: SharedTeam,
-    memory: Mutex<Memory>,
-    results: Results,
+    prepared: Prepared,
 }
 
 impl Landmarks {
@@ -55,9 +53,9 @@ impl Landmarks {
         }
         debug_assert_eq!((extent.rows, extent.columns), (MAP, MAP));
         program.reserve_scratch(FLAT);
-        let memory = Mutex::new(Memory::new(&program));
-        let results = Results::new(VALUES)?;
-        Ok(Self { kernels, units, reduce, weight, bias, program, team, memory, results })
+        let last = MapId((units.len() + 1) % 2);
+        let prepared = Prepared::new("quantized landmarks", program, team, (INPUT, INPUT), VALUES)?;
+        Ok(Self { kernels, last, reduce, weight, bias, prepared })
     }
 
     /// The landmarks on `crop`, RGB bytes `[96, 96, 3]`, as of [`crate::nn::landmarks::Landmarks::forward`].
@@ -65,34 +63,13 @@ impl Landmarks {
     /// # Errors
     /// When the crop has another length.
     pub fn values(&self, crop: &[u8]) -> Result<[f32; VALUES], NetworkError> {
-        if crop.len() != 3 * INPUT * INPUT {
-            let message = format!("a crop of {} bytes is not {INPUT}×{INPUT} RGB", crop.len());
-            return Err(NetworkError::Run(candle_core::Error::Msg(message)));
-        }
-        // Memory is overwritten from the start, so a panic of an earlier run left nothing behind.
-        let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
-        let memory = memory.pointers();
-        let op = |results: &mut [f32]| {
-            let results = super::Shared(results.as_mut_ptr());
-            self.team.lock().run(&|member| {
-                // SAFETY: the memory was made for this program and team and is locked, the picture has the program's extent, the
-                // results have their length.
-                unsafe {
-                    self.program.run(member, memory, crop, results.pointer());
-                    if member.index == 0 {
-                        self.finish(memory.map(self.last()), memory.scratch(member), results.pointer());
-                    }
-                }
-            });
-            Ok(())
-        };
-        self.results.fill("quantized landmarks", op)?;
-        Ok(self.results.read(|values| std::array::from_fn(|index| values[index]))?)
-    }
-
-    /// The map that the last unit writes.
-    fn last(&self) -> MapId {
-        MapId((self.units.len() + 1) % 2)
+        self.prepared.run(crop, |member, memory, results| {
+            if member.index == 0 {
+                // SAFETY: the last unit has been run, the scratch was reserved, and only this member takes them.
+                unsafe { self.finish(memory.map(self.last), memory.scratch(member), results) }
+            }
+        })?;
+        self.prepared.read(|values| std::array::from_fn(|index| values[index]))
     }
 
     /// The 1×1 convolution and the linear layer: so little that one member does it.

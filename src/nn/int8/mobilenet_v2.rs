@@ -1,13 +1,14 @@
 //! MobileNetV2 1.0 with the paper's head, quantized; tensors are called `classifier.*`.
 
-use super::program::{From, MapId, Memory, Program, SharedTeam, To};
+use super::prepared::Prepared;
+use super::program::{From, MapId, Program, SharedTeam, To};
 use super::unit::{Extent, Finish, Layers as UnitLayers};
-use super::{Layers, QuantizedWeights, Results};
+use super::{Layers, QuantizedWeights};
 use crate::kernels::int8::{Area, GROUP, Kernels, Map, Pointwise, maps};
 use crate::nn::head::{HIDDEN, INCORRECT_TENSORS, has_incorrect};
 use crate::nn::mobilenet_v2::{BLOCKS, FEATURES, Residual, channels, residuals};
 use crate::nn::{NetworkError, head};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 /// Channels of the last map that are computed at once.
 const SLICE: usize = 64;
@@ -113,12 +114,8 @@ pub(super) fn front(
 /// The network at one input size, with all memory that it needs.
 pub struct Classifier {
     network: Arc<MobileNetV2>,
-    program: Program,
     last: Extent,
-    side: usize,
-    team: SharedTeam,
-    memory: Mutex<Memory>,
-    results: Results,
+    prepared: Prepared,
 }
 
 /// Where the results lie: features, hidden values, logits.
@@ -141,15 +138,14 @@ impl Classifier {
         program.reserve_scratch(extent.rows * extent.columns * SLICE);
         let free = MapId(network.units.len() % 2);
         program.reserve(free, Extent { rows: 1, columns: 1, channels: FEATURES + HIDDEN });
-        let memory = Mutex::new(Memory::new(&program));
-        let results = Results::new(RESULTS)?;
-        Ok(Self { network, program, last: extent, side, team, memory, results })
+        let prepared = Prepared::new("quantized MobileNetV2", program, team, (side, side), RESULTS)?;
+        Ok(Self { network, last: extent, prepared })
     }
 
     /// Side of the pictures, in pixels.
     #[must_use]
     pub fn side(&self) -> usize {
-        self.side
+        self.prepared.size().0
     }
 
     /// The two logits of `picture`, RGB bytes `[side, side, 3]`, in the order of [`head::CLASSES`], and that of
@@ -160,10 +156,10 @@ impl Classifier {
     pub fn logits(&self, picture: &[u8]) -> Result<([f32; 2], Option<f32>), NetworkError> {
         self.run(picture)?;
         let incorrect = self.network.head.logits.1.len() > 2;
-        Ok(self.results.read(|values| {
+        self.prepared.read(|values| {
             let logits = &values[LOGITS_AT..];
             ([logits[head::MASK], logits[head::NO_MASK]], incorrect.then(|| logits[2]))
-        })?)
+        })
     }
 
     /// The pooled features `[1280]` of `picture`.
@@ -172,33 +168,14 @@ impl Classifier {
     /// When the picture has another length.
     pub fn features(&self, picture: &[u8]) -> Result<Vec<f32>, NetworkError> {
         self.run(picture)?;
-        Ok(self.results.read(|values| values[..FEATURES].to_vec())?)
+        self.prepared.read(|values| values[..FEATURES].to_vec())
     }
 
-    fn run(&self, picture: &[u8]) -> candle_core::Result<()> {
-        if picture.len() != self.side * self.side * 3 {
-            candle_core::bail!(
-                "a picture of {} bytes is not {side}×{side} RGB",
-                picture.len(),
-                side = self.side
-            );
-        }
-        // Memory is overwritten from the start, so a panic of an earlier run left nothing behind.
-        let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
-        let memory = memory.pointers();
-        let op = |results: &mut [f32]| {
-            let results = super::Shared(results.as_mut_ptr());
-            self.team.lock().run(&|member| {
-                // SAFETY: the memory was made for this program and team and is locked, the picture has the program's extent, the
-                // results have their length.
-                unsafe {
-                    self.program.run(member, memory, picture, results.pointer());
-                    self.finish(member, memory, results.pointer());
-                }
-            });
-            Ok(())
-        };
-        self.results.fill("quantized MobileNetV2", op)
+    fn run(&self, picture: &[u8]) -> Result<(), NetworkError> {
+        self.prepared.run(picture, |member, memory, results| {
+            // SAFETY: all members come here once the last unit has been run, with the memory and results of this program.
+            unsafe { self.finish(member, memory, results) }
+        })
     }
 
     /// The last convolution, the average pooling and the head.

@@ -6,13 +6,14 @@
 //!
 //! ```text
 //! file ── weights        unit ── 1×1 → depthwise → 1×1, a few rows at a time
-//! team ── threads        program ── the units of a network at one input size, and their memory
+//! team ── threads        program ── the units of a network at one input size        prepared ── a program, its memory and results
 //! mobilenet_v2, landmarks, yunet ── the networks as programs
 //! ```
 
 pub mod file;
 pub mod landmarks;
 pub mod mobilenet_v2;
+mod prepared;
 mod program;
 mod team;
 mod unit;

@@ -1,12 +1,13 @@
 //! YuNet-n, quantized; tensors are called `detector.*`. The four parts of a level's head are one unit of 16 channels.
 
-use super::program::{From, MapId, Memory, Program, SharedTeam, Sum, To};
+use super::prepared::Prepared;
+use super::program::{From, MapId, Program, SharedTeam, Sum, To};
 use super::unit::{Extent, Finish, Layers as UnitLayers};
-use super::{Layers, QuantizedWeights, Results};
+use super::{Layers, QuantizedWeights};
 use crate::kernels::int8::{Kernels, maps::Term};
 use crate::nn::NetworkError;
 use crate::nn::yunet::STRIDES;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 /// Values per cell: class, objectness, box (4), landmarks (10), as of [`crate::nn::yunet::Level`].
 pub const VALUES: usize = 16;
@@ -95,12 +96,8 @@ impl YuNet {
 
 /// The network at one input size, with all memory that it needs.
 pub struct Detector {
-    program: Program,
     levels: [Cells; 3],
-    size: (usize, usize),
-    team: SharedTeam,
-    memory: Mutex<Memory>,
-    results: Results,
+    prepared: Prepared,
 }
 
 /// The cells of one level among the results.
@@ -136,8 +133,7 @@ impl Detector {
         let mut from = From::Picture;
         let mut level_extents = Vec::new();
         for (index, (unit, (name, ..))) in network.backbone.iter().zip(BACKBONE).enumerate() {
-            let level =
-                ["model3.conv2", "model4.conv2", "model5.conv2"].iter().position(|last| *last == name);
+            let level = LEVELS.iter().position(|last| *last == name);
             let to = level.map_or(TURNS[index % 2], |level| LEVEL_MAPS[level]);
             extent = program.unit(unit, extent, from, To::Map(to));
             from = From::Map(to);
@@ -168,9 +164,8 @@ impl Detector {
             levels[level] = Cells { stride: STRIDES[level], columns, rows, start: length };
             length += rows * columns * VALUES;
         }
-        let memory = Mutex::new(Memory::new(&program));
-        let results = Results::new(length)?;
-        Ok(Self { program, levels, size: (width, height), team, memory, results })
+        let prepared = Prepared::new("quantized YuNet", program, team, (width, height), length)?;
+        Ok(Self { levels, prepared })
     }
 
     /// Runs the network on `picture`, RGB bytes `[height, width, 3]`, and hands each level's cells to `read`, [`VALUES`]
@@ -179,29 +174,11 @@ impl Detector {
     /// # Errors
     /// When the picture has another length.
     pub fn run(&self, picture: &[u8], mut read: impl FnMut(&Cells, &[f32])) -> Result<(), NetworkError> {
-        let (width, height) = self.size;
-        if picture.len() != width * height * 3 {
-            let message = format!("a picture of {} bytes is not {width}×{height} RGB", picture.len());
-            return Err(NetworkError::Run(candle_core::Error::Msg(message)));
-        }
-        // Memory is overwritten from the start, so a panic of an earlier run left nothing behind.
-        let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
-        let memory = memory.pointers();
-        let op = |results: &mut [f32]| {
-            let results = super::Shared(results.as_mut_ptr());
-            self.team.lock().run(&|member| {
-                // SAFETY: the memory was made for this program and team and is locked, the picture has the program's extent, the
-                // results have their length.
-                unsafe { self.program.run(member, memory, picture, results.pointer()) }
-            });
-            Ok(())
-        };
-        self.results.fill("quantized YuNet", op)?;
-        self.results.read(|values| {
+        self.prepared.run(picture, |_, _, _| {})?;
+        self.prepared.read(|values| {
             for cells in &self.levels {
                 read(cells, &values[cells.start..][..cells.rows * cells.columns * VALUES]);
             }
-        })?;
-        Ok(())
+        })
     }
 }
