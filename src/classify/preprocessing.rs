@@ -96,7 +96,7 @@ impl Preprocessing {
         Ok(Self { margin, inputs })
     }
 
-    /// Writes the entries that a [`Classifier`] reads.
+    /// Writes the entries that a [`Classifier`](super::Classifier) reads.
     pub fn write(&self, metadata: &mut BTreeMap<String, String>) {
         let inputs: Vec<String> = self.inputs.iter().map(u32::to_string).collect();
         metadata.insert("margin".to_owned(), self.margin.to_string());

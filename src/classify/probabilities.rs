@@ -14,7 +14,7 @@ pub struct Probabilities {
 }
 
 impl Probabilities {
-    /// From the logits of [`Head`]: the sigmoid of its output *incorrect*; what that leaves is shared by the softmax of the
+    /// From the logits of [`Head`](head::Head): the sigmoid of its output *incorrect*; what that leaves is shared by the softmax of the
     /// two classes.
     #[must_use]
     pub fn from_logits(classes: [f32; 2], incorrect: Option<f32>) -> Self {
