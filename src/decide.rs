@@ -166,7 +166,9 @@ impl Default for Rules {
 }
 
 impl Rules {
-    /// The vote of one classified sighting of a face whose shorter side is `side` pixels.
+    /// The vote of one classified sighting of a face whose shorter side is `side` pixels: what the other two leave no more
+    /// than the allowed doubt of. Where it is certain that there is no mask or a badly worn one, but not which, the face counts
+    /// as unmasked, so that no bare face passes where incorrect masks may.
     ///
     /// ```
     /// use maskwatch::classify::Probabilities;
@@ -176,8 +178,10 @@ impl Rules {
     /// assert_eq!(rules.vote(&Probabilities::of_mask(0.1), 60.0), Verdict::Unmasked);
     /// assert_eq!(rules.vote(&Probabilities::of_mask(0.1), 20.0), Verdict::Unsure);
     /// assert_eq!(rules.vote(&Probabilities::of_mask(0.6), 60.0), Verdict::Unsure);
-    /// let under_the_nose = Probabilities { mask: 0.04, no_mask: 0.36, incorrect: 0.6 };
+    /// let under_the_nose = Probabilities { mask: 0.04, no_mask: 0.06, incorrect: 0.9 };
     /// assert_eq!(rules.vote(&under_the_nose, 60.0), Verdict::Incorrect);
+    /// let perhaps_bare = Probabilities { mask: 0.04, no_mask: 0.36, incorrect: 0.6 };
+    /// assert_eq!(rules.vote(&perhaps_bare, 60.0), Verdict::Unmasked);
     /// ```
     #[must_use]
     pub fn vote(&self, answer: &Probabilities, side: f32) -> Verdict {
@@ -185,7 +189,7 @@ impl Rules {
         if 1.0 - answer.mask <= doubt {
             Verdict::Masked
         } else if answer.mask <= doubt {
-            if answer.incorrect > answer.no_mask { Verdict::Incorrect } else { Verdict::Unmasked }
+            if answer.no_mask <= doubt { Verdict::Incorrect } else { Verdict::Unmasked }
         } else {
             Verdict::Unsure
         }

@@ -45,6 +45,17 @@ fn a_mask_worn_incorrectly_brings_about_what_the_rules_say() {
     }
 }
 
+/// Where incorrect masks may pass, a bare face must not do so on the strength of a doubtful answer.
+#[test]
+fn who_may_be_bare_is_unmasked() {
+    let doubtful = Probabilities { mask: 0.02, no_mask: 0.3, incorrect: 0.68 };
+    for (_, means) in IncorrectMeans::NAMES {
+        let mut decider = Decider::new(Rules { incorrect: means, ..Rules::default() });
+        assert_eq!(watch(&mut decider, 0, 1000, &[seen(1, doubtful)]), DoorState::Alert, "{means:?}");
+        assert_eq!(decider.verdict(TrackId(1)), Verdict::Unmasked);
+    }
+}
+
 /// On a board whose networks take longer than the hold time, the frame that raises an alert is old when it is first shown.
 #[test]
 fn an_alert_holds_from_when_it_is_first_shown() {
@@ -253,6 +264,21 @@ struct Memory {
 }
 
 proptest! {
+    #[test]
+    fn no_vote_leaves_more_doubt_than_allowed(
+        mask in 0f32..=1.0, share in 0f32..=1.0, certainty in 0.5f32..0.999, side in 8f32..80.0,
+    ) {
+        let answer = Probabilities { mask, no_mask: (1.0 - mask) * share, incorrect: (1.0 - mask) * (1.0 - share) };
+        let rules = Rules { certainty, ..Rules::default() };
+        let doubt = (1.0 - certainty) * if side < 24.0 { 0.25 } else { 1.0 };
+        match rules.vote(&answer, side) {
+            Verdict::Masked => prop_assert!(1.0 - mask <= doubt),
+            Verdict::Incorrect => prop_assert!(mask <= doubt && answer.no_mask <= doubt),
+            Verdict::Unmasked => prop_assert!(mask <= doubt && answer.no_mask > doubt),
+            Verdict::Unsure => prop_assert!(mask > doubt && 1.0 - mask > doubt),
+        }
+    }
+
     #[test]
     fn never_alerts_on_fewer_votes_and_re_arms_only_after_absence(rules in any_rules(), history in any_history(false)) {
         let mut decider = Decider::new(rules.clone());
