@@ -3,6 +3,7 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
 
+use std::io::ErrorKind;
 use std::os::unix::net::UnixDatagram;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -40,7 +41,12 @@ impl Service {
         let began = Instant::now();
         while began.elapsed() < PATIENCE {
             let mut message = [0; 4096];
-            let Ok(length) = self.socket.recv(&mut message) else { break };
+            let length = match self.socket.recv(&mut message) {
+                Ok(length) => length,
+                // A machine that was suspended wakes up with this.
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(_) => break,
+            };
             let text = String::from_utf8(message[..length].to_vec()).unwrap();
             if text.contains(wanted) {
                 return text;

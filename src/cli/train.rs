@@ -1,9 +1,11 @@
 //! `maskwatch train`: fits the networks to labelled pictures.
 
 use super::Outcome;
+use super::networks::fraction;
 use crate::detect::Detector;
 use crate::nn::BatchNorm;
 use crate::nn::weights::{Weights, find};
+use crate::train::augment::Augmentation;
 use crate::train::classifier::{self, Depth, Session, Settings};
 use crate::train::dataset::{Dataset, Options, Subset};
 use crate::train::detector;
@@ -121,6 +123,10 @@ struct ClassifierArgs {
     /// Side of the square that the network sees, in use, as a multiple of the face's longer side
     #[arg(long, value_name = "FACTOR", default_value_t = 1.1, help_heading = "Data")]
     margin: f32,
+    /// Largest random change of a face's width against its height, 0.12 for 1 : 1.12 and 1.12 : 1; heads turned aside are
+    /// narrow
+    #[arg(long, value_name = "RATIO", default_value_t = Augmentation::default().aspect, value_parser = fraction, help_heading = "Data")]
+    aspect: f32,
     /// Changed views of each face whose features are computed, for a head alone
     #[arg(long, value_name = "N", default_value_t = 4, help_heading = "Data")]
     views: usize,
@@ -189,6 +195,7 @@ impl ClassifierArgs {
         Settings {
             inputs: self.input.clone(),
             margin: self.margin,
+            augmentation: Augmentation { aspect: self.aspect, ..usual.augmentation },
             incorrect: self.incorrect,
             drawn: self.drawn,
             without: self.without.clone(),
