@@ -114,6 +114,10 @@ struct ClassifierArgs {
     /// wrongly, hands, cups, beards, …
     #[arg(long, value_name = "SHARE", default_value_t = 0.25, help_heading = "Data")]
     drawn: f64,
+    /// How much of what leaves a label true (helmets, hoods, light from the side and from behind) is drawn on masked faces
+    /// instead of bare ones; they are then drawn twice as often
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, help_heading = "Data")]
+    around_masked: f64,
     /// Kinds of things that are not drawn
     #[arg(long, value_name = "KIND,…", value_delimiter = ',', help_heading = "Data")]
     without: Vec<Kind>,
@@ -198,6 +202,7 @@ impl ClassifierArgs {
             augmentation: Augmentation { aspect: self.aspect, ..usual.augmentation },
             incorrect: self.incorrect,
             drawn: self.drawn,
+            around_masked: self.around_masked,
             without: self.without.clone(),
             views: self.views,
             length: if self.unfreeze == Depth::Head { self.epochs } else { self.steps },

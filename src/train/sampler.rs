@@ -2,6 +2,7 @@
 //! which something can be drawn.
 
 use super::dataset::{Dataset, Face, Subset};
+use crate::eval::labels::Label;
 use crate::nn::head::{MASK, NO_MASK};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -61,15 +62,15 @@ impl Sampler {
     }
 }
 
-/// Draws bare faces on which something can be drawn.
+/// Draws faces of one class on which something can be drawn.
 #[derive(Debug, Clone)]
-pub struct BareSampler(Group);
+pub struct DrawableSampler(Group);
 
-impl BareSampler {
-    /// A sampler over the bare faces of [`Subset::Train`] that `can_be_drawn_on`, by their index.
+impl DrawableSampler {
+    /// A sampler over the faces of [`Subset::Train`] labelled so that `can_be_drawn_on`, by their index.
     #[must_use]
-    pub fn new(dataset: &Dataset, can_be_drawn_on: impl Fn(usize) -> bool) -> Self {
-        Self(Group::new(dataset, |index, face| face.label.class() == Some(NO_MASK) && can_be_drawn_on(index)))
+    pub fn new(dataset: &Dataset, label: Label, can_be_drawn_on: impl Fn(usize) -> bool) -> Self {
+        Self(Group::new(dataset, |index, face| face.label == label && can_be_drawn_on(index)))
     }
 
     /// One of them; none where there are none.
@@ -113,10 +114,10 @@ mod tests {
         assert!(incorrect.iter().all(|&index| dataset.faces[index].label == Label::Incorrect));
         assert!(incorrect.iter().all(|&index| dataset.faces[index].subset == Subset::Train));
         let third = |index: usize| index.is_multiple_of(3);
-        let bare = BareSampler::new(&dataset, third);
-        let drawn: Vec<_> = (0..50).filter_map(|_| bare.draw(&mut generator)).collect();
+        let drawable = DrawableSampler::new(&dataset, Label::NoMask, third);
+        let drawn: Vec<_> = (0..50).filter_map(|_| drawable.draw(&mut generator)).collect();
         assert_eq!(drawn.len(), 50);
         assert!(drawn.iter().all(|&index| third(index) && dataset.faces[index].label == Label::NoMask));
-        assert_eq!(BareSampler::new(&dataset, |_| false).draw(&mut generator), None);
+        assert_eq!(DrawableSampler::new(&dataset, Label::Mask, |_| false).draw(&mut generator), None);
     }
 }

@@ -9,7 +9,7 @@ use crate::train::dataset::{Dataset, Face, open_picture};
 use crate::train::drawn::{self, Kind, landmarks};
 use crate::train::progress::Progress;
 use crate::train::random::{Purpose, stream};
-use crate::train::sampler::{BareSampler, Sampler};
+use crate::train::sampler::{DrawableSampler, Sampler};
 use crate::train::{augment::View, prefetch};
 use candle_core::Tensor;
 use image::RgbImage;
@@ -43,16 +43,21 @@ pub(super) struct Batch {
 pub(super) struct Batches<'a> {
     run: &'a Run<'a>,
     sampler: Sampler,
-    bare: BareSampler,
+    bare: DrawableSampler,
+    masked: DrawableSampler,
     landmarks: Vec<Option<[Point; 5]>>,
     kinds: Vec<Kind>,
 }
 
 impl<'a> Batches<'a> {
     pub(super) fn new(run: &'a Run<'a>, landmarks: Vec<Option<[Point; 5]>>) -> Self {
-        let bare = BareSampler::new(run.dataset, |index| landmarks.get(index).is_some_and(Option::is_some));
+        let drawable = |label| {
+            let has_landmarks = |index: usize| landmarks.get(index).is_some_and(Option::is_some);
+            DrawableSampler::new(run.dataset, label, has_landmarks)
+        };
+        let (bare, masked) = (drawable(Label::NoMask), drawable(Label::Mask));
         let (sampler, kinds) = (Sampler::new(run.dataset), kinds(run.settings));
-        Self { run, sampler, bare, landmarks, kinds }
+        Self { run, sampler, bare, masked, landmarks, kinds }
     }
 
     /// Draws and changes the faces of one step; depends on nothing but settings, data and step.
@@ -66,7 +71,11 @@ impl<'a> Batches<'a> {
         chosen.extend(incorrect.into_iter().map(|face| (face, None)));
         for _ in 0..of_batch(settings.drawn) {
             let kind = pick(&self.kinds, &mut generator);
-            chosen.extend(self.bare.draw(&mut generator).zip(kind).map(|(face, kind)| (face, Some(kind))));
+            let on_masked = settings.around_masked > 0.0
+                && kind.is_some_and(Kind::suits_masked)
+                && generator.random_bool(settings.around_masked);
+            let face = if on_masked { &self.masked } else { &self.bare }.draw(&mut generator);
+            chosen.extend(face.zip(kind).map(|(face, kind)| (face, Some(kind))));
         }
         let left = settings.batch - chosen.len().min(settings.batch);
         chosen.extend(self.sampler.draw(left, &mut generator).into_iter().map(|face| (face, None)));
@@ -78,7 +87,8 @@ impl<'a> Batches<'a> {
             crops.push(self.crop(index, kind, &view, input, number)?);
         }
         let label = |(index, kind): &(usize, Option<Kind>)| {
-            kind.map_or(self.run.dataset.faces[*index].label, Kind::label)
+            let own = self.run.dataset.faces[*index].label;
+            kind.filter(|_| own == Label::NoMask).map_or(own, Kind::label)
         };
         Ok(Batch { pictures: preprocess::normalised(&crops)?, labels: chosen.iter().map(label).collect() })
     }
@@ -103,28 +113,28 @@ impl<'a> Batches<'a> {
     }
 }
 
-/// The kinds that are drawn, each as often as its share says.
+/// The kinds that are drawn, each as often as its share says; twice as often what goes on masked faces too.
 fn kinds(settings: &Settings) -> Vec<Kind> {
     let drawn = Kind::ALL.into_iter().filter(|kind| !settings.without.contains(kind));
-    drawn.flat_map(|kind| std::iter::repeat_n(kind, share(kind) as usize)).collect()
+    let times = |kind: Kind| {
+        let twice = settings.around_masked > 0.0 && kind.suits_masked();
+        share(kind) as usize * if twice { 2 } else { 1 }
+    };
+    drawn.flat_map(|kind| std::iter::repeat_n(kind, times(kind))).collect()
 }
 
 fn pick(kinds: &[Kind], generator: &mut ChaCha8Rng) -> Option<Kind> {
     (!kinds.is_empty()).then(|| kinds[generator.random_range(0..kinds.len())])
 }
 
-/// The landmarks of the bare faces that `wanted` names, as the built-in detector sees them; of the others none.
+/// The landmarks of the faces that `wanted` names, as the built-in detector sees them; of the others none.
 pub(super) fn landmarks(
     dataset: &Dataset,
     settings: &Settings,
     wanted: impl Fn(&Face) -> bool,
 ) -> Result<Vec<Option<[Point; 5]>>, TrainError> {
     let mut found = vec![None; dataset.faces.len()];
-    let bare = |index: &usize| {
-        let face = &dataset.faces[*index];
-        face.label == Label::NoMask && wanted(face)
-    };
-    let asked: Vec<usize> = (0..dataset.faces.len()).filter(bare).collect();
+    let asked: Vec<usize> = (0..found.len()).filter(|&index| wanted(&dataset.faces[index])).collect();
     // Faces of one picture follow each other, so that each picture is searched once.
     let pictures: Vec<&[usize]> =
         asked.chunk_by(|one, other| dataset.faces[*one].picture == dataset.faces[*other].picture).collect();
@@ -152,7 +162,8 @@ pub(super) fn landmarks(
 pub(super) fn set_aside(run: &Run<'_>) -> Result<Vec<(RgbImage, Label)>, TrainError> {
     let (dataset, settings) = (run.dataset, run.settings);
     let subset = dataset.chosen_by();
-    let landmarks = landmarks(dataset, settings, |face| face.subset == subset)?;
+    let wanted = |face: &Face| face.subset == subset && face.label == Label::NoMask;
+    let landmarks = landmarks(dataset, settings, wanted)?;
     let (faces, kinds) = (dataset.subset(subset), kinds(settings));
     let progress = Progress::new("faces to calibrate by", "faces", faces.len() as u64, 0);
     let view = View::plain(settings.margin);

@@ -5,13 +5,14 @@
 use super::batch::{Batch, Batches, landmarks};
 use super::state::{State, is_statistic};
 use super::{Run, TrainError, dropout, loss, measure, measured, pairs};
+use crate::eval::labels::Label;
 use crate::nn::convolution::average_pool;
 use crate::nn::head::Head;
 use crate::nn::mobilenet_v2::{BLOCKS, MobileNetV2, block_of};
 use crate::nn::weights::Weights;
 use crate::nn::{BatchNorm, Mode};
 use crate::pixels::preprocess;
-use crate::train::dataset::Subset;
+use crate::train::dataset::{Face, Subset};
 use crate::train::history::{Entry, Tally};
 use crate::train::optimizer::learning_rate;
 use crate::train::prefetch;
@@ -32,7 +33,10 @@ pub(super) fn fit(run: &Run<'_>, mut weights: Weights, block: usize) -> Result<S
     let network = MobileNetV2::new(&weights, Mode::Training(settings.batch_norm))?;
 
     let landmarks = if settings.drawn > 0.0 {
-        landmarks(run.dataset, settings, |face| face.subset == Subset::Train)?
+        let drawn_on =
+            |label| label == Label::NoMask || (label == Label::Mask && settings.around_masked > 0.0);
+        let wanted = |face: &Face| face.subset == Subset::Train && drawn_on(face.label);
+        landmarks(run.dataset, settings, wanted)?
     } else {
         Vec::new()
     };

@@ -73,6 +73,9 @@ pub struct Settings {
     pub incorrect: f64,
     /// In fine-tuning, the share of each batch that are bare faces with something drawn on them.
     pub drawn: f64,
+    /// How much of what leaves a label true ([`Kind::suits_masked`]) is drawn on masked faces instead of bare ones, 0 to 1:
+    /// drawn on bare ones alone, a hood or a dark side would speak against a mask.
+    pub around_masked: f64,
     /// Kinds of things that are not drawn.
     pub without: Vec<Kind>,
     /// Views of every face whose features are computed ([`Depth::Head`] only).
@@ -129,6 +132,7 @@ impl Settings {
             augmentation: Augmentation::default(),
             incorrect: 0.06,
             drawn: 0.25,
+            around_masked: 0.0,
             without: Vec::new(),
             views: 4,
             length: if alone { 30 } else { 400 },
@@ -173,6 +177,9 @@ impl Settings {
             return fail(
                 "the share of drawn faces must lie between 0 and 0.5, that of incorrect ones between 0 and 0.4",
             );
+        }
+        if !(0.0..=1.0).contains(&self.around_masked) {
+            return fail("the share of hoods and lights drawn on masked faces must lie between 0 and 1");
         }
         if !(0.5..=3.0).contains(&self.margin) {
             return fail("the margin must be between 0.5 and 3");

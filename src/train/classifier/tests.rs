@@ -3,7 +3,7 @@
 use super::*;
 use crate::classify::{Classifier, Input};
 use crate::geometry::{Point, Rect};
-use crate::train::dataset::Options;
+use crate::train::dataset::{Face, Options};
 use crate::train::draw::{MaskKind, draw_mask};
 use image::{Rgb, RgbImage};
 use std::path::Path;
@@ -338,16 +338,10 @@ fn batches_hold_drawn_faces_with_the_labels_of_what_was_drawn() {
     let session = session(root.path());
     let batches = |settings: &Settings| {
         let run = Run { dataset: &dataset, settings, session: &session, key: "" };
-        let landmarks = batch::landmarks(&dataset, settings, |face| face.subset == Subset::Train).unwrap();
+        let bare = |face: &Face| face.label == Label::NoMask && face.subset == Subset::Train;
+        let landmarks = batch::landmarks(&dataset, settings, bare).unwrap();
         let found = landmarks.iter().filter(|landmarks| landmarks.is_some()).count();
-        assert_eq!(
-            found,
-            dataset
-                .faces
-                .iter()
-                .filter(|face| face.label == Label::NoMask && face.subset == Subset::Train)
-                .count()
-        );
+        assert_eq!(found, dataset.faces.iter().filter(|face| bare(face)).count());
         let batches = batch::Batches::new(&run, landmarks);
         (0..4).map(|step| batches.make(step).unwrap()).collect::<Vec<_>>()
     };
@@ -361,4 +355,26 @@ fn batches_hold_drawn_faces_with_the_labels_of_what_was_drawn() {
         assert_eq!((&one.labels, pixels(one)), (&other.labels, pixels(other)));
     }
     assert!(incorrect(&first) > 4 && incorrect(&plain) == 0, "{} {}", incorrect(&first), incorrect(&plain));
+}
+
+#[test]
+fn hoods_and_lights_say_nothing_about_a_mask() {
+    let folder = portrait();
+    let dataset = Dataset::load(folder.path(), &Options::default()).unwrap();
+    let root = tempfile::tempdir().unwrap();
+    let session = session(root.path());
+    let without = Kind::ALL.into_iter().filter(|kind| !kind.suits_masked()).collect();
+    let usual = Settings { batch: 16, drawn: 0.5, without, ..small(Depth::From(17)) };
+    let landmarks = batch::landmarks(&dataset, &usual, |face| face.subset == Subset::Train).unwrap();
+    for around_masked in [0.0, 0.5, 1.0] {
+        let settings = Settings { around_masked, ..usual.clone() };
+        let run = Run { dataset: &dataset, settings: &settings, session: &session, key: "" };
+        let batches = batch::Batches::new(&run, landmarks.clone());
+        // What is drawn on comes first.
+        let labels: Vec<Label> =
+            (0..5).flat_map(|step| batches.make(step).unwrap().labels[..8].to_vec()).collect();
+        assert!(!labels.contains(&Label::Incorrect));
+        let masked = labels.iter().filter(|label| **label == Label::Mask).count() as f64 / 40.0;
+        assert!((masked - around_masked).abs() <= if around_masked == 0.5 { 0.25 } else { 0.0 }, "{masked}");
+    }
 }

@@ -103,6 +103,12 @@ impl Kind {
         }
     }
 
+    /// Whether it surrounds or lights a face and leaves its label true, masked or bare.
+    #[must_use]
+    pub const fn suits_masked(self) -> bool {
+        matches!(self, Self::Helmet | Self::Hood | Self::SideLight | Self::Backlight)
+    }
+
     /// The label of a bare face on which this is drawn.
     #[must_use]
     pub const fn label(self) -> Label {
