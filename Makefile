@@ -94,7 +94,7 @@ accuracy: dependencies ## the figures of models/README.md in both precisions, fr
 TRAIN := GLIBC_TUNABLES=glibc.malloc.trim_threshold=4294967295:glibc.malloc.mmap_max=0 target/release/maskwatch train
 WEIGHTING := --weight scenes=3 --weight prajnasb=0.3 --weight scenes_volunteers.txt=0.3
 
-train: dependencies ## train the networks as the shipped ones were, into runs/ (three hours on two cores)
+train: dependencies ## train the networks as the shipped ones were, into runs/ (three and a half hours on two cores)
 	cargo build --release --locked --features train
 	$(TRAIN) classifier --data $(SHARED)/data --weights $(SHARED)/models/mobilenet_v2_imagenet.safetensors --unfreeze features.7 \
 	  --input 224,160,128,96 --steps 1000 --every 100 $(WEIGHTING) --output runs/classifier $(RESUME)
