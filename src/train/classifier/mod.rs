@@ -74,7 +74,7 @@ pub struct Settings {
     /// In fine-tuning, the share of each batch that are bare faces with something drawn on them.
     pub drawn: f64,
     /// How much of what leaves a label true ([`Kind::suits_masked`]) is drawn on masked faces instead of bare ones, 0 to 1:
-    /// drawn on bare ones alone, a hood or a dark side would speak against a mask.
+    /// drawn on bare ones alone, a hood or a dark side may come to speak against a mask. Above 0 they are drawn twice as often.
     pub around_masked: f64,
     /// Kinds of things that are not drawn.
     pub without: Vec<Kind>,
