@@ -73,8 +73,8 @@ test-board-all: ## all emulated boards: Pi 3, Pi 4, Zero 2 W, vivid, gpio-sim, P
 bench-arm: ## instructions per inference beside LiteRT's, and estimated cycles on Cortex-A53, A72, A76
 	benches/arm/run.sh
 
-# Persons of split val whose masks lie below the nose though they are labelled *mask*; at the door they are measured with and without.
-BARE_NOSES := kf/00113_001|kf/00308_002|kf/00394_008|rmfd/0017_0001
+# What two readers saw, who knew neither labels nor answers, where that differs from the labels; see models/README.md.
+CORRECTIONS := --corrections models/training/corrections.csv
 
 accuracy: dependencies ## the figures of models/README.md in both precisions, from the pictures in $MASKWATCH_SHARED/data
 	cargo build --release --locked --features train
@@ -91,10 +91,11 @@ accuracy: dependencies ## the figures of models/README.md in both precisions, fr
 	  target/release/maskwatch eval landmarks --split val --precision $$precision --detector-input 480x384 || exit 1; \
 	done
 	target/release/maskwatch eval door --split val --persons 400
-	grep -vE '$(BARE_NOSES)' $(SHARED)/data/faces.csv > target/without-bare-noses.csv
-	for seed in 1 2 3; do \
-	  target/release/maskwatch eval door --labels target/without-bare-noses.csv --images $(SHARED)/data/images --split val \
-	    --persons 400 --rate 10 --seed $$seed || exit 1; \
+	for input in 224 128 auto; do \
+	  target/release/maskwatch eval faces --split val $(CORRECTIONS) --input $$input || exit 1; \
+	done
+	for seed in 1 2 3 4 5; do \
+	  target/release/maskwatch eval door --split val $(CORRECTIONS) --persons 400 --rate 10 --seed $$seed || exit 1; \
 	done
 
 # Training from the pictures and starting weights in $MASKWATCH_SHARED; every step resumes with `RESUME=--resume`.

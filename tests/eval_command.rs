@@ -126,6 +126,56 @@ fn the_f32_networks_are_the_reference() {
     refused.assert_refused("an input of 9 pixels");
 }
 
+/// A second look says that the masked portrait is a bare one, and that the third box shows nobody.
+#[test]
+fn corrected_labels_are_those_that_are_measured() {
+    let folder = tempfile::tempdir().unwrap();
+    data(folder.path(), false);
+    let corrections = folder.path().join("seen.csv");
+    let write = |rows: &str| fs::write(&corrections, format!("image,x,y,label,seen\n{rows}")).unwrap();
+    let more = ["--format", "json", "--corrections", corrections.to_str().unwrap()];
+    write("astronaut-masked.jpg,178,65,mask,no_mask\nastronaut.jpg,300,300,incorrect,no_face\n");
+    let ended = eval("faces", folder.path(), &more);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let report = json(&ended);
+    assert_eq!(report["settings"]["corrected_labels"], 2);
+    assert_eq!((&report["masked"]["of"], &report["incorrect"]["of"]), (&0.into(), &0.into()));
+    assert_eq!(report["confusion"]["no_mask"]["mask"], 1, "the program still sees the mask");
+    write("astronaut.jpg,1,65,no_mask,mask\n");
+    let refused = eval("faces", folder.path(), &more);
+    refused.assert_refused("a box that is not there");
+    assert!(refused.stderr.contains("seen.csv:2: astronaut.jpg has no box at 1,65"), "{refused:?}");
+}
+
+#[cfg(feature = "train")]
+#[test]
+fn what_training_sets_aside_can_be_measured_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("images")).unwrap();
+    let mut table = "image,x,y,w,h,label,split\n".to_owned();
+    for number in 0..20 {
+        let (name, label) =
+            if number % 2 == 0 { ("astronaut", "no_mask") } else { ("astronaut-masked", "mask") };
+        let image = format!("{label}/{number}.jpg");
+        fs::create_dir_all(folder.path().join("images").join(label)).unwrap();
+        fs::copy(format!("tests/fixtures/{name}.jpg"), folder.path().join("images").join(&image)).unwrap();
+        table += &format!("{image},{FACE},{label},train\n");
+    }
+    fs::write(folder.path().join("labels.csv"), &table).unwrap();
+    fs::write(folder.path().join("faces.csv"), table).unwrap();
+    let report = |more: &[&str]| {
+        let more = [&["--format", "json", "--split", "train"], more].concat();
+        let ended = eval("faces", folder.path(), &more);
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        json(&ended)
+    };
+    assert_eq!(report(&[])["n"], 20);
+    let set_aside = report(&["--set-aside"]);
+    assert_eq!((&set_aside["n"], &set_aside["settings"]["set_aside"]), (&2.into(), &true.into()));
+    let refused = eval("faces", folder.path(), &["--set-aside"]);
+    refused.assert_refused("split val, of which nothing is set aside");
+}
+
 #[test]
 fn eval_detector_finds_both_portraits() {
     let folder = tempfile::tempdir().unwrap();

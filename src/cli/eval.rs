@@ -1,5 +1,6 @@
 //! `maskwatch eval`: runs the measurements of [`crate::eval`] and prints their reports.
 
+mod data;
 #[cfg(feature = "train")]
 mod door;
 #[cfg(feature = "train")]
@@ -12,24 +13,17 @@ mod landmarks;
 mod tables;
 
 use super::Outcome;
-use super::networks::{self, DetectorArgs, ModelArgs, VerdictArgs, pixels};
+use super::networks::{self, DetectorArgs, ModelArgs, VerdictArgs};
 use crate::classify::Input;
-use crate::eval::faces::{self, Evaluation};
-use crate::eval::labels::{self, Split};
+use crate::eval::faces;
+use crate::eval::labels::Split;
 use crate::eval::matching::MIN_IOU;
-use crate::eval::pictures::{self, LabelledPicture};
-use crate::eval::{detector, mistakes, scenes};
+use crate::eval::{detector, scenes};
 use crate::models::{ModelOptions, Models};
-use anyhow::Context;
+use data::{Data, DataArgs};
 use serde::Serialize;
 use std::fmt::{self, Display};
-use std::fs::File;
-use std::io::IsTerminal;
-use std::path::{Path, PathBuf};
-use std::process::ExitCode;
-
-/// How many pictures that failed are named one by one.
-const NAMED_FAILURES: usize = 20;
+use std::path::PathBuf;
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
@@ -90,43 +84,17 @@ enum What {
     Door(Box<door::Args>),
 }
 
-#[derive(Debug, clap::Args)]
-struct DataArgs {
-    /// Labelled boxes: CSV with the columns image,x,y,w,h,label,split [default: data/faces.csv, for scenes and detector
-    /// data/scenes.csv, in $MASKWATCH_SHARED or ../shared]
-    #[arg(long, value_name = "CSV")]
-    labels: Option<PathBuf>,
-    /// Folder that the pictures' paths start from [default: images beside the CSV file]
-    #[arg(long, value_name = "DIR")]
-    images: Option<PathBuf>,
-    /// Part of the data to measure on: val or train
-    #[arg(long, default_value = "val")]
-    split: Split,
-    /// Leave out faces whose shorter side is below this many pixels
-    #[arg(long, value_name = "PX", default_value = "0", value_parser = pixels)]
-    min_side: f32,
-    /// How to print the figures
-    #[arg(long, value_enum, default_value = "text")]
-    format: Format,
-    /// Also write the faces behind the wrong answers to this file (image, box, label, p_mask, problem)
-    #[arg(long, value_name = "CSV")]
-    errors: Option<PathBuf>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Format {
-    /// Tables for a terminal
-    Text,
-    /// One JSON object
-    Json,
-}
-
 /// What was measured, and how; printed with the figures.
 #[derive(Debug, Serialize)]
 struct Settings {
     labels: PathBuf,
     images: PathBuf,
+    #[serde(flatten)]
+    corrections: Option<CorrectionSettings>,
     split: Split,
+    #[cfg(feature = "train")]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    set_aside: bool,
     min_side: f32,
     precision: &'static str,
     weights: String,
@@ -139,6 +107,18 @@ struct Settings {
     #[cfg(feature = "train")]
     #[serde(flatten)]
     door: Option<door::DoorSettings>,
+}
+
+#[derive(Debug, Serialize)]
+struct CorrectionSettings {
+    corrections: PathBuf,
+    corrected_labels: usize,
+}
+
+impl From<(PathBuf, usize)> for CorrectionSettings {
+    fn from((corrections, corrected_labels): (PathBuf, usize)) -> Self {
+        Self { corrections, corrected_labels }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -230,135 +210,17 @@ impl DetectorSettings {
     }
 }
 
-/// The folder of what everybody measures with.
-fn shared() -> PathBuf {
-    std::env::var_os("MASKWATCH_SHARED").map_or_else(|| "../shared".into(), PathBuf::from)
-}
-
-/// The table of this name in the shared folder.
-fn usual_table(name: &str) -> PathBuf {
-    shared().join("data").join(name)
-}
-
-/// The folder of pictures that is named, or that lies beside a table.
-fn images_beside(named: Option<&PathBuf>, labels: &Path) -> anyhow::Result<PathBuf> {
-    let beside = || labels.parent().unwrap_or(Path::new("")).join("images");
-    let images = named.cloned().unwrap_or_else(beside);
-    anyhow::ensure!(
-        images.is_dir(),
-        "{} is not a folder; name the folder of the pictures with --images",
-        images.display()
-    );
-    Ok(images)
-}
-
-/// The pictures to measure on, and how.
-struct Data {
-    args: DataArgs,
-    threads: Option<u16>,
-    labels: PathBuf,
-    images: PathBuf,
-    pictures: Vec<LabelledPicture>,
-    /// What progress counts, and how many of them there are.
-    steps: (usize, &'static str),
-}
-
-impl Data {
-    fn read(args: DataArgs, threads: Option<u16>, usual: &str) -> anyhow::Result<Self> {
-        let labels = args.labels.clone().unwrap_or_else(|| usual_table(usual));
-        let mut boxes = labels::read(&labels)?;
-        let images = images_beside(args.images.as_ref(), &labels)?;
-        boxes.retain(|face| face.split == args.split);
-        anyhow::ensure!(
-            boxes.iter().any(|face| face.rect.side() >= args.min_side),
-            "{} has no box of split {} whose shorter side is {} pixels or more; measure another --split or lower --min-side",
-            labels.display(),
-            args.split,
-            args.min_side
-        );
-        let pictures = pictures::group(boxes);
-        let steps = (pictures.len(), "pictures");
-        Ok(Self { args, threads, labels, images, pictures, steps })
-    }
-
-    fn settings(&self, models: &Models) -> Settings {
-        Settings {
-            labels: self.labels.clone(),
-            images: self.images.clone(),
-            split: self.args.split,
-            min_side: self.args.min_side,
-            precision: models.precision().name(),
-            weights: models.origin(),
-            classifier_input: None,
-            detector: None,
-            verdict: None,
-            #[cfg(feature = "train")]
-            door: None,
-        }
-    }
-
-    /// Runs `evaluate` on the wanted number of threads, prints its report and tells what failed.
-    fn measure<Report: Serialize + Display + Send>(
-        &self,
-        settings: impl Serialize + Display,
-        evaluate: impl FnOnce(&(dyn Fn(usize) + Sync)) -> Evaluation<Report> + Send,
-    ) -> Outcome {
-        // Created before the long work, so that a path that cannot be written is known at once.
-        let errors = self.args.errors.as_deref().map(|path| (path, File::create(path)));
-        let errors = match errors {
-            Some((path, file)) => {
-                Some((path, file.with_context(|| format!("cannot write {}", path.display()))?))
-            }
-            None => None,
-        };
-        let threads = self.threads.map_or(0, usize::from);
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
-        let (total, steps) = self.steps;
-        let show_progress = std::io::stderr().is_terminal();
-        let progress = move |done: usize| {
-            if show_progress && (done.is_multiple_of(10) || done >= total) {
-                let end = if done >= total { "\r\x1b[K" } else { "" };
-                eprint!("\r{done} of {total} {steps}{end}");
-            }
-        };
-        let Evaluation { report, mistakes, failures } = pool.install(|| evaluate(&progress));
-        if let Some((path, file)) = errors {
-            mistakes::write(&mistakes, std::io::BufWriter::new(file))
-                .with_context(|| format!("cannot write {}", path.display()))?;
-        }
-        let text = match self.args.format {
-            Format::Text => format!("{settings}\n{report}"),
-            Format::Json => {
-                let report = Json { settings, failed_pictures: failures.len(), report };
-                serde_json::to_string_pretty(&report)? + "\n"
-            }
-        };
-        super::print(&text)?;
-        for failure in failures.iter().take(NAMED_FAILURES) {
-            eprintln!("warning: {}: {}", failure.image, failure.problem);
-        }
-        if failures.is_empty() {
-            return Ok(ExitCode::SUCCESS);
-        }
-        anyhow::bail!(
-            "{} of {total} {steps} could not be measured; the figures are those of the others",
-            failures.len()
-        )
-    }
-}
-
-#[derive(Debug, Serialize)]
-struct Json<Settings, Report> {
-    settings: Settings,
-    failed_pictures: usize,
-    #[serde(flatten)]
-    report: Report,
-}
-
 impl Display for Settings {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (labels, images) = (self.labels.display(), self.images.display());
+        #[cfg(feature = "train")]
+        if self.set_aside {
+            out.write_str("what training sets aside of ")?;
+        }
         writeln!(out, "split {} of {labels}, pictures in {images}", self.split)?;
+        if let Some(CorrectionSettings { corrections, corrected_labels }) = &self.corrections {
+            writeln!(out, "{corrected_labels} labels corrected by {}", corrections.display())?;
+        }
         if self.min_side > 0.0 {
             writeln!(out, "faces of at least {} px (shorter side)", self.min_side)?;
         }

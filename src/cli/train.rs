@@ -98,6 +98,9 @@ struct ClassifierArgs {
     /// Draw faces of a table, a source, or a file that lists pictures FACTOR times as often
     #[arg(long, value_name = "NAME=FACTOR", value_parser = factor, help_heading = "Data")]
     weight: Vec<(String, f64)>,
+    /// Labels that a second look corrected: CSV with the columns image,x,y,label,seen (mask, no_mask, incorrect or no_face)
+    #[arg(long, value_name = "CSV", help_heading = "Data")]
+    corrections: Option<PathBuf>,
     /// Leave out faces whose shorter side has fewer pixels
     #[arg(long, value_name = "PX", default_value_t = 16.0, help_heading = "Data")]
     min_side: f32,
@@ -191,6 +194,7 @@ impl ClassifierArgs {
             selection_share: self.selection_share,
             val_share: self.val_share,
             seed: self.seed,
+            corrections: self.corrections.clone(),
         }
     }
 

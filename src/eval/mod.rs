@@ -7,6 +7,7 @@
 //! The face size is everywhere the shorter side of its box, min(w, h), in pixels. Fractions are between 0 and 1 and come
 //! with their counts and a 95 % Wilson interval; a fraction of nothing is `None`, `null` in JSON.
 
+pub mod corrections;
 pub mod detector;
 #[cfg(feature = "train")]
 pub mod door;

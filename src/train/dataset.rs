@@ -2,7 +2,8 @@
 //! Which face belongs to which subset and how often it is drawn is decided here; pixels are [`super::augment`]'s.
 
 use super::random::{Purpose, stream};
-use crate::eval::labels::{self, Label, LabelError, Split};
+use crate::eval::corrections::{CorrectionError, Corrections};
+use crate::eval::labels::{self, Label, LabelError, LabelledBox, Split};
 use crate::geometry::Rect;
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -69,6 +70,8 @@ pub struct Options {
     pub val_share: f64,
     /// Decides the random subsets.
     pub seed: u64,
+    /// Labels that a second look corrected, see [`Corrections`]; tables only.
+    pub corrections: Option<PathBuf>,
 }
 
 impl Default for Options {
@@ -80,6 +83,7 @@ impl Default for Options {
             selection_share: 0.1,
             val_share: 0.2,
             seed: 1,
+            corrections: None,
         }
     }
 }
@@ -96,6 +100,12 @@ pub enum DatasetError {
     /// A table cannot be used.
     #[error(transparent)]
     Labels(#[from] LabelError),
+    /// Corrections cannot be used.
+    #[error(transparent)]
+    Corrections(#[from] CorrectionError),
+    /// Corrections were given for a folder that has no tables.
+    #[error("{} has no tables whose labels could be corrected; move the pictures themselves, and leave --corrections out", .0.display())]
+    NothingToCorrect(PathBuf),
     /// A file or folder cannot be read.
     #[error("cannot read {}", path.display())]
     Read {
@@ -159,6 +169,8 @@ impl Dataset {
         let is_tree = folder.join("mask").is_dir() && folder.join("no_mask").is_dir();
         let mut faces = if !tables.is_empty() {
             from_tables(folder, &tables, options)?
+        } else if is_tree && options.corrections.is_some() {
+            return Err(DatasetError::NothingToCorrect(folder.to_owned()));
         } else if is_tree {
             from_tree(folder, options)?
         } else {
@@ -189,6 +201,13 @@ impl Dataset {
     #[must_use]
     pub fn subset(&self, subset: Subset) -> Vec<usize> {
         (0..self.faces.len()).filter(|&index| self.faces[index].subset == subset).collect()
+    }
+
+    /// The pictures that show the faces of a subset.
+    #[must_use]
+    pub fn pictures(&self, subset: Subset) -> BTreeSet<&Path> {
+        let of_subset = self.faces.iter().filter(|face| face.subset == subset);
+        of_subset.map(|face| face.picture.as_path()).collect()
     }
 
     /// The subset that decides which epoch was the best: [`Subset::Selection`], for an ImageFolder [`Subset::Val`].
@@ -226,45 +245,54 @@ impl Dataset {
 }
 
 fn from_tables(folder: &Path, tables: &[String], options: &Options) -> Result<Vec<Face>, DatasetError> {
-    let mut faces = Vec::new();
-    for name in tables {
-        let table =
-            Path::new(name).file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
-        for row in labels::read(&folder.join(name))? {
-            if row.rect.side() < options.min_side {
-                continue;
-            }
-            faces.push(Face {
-                picture: folder.join("images").join(&row.image),
-                rect: row.rect,
-                label: row.label,
-                subset: if row.split == Split::Val { Subset::Val } else { Subset::Train },
-                table: table.clone(),
-                source: row.source.unwrap_or_default(),
-                weight: 1.0,
-            });
+    let paths = tables.iter().map(|name| folder.join(name));
+    let mut rows: Vec<Vec<LabelledBox>> = paths.map(|path| labels::read(&path)).collect::<Result<_, _>>()?;
+    // Before labels are corrected, so that the same pictures are set aside with corrections and without.
+    let selection = selection(&faces_of(folder, tables, &rows, options), options);
+    if let Some(path) = &options.corrections {
+        Corrections::read(path)?.apply(&mut rows)?;
+    }
+    let mut faces = faces_of(folder, tables, &rows, options);
+    for face in faces.iter_mut().filter(|face| face.subset == Subset::Train) {
+        if selection.contains(&face.picture) {
+            face.subset = Subset::Selection;
         }
     }
-    select(&mut faces, options);
     Ok(faces)
 }
 
-/// Moves whole pictures from train to selection, the same share of every source.
-fn select(faces: &mut [Face], options: &Options) {
-    let mut pictures: BTreeMap<(String, String), BTreeSet<PathBuf>> = BTreeMap::new();
+/// The faces in the rows of the tables of these names, nothing set aside yet.
+fn faces_of(folder: &Path, tables: &[String], rows: &[Vec<LabelledBox>], options: &Options) -> Vec<Face> {
+    let mut faces = Vec::new();
+    for (name, rows) in tables.iter().zip(rows) {
+        let table =
+            Path::new(name).file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
+        let large = rows.iter().filter(|row| row.rect.side() >= options.min_side);
+        faces.extend(large.map(|row| Face {
+            picture: folder.join("images").join(&row.image),
+            rect: row.rect,
+            label: row.label,
+            subset: if row.split == Split::Val { Subset::Val } else { Subset::Train },
+            table: table.clone(),
+            source: row.source.clone().unwrap_or_default(),
+            weight: 1.0,
+        }));
+    }
+    faces
+}
+
+/// Whole pictures of train that are set aside, the same share of every source.
+fn selection(faces: &[Face], options: &Options) -> BTreeSet<PathBuf> {
+    let mut pictures: BTreeMap<(&str, &str), BTreeSet<PathBuf>> = BTreeMap::new();
     for face in faces.iter().filter(|face| face.subset == Subset::Train) {
-        pictures.entry((face.table.clone(), face.source.clone())).or_default().insert(face.picture.clone());
+        pictures.entry((&face.table, &face.source)).or_default().insert(face.picture.clone());
     }
     let mut chosen = BTreeSet::new();
     for (stratum, pictures) in pictures.into_values().enumerate() {
         let mut generator = stream(options.seed, Purpose::Subsets, stratum as u64);
         chosen.extend(take(pictures.into_iter().collect(), options.selection_share, &mut generator));
     }
-    for face in faces.iter_mut().filter(|face| face.subset == Subset::Train) {
-        if chosen.contains(&face.picture) {
-            face.subset = Subset::Selection;
-        }
-    }
+    chosen
 }
 
 /// A random `share` of `items`, rounded to the nearest number.
@@ -462,6 +490,33 @@ pub(super) mod tests {
         let weights = vec![("nowhere".into(), 1.0)];
         let error = Dataset::load(folder.path(), &Options { weights, ..Options::default() }).unwrap_err();
         assert!(error.to_string().contains("faces, new, old, scenes, street"), "{error}");
+    }
+
+    #[test]
+    fn corrected_labels_are_those_that_are_learnt() {
+        let folder = tables();
+        let corrections = folder.path().join("seen.csv");
+        std::fs::write(
+            &corrections,
+            "image,x,y,label,seen\nold/2.jpg,1,2,mask,incorrect\nold/3.jpg,1,2,no_mask,no_face\n",
+        )
+        .unwrap();
+        let load = |corrections| {
+            Dataset::load(folder.path(), &Options { corrections, ..Options::default() }).unwrap()
+        };
+        let (plain, corrected) = (load(None), load(Some(corrections.clone())));
+        assert_eq!(corrected.faces.len(), plain.faces.len() - 1);
+        assert_eq!(corrected.pictures(Subset::Selection), plain.pictures(Subset::Selection));
+        assert_ne!(corrected.checksum(), plain.checksum());
+        let label = |dataset: &Dataset, name: &str| {
+            dataset.faces.iter().find(|face| face.picture.ends_with(name)).map(|face| face.label)
+        };
+        assert_eq!(label(&plain, "old/2.jpg"), Some(Label::Mask));
+        assert_eq!(label(&corrected, "old/2.jpg"), Some(Label::Incorrect));
+        assert_eq!(label(&corrected, "old/3.jpg"), None);
+        let options = Options { corrections: Some(corrections), ..Options::default() };
+        let error = Dataset::load(tree(10).path(), &options).unwrap_err();
+        assert!(error.to_string().contains("has no tables"), "{error}");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! `maskwatch eval door`: persons at the door, through the daemon's own loop.
 
-use super::{Data, DataArgs, DetectorSettings, Settings, open};
+use super::data::{Data, DataArgs};
+use super::{DetectorSettings, Settings, open};
 use crate::cli::Outcome;
 use crate::cli::networks::{ModelArgs, fraction};
 use crate::config::Config;
@@ -32,7 +33,7 @@ pub(super) struct Args {
     /// Persons, paths, places and light are drawn from this number
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// How many persons come, of each of the two labels; fewer where there are not so many
+    /// How many persons come, of each label; fewer where there are not so many
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     persons: u32,
     /// Frames a second, 1 to 60, separated by commas
@@ -50,6 +51,7 @@ pub(super) struct DoorSettings {
     seed: u64,
     masked_persons: usize,
     unmasked_persons: usize,
+    persons_with_mask_worn_wrongly: usize,
     rules: RulesSettings,
 }
 
@@ -66,11 +68,13 @@ struct RulesSettings {
 impl DoorSettings {
     /// For people to read.
     pub(super) fn lines(&self) -> String {
-        let Self { seed, masked_persons, unmasked_persons, rules } = self;
+        let Self { seed, masked_persons, unmasked_persons, persons_with_mask_worn_wrongly: wrongly, rules } =
+            self;
         let RulesSettings { min_face_side, certainty, votes, window, gates, incorrect } = rules;
         let gates = gates.summary();
         format!(
-            "seed {seed}: {masked_persons} masked and {unmasked_persons} unmasked persons, each once alone and once among two to four\n\
+            "seed {seed}: {masked_persons} masked and {unmasked_persons} unmasked persons, {wrongly} with the mask worn wrongly, each once alone \
+             and once among two to four\n\
              {votes} of {window} votes with a probability of {certainty}, faces of at least {min_face_side} px\n\
              gates: {gates}; a mask worn wrongly: {incorrect}\n"
         )
@@ -117,6 +121,7 @@ pub(super) fn run(args: Args) -> Outcome {
             seed: args.seed,
             masked_persons: cast.count(Label::Mask),
             unmasked_persons: cast.count(Label::NoMask),
+            persons_with_mask_worn_wrongly: cast.count(Label::Incorrect),
             rules: RulesSettings::of(&rules),
         }),
         ..data.settings(&models)

@@ -31,7 +31,7 @@ pub(super) fn run(args: Args) -> Outcome {
     let split = tables.split;
     let mut tables = Tables::read(tables)?;
     let faces = bare_faces(&mut tables, split, min_side)?;
-    let teacher = teacher.unwrap_or_else(|| super::shared().join("models").join("yunet_n.safetensors"));
+    let teacher = teacher.unwrap_or_else(|| super::data::shared().join("models").join("yunet_n.safetensors"));
     let views = Views::new(&Weights::load(&teacher)?)?;
     let pictures = faces.pictures.clone();
     tables.measure(pictures, Settings { seed, min_side }, |data, networks, progress| {

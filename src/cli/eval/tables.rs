@@ -1,6 +1,7 @@
 //! What the measurements on several tables of labelled boxes have in common: arguments, settings, the networks.
 
-use super::{Data, DataArgs, DetectorSettings, Format, open};
+use super::data::{Data, DataArgs, Format, images_beside, usual_table};
+use super::{DetectorSettings, open};
 use crate::classify::Input;
 use crate::cli::Outcome;
 use crate::cli::networks::{DetectorArgs, ModelArgs};
@@ -79,12 +80,12 @@ fn names(paths: &[PathBuf]) -> String {
 impl Tables {
     pub(super) fn read(args: TableArgs) -> anyhow::Result<Self> {
         let paths = if args.labels.is_empty() {
-            ["faces.csv", "scenes.csv"].map(super::usual_table).to_vec()
+            ["faces.csv", "scenes.csv"].map(usual_table).to_vec()
         } else {
             args.labels.clone()
         };
         let boxes = paths.iter().map(|path| labels::read(path)).collect::<Result<_, _>>()?;
-        let images = super::images_beside(args.images.as_ref(), &paths[0])?;
+        let images = images_beside(args.images.as_ref(), &paths[0])?;
         Ok(Self { args, paths, boxes, images })
     }
 
@@ -118,6 +119,8 @@ impl Tables {
             args: DataArgs {
                 labels: None,
                 images: None,
+                corrections: None,
+                set_aside: false,
                 split: args.split,
                 min_side: 0.0,
                 format: args.format,
@@ -126,6 +129,7 @@ impl Tables {
             threads: args.models.threads,
             labels: paths[0].clone(),
             images,
+            corrected: None,
             steps: (pictures.len(), "pictures"),
             pictures,
         };

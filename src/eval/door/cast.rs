@@ -13,7 +13,7 @@ use std::sync::Arc;
 /// The persons that were chosen.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Cast {
-    /// The masked ones, then the bare ones.
+    /// The masked ones, then the bare ones, then those whose mask is worn wrongly.
     pub people: Vec<Arc<Person>>,
     /// Pictures that could not be opened; others were taken in their place.
     pub failures: Vec<Failure>,
@@ -32,7 +32,7 @@ impl Cast {
 #[must_use]
 pub fn choose(pictures: &[LabelledPicture], images: &Path, min_side: f32, wanted: usize, seed: u64) -> Cast {
     let mut cast = Cast { people: Vec::new(), failures: Vec::new() };
-    for (index, label) in [Label::Mask, Label::NoMask].into_iter().enumerate() {
+    for (index, label) in Label::ALL.into_iter().enumerate() {
         let mut candidates: Vec<(&LabelledPicture, usize)> = pictures
             .iter()
             .filter(|picture| picture.is_fully_labelled())

@@ -189,6 +189,7 @@ fn problem(fate: &Fate) -> Option<&'static str> {
     match (fate.label, fate.time_to_alert()) {
         (Label::Mask, Some(_)) => Some("masked person alerted"),
         (Label::NoMask, None) => Some("unmasked person not alerted"),
+        (Label::Incorrect, None) => Some("mask worn wrongly not alerted"),
         (Label::NoMask, Some(time)) if time > report::IN_TIME => Some("unmasked person alerted late"),
         _ => None,
     }

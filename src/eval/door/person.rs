@@ -2,7 +2,7 @@
 //! from the side, blurred by their motion, on shoulders that are drawn. The label stays true whatever is done.
 
 use super::path::Pose;
-use crate::eval::labels::{Label, LabelledBox};
+use crate::eval::labels::LabelledBox;
 use crate::geometry::{Point, Rect};
 use crate::pixels::preprocess;
 use image::RgbImage;
@@ -35,7 +35,7 @@ pub struct Person {
 
 impl Person {
     /// The face `face` of `picture`, if it is large enough and has enough room around it that belongs to no other of
-    /// `neighbours` (the other faces of the picture), and its label is *mask* or *no_mask*.
+    /// `neighbours` (the other faces of the picture).
     #[must_use]
     pub fn cut_out(picture: &RgbImage, face: &LabelledBox, neighbours: &[Rect]) -> Option<Self> {
         let rect = face.rect;
@@ -48,7 +48,6 @@ impl Person {
             (height - rect.centre().y) / rect.h,
         ];
         let fits = rect.side() >= LEAST_SIDE
-            && face.label != Label::Incorrect
             && known.iter().all(|reach| reach.abs() >= 0.5 + LEAST_ROOM)
             && known[0] < 0.0
             && known[1] < 0.0

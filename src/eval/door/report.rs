@@ -23,6 +23,8 @@ pub struct DoorFigures {
     pub unmasked_passed: Proportion,
     /// Masked people on whose account an alert was raised.
     pub masked_alerted: Proportion,
+    /// People who wear their mask wrongly for whom the door alerted.
+    pub incorrect_alerted: Proportion,
     /// Masked people who were taken for such.
     pub masked_passed: Proportion,
     /// Frames that show an unmasked face, whole and large enough, in which it was found. The frames of one clip are much alike:
@@ -54,18 +56,22 @@ impl DoorFigures {
             all.hits += fate.found.hits;
             all.of += fate.found.of;
         };
-        if fate.label == Label::Mask {
-            self.masked_alerted.add(fate.alerted.is_some());
-            self.masked_passed.add(fate.passed);
-            found(&mut self.masked_found);
-            return;
+        match fate.label {
+            Label::Mask => {
+                self.masked_alerted.add(fate.alerted.is_some());
+                self.masked_passed.add(fate.passed);
+                found(&mut self.masked_found);
+            }
+            Label::Incorrect => self.incorrect_alerted.add(fate.alerted.is_some()),
+            Label::NoMask => {
+                let time = fate.time_to_alert();
+                self.unmasked_alerted.add(time.is_some());
+                self.unmasked_alerted_in_time.add(time.is_some_and(|time| time <= IN_TIME));
+                self.unmasked_passed.add(fate.passed);
+                found(&mut self.unmasked_found);
+                self.times.extend(time);
+            }
         }
-        let time = fate.time_to_alert();
-        self.unmasked_alerted.add(time.is_some());
-        self.unmasked_alerted_in_time.add(time.is_some_and(|time| time <= IN_TIME));
-        self.unmasked_passed.add(fate.passed);
-        found(&mut self.unmasked_found);
-        self.times.extend(time);
     }
 
     /// Each share under its name.
@@ -77,6 +83,7 @@ impl DoorFigures {
             ("unmasked_taken_for_masked", self.unmasked_passed),
             ("masked_alerted_falsely", self.masked_alerted),
             ("masked_taken_for_masked", self.masked_passed),
+            ("mask_worn_wrongly_alerted", self.incorrect_alerted),
             ("frames_unmasked_face_found", self.unmasked_found),
             ("frames_masked_face_found", self.masked_found),
             ("clips_alert_at_nobody", self.alert_at_nobody),
@@ -180,6 +187,8 @@ mod tests {
             Some(fate(Label::NoMask, None)),
             Some(fate(Label::Mask, Some(2000))),
             Some(fate(Label::Mask, None)),
+            Some(fate(Label::Incorrect, Some(900))),
+            Some(fate(Label::Incorrect, None)),
             None,
         ];
         let outcome = Outcome { fates: fates.to_vec(), alert_at_nobody: false };
@@ -189,6 +198,7 @@ mod tests {
         assert_eq!(figures.unmasked_alerted_in_time, share(2, 4));
         assert_eq!((figures.masked_alerted, figures.masked_passed), (share(1, 2), share(2, 2)));
         assert_eq!((figures.unmasked_found, figures.masked_found), (share(12, 16), share(6, 8)));
+        assert_eq!(figures.incorrect_alerted, share(1, 2), "counted apart from the others");
         assert_eq!(figures.alert_at_nobody, share(1, 2));
         assert_eq!(figures.quantile(0.5), Some(Duration::from_millis(400)));
         assert_eq!(figures.quantile(0.9), Some(Duration::from_millis(1100)));

@@ -28,7 +28,7 @@ pub struct Fate {
     /// When the person could be judged first.
     pub usable_from: Duration,
     /// When the person was first taken for one without a mask: for a masked person, that an alert was raised on its account;
-    /// for a bare one also that its face stood as *unmasked* while the door showed *alert*.
+    /// for others also that its face stood as *unmasked* while the door showed *alert*.
     pub alerted: Option<Duration>,
     /// Whether the person was ever taken for one with a mask, in a frame that shows the whole face, unhidden and large enough.
     pub passed: bool,
@@ -126,7 +126,7 @@ impl<'a> Witness<'a> {
             let Some(Some(fate)) = self.fates.get_mut(*owner) else { continue };
             fate.passed |= usable[*owner] && face.verdict == Verdict::Masked;
             let unmasked = !matches!(face.verdict, Verdict::Masked | Verdict::Unsure);
-            let red = fate.label == Label::NoMask && unmasked && state == DoorState::Alert;
+            let red = fate.label != Label::Mask && unmasked && state == DoorState::Alert;
             if raised || red {
                 fate.alerted.get_or_insert(now);
             }
