@@ -92,7 +92,8 @@ accuracy: dependencies ## the figures of models/README.md in both precisions, fr
 	done
 	target/release/maskwatch eval door --split val --persons 400
 	for input in 224 128 auto; do \
-	  target/release/maskwatch eval faces --split val $(CORRECTIONS) --input $$input || exit 1; \
+	  target/release/maskwatch eval faces --split val $(CORRECTIONS) --input $$input && \
+	  target/release/maskwatch eval scenes --split val $(CORRECTIONS) --min-side 24 --input $$input || exit 1; \
 	done
 	for seed in 1 2 3 4 5; do \
 	  target/release/maskwatch eval door --split val $(CORRECTIONS) --persons 400 --rate 10 --seed $$seed || exit 1; \
