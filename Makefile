@@ -104,7 +104,7 @@ accuracy: dependencies ## the figures of models/README.md in both precisions, fr
 TRAIN := GLIBC_TUNABLES=glibc.malloc.trim_threshold=4294967295:glibc.malloc.mmap_max=0 target/release/maskwatch train
 WEIGHTING := --weight scenes=3 --weight prajnasb=0.3 --weight scenes_volunteers.txt=0.3
 
-train: dependencies ## train the networks as the shipped ones were, into runs/ (three and a half hours on two cores)
+train: dependencies ## train the networks as the shipped ones were, into runs/ (four hours on two cores)
 	cargo build --release --locked --features train
 	$(TRAIN) classifier --data $(SHARED)/data --weights $(SHARED)/models/mobilenet_v2_imagenet.safetensors --unfreeze features.7 \
 	  --input 224,160,128,96 --steps 1000 --every 100 $(WEIGHTING) --output runs/classifier $(RESUME)
@@ -114,6 +114,9 @@ train: dependencies ## train the networks as the shipped ones were, into runs/ (
 	$(TRAIN) classifier --data $(SHARED)/data --weights runs/classifier-again/classifier.safetensors --unfreeze features.7 \
 	  --input 224,160,128,96 --steps 800 --every 100 --learning-rate 1e-4 --drawn 0.3 --incorrect 0.05 --aspect 0.25 \
 	  --around-masked 0.5 $(WEIGHTING) --output runs/classifier-third $(RESUME)
+	$(TRAIN) classifier --data $(SHARED)/data --weights runs/classifier-third/classifier.safetensors --unfreeze features.7 \
+	  --input 224,160,128,96 --steps 1000 --every 100 --learning-rate 1.5e-4 --drawn 0.3 --incorrect 0.08 --aspect 0.25 \
+	  --around-masked 0.5 $(CORRECTIONS) $(WEIGHTING) --output runs/classifier-fourth $(RESUME)
 	$(TRAIN) detector --data $(SHARED)/data --weights $(SHARED)/models/yunet_n.safetensors \
 	  --weight prajnasb=0.3 --weight scenes_volunteers.txt=0.3 --epochs 8 --examples 2000 --output runs/detector $(RESUME)
 	$(TRAIN) landmarks --data $(SHARED)/data --teacher $(SHARED)/models/yunet_n.safetensors \

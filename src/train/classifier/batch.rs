@@ -157,9 +157,17 @@ pub(super) fn landmarks(
     Ok(found)
 }
 
+/// A face that was set aside, as the classifier in use sees it.
+pub(super) struct SetAside {
+    pub(super) crop: RgbImage,
+    pub(super) label: Label,
+    /// Whether something is drawn on it.
+    pub(super) drawn: bool,
+}
+
 /// The bare faces set aside with one kind drawn on each, and all faces set aside as they are: what probabilities are
-/// calibrated by. Their crops as in use, with their labels.
-pub(super) fn set_aside(run: &Run<'_>) -> Result<Vec<(RgbImage, Label)>, TrainError> {
+/// calibrated by.
+pub(super) fn set_aside(run: &Run<'_>) -> Result<Vec<SetAside>, TrainError> {
     let (dataset, settings) = (run.dataset, run.settings);
     let subset = dataset.chosen_by();
     let wanted = |face: &Face| face.subset == subset && face.label == Label::NoMask;
@@ -172,11 +180,12 @@ pub(super) fn set_aside(run: &Run<'_>) -> Result<Vec<(RgbImage, Label)>, TrainEr
         let face = &dataset.faces[index];
         let picture = open_picture(&face.picture)?;
         let render = |picture: &RgbImage, rect: &Rect| view.render(picture, rect, settings.input());
-        let mut crops = vec![(render(&picture, &face.rect), face.label)];
+        let mut crops =
+            vec![SetAside { crop: render(&picture, &face.rect), label: face.label, drawn: false }];
         let mut generator = stream(settings.seed, Purpose::Drawn, (1 << 48) | place);
         if let Some((points, kind)) = landmarks[index].zip(pick(&kinds, &mut generator)) {
             let (picture, rect) = drawn::on_face(&picture, &face.rect, &points, kind, &mut generator);
-            crops.push((render(&picture, &rect), kind.label()));
+            crops.push(SetAside { crop: render(&picture, &rect), label: kind.label(), drawn: true });
         }
         Ok::<_, TrainError>(crops)
     };

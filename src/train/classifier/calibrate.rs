@@ -1,9 +1,9 @@
 //! Probabilities that mean what they say, on the faces set aside. The logits of the two classes are divided by one number
 //! (temperature scaling, Guo et al. 2017, <https://arxiv.org/abs/1706.04599>). The logit of *incorrect* is scaled and shifted
 //! (Platt 1999, "Probabilistic outputs for support vector machines"): batches hold far more masks worn wrongly than a door
-//! sees, which a factor alone cannot undo. Both are folded into the last layers, so that nobody who runs the network has to know them.
+//! sees, which a factor alone cannot undo. It is found on photographs alone, since drawn ones are many and easy to tell. Both are folded into the last layers, so that nobody who runs the network has to know them.
 
-use super::batch::set_aside;
+use super::batch::{SetAside, set_aside};
 use super::{Run, TrainError, pairs};
 use crate::eval::labels::Label;
 use crate::nn::Mode;
@@ -27,19 +27,20 @@ pub(super) fn calibrate(run: &Run<'_>, weights: &mut Weights) -> Result<(), Trai
     let (mut classes, mut incorrect) = (Vec::new(), Vec::new());
     let faces = set_aside(run)?;
     for faces in faces.chunks(BATCH) {
-        let crops: Vec<RgbImage> = faces.iter().map(|(crop, _)| crop.clone()).collect();
+        let crops: Vec<RgbImage> = faces.iter().map(|face| face.crop.clone()).collect();
         let logits = head.forward(&network.features(&preprocess::normalised(&crops)?)?, None)?;
-        for (row, (_, label)) in pairs(&logits.classes)?.into_iter().zip(faces) {
-            if label.class().is_some() {
+        for (row, face) in pairs(&logits.classes)?.into_iter().zip(faces) {
+            if face.label.class().is_some() {
                 let difference = f64::from(row[head::MASK] - row[head::NO_MASK]);
-                classes.push((difference, *label == Label::Mask));
+                classes.push((difference, face.label == Label::Mask));
             }
         }
         if let Some(logits) = logits.incorrect {
             let values = logits.detach().flatten_all()?.to_vec1::<f32>()?;
-            let labelled = values.into_iter().zip(faces);
-            incorrect
-                .extend(labelled.map(|(logit, (_, label))| (f64::from(logit), *label == Label::Incorrect)));
+            let photographed = values.into_iter().zip(faces).filter(|(_, face)| !face.drawn);
+            let labelled =
+                |(logit, face): (f32, &SetAside)| (f64::from(logit), face.label == Label::Incorrect);
+            incorrect.extend(photographed.map(labelled));
         }
     }
     if let Some(temperature) = temperature(&classes) {
