@@ -116,7 +116,7 @@ train: dependencies ## train the networks as the shipped ones were, into runs/ (
 	  --around-masked 0.5 $(WEIGHTING) --output runs/classifier-third $(RESUME)
 	$(TRAIN) classifier --data $(SHARED)/data --weights runs/classifier-third/classifier.safetensors --unfreeze features.7 \
 	  --input 224,160,128,96 --steps 1000 --every 100 --learning-rate 1.5e-4 --drawn 0.3 --incorrect 0.08 --aspect 0.25 \
-	  --around-masked 0.5 $(CORRECTIONS) $(WEIGHTING) --output runs/classifier-fourth $(RESUME)
+	  --around-masked 0.5 --blend 0.5 $(CORRECTIONS) $(WEIGHTING) --output runs/classifier-fourth $(RESUME)
 	$(TRAIN) detector --data $(SHARED)/data --weights $(SHARED)/models/yunet_n.safetensors \
 	  --weight prajnasb=0.3 --weight scenes_volunteers.txt=0.3 --epochs 8 --examples 2000 --output runs/detector $(RESUME)
 	$(TRAIN) landmarks --data $(SHARED)/data --teacher $(SHARED)/models/yunet_n.safetensors \

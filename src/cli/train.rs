@@ -177,6 +177,9 @@ struct ClassifierArgs {
     /// Decay of the weights' moving average, which is what is measured and kept; 0 for none
     #[arg(long, value_name = "DECAY", default_value_t = 0.998, help_heading = "Fitting")]
     average: f64,
+    /// In fine-tuning, the share of the fitted weights in the written ones, above 0 to 1; the rest is of the starting weights
+    #[arg(long, value_name = "SHARE", default_value_t = 1.0, help_heading = "Fitting")]
+    blend: f64,
     /// Decides everything random
     #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Fitting")]
     seed: u64,
@@ -219,6 +222,7 @@ impl ClassifierArgs {
             label_smoothing: self.label_smoothing,
             dropout: self.dropout,
             average: self.average,
+            blend: self.blend,
             every: self.every,
             seed: self.seed,
             threads: self.threads.unwrap_or(usual.threads),

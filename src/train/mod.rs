@@ -6,6 +6,7 @@
 //! masks and other things on bare faces by chance.
 
 pub mod augment;
+mod blend;
 pub mod classifier;
 pub mod curves;
 pub mod dataset;

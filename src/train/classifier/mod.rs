@@ -16,6 +16,7 @@ mod state;
 
 use super::TrainError;
 use super::augment::Augmentation;
+use super::blend::blended;
 use super::dataset::{Dataset, Subset};
 use super::drawn::Kind;
 use super::history::{Entry, Figures, History};
@@ -104,6 +105,8 @@ pub struct Settings {
     pub clip: f64,
     /// Decay of the weights' moving average; 0 for none.
     pub average: f64,
+    /// In fine-tuning, the share of the fitted weights in the written ones, above 0 to 1; the rest is of the starting weights.
+    pub blend: f64,
     /// In fine-tuning, steps between measurements; a checkpoint is written after each.
     pub every: u64,
     /// Decides everything random.
@@ -147,6 +150,7 @@ impl Settings {
             dropout: 0.2,
             clip: 2.0,
             average: 0.998,
+            blend: 1.0,
             every: 50,
             seed: 1,
             threads: std::thread::available_parallelism().map_or(1, usize::from),
@@ -180,6 +184,16 @@ impl Settings {
         }
         if !(0.0..=1.0).contains(&self.around_masked) {
             return fail("the share of hoods and lights drawn on masked faces must lie between 0 and 1");
+        }
+        if !(self.blend > 0.0 && self.blend <= 1.0) {
+            return fail(
+                "the share of the fitted weights in the written ones must lie above 0 and at most at 1",
+            );
+        }
+        if self.depth == Depth::Head && self.blend < 1.0 {
+            return fail(
+                "weights can be blended in fine-tuning only: a head that is fitted alone may start anew",
+            );
         }
         if !(0.5..=3.0).contains(&self.margin) {
             return fail("the margin must be between 0.5 and 3");
@@ -286,9 +300,12 @@ pub fn run(
     let (Some(best), Some(tensors)) = (state.history.best(chosen_by).cloned(), state.best()) else {
         return Err(TrainError::Settings("the run has no epoch that could be the best".to_owned()));
     };
-    let mut result = start;
+    let mut result = start.clone();
     for (name, tensor) in tensors {
         result.insert(name, tensor.clone());
+    }
+    if settings.blend < 1.0 {
+        result = blended(&start, &result, settings.blend)?;
     }
     calibrate::calibrate(&run, &mut result)?;
     Preprocessing { margin: settings.margin, inputs: settings.inputs.clone() }.write(&mut result.metadata);

@@ -242,6 +242,28 @@ fn fine_tuning_moves_the_unfrozen_blocks_alone() {
 }
 
 #[test]
+fn blended_weights_lie_between_the_starting_and_the_fitted_ones() {
+    let data = tree(8);
+    let fitted = |blend: f64| {
+        let root = tempfile::tempdir().unwrap();
+        let settings = Settings { blend, ..small(Depth::From(17)) };
+        fit(data.path(), &settings, &session(root.path())).unwrap().unwrap();
+        Weights::load(&session(root.path()).weights()).unwrap()
+    };
+    let (start, whole, half) = (backbone(), fitted(1.0), fitted(0.5));
+    let mut moved = 0;
+    for (name, tensor) in start.tensors() {
+        let [start, whole, half] = [tensor, &whole.tensors()[name], &half.tensors()[name]]
+            .map(|tensor| tensor.flatten_all().unwrap().to_vec1::<f32>().unwrap());
+        for ((start, whole), half) in start.iter().zip(&whole).zip(&half) {
+            assert!(((start + whole) / 2.0 - half).abs() <= 1e-6 * (start.abs() + whole.abs()), "{name}");
+            moved += usize::from(start != whole);
+        }
+    }
+    assert!(moved > 100);
+}
+
+#[test]
 fn a_classifier_can_be_the_start_of_another() {
     let with_new_head = with_head(&backbone(), 1, true).unwrap();
     let again = with_head(&with_new_head, 2, true).unwrap();
@@ -267,6 +289,9 @@ fn settings_that_cannot_work_are_refused() {
         Settings { learning_rate: f64::NAN, ..head() },
         Settings { margin: 0.0, ..head() },
         Settings { batch_norm: BatchNorm::Live, ..head() },
+        Settings { blend: 0.5, ..head() },
+        Settings { blend: 0.0, ..Settings::new(Depth::From(0), Rule::AdamW) },
+        Settings { blend: f64::NAN, ..Settings::new(Depth::From(0), Rule::AdamW) },
     ] {
         assert!(matches!(settings.check(), Err(TrainError::Settings(_))), "{settings:?}");
     }

@@ -6,6 +6,7 @@ use super::history::{self, Row};
 use super::ranking::{Ranking, Working};
 use super::{Args, Outcome, teacher};
 use crate::nn::weights::Weights;
+use crate::train::blend::blended;
 use crate::train::progress::Progress;
 use crate::train::random::{Purpose, stream};
 use anyhow::Context as _;
@@ -276,17 +277,6 @@ fn summary(pictures: &[Picture]) -> BTreeMap<String, BTreeMap<&'static str, usiz
     sources
 }
 
-/// Weights on the straight line from `start` (share 0) to `fitted` (share 1). In between they keep what the start knew of
-/// pictures that the training hardly shows, at little cost to what was learned (Wortsman et al. 2022, arXiv:2109.01903).
-fn blended(start: &Weights, fitted: &Weights, share: f64) -> anyhow::Result<Weights> {
-    let mut blended = fitted.clone();
-    for (name, tensor) in fitted.tensors() {
-        let origin = start.get(name, tensor.dims())?;
-        blended.insert(name.clone(), ((tensor * share)? + (origin * (1.0 - share))?)?);
-    }
-    Ok(blended)
-}
-
 /// Adds the largest shift to all objectness logits for which `allowed` holds (it must hold for ever lower ones), within
 /// [`MOST_SHIFT`], by halving. Returns the shift.
 fn level_scores(
@@ -314,23 +304,4 @@ fn level_scores(
     }
     *weights = shifted(low)?;
     Ok(low)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use candle_core::{Device, Tensor};
-
-    #[test]
-    fn blended_weights_lie_between_the_two() {
-        let weights = |value: f32| {
-            let tensor = Tensor::new(&[value, -value], &Device::Cpu).unwrap();
-            Weights::new(BTreeMap::from([("bias".to_owned(), tensor)]), BTreeMap::new())
-        };
-        for (share, expected) in [(0.0, 2.0), (0.25, 3.0), (1.0, 6.0)] {
-            let blended = blended(&weights(2.0), &weights(6.0), share).unwrap();
-            let values = blended.get("bias", &[2]).unwrap().to_vec1::<f32>().unwrap();
-            assert_eq!(values, [expected, -expected]);
-        }
-    }
 }
