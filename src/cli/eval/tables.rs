@@ -6,6 +6,7 @@ use crate::classify::Input;
 use crate::cli::Outcome;
 use crate::cli::networks::{DetectorArgs, ModelArgs};
 use crate::eval::Networks;
+use crate::eval::corrections::Corrections;
 use crate::eval::faces::Evaluation;
 use crate::eval::labels::{self, LabelledBox, Split};
 use crate::eval::pictures::LabelledPicture;
@@ -23,6 +24,9 @@ pub(super) struct TableArgs {
     /// Folder that the pictures' paths start from [default: images beside the first CSV file]
     #[arg(long, value_name = "DIR")]
     images: Option<PathBuf>,
+    /// Labels that a second look corrected: CSV with the columns image,x,y,label,seen (mask, no_mask, incorrect or no_face)
+    #[arg(long, value_name = "CSV")]
+    corrections: Option<PathBuf>,
     /// Part of the data to measure on: train to choose thresholds by, val to tell what they are worth
     #[arg(long, default_value = "val")]
     pub(super) split: Split,
@@ -51,6 +55,8 @@ pub(super) struct Tables {
 struct Settings<Own> {
     labels: Vec<PathBuf>,
     images: PathBuf,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    corrections: Option<PathBuf>,
     split: Split,
     #[serde(flatten)]
     own: Own,
@@ -65,6 +71,9 @@ impl<Own: Display> Display for Settings<Own> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (labels, images) = (names(&self.labels), self.images.display());
         writeln!(out, "split {} of {labels}, pictures in {images}", self.split)?;
+        if let Some(corrections) = &self.corrections {
+            writeln!(out, "labels corrected by {}", corrections.display())?;
+        }
         writeln!(out, "{}", self.own)?;
         writeln!(out, "{}, {}", self.precision, self.weights)?;
         writeln!(out, "classifier input {}", self.classifier_input)?;
@@ -84,8 +93,11 @@ impl Tables {
         } else {
             args.labels.clone()
         };
-        let boxes = paths.iter().map(|path| labels::read(path)).collect::<Result<_, _>>()?;
+        let mut boxes: Vec<_> = paths.iter().map(|path| labels::read(path)).collect::<Result<_, _>>()?;
         let images = images_beside(args.images.as_ref(), &paths[0])?;
+        if let Some(path) = &args.corrections {
+            Corrections::read(path)?.apply(&mut boxes)?;
+        }
         Ok(Self { args, paths, boxes, images })
     }
 
@@ -108,6 +120,7 @@ impl Tables {
         let settings = Settings {
             labels: paths.clone(),
             images: images.clone(),
+            corrections: args.corrections.clone(),
             split: args.split,
             own,
             precision: models.precision().name(),
