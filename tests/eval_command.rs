@@ -132,19 +132,19 @@ fn corrected_labels_are_those_that_are_measured() {
     let folder = tempfile::tempdir().unwrap();
     data(folder.path(), false);
     let corrections = folder.path().join("seen.csv");
-    let write = |rows: &str| fs::write(&corrections, format!("image,x,y,label,seen\n{rows}")).unwrap();
+    let write = |rows: &str| fs::write(&corrections, format!("face,label,seen\n{rows}")).unwrap();
     let more = ["--format", "json", "--corrections", corrections.to_str().unwrap()];
-    write("astronaut-masked.jpg,178,65,mask,no_mask\nastronaut.jpg,300,300,incorrect,no_face\n");
+    write("5d3833fd,mask,no_mask\ne909b455,incorrect,no_face\n");
     let ended = eval("faces", folder.path(), &more);
     assert_eq!(ended.code, Some(0), "{ended:?}");
     let report = json(&ended);
     assert_eq!(report["settings"]["corrected_labels"], 2);
     assert_eq!((&report["masked"]["of"], &report["incorrect"]["of"]), (&0.into(), &0.into()));
     assert_eq!(report["confusion"]["no_mask"]["mask"], 1, "the program still sees the mask");
-    write("astronaut.jpg,1,65,no_mask,mask\n");
+    write("523a452e,mask,no_mask\n");
     let refused = eval("faces", folder.path(), &more);
-    refused.assert_refused("a box that is not there");
-    assert!(refused.stderr.contains("seen.csv:2: astronaut.jpg has no box at 1,65"), "{refused:?}");
+    refused.assert_refused("a face with another label");
+    assert!(refused.stderr.contains("seen.csv:2: 523a452e stands for 0 faces"), "{refused:?}");
 }
 
 #[cfg(feature = "train")]

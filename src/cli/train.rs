@@ -98,7 +98,8 @@ struct ClassifierArgs {
     /// Draw faces of a table, a source, or a file that lists pictures FACTOR times as often
     #[arg(long, value_name = "NAME=FACTOR", value_parser = factor, help_heading = "Data")]
     weight: Vec<(String, f64)>,
-    /// Labels that a second look corrected: CSV with the columns image,x,y,label,seen (mask, no_mask, incorrect or no_face)
+    /// Labels that a second look corrected: CSV with the columns face (CRC-32 of "image,x,y"), label and
+    /// seen (mask, no_mask, incorrect or no_face)
     #[arg(long, value_name = "CSV", help_heading = "Data")]
     corrections: Option<PathBuf>,
     /// Leave out faces whose shorter side has fewer pixels

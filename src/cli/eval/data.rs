@@ -32,7 +32,8 @@ pub(super) struct DataArgs {
     /// Folder that the pictures' paths start from [default: images beside the CSV file]
     #[arg(long, value_name = "DIR")]
     pub(super) images: Option<PathBuf>,
-    /// Labels that a second look corrected: CSV with the columns image,x,y,label,seen (mask, no_mask, incorrect or no_face)
+    /// Labels that a second look corrected: CSV with the columns face (CRC-32 of "image,x,y"), label and
+    /// seen (mask, no_mask, incorrect or no_face)
     #[arg(long, value_name = "CSV")]
     pub(super) corrections: Option<PathBuf>,
     /// Part of the data to measure on: val or train

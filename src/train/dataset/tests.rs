@@ -87,11 +87,8 @@ fn weights_multiply_and_must_fit_something() {
 fn corrected_labels_are_those_that_are_learnt() {
     let folder = tables();
     let corrections = folder.path().join("seen.csv");
-    std::fs::write(
-        &corrections,
-        "image,x,y,label,seen\nold/2.jpg,1,2,mask,incorrect\nold/3.jpg,1,2,no_mask,no_face\n",
-    )
-    .unwrap();
+    std::fs::write(&corrections, "face,label,seen\n88925d8f,mask,incorrect\n9fe949cc,no_mask,no_face\n")
+        .unwrap();
     let load =
         |corrections| Dataset::load(folder.path(), &Options { corrections, ..Options::default() }).unwrap();
     let (plain, corrected) = (load(None), load(Some(corrections.clone())));
