@@ -9,8 +9,8 @@
 //!
 //! An alert is what the daemon raises ([`crate::decide::Finding::Alert`], which turns the door to *alert*). It is put
 //! down to the person whose true place is nearest to the face of the alert's track in that frame, if that is within
-//! three quarters of a face; else it was raised at nobody. An unmasked person also counts as alerted once its own face
-//! stands as *unmasked* while the door shows *alert*. Time to the alert counts from the moment at which the whole face
+//! three quarters of a face; else it was raised at nobody. A person without a mask or with one worn wrongly also counts as alerted
+//! once its own face stands as *unmasked* or *incorrectly masked* while the door shows *alert*. Time to the alert counts from the moment at which the whole face
 //! is in the frame, unhidden, and its labelled box large enough to be judged (`min_face_side`); an alert before that
 //! counts as one after 0 s. It holds the waiting for frames, not the time that a machine takes for them. Persons are
 //! those of whom the picture shows 48 pixels of face and some room around it.
