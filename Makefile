@@ -2,7 +2,7 @@
 # The other targets measure and train; `make help` lists all.
 
 export PATH := $(PATH):$(HOME)/.cargo/bin
-SHARED ?= $(or $(MASKWATCH_SHARED),../shared)
+SHARED := $(abspath $(or $(MASKWATCH_SHARED),../shared))
 export MASKWATCH_SHARED := $(SHARED)
 
 .PHONY: help dependencies demo test test-arm test-vnni test-deb test-board test-board-all lint bench bench-daemon bench-peers \
@@ -19,8 +19,8 @@ demo: dependencies ## the daemon's loop on bundled pictures, or on CAMERA=/dev/v
 
 test: dependencies ## all tests; what needs $MASKWATCH_SHARED (../shared) says so when it is absent
 	@[ -e $(SHARED)/models ] || echo "skipped, since $(SHARED)/models is not here: tests/starting_weights.rs, and fitting the" \
-	  "real detector in tests/train_detector.rs"
-	cargo test --locked --features train
+	  "real detector in crates/lab/tests/train_detector.rs"
+	cargo test --locked --workspace
 
 test-vnni: dependencies ## the AVX-512 VNNI kernels on a processor that Bochs emulates (minutes)
 	tests/emulated-cpu/run.sh
@@ -31,11 +31,10 @@ soak: dependencies ## the daemon on a camera that misbehaves by a plan, for DURA
 fuzz: dependencies ## each parser of foreign bytes for SECONDS=30, where there is a nightly toolchain with cargo-fuzz
 	tests/fuzz/run.sh $(or $(SECONDS),30)
 
-lint: dependencies ## formatting, clippy with and without training, documentation
-	cargo fmt --check
-	cargo clippy --locked --all-targets -- -D warnings
-	cargo clippy --locked --all-targets --features train -- -D warnings
-	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --features train
+lint: dependencies ## formatting, clippy, documentation
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --workspace
 
 bench: dependencies ## the stages of a frame in int8 and f32, one thread and two; ours against candle's and plain ways
 	cargo build --release --locked
@@ -73,39 +72,32 @@ test-board-all: ## all emulated boards: Pi 3, Pi 4, Zero 2 W, vivid, gpio-sim, P
 bench-arm: ## instructions per inference beside LiteRT's, and estimated cycles on Cortex-A53, A72, A76
 	benches/arm/run.sh
 
-# What two readers saw, who knew neither labels nor answers, where that differs from the labels; see models/README.md.
-CORRECTIONS := --corrections models/training/corrections.csv
-
-accuracy: dependencies ## the figures of models/README.md in both precisions, from the pictures in $MASKWATCH_SHARED/data
-	cargo build --release --locked --features train
+accuracy: dependencies ## the figures of docs/accuracy.md in both precisions, from the pictures in $MASKWATCH_SHARED/data
+	cargo build --release --locked --package maskwatch-lab
 	for precision in int8 f32; do \
 	  for input in 224 128 auto; do \
-	    target/release/maskwatch eval faces --split val --precision $$precision --input $$input && \
-	    target/release/maskwatch eval scenes --split val --min-side 16 --precision $$precision --input $$input && \
-	    target/release/maskwatch eval scenes --split val --min-side 24 --precision $$precision --input $$input || exit 1; \
+	    target/release/maskwatch-lab eval faces --split val --precision $$precision --input $$input && \
+	    target/release/maskwatch-lab eval scenes --split val --min-side 16 --precision $$precision --input $$input && \
+	    target/release/maskwatch-lab eval scenes --split val --min-side 24 --precision $$precision --input $$input || exit 1; \
 	  done; \
 	  for size in 640x640 480x384; do \
-	    target/release/maskwatch eval detector --split val --precision $$precision --detector-input $$size || exit 1; \
+	    target/release/maskwatch-lab eval detector --split val --precision $$precision --detector-input $$size || exit 1; \
 	  done; \
-	  target/release/maskwatch eval hard --split val --precision $$precision --detector-input 480x384 && \
-	  target/release/maskwatch eval landmarks --split val --precision $$precision --detector-input 480x384 || exit 1; \
+	  target/release/maskwatch-lab eval hard --split val --precision $$precision --detector-input 480x384 && \
+	  target/release/maskwatch-lab eval landmarks --split val --precision $$precision --detector-input 480x384 || exit 1; \
 	done
-	target/release/maskwatch eval door --split val --persons 400
-	for input in 224 128 auto; do \
-	  target/release/maskwatch eval faces --split val $(CORRECTIONS) --input $$input && \
-	  target/release/maskwatch eval scenes --split val $(CORRECTIONS) --min-side 24 --input $$input || exit 1; \
-	done
+	target/release/maskwatch-lab eval door --split val --persons 400
 	for seed in 1 2 3 4 5; do \
-	  target/release/maskwatch eval door --split val $(CORRECTIONS) --persons 400 --rate 10 --seed $$seed || exit 1; \
+	  target/release/maskwatch-lab eval door --split val --persons 400 --rate 10 --seed $$seed || exit 1; \
 	done
 
 # Training from the pictures and starting weights in $MASKWATCH_SHARED; every step resumes with `RESUME=--resume`.
 # The allocator settings keep freed memory, which a training step allocates anew at once.
-TRAIN := GLIBC_TUNABLES=glibc.malloc.trim_threshold=4294967295:glibc.malloc.mmap_max=0 target/release/maskwatch train
+TRAIN := GLIBC_TUNABLES=glibc.malloc.trim_threshold=4294967295:glibc.malloc.mmap_max=0 target/release/maskwatch-lab train
 WEIGHTING := --weight scenes=3 --weight prajnasb=0.3 --weight scenes_volunteers.txt=0.3
 
 train: dependencies ## train the networks as the shipped ones were, into runs/ (four hours on two cores)
-	cargo build --release --locked --features train
+	cargo build --release --locked --package maskwatch-lab
 	$(TRAIN) classifier --data $(SHARED)/data --weights $(SHARED)/models/mobilenet_v2_imagenet.safetensors --unfreeze features.7 \
 	  --input 224,160,128,96 --steps 1000 --every 100 $(WEIGHTING) --output runs/classifier $(RESUME)
 	$(TRAIN) classifier --data $(SHARED)/data --weights runs/classifier/classifier.safetensors --unfreeze features.7 \
@@ -116,24 +108,24 @@ train: dependencies ## train the networks as the shipped ones were, into runs/ (
 	  --around-masked 0.5 $(WEIGHTING) --output runs/classifier-third $(RESUME)
 	$(TRAIN) classifier --data $(SHARED)/data --weights runs/classifier-third/classifier.safetensors --unfreeze features.7 \
 	  --input 224,160,128,96 --steps 1000 --every 100 --learning-rate 1.5e-4 --drawn 0.3 --incorrect 0.08 --aspect 0.25 \
-	  --around-masked 0.5 --blend 0.5 $(CORRECTIONS) $(WEIGHTING) --output runs/classifier-fourth $(RESUME)
+	  --around-masked 0.5 --blend 0.5 $(WEIGHTING) --output runs/classifier-fourth $(RESUME)
 	$(TRAIN) detector --data $(SHARED)/data --weights $(SHARED)/models/yunet_n.safetensors \
 	  --weight prajnasb=0.3 --weight scenes_volunteers.txt=0.3 --epochs 8 --examples 2000 --output runs/detector $(RESUME)
 	$(TRAIN) landmarks --data $(SHARED)/data --teacher $(SHARED)/models/yunet_n.safetensors \
 	  --weights runs/classifier/classifier.safetensors --steps 4000 --every 200 --output runs/landmarks $(RESUME)
 
 train-head: dependencies ## the paper's transfer learning alone, a head on frozen features, into runs/head128 (minutes)
-	cargo build --release --locked --features train
+	cargo build --release --locked --package maskwatch-lab
 	$(TRAIN) classifier --data $(SHARED)/data --weights $(SHARED)/models/mobilenet_v2_imagenet.safetensors \
 	  $(WEIGHTING) --output runs/head128 $(RESUME)
 
 bench-drawn: dependencies ## what each kind of drawn thing brings in training: five short trainings (an hour on two cores)
-	cargo build --release --locked --features train
+	cargo build --release --locked --package maskwatch-lab
 	benches/drawn-kinds.py $(SHARED)/data $(SHARED)/models/mobilenet_v2_imagenet.safetensors runs/drawn
 
 quantize: dependencies ## models/int8.safetensors anew from the f32 files and training pictures (minutes)
-	cargo build --release --locked --features train
-	target/release/maskwatch quantize --data $(SHARED)/data --output models/int8.safetensors
+	cargo build --release --locked --package maskwatch-lab
+	target/release/maskwatch-lab quantize --data $(SHARED)/data --output models/int8.safetensors
 
 reference: ## outputs of the shipped weights by ONNX Runtime, for tests/shipped_weights.rs
 	python3 -m venv target/reference

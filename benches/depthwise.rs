@@ -1,9 +1,10 @@
-//! Depthwise convolution, forward and backward, against candle's own grouped convolution at the shapes of MobileNetV2 for
-//! pictures of 224 px: both in one run, in turns, on one thread. Prints medians. `cargo bench --bench depthwise`
+//! Depthwise convolution, forward and backward, against candle's own grouped convolution at the shapes of
+//! MobileNetV2 for pictures of 224 px: both in one run, in turns, on one thread. Prints medians.
+//! `cargo bench --bench depthwise`
 
 use candle_core::{DType, Device, Tensor, Var};
 use maskwatch::bench::{interleaved, machine};
-use maskwatch::kernels::{Activation, depthwise3x3};
+use maskwatch::nn::ops::{Activation, depthwise3x3};
 use std::time::Duration;
 
 /// Rows (and columns), channels and stride of MobileNetV2's depthwise layers, each shape once.

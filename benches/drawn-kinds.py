@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """What it brings to draw each kind of thing in training: short trainings with all kinds and without some of them, each measured by
-`maskwatch eval hard`. Prints a Markdown table of the share of the drawn-on faces that are called *mask*, which all are wrong.
+`maskwatch-lab eval hard`. Prints a Markdown table of the share of the drawn-on faces that are called *mask*, which all are wrong.
 
 drawn-kinds.py DATA WEIGHTS FOLDER: the pictures, ImageNet's weights, and a folder for what is trained. What is there is not made
 again, so it can be interrupted.

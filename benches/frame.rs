@@ -1,6 +1,7 @@
-//! What a frame costs before and around the networks: 640×480 frames of each format sampled straight into the networks'
-//! buffers, against a full-size RGB picture that fast_image_resize resizes; and JPEG decoded into memory that is used
-//! again, against the image crate. In turns, on one thread; medians. `cargo bench --bench frame`
+//! What a frame costs before and around the networks: 640×480 frames of each format sampled straight into the
+//! networks' buffers, against a full-size RGB picture that fast_image_resize resizes; and JPEG decoded into
+//! memory that is used again, against the image crate. In turns, on one thread; medians.
+//! `cargo bench --bench frame`
 
 use fast_image_resize as fir;
 use image::{ImageFormat, RgbImage};

@@ -1,5 +1,6 @@
-//! Writes the manual pages and shell completions of the command into a folder: `cargo run --example manual -- FOLDER`. They come
-//! from the definition of the command line itself, so they cannot say anything else. Used by `make deb`.
+//! Writes the manual pages and shell completions of the command into a folder:
+//! `cargo run --example manual -- FOLDER`. They come from the definition of the command line itself, so they
+//! cannot say anything else. Used by `make deb`.
 
 use clap::CommandFactory;
 use clap_complete::{Shell, generate_to};

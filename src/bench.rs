@@ -1,4 +1,5 @@
-//! Timing: several things run in turns, so that what disturbs the machine disturbs all alike; and what machine it was.
+//! Timing: several things run in turns, so that what disturbs the machine disturbs all alike; and what
+//! machine it was.
 
 use serde::Serialize;
 use std::time::{Duration, Instant};
@@ -14,8 +15,8 @@ pub struct Spread {
     pub p90_ms: f64,
 }
 
-/// Runs all `contestants` once to warm up, then in turns until `time` is over (five rounds at least, 2000 at most), and
-/// gives the spread of each.
+/// Runs all `contestants` once to warm up, then in turns until `time` is over (five rounds at least, 2000 at
+/// most), and gives the spread of each.
 pub fn interleaved(time: Duration, contestants: &mut [Box<dyn FnMut() + '_>]) -> Vec<Spread> {
     let mut times = vec![Vec::new(); contestants.len()];
     contestants.iter_mut().for_each(|contestant| contestant());

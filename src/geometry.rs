@@ -74,7 +74,8 @@ impl Rect {
         Self { x: centre.x - side / 2.0, y: centre.y - side / 2.0, w: side, h: side }
     }
 
-    /// The part that lies inside a picture of `width` × `height` pixels; empty (`w` or `h` is 0) when there is none.
+    /// The part that lies inside a picture of `width` × `height` pixels; empty (`w` or `h` is 0) when there
+    /// is none.
     #[must_use]
     pub fn clipped(&self, width: u32, height: u32) -> Self {
         let x = self.x.clamp(0.0, width as f32);

@@ -1,12 +1,13 @@
-//! Which weights are run, and in which precision: the int8 networks that are built in, a file of such, or the f32 ones.
+//! Which weights are run, and in which precision: the int8 networks that are built in, a file of such, or the
+//! f32 ones.
 
-use crate::classify::{Classifier, Input};
-use crate::detect::Detector;
-use crate::kernels::int8;
-use crate::landmarks::Locator;
 use crate::nn::NetworkError;
 use crate::nn::int8::{QuantizedWeights, SharedTeam};
 use crate::nn::weights::{self, Weights};
+use crate::vision::classifier::{Classifier, Input};
+use crate::vision::detector::Detector;
+use crate::vision::landmarks::Locator;
+use maskwatch_kernels::int8;
 use std::path::PathBuf;
 
 /// Threads that the networks use at most where nothing else is said: more do not help at these sizes.

@@ -1,11 +1,12 @@
-//! Faces over time: boxes of successive frames that belong to one person share an id. Where the faces come from, and
-//! what is thought of them, is not known here.
+//! Faces over time: boxes of successive frames that belong to one person share an id. Where the faces come
+//! from, and what is thought of them, is not known here.
 //!
-//! Entrances are watched at 2 to 10 frames a second, often by a camera that was nudged, so a box may jump by more than
-//! its own size between two frames and overlap alone would lose it. Boxes are therefore matched by the distance of
-//! their centres and the ratio of their sizes, both measured in face sizes, within a reach that grows with the time
-//! since the face was last seen. Overlap only helps to choose. Among people who pass each other the last place alone would
-//! mistake one for another, so a face is expected where its own motion takes it.
+//! Entrances are watched at 2 to 10 frames a second, often by a camera that was nudged, so a box may jump by
+//! more than its own size between two frames and overlap alone would lose it. Boxes are therefore matched by
+//! the distance of their centres and the ratio of their sizes, both measured in face sizes, within a reach
+//! that grows with the time since the face was last seen. Overlap only helps to choose. Among people who pass
+//! each other the last place alone would mistake one for another, so a face is expected where its own motion
+//! takes it.
 
 use crate::geometry::Rect;
 use std::collections::HashSet;
@@ -22,10 +23,11 @@ impl fmt::Display for TrackId {
     }
 }
 
-/// How far a face's centre may move between two sightings, in face sizes, however short the time between them.
+/// How far a face's centre may move between two sightings, in face sizes, however short the time between
+/// them.
 const REACH: f32 = 1.0;
-/// What a second between the sightings adds to the reach: a person who walks by crosses about nine of his own face
-/// sizes a second, but who comes to the door does so at a fraction of that.
+/// What a second between the sightings adds to the reach: a person who walks by crosses about nine of his own
+/// face sizes a second, but who comes to the door does so at a fraction of that.
 const REACH_PER_SECOND: f32 = 4.0;
 /// The reach never exceeds this, however long a face was not seen.
 const LONGEST_REACH: f32 = 3.0;
@@ -87,8 +89,8 @@ impl Tracker {
         self.forget_after = forget_after;
     }
 
-    /// Takes the faces of one frame, seen at `now` (monotonic, from any origin; an earlier time than the last counts as
-    /// the last), and returns their ids in the same order, each id once.
+    /// Takes the faces of one frame, seen at `now` (monotonic, from any origin; an earlier time than the last
+    /// counts as the last), and returns their ids in the same order, each id once.
     pub fn update(&mut self, faces: &[Rect], now: Duration) -> Vec<TrackId> {
         self.now = self.now.max(now);
         let now = self.now;
@@ -123,8 +125,8 @@ impl Tracker {
     }
 }
 
-/// How unlikely it is that the face expected at `before` is that at `after`, `gap` after it was last seen; `None` where it
-/// cannot be.
+/// How unlikely it is that the face expected at `before` is that at `after`, `gap` after it was last seen;
+/// `None` where it cannot be.
 fn cost(before: &Rect, after: &Rect, gap: Duration) -> Option<f32> {
     let (small, large) = (before.side().min(after.side()), before.side().max(after.side()));
     // Written so that empty and NaN boxes, which belong to nothing, fail the test.

@@ -1,20 +1,20 @@
-//! Once the daemon's loop is in its stride, a frame costs no allocation: not in the reader of the command, not between
-//! the threads, not on the way to the networks' buffers, not in the networks. What the JPEG decoder allocates is its own affair and counted.
+//! Once the daemon's loop is in its stride, a frame costs no allocation: not in the reader of the command,
+//! not between the threads, not on the way to the networks' buffers, not in the networks. What the JPEG
+//! decoder allocates is its own affair and counted.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
 
 use image::RgbImage;
-use maskwatch::classify::Probabilities;
 use maskwatch::config::Config;
-use maskwatch::daemon::{
-    Clock, Daemon, Event, Flags, Networks, Observer, SystemClock, Vision, VisionError, Watch,
-};
+use maskwatch::daemon::{Clock, Daemon, Event, Flags, Observer, SystemClock, Watch};
 use maskwatch::geometry::Rect;
 use maskwatch::outputs::{Outputs, Panel, simulated};
 use maskwatch::pixels::buffer::Pool;
 use maskwatch::pixels::decode::{FrameFormat, PixelFormat};
 use maskwatch::pixels::picture::{Picture, View};
 use maskwatch::source::{Options, open};
+use maskwatch::vision::classifier::Probabilities;
+use maskwatch::vision::{Networks, Vision, VisionError};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::path::Path;
 use std::sync::Arc;
@@ -53,7 +53,8 @@ fn allocations() -> usize {
     ALLOCATIONS.load(Ordering::Relaxed)
 }
 
-/// The daemon's networks, which find nobody, and are asked about two places all the same, which the gates look at too.
+/// The daemon's networks, which find nobody, and are asked about two places all the same, which the gates
+/// look at too.
 struct Looking {
     networks: Networks,
     frames: u16,

@@ -1,5 +1,5 @@
-//! What the command prints about itself and about wrong use, as snapshots in `tests/cli`. After a wanted change:
-//! `TRYCMD=overwrite cargo test --test cli`, with and without `--features train`, and a look at the difference.
+//! What the command prints about itself and about wrong use, as snapshots in `tests/cli`. After a wanted
+//! change: `TRYCMD=overwrite cargo test --test cli`, and a look at the difference.
 
 #[test]
 fn help_and_errors() {
@@ -7,9 +7,4 @@ fn help_and_errors() {
     // Named, since cargo may keep the binary in another folder than the tests, where another one may lie.
     cases.register_bin("maskwatch", std::path::Path::new(env!("CARGO_BIN_EXE_maskwatch")));
     cases.env("MASKWATCH_SHARED", "../shared").env("RUST_BACKTRACE", "0").case("tests/cli/*.trycmd");
-    cases.case(if cfg!(feature = "train") {
-        "tests/cli/train/*.trycmd"
-    } else {
-        "tests/cli/default/*.trycmd"
-    });
 }

@@ -1,4 +1,5 @@
-//! `maskwatch run` and `maskwatch signal` from the outside: what they refuse, in one sentence, and how they end.
+//! `maskwatch run` and `maskwatch signal` from the outside: what they refuse, in one sentence, and how they
+//! end.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
 

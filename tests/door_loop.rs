@@ -3,17 +3,16 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
 
 use image::RgbImage;
-use maskwatch::classify::Probabilities;
 use maskwatch::config::Config;
-use maskwatch::daemon::{
-    Clock, Daemon, DaemonError, Ended, Event, Flags, Observer, Vision, VisionError, Watch,
-};
+use maskwatch::daemon::{Clock, Daemon, DaemonError, Ended, Event, Flags, Observer, Watch};
 use maskwatch::decide::{DoorState, Finding, Rules, Verdict};
 use maskwatch::geometry::Rect;
 use maskwatch::outputs::{Output, Outputs, Panel, Recorder, simulated};
 use maskwatch::pixels::picture::View;
-use maskwatch::quality::{Gates, Quality};
 use maskwatch::source::{Away, Frame, Next, Source, SourceError, State};
+use maskwatch::vision::classifier::Probabilities;
+use maskwatch::vision::quality::{Gates, Quality};
+use maskwatch::vision::{Vision, VisionError};
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -213,7 +212,8 @@ fn a_bare_face_turns_red_a_masked_one_green() {
         "{} of 20: a face whose verdict stands is left alone for a while",
         run.classified
     );
-    // How much of it the pins' own thread got to show depends on the machine; off they are first and, in every run, last.
+    // How much of it the pins' own thread got to show depends on the machine; off they are first and, in
+    // every run, last.
     let changes = run.recorder.changes();
     for output in &Config::default().outputs.outputs {
         let first = changes.iter().find(|change| change.pin == output.pin).map(|change| change.level);

@@ -1,4 +1,5 @@
-//! Outputs are off whatever ends their use: at start, at stop, on errors, on panics, and when nobody looks after them.
+//! Outputs are off whatever ends their use: at start, at stop, on errors, on panics, and when nobody looks
+//! after them.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
 
@@ -223,7 +224,8 @@ fn other_patterns_leave_the_pins_alone_and_other_pins_only_their_own() {
     eventually(|| lit(&recorder) == ["green"]);
     assert_eq!(PINS.map(|pin| recorder.times_opened(pin)), [1, 1, 1, 1]);
 
-    // Green stays lit, without so much as a blink, while red moves to another pin, amber is turned round, and the buzzer goes.
+    // Green stays lit, without so much as a blink, while red moves to another pin, amber is turned round, and
+    // the buzzer goes.
     let before = recorder.changes().len();
     changed[0].pin = 5;
     changed[2].active = Active::Low;

@@ -1,13 +1,9 @@
-//! The quantized networks as a whole: the same values on every instruction set and number of threads, and close to the
-//! f32 networks that they were made from.
+//! The quantized networks as a whole: the same values on every instruction set and number of threads, and
+//! close to the f32 networks that they were made from.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail loudly")]
 
 use image::{RgbImage, imageops};
-use maskwatch::classify::{Classifier as AnyClassifier, Input};
-use maskwatch::detect::Detector as AnyDetector;
 use maskwatch::geometry::Rect;
-use maskwatch::kernels::int8::{Kernels, Reference, available, fastest};
-use maskwatch::landmarks::Locator;
 use maskwatch::nn::int8::landmarks::Landmarks;
 use maskwatch::nn::int8::mobilenet_v2::{Classifier, MobileNetV2};
 use maskwatch::nn::int8::yunet::{Detector, YuNet};
@@ -15,6 +11,10 @@ use maskwatch::nn::int8::{QuantizedWeights, SharedTeam};
 use maskwatch::nn::landmarks::{INPUT, MARGIN};
 use maskwatch::nn::weights::Weights;
 use maskwatch::pixels::preprocess;
+use maskwatch::vision::classifier::{Classifier as AnyClassifier, Input};
+use maskwatch::vision::detector::Detector as AnyDetector;
+use maskwatch::vision::landmarks::Locator;
+use maskwatch_kernels::int8::{Kernels, Reference, available, fastest};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -137,8 +137,8 @@ fn the_quantized_classifier_is_close_to_the_real_one() {
     }
 }
 
-/// A face about which one look leaves doubt is looked at again, mirrored, and the logits of both are averaged; one look is
-/// enough for any other.
+/// A face about which one look leaves doubt is looked at again, mirrored, and the logits of both are
+/// averaged; one look is enough for any other.
 #[test]
 fn doubtful_faces_are_looked_at_twice() {
     let (int8, team) = (QuantizedWeights::embedded().unwrap(), SharedTeam::new(1).unwrap());

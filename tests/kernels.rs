@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use candle_core::{Device, Result, Tensor, Var};
-use maskwatch::kernels::{
+use maskwatch::nn::ops::{
     Activation, DepthwiseShape, depthwise3x3, depthwise3x3_reference, max_pool2, patches3x3, pointwise,
     upsample2,
 };
@@ -101,7 +101,8 @@ fn shapes_that_do_not_fit_are_refused() {
     assert!(pointwise(&input, &tensor(&[3, 5], 3), &bias, Activation::Relu).is_err());
 }
 
-/// Compares the gradient of every value of every argument with the difference quotient of a weighted sum of the outputs.
+/// Compares the gradient of every value of every argument with the difference quotient of a weighted sum of
+/// the outputs.
 fn check_gradients(arguments: &[Tensor], function: impl Fn(&[Tensor]) -> Result<Tensor>) {
     let variables: Vec<Var> = arguments.iter().map(|argument| Var::from_tensor(argument).unwrap()).collect();
     let tracked: Vec<Tensor> = variables.iter().map(|variable| variable.as_tensor().clone()).collect();
@@ -133,8 +134,8 @@ fn check_gradients(arguments: &[Tensor], function: impl Fn(&[Tensor]) -> Result<
     }
 }
 
-/// Activations have a kink at 0 (and 6), where a difference quotient means nothing: the biases keep the sums off it, some
-/// channels below 0, some between, some above 6.
+/// Activations have a kink at 0 (and 6), where a difference quotient means nothing: the biases keep the sums
+/// off it, some channels below 0, some between, some above 6.
 fn biases_off_the_kinks(channels: usize) -> Tensor {
     let biases: Vec<f32> = (0..channels).map(|channel| [3.0, -8.0, 14.0][channel % 3]).collect();
     Tensor::from_vec(biases, channels, &Device::Cpu).unwrap()

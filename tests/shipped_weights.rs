@@ -1,5 +1,5 @@
-//! The shipped weights in our networks against the same weights in ONNX Runtime: `tests/reference/make_reference.py` made
-//! the outputs, from the two pictures beside it.
+//! The shipped weights in our networks against the same weights in ONNX Runtime:
+//! `tests/reference/make_reference.py` made the outputs, from the two pictures beside it.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 

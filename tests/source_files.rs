@@ -16,7 +16,8 @@ fn save(path: &Path, shade: u8) {
     RgbImage::from_pixel(24, 16, Rgb([shade; 3])).save(path).unwrap();
 }
 
-/// What comes next, in a word: a picture's file name and first value, or a skipped one's file name and reason.
+/// What comes next, in a word: a picture's file name and first value, or a skipped one's file name and
+/// reason.
 fn word(source: &mut impl Source) -> String {
     let file = |name: &str| Path::new(name).file_name().unwrap().to_string_lossy().into_owned();
     match source.next(WAIT) {

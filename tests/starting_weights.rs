@@ -1,16 +1,17 @@
-//! The networks with the weights that training starts from, against reference outputs of ONNX Runtime. Both are looked for
-//! in `$MASKWATCH_SHARED/models`; `tests/shipped_weights.rs` does the same with what is in the repository.
+//! The networks with the weights that training starts from, against reference outputs of ONNX Runtime. Both
+//! are looked for in `$MASKWATCH_SHARED/models`; `tests/shipped_weights.rs` does the same with what is in the
+//! repository.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod common;
 
 use candle_core::{Device, Tensor};
-use maskwatch::detect::Detector;
-use maskwatch::kernels::{Activation, pointwise};
 use maskwatch::nn::mobilenet_v2::MobileNetV2;
+use maskwatch::nn::ops::{Activation, pointwise};
 use maskwatch::nn::weights::Weights;
 use maskwatch::nn::{BatchNorm, Mode};
+use maskwatch::vision::detector::Detector;
 
 fn largest_difference(left: &Tensor, right: &Tensor) -> f32 {
     let difference = (left - right).unwrap().abs().unwrap().flatten_all().unwrap();

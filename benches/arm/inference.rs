@@ -1,10 +1,10 @@
-//! Runs one of the int8 networks some times, on one thread: `arm_inference NETWORK TIMES`. For `run.sh`, which counts the
-//! instructions that this executes.
+//! Runs one of the int8 networks some times, on one thread: `arm_inference NETWORK TIMES`. For `run.sh`,
+//! which counts the instructions that this executes.
 
-use maskwatch::kernels::int8::fastest;
 use maskwatch::nn::int8::mobilenet_v2::{Classifier, MobileNetV2};
 use maskwatch::nn::int8::yunet::{Detector, YuNet};
 use maskwatch::nn::int8::{QuantizedWeights, SharedTeam};
+use maskwatch_kernels::int8::fastest;
 use std::sync::Arc;
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;

@@ -1,8 +1,9 @@
-//! Calls every int8 kernel of this CPU as the networks call it, on a part of each layer, between the marks that
-//! `instructions.c` looks for: for `estimate.py`, which lets llvm-mca say how long the recorded instructions take.
+//! Calls every int8 kernel of this CPU as the networks call it, on a part of each layer, between the marks
+//! that `instructions.c` looks for: for `estimate.py`, which lets llvm-mca say how long the recorded
+//! instructions take.
 //!
-//! Prints a line per recorded call: network, layer, kernels, multiply-accumulates of the call, and how many such calls a whole
-//! inference takes. Runs under an emulator; what it does is of no use on a board.
+//! Prints a line per recorded call: network, layer, kernels, multiply-accumulates of the call, and how many
+//! such calls a whole inference takes. Runs under an emulator; what it does is of no use on a board.
 
 #[cfg(target_arch = "aarch64")]
 fn main() {
@@ -16,14 +17,14 @@ fn main() {
 
 #[cfg(target_arch = "aarch64")]
 mod arm {
-    use maskwatch::kernels::int8::pack::{PackError, Requantization};
-    use maskwatch::kernels::int8::{
+    use maskwatch_kernels::int8::pack::{PackError, Requantization};
+    use maskwatch_kernels::int8::{
         Area, Depthwise, GROUP, Kernels, Map, Pointwise, Residual, Windows, available,
     };
     use std::arch::asm;
 
-    /// Bytes read by a recorded call of a 1×1 convolution, about: long enough that what comes before and after a strip of pixels counts as
-    /// little as it does in a whole row, short enough for llvm-mca.
+    /// Bytes read by a recorded call of a 1×1 convolution, about: long enough that what comes before and
+    /// after a strip of pixels counts as little as it does in a whole row, short enough for llvm-mca.
     const SAMPLE: usize = 4096;
     /// Windows of a recorded call of a depthwise convolution, whose calls are rows of a map.
     const WINDOWS: usize = 160;
@@ -43,7 +44,8 @@ mod arm {
     }
 
     enum Kind {
-        /// Inputs, outputs, whether a residual is added, whether rows lie apart (the target is a ring with padding).
+        /// Inputs, outputs, whether a residual is added, whether rows lie apart (the target is a ring with
+        /// padding).
         Pointwise { inputs: usize, outputs: usize, residual: bool, apart: bool },
         /// Channels and stride; `rows` and `columns` are those of the output.
         Depthwise { channels: usize, stride: usize, real: bool },

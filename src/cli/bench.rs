@@ -3,12 +3,12 @@
 use super::Outcome;
 use super::networks::{DetectorArgs, ModelArgs};
 use crate::bench::{Spread, interleaved, machine, peak_memory_mib};
-use crate::classify::{Classifier, Probabilities};
-use crate::detect::Detector;
 use crate::geometry::Rect;
-use crate::landmarks::Locator;
 use crate::models::{Precision, usual_threads};
 use crate::pixels::preprocess;
+use crate::vision::classifier::{Classifier, Probabilities};
+use crate::vision::detector::Detector;
+use crate::vision::landmarks::Locator;
 use anyhow::Context;
 use clap::ValueEnum;
 use image::{ImageFormat, RgbImage};
@@ -27,8 +27,9 @@ pub(crate) struct Args {
     /// How to print the figures; json prints one object per stage and one for loading and memory
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
-    /// Time this stage alone, again and again, as other runtimes time a network; all in turns otherwise, as a camera's frames
-    /// have them: then each finds the caches full of the others' data. Can be given several times
+    /// Time this stage alone, again and again, as other runtimes time a network; all in turns otherwise, as a
+    /// camera's frames have them: then each finds the caches full of the others' data. Can be given several
+    /// times
     #[arg(long = "stage", value_enum, value_name = "STAGE")]
     stages: Vec<Stage>,
     /// Seconds that all stages together are timed

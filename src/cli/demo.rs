@@ -1,6 +1,6 @@
-//! `maskwatch demo`: the daemon's real loop at work, on bundled pictures or a camera, with simulated pins. Shows outputs
-//! and verdicts live and leaves annotated pictures. On the bundled pictures it is also a test: the bare face has to
-//! light red, the masked one green.
+//! `maskwatch demo`: the daemon's real loop at work, on bundled pictures or a camera, with simulated pins.
+//! Shows outputs and verdicts live and leaves annotated pictures. On the bundled pictures it is also a test:
+//! the bare face has to light red, the masked one green.
 
 mod scene;
 mod screen;
@@ -10,14 +10,13 @@ use super::networks::ModelArgs;
 use super::run::{start_log, stop_flag};
 use super::signal::seconds;
 use crate::config::Config;
-use crate::daemon::{
-    Clock, Daemon, Ended, Event, Face, Flags, Networks, Observer, STALL, SystemClock, Watch,
-};
+use crate::daemon::{Clock, Daemon, Ended, Event, Face, Flags, Observer, STALL, SystemClock, Watch};
 use crate::decide::{DoorState, Signal, Verdict};
 use crate::outputs::{Output, Outputs, Panel, Recorder, simulated};
 use crate::pixels::annotate::{Mark, annotate, caption};
 use crate::pixels::picture::View;
 use crate::source::{self, Options, Source};
+use crate::vision::Networks;
 use anyhow::Context;
 use image::Rgb;
 use scene::{Scene, Visitor};

@@ -2,12 +2,12 @@
 
 use super::Outcome;
 use super::networks::{DetectorArgs, ModelArgs, VerdictArgs, verdict};
-use crate::classify::{Classifier, Probabilities};
 use crate::decide::{Rules, Verdict};
-use crate::detect::Detector;
 use crate::geometry::Rect;
 use crate::pixels::annotate::{Mark, annotate};
 use crate::source::files;
+use crate::vision::classifier::{Classifier, Probabilities};
+use crate::vision::detector::Detector;
 use anyhow::Context;
 use image::RgbImage;
 use rayon::prelude::*;
@@ -82,7 +82,8 @@ pub(crate) fn run(args: Args) -> Outcome {
     };
     let work: Vec<(Input, Option<PathBuf>)> = inputs.into_iter().zip(targets).collect();
     let mut failed = 0;
-    // As many pictures as there are threads are in memory at a time; lines come in the order of the arguments.
+    // As many pictures as there are threads are in memory at a time; lines come in the order of the
+    // arguments.
     for part in work.chunks(rayon::current_num_threads().max(1)) {
         let lines: Vec<Line> =
             part.par_iter().map(|(input, target)| chain.line(input, target.as_deref())).collect();
@@ -220,7 +221,8 @@ fn inputs(path: &Path) -> Vec<Input> {
     }
 }
 
-/// Where the annotated picture of each input goes: `NAME-faces.jpg`, numbered where two have one name, never an input.
+/// Where the annotated picture of each input goes: `NAME-faces.jpg`, numbered where two have one name, never
+/// an input.
 fn targets(folder: &Path, inputs: &[Input]) -> anyhow::Result<Vec<PathBuf>> {
     let folder = folder.canonicalize().with_context(|| format!("cannot open {}", folder.display()))?;
     let mut taken: HashSet<PathBuf> =

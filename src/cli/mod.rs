@@ -1,23 +1,18 @@
-//! The command line: arguments in, one subcommand run, one exit code out. Each subcommand has a file of its own with
-//! its arguments (`Args`) and what it does with them (`run`).
+//! The command line: arguments in, one subcommand run, one exit code out. Each subcommand has a file of its
+//! own with its arguments (`Args`) and what it does with them (`run`).
 
 mod bench;
 mod demo;
 mod detect;
-mod eval;
-mod networks;
-#[cfg(feature = "train")]
-mod quantize;
+pub mod networks;
 mod run;
 mod signal;
-#[cfg(feature = "train")]
-mod train;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
 /// What a subcommand returns: the exit code, or an error whose chain of causes is printed as one sentence.
-pub(crate) type Outcome = anyhow::Result<ExitCode>;
+pub type Outcome = anyhow::Result<ExitCode>;
 
 /// The arguments of the `maskwatch` command.
 #[derive(Debug, Parser)]
@@ -35,18 +30,10 @@ enum Command {
     Detect(detect::Args),
     /// Show the whole chain at work on bundled pictures or a camera, with simulated pins
     Demo(demo::Args),
-    /// Measure the networks on labelled pictures
-    Eval(eval::Args),
     /// Time the stages a frame goes through
     Bench(bench::Args),
     /// Show a door state on the configured outputs
     Signal(signal::Args),
-    /// Fit the networks to labelled pictures
-    #[cfg(feature = "train")]
-    Train(train::Args),
-    /// Turn the f32 weights of the networks into the int8 file that the daemon runs
-    #[cfg(feature = "train")]
-    Quantize(quantize::Args),
 }
 
 /// Parses the command line, runs the subcommand and reports its error as one sentence on standard error.
@@ -57,23 +44,27 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(args),
         Command::Detect(args) => detect::run(args),
         Command::Demo(args) => demo::run(args),
-        Command::Eval(args) => eval::run(args),
         Command::Bench(args) => bench::run(args),
         Command::Signal(args) => signal::run(args),
-        #[cfg(feature = "train")]
-        Command::Train(args) => train::run(args),
-        #[cfg(feature = "train")]
-        Command::Quantize(args) => quantize::run(args),
     };
+    report(outcome)
+}
+
+/// The exit code of a subcommand; its error is printed as one sentence on standard error.
+#[must_use]
+pub fn report(outcome: Outcome) -> ExitCode {
     outcome.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");
         ExitCode::FAILURE
     })
 }
 
-/// Writes `text` to standard output. A reader that has gone away (`maskwatch detect … | head`) is no error: the process ends
-/// as if killed by the closed pipe, without a message.
-fn print(text: &str) -> anyhow::Result<()> {
+/// Writes `text` to standard output. A reader that has gone away (`maskwatch detect … | head`) is no error:
+/// the process ends as if killed by the closed pipe, without a message.
+///
+/// # Errors
+/// When standard output cannot be written for any other reason.
+pub fn print(text: &str) -> anyhow::Result<()> {
     use std::io::Write;
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
@@ -83,7 +74,10 @@ fn print(text: &str) -> anyhow::Result<()> {
 }
 
 /// Reads `WIDTHxHEIGHT`, both multiples of 32, as the detector takes them.
-fn size(text: &str) -> Result<(u32, u32), String> {
+///
+/// # Errors
+/// With a sentence that says what to give.
+pub fn size(text: &str) -> Result<(u32, u32), String> {
     let sides =
         text.split_once('x').and_then(|(width, height)| Some((width.parse().ok()?, height.parse().ok()?)));
     let fits = |side: u32| (32..=2048).contains(&side) && side.is_multiple_of(32);

@@ -1,42 +1,47 @@
-//! Arguments that name the networks and what is made of their answers, shared by the subcommands that work on pictures.
+//! Arguments that name the networks and what is made of their answers, shared by the subcommands that work on
+//! pictures.
 
-use crate::classify::{Input, Probabilities};
 use crate::decide::{Rules, Verdict};
-use crate::detect::Detector;
 use crate::geometry::Rect;
 use crate::models::{ModelOptions, Models, Precision};
 use crate::nn::NetworkError;
+use crate::vision::classifier::{Input, Probabilities};
+use crate::vision::detector::Detector;
 use std::path::PathBuf;
 
 /// Which weights, and how they are run.
 #[derive(Debug, Clone, clap::Args)]
-pub(crate) struct ModelArgs {
+pub struct ModelArgs {
     /// Arithmetic of the networks: the built-in int8 ones, or the f32 reference
     #[arg(long, value_enum, default_value_t, help_heading = "Networks")]
-    pub(crate) precision: Precision,
-    /// int8 weights of all networks, as `maskwatch quantize` writes them, instead of the built-in ones
+    pub precision: Precision,
+    /// int8 weights of all networks, as `maskwatch-lab quantize` writes them, instead of the built-in ones
     #[arg(long, value_name = "FILE", help_heading = "Networks")]
     int8: Option<PathBuf>,
-    /// f32 weights of the classifier [default: classifier.safetensors in $MASKWATCH_MODELS, ./models or /usr/share/maskwatch/models]
+    /// f32 weights of the classifier [default: classifier.safetensors in $MASKWATCH_MODELS, ./models or
+    /// /usr/share/maskwatch/models]
     #[arg(long, value_name = "FILE", help_heading = "Networks")]
     classifier: Option<PathBuf>,
     /// f32 weights of the detector [default: detector.safetensors, found like those of the classifier]
     #[arg(long, value_name = "FILE", help_heading = "Networks")]
     detector: Option<PathBuf>,
-    /// f32 weights of the landmark network [default: landmarks.safetensors, found like those of the classifier]
+    /// f32 weights of the landmark network [default: landmarks.safetensors, found like those of the
+    /// classifier]
     #[arg(long, value_name = "FILE", help_heading = "Networks")]
     landmarks: Option<PathBuf>,
-    /// Side of the classifier's input in pixels, 32 to 512, or auto: of those that the weights were trained for the smallest
-    /// from 128 on that shows all of a face; 224 is the paper's
+    /// Side of the classifier's input in pixels, 32 to 512, or auto: of those that the weights were trained
+    /// for the smallest from 128 on that shows all of a face; 224 is the paper's
     #[arg(long, value_name = "PX", default_value_t, help_heading = "Networks")]
-    pub(crate) input: Input,
+    pub input: Input,
     /// Threads of the networks [default: one per core, four at most]
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=64), help_heading = "Networks")]
-    pub(crate) threads: Option<u16>,
+    pub threads: Option<u16>,
 }
 
 impl ModelArgs {
-    pub(crate) fn options(&self) -> ModelOptions {
+    /// What these arguments ask to be run.
+    #[must_use]
+    pub fn options(&self) -> ModelOptions {
         ModelOptions {
             precision: self.precision,
             int8: self.int8.clone(),
@@ -48,47 +53,59 @@ impl ModelArgs {
         }
     }
 
-    pub(crate) fn open(&self) -> Result<Models, NetworkError> {
+    /// The weights that these arguments name.
+    ///
+    /// # Errors
+    /// As [`Models::open`].
+    pub fn open(&self) -> Result<Models, NetworkError> {
         Models::open(&self.options())
     }
 }
 
 /// How the detector looks at a picture.
 #[derive(Debug, Clone, clap::Args)]
-pub(crate) struct DetectorArgs {
-    /// Size to which a picture is fitted for the detector, small ones enlarged, the rest black; multiples of 32
+pub struct DetectorArgs {
+    /// Size to which a picture is fitted for the detector, small ones enlarged, the rest black; multiples of
+    /// 32
     #[arg(long, value_name = "WIDTHxHEIGHT", default_value = "640x640", value_parser = super::size)]
-    pub(crate) detector_input: (u32, u32),
+    pub detector_input: (u32, u32),
     /// Score from which a detection counts as a face, 0 to 1
     #[arg(long, value_name = "SCORE", default_value = "0.5", value_parser = fraction)]
-    pub(crate) score_threshold: f32,
+    pub score_threshold: f32,
 }
 
 impl DetectorArgs {
-    pub(crate) fn make(&self, models: &Models) -> Result<Detector, NetworkError> {
+    /// The detector that these arguments describe.
+    ///
+    /// # Errors
+    /// As [`Models::detector`].
+    pub fn make(&self, models: &Models) -> Result<Detector, NetworkError> {
         models.detector(self.detector_input, self.score_threshold)
     }
 }
 
 /// When a face is *unsure*; the daemon's rules for one sighting.
 #[derive(Debug, Clone, clap::Args)]
-pub(crate) struct VerdictArgs {
+pub struct VerdictArgs {
     /// How probable a mask, or the lack of a rightly worn one, has to be; less for both is unsure, 0.5 to 1
     #[arg(long, value_name = "P", default_value_t = Rules::default().certainty, value_parser = certainty)]
-    pub(crate) certainty: f32,
+    pub certainty: f32,
     /// Faces whose shorter side is below this many pixels are unsure
     #[arg(long, value_name = "PX", default_value_t = Rules::default().min_face_side, value_parser = pixels)]
-    pub(crate) min_face_side: f32,
+    pub min_face_side: f32,
 }
 
 impl VerdictArgs {
-    pub(crate) fn rules(&self) -> Rules {
+    /// The daemon's rules with these limits.
+    #[must_use]
+    pub fn rules(&self) -> Rules {
         Rules { certainty: self.certainty, min_face_side: self.min_face_side, ..Rules::default() }
     }
 }
 
 /// What one sighting of a face says by `rules`: its vote, or unsure where the face is too small to be asked.
-pub(crate) fn verdict(rules: &Rules, face: &Rect, answer: &Probabilities) -> Verdict {
+#[must_use]
+pub fn verdict(rules: &Rules, face: &Rect, answer: &Probabilities) -> Verdict {
     let side = face.side();
     if side < rules.min_face_side { Verdict::Unsure } else { rules.vote(answer, side) }
 }
@@ -97,7 +114,11 @@ fn number_in(text: &str, range: std::ops::RangeInclusive<f32>, what: &str) -> Re
     text.parse().ok().filter(|value| range.contains(value)).ok_or_else(|| format!("it must be {what}"))
 }
 
-pub(crate) fn fraction(text: &str) -> Result<f32, String> {
+/// Reads a number from 0 to 1.
+///
+/// # Errors
+/// With a sentence that says what to give.
+pub fn fraction(text: &str) -> Result<f32, String> {
     number_in(text, 0.0..=1.0, "a number from 0 to 1")
 }
 
@@ -105,7 +126,11 @@ fn certainty(text: &str) -> Result<f32, String> {
     number_in(text, 0.5..=1.0, "a number from 0.5 to 1")
 }
 
-pub(crate) fn pixels(text: &str) -> Result<f32, String> {
+/// Reads a number of pixels, 0 or more.
+///
+/// # Errors
+/// With a sentence that says what to give.
+pub fn pixels(text: &str) -> Result<f32, String> {
     number_in(text, 0.0..=100_000.0, "a number of pixels from 0 on")
 }
 

@@ -2,9 +2,10 @@
 
 use super::Outcome;
 use crate::config::Config;
-use crate::daemon::{Daemon, Ended, Flags, Networks, STALL, Service, SystemClock, Watch};
+use crate::daemon::{Daemon, Ended, Flags, STALL, Service, SystemClock, Watch};
 use crate::outputs::{self, Backend, Outputs, Panel};
 use crate::source::{self, Options, Source, SourceSpec};
+use crate::vision::Networks;
 use anyhow::Context;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
@@ -21,7 +22,8 @@ const USUAL_CONFIG: &str = "/etc/maskwatch/maskwatch.toml";
 /// The configuration file and what the command line changes about its outputs.
 #[derive(Debug, clap::Args)]
 pub(super) struct ConfigArgs {
-    /// Configuration file; by default /etc/maskwatch/maskwatch.toml if there is one, else the built-in defaults
+    /// Configuration file; by default /etc/maskwatch/maskwatch.toml if there is one, else the built-in
+    /// defaults
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// How pins are driven, instead of outputs.backend
@@ -37,7 +39,8 @@ pub(super) struct ConfigArgs {
 pub(crate) struct Args {
     #[command(flatten)]
     config: ConfigArgs,
-    /// Where frames come from, instead of source.spec: a camera (/dev/video0), a picture or folder, `command: …`
+    /// Where frames come from, instead of source.spec: a camera (/dev/video0), a picture or folder,
+    /// `command: …`
     #[arg(long, value_name = "SOURCE")]
     source: Option<String>,
     /// Drive no pins: the same as --backend simulated
@@ -86,8 +89,9 @@ impl Args {
     }
 }
 
-/// Lets all threads share one heap. The C library would give each its own, and every camera that is opened has a new
-/// thread, so that frames would be freed into heaps that nobody uses again: some megabytes over an hour of reopening.
+/// Lets all threads share one heap. The C library would give each its own, and every camera that is opened
+/// has a new thread, so that frames would be freed into heaps that nobody uses again: some megabytes over an
+/// hour of reopening.
 fn keep_memory_small() {
     #[cfg(target_env = "gnu")]
     // SAFETY: a call without pointers, made before the daemon has threads; if it fails, all stays as it is.
@@ -141,8 +145,8 @@ pub(crate) fn run(args: Args) -> Outcome {
     }
 }
 
-/// Replaces the parts of `daemon` whose configuration differs. Everything that can fail is made before anything is
-/// replaced, but for pins: those of the old configuration have to be let go first.
+/// Replaces the parts of `daemon` whose configuration differs. Everything that can fail is made before
+/// anything is replaced, but for pins: those of the old configuration have to be let go first.
 fn change(
     daemon: &mut Daemon<'_>,
     old: &Config,
@@ -203,7 +207,8 @@ pub(super) fn open_outputs(config: &Config, stop: &Arc<AtomicBool>) -> anyhow::R
     Ok(Outputs::start(panel, Arc::clone(stop), STALL)?)
 }
 
-/// A flag that becomes true on SIGTERM or SIGINT. The second one ends the process at once, in case the first could not.
+/// A flag that becomes true on SIGTERM or SIGINT. The second one ends the process at once, in case the first
+/// could not.
 pub(super) fn stop_flag() -> anyhow::Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [SIGTERM, SIGINT] {
@@ -214,7 +219,8 @@ pub(super) fn stop_flag() -> anyhow::Result<Arc<AtomicBool>> {
     Ok(stop)
 }
 
-/// Logs to standard error: for the journal with its priorities and without times (it has its own), else for people.
+/// Logs to standard error: for the journal with its priorities and without times (it has its own), else for
+/// people.
 pub(super) fn start_log() {
     let mut builder = env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("info"));
     if std::env::var_os("JOURNAL_STREAM").is_some() {

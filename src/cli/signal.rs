@@ -1,4 +1,5 @@
-//! `maskwatch signal`: shows a door state on the configured outputs, to check the wiring and to switch them off.
+//! `maskwatch signal`: shows a door state on the configured outputs, to check the wiring and to switch them
+//! off.
 
 use super::Outcome;
 use super::run::{ConfigArgs, open_outputs, start_log, stop_flag};

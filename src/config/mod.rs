@@ -1,22 +1,23 @@
-//! The configuration: TOML in, checked values out. Every mistake is refused with one sentence that names the file, the
-//! line, the key and the mend; nothing is guessed, nothing unknown is passed over. What the values do is documented in
-//! the default file, [`DOCUMENTED`].
+//! The configuration: TOML in, checked values out. Every mistake is refused with one sentence that names the
+//! file, the line, the key and the mend; nothing is guessed, nothing unknown is passed over. What the values
+//! do is documented in the default file, [`DOCUMENTED`].
 
 mod outputs;
 mod reader;
 
-use crate::classify::Input;
 use crate::decide::{IncorrectMeans, Rules};
 use crate::models::{ModelOptions, Precision};
-use crate::quality::{Gates, MOST_YAW};
 use crate::source::{Options, SourceSpec};
+use crate::vision::classifier::Input;
+use crate::vision::quality::{Gates, MOST_YAW};
 pub use outputs::OutputsConfig;
 use reader::{Section, Sourced};
 use std::io::Read;
 use std::path::Path;
 use std::time::Duration;
 
-/// The default configuration with every key and its documentation, as installed in /etc/maskwatch/maskwatch.toml.
+/// The default configuration with every key and its documentation, as installed in
+/// /etc/maskwatch/maskwatch.toml.
 pub const DOCUMENTED: &str = include_str!("../../systemd/maskwatch.toml");
 
 /// No sensible configuration is longer; what is longer is not read to its end.
@@ -302,7 +303,8 @@ fn decision(mut section: Section<'_>) -> Result<Rules, ConfigError> {
         look_after: Sourced::or(&look_after, usual.look_after),
         recheck: Sourced::or(&recheck, usual.recheck),
     };
-    // Of two keys that contradict each other the one that was written is named, so the line is one that exists.
+    // Of two keys that contradict each other the one that was written is named, so the line is one that
+    // exists.
     if rules.votes > rules.window {
         let (Rules { votes: v, window: w, .. }, most) = (&rules, rules.window);
         return Err(match (&votes, &window) {

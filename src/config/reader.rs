@@ -1,5 +1,5 @@
-//! Tables of a TOML document, read key by key: each key is taken out once and checked, and what is left over in the end
-//! is unknown. What the keys mean is [`super`]'s business.
+//! Tables of a TOML document, read key by key: each key is taken out once and checked, and what is left over
+//! in the end is unknown. What the keys mean is [`super`]'s business.
 
 use super::ConfigError;
 use std::fmt::Display;

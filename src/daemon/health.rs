@@ -1,12 +1,13 @@
-//! Whether the loop gets what it needs, and how much of that is told: a fault is logged when it begins and when it is
-//! over; what repeats is counted.
+//! Whether the loop gets what it needs, and how much of that is told: a fault is logged when it begins and
+//! when it is over; what repeats is counted.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// The same message is logged at most this often.
 const REPEAT_AFTER: Duration = Duration::from_secs(60);
-/// Different messages remembered; with more than that, which only hostile input brings about, the oldest are let go.
+/// Different messages remembered; with more than that, which only hostile input brings about, the oldest are
+/// let go.
 const REMEMBERED: usize = 32;
 
 /// Keeps a message that repeats from flooding the log.

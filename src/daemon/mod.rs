@@ -1,15 +1,13 @@
-//! The loop that carries frames from the source to the outputs, and its health. It ends when told to, when a source of
-//! files is at its end, or when something fails that cannot heal; a camera that is away is the door state *fault*, and
-//! the loop goes on waiting for it.
+//! The loop that carries frames from the source to the outputs, and its health. It ends when told to, when a
+//! source of files is at its end, or when something fails that cannot heal; a camera that is away is the door
+//! state *fault*, and the loop goes on waiting for it.
 
 mod health;
 mod service;
 mod shown;
-mod vision;
 mod watch;
 
 pub use service::Service;
-pub use vision::{Networks, Vision, VisionError};
 pub use watch::{Face, Seen, Watch};
 
 use crate::decide::{DoorState, Finding, Signal, Verdict};
@@ -23,7 +21,8 @@ use std::time::{Duration, Instant};
 
 /// How long the loop waits for a frame before it looks at everything else.
 const PATIENCE: Duration = Duration::from_millis(200);
-/// How long the outputs believe in a loop that shows no sign of life: longer than a slow board takes for a frame.
+/// How long the outputs believe in a loop that shows no sign of life: longer than a slow board takes for a
+/// frame.
 pub const STALL: Duration = Duration::from_secs(20);
 
 /// Monotonic time.
@@ -124,7 +123,8 @@ pub enum DaemonError {
     Outputs(#[from] OutputError),
 }
 
-/// The daemon's parts; [`run`](Self::run) may be called again after it returned, with parts replaced in between.
+/// The daemon's parts; [`run`](Self::run) may be called again after it returned, with parts replaced in
+/// between.
 pub struct Daemon<'a> {
     /// Where frames come from.
     pub source: Box<dyn Source>,
@@ -179,8 +179,8 @@ impl<'a> Daemon<'a> {
         }
     }
 
-    /// Runs the loop until it ends. The outputs keep what they show until they are stopped or dropped, or go off by
-    /// themselves when the flag they watch is that of [`Flags::stop`].
+    /// Runs the loop until it ends. The outputs keep what they show until they are stopped or dropped, or go
+    /// off by themselves when the flag they watch is that of [`Flags::stop`].
     ///
     /// # Errors
     /// What cannot heal: a broken source that does not reopen itself, or outputs that cannot be driven.

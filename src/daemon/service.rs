@@ -1,5 +1,5 @@
-//! What systemd is told of the daemon (sd_notify(3)): that it is ready, how it fares, and that it makes progress. Where systemd
-//! did not start it, nothing is told.
+//! What systemd is told of the daemon (sd_notify(3)): that it is ready, how it fares, and that it makes
+//! progress. Where systemd did not start it, nothing is told.
 
 use super::{Event, Observer};
 use sd_notify::NotifyState;
@@ -43,8 +43,8 @@ impl Service {
         Self { send, watchdog, told: None }
     }
 
-    /// The longest pause between two attempts to open a source: with the attempt itself it is shorter than half of the
-    /// time in which the watchdog wants to see progress, and never longer than a minute.
+    /// The longest pause between two attempts to open a source: with the attempt itself it is shorter than
+    /// half of the time in which the watchdog wants to see progress, and never longer than a minute.
     #[must_use]
     pub fn longest_pause(&self) -> Duration {
         self.watchdog.map_or(LONGEST_PAUSE, |watchdog| {
@@ -79,8 +79,8 @@ impl Service {
     }
 }
 
-/// Progress is a frame that was looked at, or an attempt to open the source that ended; a loop that goes round without
-/// either is none.
+/// Progress is a frame that was looked at, or an attempt to open the source that ended; a loop that goes
+/// round without either is none.
 impl Observer for Service {
     fn on_event(&mut self, now: Duration, event: &Event<'_>) {
         match event {

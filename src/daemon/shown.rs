@@ -1,11 +1,12 @@
-//! For how long the outputs have shown a state. A state begins with the frame that brought it about, but is known only once the
-//! networks have looked at that frame, on a small board a second later: patterns count from then, or a buzzer would miss
-//! its first beeps.
+//! For how long the outputs have shown a state. A state begins with the frame that brought it about, but is
+//! known only once the networks have looked at that frame, on a small board a second later: patterns count
+//! from then, or a buzzer would miss its first beeps.
 
 use crate::decide::{DoorState, Signal};
 use std::time::Duration;
 
-/// When each state was first shown; remembered while another one hides it, so that what goes on behind that is not begun anew.
+/// When each state was first shown; remembered while another one hides it, so that what goes on behind that
+/// is not begun anew.
 #[derive(Debug, Default)]
 pub(super) struct Shown([Option<First>; DoorState::ALL.len()]);
 

@@ -1,12 +1,13 @@
-//! One frame's way from pixels to the door's state: detect, track, classify, decide. Knows no source, no clock, no pins.
+//! One frame's way from pixels to the door's state: detect, track, classify, decide. Knows no source, no
+//! clock, no pins.
 
-use super::vision::{Vision, VisionError};
-use crate::classify::Probabilities;
 use crate::decide::{Decider, Finding, Observation, Rules, Signal, Verdict};
 use crate::geometry::Rect;
 use crate::pixels::picture::View;
-use crate::quality::Gates;
 use crate::track::{TrackId, Tracker};
+use crate::vision::classifier::Probabilities;
+use crate::vision::quality::Gates;
+use crate::vision::{Vision, VisionError};
 use std::time::Duration;
 
 /// One face of a frame and what is thought of it.
@@ -42,7 +43,8 @@ impl Watch {
     /// A watch that has seen nothing yet.
     #[must_use]
     pub fn new(vision: Box<dyn Vision>, rules: Rules) -> Self {
-        // A person who was absent for the re-arm time is a new one: the tracker and the rules forget together.
+        // A person who was absent for the re-arm time is a new one: the tracker and the rules forget
+        // together.
         Self { vision, tracker: Tracker::new(rules.re_arm), decider: Decider::new(rules) }
     }
 

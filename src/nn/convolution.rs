@@ -1,8 +1,9 @@
-//! A convolution with what follows it: batch normalisation or a bias, then an activation. All networks are made of these.
+//! A convolution with what follows it: batch normalisation or a bias, then an activation. All networks are
+//! made of these.
 
 use super::weights::Weights;
 use super::{BatchNorm, Mode, NetworkError};
-use crate::kernels::{self, Activation};
+use crate::nn::ops::{self, Activation};
 use candle_core::{D, Result, Tensor};
 use std::sync::Mutex;
 
@@ -64,9 +65,9 @@ impl Kind {
 
     fn run(self, input: &Tensor, weight: &Tensor, bias: &Tensor, activation: Activation) -> Result<Tensor> {
         match self {
-            Self::Full { .. } => kernels::pointwise(&kernels::patches3x3(input)?, weight, bias, activation),
-            Self::Depthwise { stride, .. } => kernels::depthwise3x3(input, weight, bias, stride, activation),
-            Self::Pointwise { .. } => kernels::pointwise(input, weight, bias, activation),
+            Self::Full { .. } => ops::pointwise(&ops::patches3x3(input)?, weight, bias, activation),
+            Self::Depthwise { stride, .. } => ops::depthwise3x3(input, weight, bias, stride, activation),
+            Self::Pointwise { .. } => ops::pointwise(input, weight, bias, activation),
         }
     }
 }
@@ -135,7 +136,8 @@ impl Normalisation {
         let variance = centred.sqr()?.mean_keepdim(0)?;
         {
             let mut running = self.running();
-            // The running variance is the unbiased one, that of the pass is not, as everywhere since the paper.
+            // The running variance is the unbiased one, that of the pass is not, as everywhere since the
+            // paper.
             let unbiased = (variance.detach().squeeze(0)? * (count / (count - 1.0).max(1.0)))?;
             let moved = |old: &Tensor, new: &Tensor| (old * (1.0 - MOMENTUM))? + (new * MOMENTUM)?;
             running.mean = moved(&running.mean, &mean.detach().squeeze(0)?)?;
@@ -167,8 +169,8 @@ impl Convolution {
         Ok(Self { kind, activation, form })
     }
 
-    /// The convolution whose weight is `{name}.weight`, followed by the batch norm of the four tensors `{norm}.weight`,
-    /// `.bias`, `.running_mean` and `.running_var`.
+    /// The convolution whose weight is `{name}.weight`, followed by the batch norm of the four tensors
+    /// `{norm}.weight`, `.bias`, `.running_mean` and `.running_var`.
     ///
     /// # Errors
     /// When a tensor is missing or has other extents than `kind` says.

@@ -1,10 +1,10 @@
-//! The paper's head on MobileNetV2's pooled features: linear + ReLU, dropout, linear; two logits. Beside them a third
-//! output of our own on the same hidden values: whether a mask is worn incorrectly.
+//! The paper's head on MobileNetV2's pooled features: linear + ReLU, dropout, linear; two logits. Beside them
+//! a third output of our own on the same hidden values: whether a mask is worn incorrectly.
 
 use super::NetworkError;
 use super::mobilenet_v2::FEATURES;
 use super::weights::Weights;
-use crate::kernels::{Activation, pointwise};
+use crate::nn::ops::{Activation, pointwise};
 use candle_core::{Result, Tensor};
 
 /// Values between the two linear layers.
@@ -40,8 +40,8 @@ pub struct Head {
 pub struct Logits {
     /// `[N, 2]`, in the order of [`CLASSES`]; their softmax is the paper's answer.
     pub classes: Tensor,
-    /// `[N, 1]`; its sigmoid is the probability that a mask is there but does not cover nose and mouth. None where the
-    /// weights lack this output.
+    /// `[N, 1]`; its sigmoid is the probability that a mask is there but does not cover nose and mouth. None
+    /// where the weights lack this output.
     pub incorrect: Option<Tensor>,
 }
 
@@ -94,7 +94,8 @@ fn linear(input: &Tensor, (weight, bias): &(Tensor, Tensor), activation: Activat
     pointwise(input, &weight.t()?, bias, activation)
 }
 
-/// Whether weights have the output *incorrect*; half of it counts, so that the other half is missed with its name.
+/// Whether weights have the output *incorrect*; half of it counts, so that the other half is missed with its
+/// name.
 pub fn has_incorrect(contains: impl Fn(&str) -> bool) -> bool {
     INCORRECT_TENSORS.iter().any(|(name, _)| contains(name))
 }

@@ -1,14 +1,15 @@
-//! A network of our own for the five landmarks of a face that the detector has found: the first blocks of MobileNetV2 on a
-//! square crop, then a small linear layer that sees the whole map, so that what is covered is told from what is not.
+//! A network of our own for the five landmarks of a face that the detector has found: the first blocks of
+//! MobileNetV2 on a square crop, then a small linear layer that sees the whole map, so that what is covered
+//! is told from what is not.
 //!
-//! The detector gives landmarks too, from one cell of a map for faces of all sizes; below masks they are guesses. Where the
-//! head points is told by these.
+//! The detector gives landmarks too, from one cell of a map for faces of all sizes; below masks they are
+//! guesses. Where the head points is told by these.
 
 use super::convolution::{Convolution, Kind};
 use super::mobilenet_v2::{MobileNetV2, channels};
 use super::weights::Weights;
 use super::{Mode, NetworkError};
-use crate::kernels::{Activation, pointwise};
+use crate::nn::ops::{Activation, pointwise};
 use candle_core::{Result, Tensor};
 
 /// Side of the crop in pixels.
@@ -26,8 +27,8 @@ pub const VALUES: usize = 10;
 /// A value of 1 is this share of the crop's side away from its middle.
 pub const UNIT: f32 = 0.1;
 
-/// Names and extents of the tensors behind the blocks: a 1×1 convolution with ReLU6, and a linear layer `[out, in]`, in
-/// the order rows, columns, channels.
+/// Names and extents of the tensors behind the blocks: a 1×1 convolution with ReLU6, and a linear layer
+/// `[out, in]`, in the order rows, columns, channels.
 pub const TENSORS: [(&str, &[usize]); 4] = [
     ("landmarks.0.weight", &[REDUCED, 96, 1, 1]),
     ("landmarks.0.bias", &[REDUCED]),
@@ -57,8 +58,9 @@ impl Landmarks {
         })
     }
 
-    /// The landmarks `[N, 10]` on crops `[N, 96, 96, 3]`, RGB, normalised as [`crate::pixels::preprocess`] does: x and y of the
-    /// right eye, the left eye, the tip of the nose, the right and the left corner of the mouth, in units of [`UNIT`].
+    /// The landmarks `[N, 10]` on crops `[N, 96, 96, 3]`, RGB, normalised as [`crate::pixels::preprocess`]
+    /// does: x and y of the right eye, the left eye, the tip of the nose, the right and the left corner of
+    /// the mouth, in units of [`UNIT`].
     ///
     /// # Errors
     /// When the crops have other extents.
@@ -89,8 +91,8 @@ impl Landmarks {
         &self.reduce
     }
 
-    /// Runs the network on `crops` and shows `observe` what each convolution gives, as [`MobileNetV2::observe`] does; that of the
-    /// last is called `landmarks.0`.
+    /// Runs the network on `crops` and shows `observe` what each convolution gives, as
+    /// [`MobileNetV2::observe`] does; that of the last is called `landmarks.0`.
     ///
     /// # Errors
     /// When the crops have other extents.

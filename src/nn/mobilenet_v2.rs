@@ -1,16 +1,17 @@
-//! MobileNetV2, width 1.0 (Sandler et al. 2018, <https://arxiv.org/abs/1801.04381>): inverted residuals with linear
-//! bottlenecks and ReLU6, up to its 1280 features. Tensor names are torchvision's.
+//! MobileNetV2, width 1.0 (Sandler et al. 2018, <https://arxiv.org/abs/1801.04381>): inverted residuals with
+//! linear bottlenecks and ReLU6, up to its 1280 features. Tensor names are torchvision's.
 
 use super::convolution::{Convolution, Kind, average_pool};
 use super::weights::Weights;
 use super::{Mode, NetworkError};
-use crate::kernels::Activation;
+use crate::nn::ops::Activation;
 use candle_core::{Result, Tensor};
 use std::ops::Range;
 
 /// Features per picture behind the average pooling.
 pub const FEATURES: usize = 1280;
-/// Number of blocks: the first convolution, 17 inverted residuals, the last 1×1 convolution; `features.0` to `.18`.
+/// Number of blocks: the first convolution, 17 inverted residuals, the last 1×1 convolution; `features.0` to
+/// `.18`.
 pub const BLOCKS: usize = 19;
 /// Table 2 of the paper: expansion factor, output channels, repetitions, stride of the first repetition.
 const RESIDUALS: [(usize, usize, usize, usize); 7] = [
@@ -96,7 +97,8 @@ impl MobileNetV2 {
         Ok(network)
     }
 
-    /// The first `count` blocks alone (18 at most: the last 1×1 convolution is none of them), for networks that go on from there.
+    /// The first `count` blocks alone (18 at most: the last 1×1 convolution is none of them), for networks
+    /// that go on from there.
     ///
     /// # Errors
     /// When a tensor is missing or has other extents.
@@ -134,7 +136,8 @@ impl MobileNetV2 {
         Ok(Self { blocks })
     }
 
-    /// The features `[N, 1280]` of pictures `[N, H, W, 3]`, RGB, normalised as [`crate::pixels::preprocess`] does.
+    /// The features `[N, 1280]` of pictures `[N, H, W, 3]`, RGB, normalised as [`crate::pixels::preprocess`]
+    /// does.
     ///
     /// # Errors
     /// When the pictures do not have three channels.
@@ -142,8 +145,8 @@ impl MobileNetV2 {
         average_pool(&self.forward_blocks(pictures, 0..BLOCKS)?)
     }
 
-    /// Runs only some blocks, on what the blocks before them gave: frozen ones once, the others over and over. Block k is
-    /// torchvision's `features.k`; behind block 18 comes [`average_pool`].
+    /// Runs only some blocks, on what the blocks before them gave: frozen ones once, the others over and
+    /// over. Block k is torchvision's `features.k`; behind block 18 comes [`average_pool`].
     ///
     /// # Errors
     /// When `map` does not have the channels that the first of the blocks reads.
@@ -154,8 +157,8 @@ impl MobileNetV2 {
         self.blocks[blocks].iter().try_fold(map.clone(), |map, block| block.forward(&map))
     }
 
-    /// All convolutions in the order of their use, each with its name: `features.0`, `features.K.expand`, `.depthwise`, `.project`,
-    /// `features.18`.
+    /// All convolutions in the order of their use, each with its name: `features.0`, `features.K.expand`,
+    /// `.depthwise`, `.project`, `features.18`.
     pub fn convolutions(&self) -> impl Iterator<Item = (String, &Convolution)> {
         self.blocks.iter().enumerate().flat_map(|(index, block)| {
             let parts = ["expand", "depthwise", "project"];
@@ -175,8 +178,8 @@ impl MobileNetV2 {
         self.blocks.get(index).is_some_and(|block| block.residual)
     }
 
-    /// Runs all blocks on `pictures` and shows `observe` what each of [`MobileNetV2::convolutions`] gives, in their order, and then
-    /// what each block gives, residual added, as `features.K`.
+    /// Runs all blocks on `pictures` and shows `observe` what each of [`MobileNetV2::convolutions`] gives, in
+    /// their order, and then what each block gives, residual added, as `features.K`.
     ///
     /// # Errors
     /// When the pictures do not have three channels.
@@ -197,7 +200,8 @@ impl MobileNetV2 {
         Ok(())
     }
 
-    /// The running statistics of live batch norms under their names in the weight file, to be saved with the weights.
+    /// The running statistics of live batch norms under their names in the weight file, to be saved with the
+    /// weights.
     #[must_use]
     pub fn running_statistics(&self) -> Vec<(String, Tensor)> {
         let convolutions = self.blocks.iter().flat_map(|block| &block.convolutions);

@@ -1,14 +1,16 @@
-//! The networks in candle, their weights, and their two ways of being run: for inference, with batch norms folded
-//! into the convolutions, and for training, with gradients.
+//! The networks in candle, their weights, and their two ways of being run: for inference, with batch norms
+//! folded into the convolutions, and for training, with gradients.
 //!
-//! All maps are NHWC (see [`crate::kernels`]); weights keep the names and layouts of their files and are laid out for the
-//! kernels when a network is made. What is done with the outputs is up to [`crate::detect`], [`crate::landmarks`] and [`crate::classify`].
+//! All maps are NHWC (see [`crate::nn::ops`]); weights keep the names and layouts of their files and are laid
+//! out for the kernels when a network is made. What is done with the outputs is up to
+//! [`crate::vision::detector`], [`crate::vision::landmarks`] and [`crate::vision::classifier`].
 
 pub mod convolution;
 pub mod head;
 pub mod int8;
 pub mod landmarks;
 pub mod mobilenet_v2;
+pub mod ops;
 mod storage;
 pub mod weights;
 pub mod yunet;

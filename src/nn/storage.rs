@@ -1,5 +1,5 @@
-//! Weight files as such: read within limits, verified, written as a whole or not at all. What is in them is up to
-//! [`super::weights`] and [`super::int8`].
+//! Weight files as such: read within limits, verified, written as a whole or not at all. What is in them is
+//! up to [`super::weights`] and [`super::int8`].
 
 use super::NetworkError;
 use safetensors::SafeTensors;
@@ -56,8 +56,9 @@ pub(super) fn checksum<'a>(parts: impl Iterator<Item = &'a [u8]>) -> String {
     format!("{:08x}", hasher.finalize())
 }
 
-/// A safetensors file with metadata and checksum. The same tensors and metadata always give the same bytes: the header is put
-/// together here because the safetensors crate keeps metadata in a hash map, whose order changes from run to run.
+/// A safetensors file with metadata and checksum. The same tensors and metadata always give the same bytes:
+/// the header is put together here because the safetensors crate keeps metadata in a hash map, whose order
+/// changes from run to run.
 pub(super) fn to_bytes(mut metadata: BTreeMap<String, String>, tensors: &BTreeMap<String, Entry>) -> Vec<u8> {
     metadata.insert(CHECKSUM.to_owned(), checksum(tensors.values().map(|entry| entry.bytes.as_slice())));
     let mut header = serde_json::Map::new();

@@ -28,7 +28,8 @@ impl Weights {
     /// Reads a safetensors file of f32 (or f16) tensors.
     ///
     /// # Errors
-    /// When the file cannot be read, is damaged or cut, fails its checksum, or holds values that are not finite.
+    /// When the file cannot be read, is damaged or cut, fails its checksum, or holds values that are not
+    /// finite.
     pub fn load(path: &Path) -> Result<Self, NetworkError> {
         Self::from_bytes(&storage::read(path)?, path)
     }
@@ -55,7 +56,8 @@ impl Weights {
         Ok(Self { tensors, metadata, origin: path.display().to_string() })
     }
 
-    /// Writes a safetensors file with metadata and checksum; an existing file is replaced as a whole or not at all.
+    /// Writes a safetensors file with metadata and checksum; an existing file is replaced as a whole or not
+    /// at all.
     ///
     /// # Errors
     /// When a file cannot be written in that folder, or a tensor is not f32.
@@ -122,8 +124,8 @@ impl Weights {
         self.tensors.insert(name.into(), tensor);
     }
 
-    /// Makes the tensors that `trainable` picks by name into variables; networks made from these weights afterwards follow
-    /// every change of a variable. Returns the variables by name.
+    /// Makes the tensors that `trainable` picks by name into variables; networks made from these weights
+    /// afterwards follow every change of a variable. Returns the variables by name.
     ///
     /// # Errors
     /// When candle cannot copy a tensor.
@@ -145,8 +147,8 @@ fn bytes_of(tensor: &Tensor) -> Result<Vec<u8>, NetworkError> {
     Ok(tensor.flatten_all()?.to_vec1::<f32>()?.iter().flat_map(|value| value.to_le_bytes()).collect())
 }
 
-/// The folders that are searched for shipped weights, in order: `$MASKWATCH_MODELS`, `models` in the working directory,
-/// `models` beside the executable's folder, `/usr/share/maskwatch/models`.
+/// The folders that are searched for shipped weights, in order: `$MASKWATCH_MODELS`, `models` in the working
+/// directory, `models` beside the executable's folder, `/usr/share/maskwatch/models`.
 #[must_use]
 pub fn folders() -> Vec<PathBuf> {
     let named = std::env::var_os("MASKWATCH_MODELS").map(PathBuf::from);

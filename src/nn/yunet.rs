@@ -1,11 +1,11 @@
-//! YuNet-n, the face detector (Wu, Peng & Yu 2023, "YuNet: A Tiny Millisecond-level Face Detector"): 74 thousand
-//! parameters, three strides, a box and five landmarks per cell. Batch norms are folded in its weight files, also for
-//! training.
+//! YuNet-n, the face detector (Wu, Peng & Yu 2023, "YuNet: A Tiny Millisecond-level Face Detector"): 74
+//! thousand parameters, three strides, a box and five landmarks per cell. Batch norms are folded in its
+//! weight files, also for training.
 
 use super::convolution::{Convolution, Kind};
 use super::weights::Weights;
 use super::{Mode, NetworkError};
-use crate::kernels::{Activation, max_pool2, upsample2};
+use crate::nn::ops::{Activation, max_pool2, upsample2};
 use candle_core::{D, Result, Tensor};
 
 /// Pixels between neighbouring cells of the three levels.
@@ -31,7 +31,8 @@ pub struct Level {
     pub class: Tensor,
     /// Logit of "a box here fits well"; 1 value.
     pub objectness: Tensor,
-    /// Box: centre relative to the cell's corner in cells, then logarithm of width and height in cells; 4 values.
+    /// Box: centre relative to the cell's corner in cells, then logarithm of width and height in cells; 4
+    /// values.
     pub boxes: Tensor,
     /// Landmarks relative to the cell's corner in cells, x and y of five points; 10 values.
     pub landmarks: Tensor,
@@ -125,8 +126,8 @@ impl YuNet {
         self.observe(pictures, &mut |_, _| {})
     }
 
-    /// As [`YuNet::forward`], and shows `observe` what each of [`YuNet::convolutions`] gives, and the sums of the neck as
-    /// `neck.sum.0` (stride 8) and `neck.sum.1` (stride 16).
+    /// As [`YuNet::forward`], and shows `observe` what each of [`YuNet::convolutions`] gives, and the sums of
+    /// the neck as `neck.sum.0` (stride 8) and `neck.sum.1` (stride 16).
     ///
     /// # Errors
     /// When the pictures have other extents.

@@ -1,4 +1,5 @@
-//! A push button beside the door that silences the buzzers for a while. Lights go on: only the noise can be unwanted.
+//! A push button beside the door that silences the buzzers for a while. Lights go on: only the noise can be
+//! unwanted.
 
 use super::{Active, Level};
 use std::time::{Duration, Instant};

@@ -1,5 +1,6 @@
-//! Pins through the kernel's GPIO character device (crate `gpiocdev`), which works on any board and lets one process
-//! own a pin. The chip is found by its label: numbers of chips change from boot to boot and from kernel to kernel.
+//! Pins through the kernel's GPIO character device (crate `gpiocdev`), which works on any board and lets one
+//! process own a pin. The chip is found by its label: numbers of chips change from boot to boot and from
+//! kernel to kernel.
 
 use super::tone::SoftwareTone;
 use super::{Button, Driver, Input, Kind, Level, Output, OutputError, Pin, Pwm};

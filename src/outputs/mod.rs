@@ -1,8 +1,8 @@
-//! The door's LEDs, buzzer and relay: what each shows in a door state, and the pins that make it so. Which state the
-//! door is in is decided elsewhere ([`crate::decide`]).
+//! The door's LEDs, buzzer and relay: what each shows in a door state, and the pins that make it so. Which
+//! state the door is in is decided elsewhere ([`crate::decide`]).
 //!
-//! *Off* means driven to the inactive level and kept there. A [`Panel`] drives every pin inactive when it is opened and
-//! when it is dropped, so leaving it on any path (return, error, panic) leaves the outputs off.
+//! *Off* means driven to the inactive level and kept there. A [`Panel`] drives every pin inactive when it is
+//! opened and when it is dropped, so leaving it on any path (return, error, panic) leaves the outputs off.
 
 mod button;
 #[cfg(target_os = "linux")]
@@ -196,8 +196,8 @@ pub trait Input: Send {
     fn level(&mut self) -> Result<Level, OutputError>;
 }
 
-/// Opens the way to the pins. `chip` (label, name or path) says which GPIO chip [`Backend::Gpiocdev`] uses; without it
-/// the chip is found by a Raspberry Pi's labels.
+/// Opens the way to the pins. `chip` (label, name or path) says which GPIO chip [`Backend::Gpiocdev`] uses;
+/// without it the chip is found by a Raspberry Pi's labels.
 ///
 /// # Errors
 /// [`OutputError`] that names the backend or chip and what to do.

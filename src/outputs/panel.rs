@@ -87,7 +87,8 @@ impl Panel {
         Ok(panel)
     }
 
-    /// Shows `state`, which began `elapsed` ago, at `now`; buzzers are silent for some time after the button was pressed.
+    /// Shows `state`, which began `elapsed` ago, at `now`; buzzers are silent for some time after the button
+    /// was pressed.
     ///
     /// # Errors
     /// When a pin cannot be driven; the caller should then drop the panel.
@@ -120,8 +121,8 @@ impl Panel {
         }
     }
 
-    /// Goes on with `outputs` and `button`. Pins that both configurations use in the same way are not touched; the others
-    /// go off and are let go, new ones are opened.
+    /// Goes on with `outputs` and `button`. Pins that both configurations use in the same way are not
+    /// touched; the others go off and are let go, new ones are opened.
     pub(super) fn reconfigure(
         &mut self,
         outputs: &[Output],
@@ -158,8 +159,8 @@ impl Panel {
 
 /// Switches an output off for the last time.
 fn close(mut line: Line) {
-    // Each pin by itself, and a panic caught: one bad pin must not leave the others on, nor may a second panic
-    // while unwinding from a first end the process at once.
+    // Each pin by itself, and a panic caught: one bad pin must not leave the others on, nor may a second
+    // panic while unwinding from a first end the process at once.
     match catch_unwind(AssertUnwindSafe(|| line.switch(false))) {
         Ok(Ok(())) => {}
         Ok(Err(error)) => log::error!("{error}"),

@@ -1,4 +1,5 @@
-//! Pins of a Raspberry Pi through its GPIO registers (crate `rppal`). Nothing else on the system is told who owns them.
+//! Pins of a Raspberry Pi through its GPIO registers (crate `rppal`). Nothing else on the system is told who
+//! owns them.
 
 use super::tone::SoftwareTone;
 use super::{Active, Button, Driver, Input, Kind, Level, Output, OutputError, Pin, Pwm};
@@ -8,7 +9,8 @@ use rppal::system::{DeviceInfo, SoC};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::ErrorKind;
 
-/// What the kernels of the Raspberry Pi Foundation offer to members of the group gpio; the second is the Pi 5's.
+/// What the kernels of the Raspberry Pi Foundation offer to members of the group gpio; the second is the Pi
+/// 5's.
 const DEVICES: [&str; 2] = ["/dev/gpiomem", "/dev/gpiomem0"];
 
 /// Whether rppal can be used without root: half a sentence on why not otherwise.
@@ -24,8 +26,8 @@ pub(super) fn available() -> Result<(), String> {
     Err(refused.unwrap_or_else(|| format!("there is no {}", DEVICES.join(" or "))))
 }
 
-/// The registers. Nothing in the kernel keeps two programs from driving the same pins through them, so the device is
-/// locked: a second maskwatch is told. The lock goes with the process, however that ends.
+/// The registers. Nothing in the kernel keeps two programs from driving the same pins through them, so the
+/// device is locked: a second maskwatch is told. The lock goes with the process, however that ends.
 pub(super) struct Registers {
     gpio: Gpio,
     _lock: Option<File>,
@@ -139,8 +141,8 @@ impl Input for Read {
     }
 }
 
-/// The PWM channel that a pin is connected to at present, by the data sheets of BCM2835 and RP1 (table of alternative
-/// functions).
+/// The PWM channel that a pin is connected to at present, by the data sheets of BCM2835 and RP1 (table of
+/// alternative functions).
 fn channel(pin: u32, mode: Mode, is_rp1: bool) -> Option<pwm::Channel> {
     match (is_rp1, pin, mode) {
         (_, 12, Mode::Alt0) | (false, 18, Mode::Alt5) => Some(pwm::Channel::Pwm0),

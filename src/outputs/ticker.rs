@@ -1,5 +1,6 @@
-//! The thread that owns the pins and refreshes them, so that LEDs blink on while the loop waits for a frame or a network.
-//! It is also the last guard: if the loop asks for an end, dies or hangs, the outputs go off or show *fault*.
+//! The thread that owns the pins and refreshes them, so that LEDs blink on while the loop waits for a frame
+//! or a network. It is also the last guard: if the loop asks for an end, dies or hangs, the outputs go off or
+//! show *fault*.
 
 use super::panel::Reconfigure;
 use super::{Button, Output, OutputError, Panel};
@@ -53,8 +54,8 @@ impl Shared {
 }
 
 impl Outputs {
-    /// Hands `panel` to a thread, showing *off* until the first [`show`](Self::show). The outputs go off at once when
-    /// `stop` becomes true, and show *fault* when no `show` came for `stall`.
+    /// Hands `panel` to a thread, showing *off* until the first [`show`](Self::show). The outputs go off at
+    /// once when `stop` becomes true, and show *fault* when no `show` came for `stall`.
     ///
     /// # Errors
     /// [`OutputError::NoThread`] when the system has no thread to give; the outputs are off then.
@@ -94,16 +95,18 @@ impl Outputs {
         Ok(())
     }
 
-    /// Goes on with other outputs and another button, through the same driver. Pins that are used in the same way before
-    /// and after are not touched; the others go off.
+    /// Goes on with other outputs and another button, through the same driver. Pins that are used in the same
+    /// way before and after are not touched; the others go off.
     ///
     /// # Errors
-    /// Why the new pins cannot be had; all is as before then, unless a later [`show`](Self::show) says otherwise.
+    /// Why the new pins cannot be had; all is as before then, unless a later [`show`](Self::show) says
+    /// otherwise.
     pub fn reconfigure(&self, outputs: Vec<Output>, button: Option<Button>) -> Result<(), OutputError> {
         let (done, answer) = sync_channel(1);
         self.shared.order().change = Some(NewOutputs { outputs, button, done });
         self.shared.changed.notify_one();
-        // A thread that ends drops the order with its sender only after a last look: an error there is the answer.
+        // A thread that ends drops the order with its sender only after a last look: an error there is the
+        // answer.
         loop {
             match answer.recv_timeout(TICK) {
                 Ok(outcome) => return outcome,

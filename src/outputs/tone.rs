@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 /// What makes the tone of a passive buzzer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Pwm {
-    /// Hardware where the pin is connected to a PWM channel (`dtoverlay=pwm` on a Raspberry Pi), else software.
+    /// Hardware where the pin is connected to a PWM channel (`dtoverlay=pwm` on a Raspberry Pi), else
+    /// software.
     #[default]
     Auto,
     /// The Raspberry Pi's PWM, through /sys/class/pwm: an even tone at no cost.
@@ -23,7 +24,8 @@ impl Pwm {
         [("auto", Self::Auto), ("hardware", Self::Hardware), ("software", Self::Software)];
 }
 
-/// A pin that sounds while it is driven to its active level. Quiet, and driven inactive, as soon as this is dropped.
+/// A pin that sounds while it is driven to its active level. Quiet, and driven inactive, as soon as this is
+/// dropped.
 pub(super) struct SoftwareTone {
     shared: Arc<Shared>,
     active: Active,
@@ -105,7 +107,8 @@ fn sound(mut pin: Box<dyn Pin>, shared: &Shared, active: Active, half: Duration)
             swing(false);
             return;
         }
-        // Absolute times: a late wake-up makes one swing longer and the next one shorter, the tone stays the same.
+        // Absolute times: a late wake-up makes one swing longer and the next one shorter, the tone stays the
+        // same.
         let (mut next, mut on) = (Instant::now(), true);
         while shared.order().sounding && !shared.order().ended {
             if !swing(on) {

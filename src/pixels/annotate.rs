@@ -14,8 +14,8 @@ use std::convert::Infallible;
 pub struct Mark {
     /// What the frame encloses, in pixels of the picture; parts outside of it are not drawn.
     pub rect: Rect,
-    /// The label above the frame (below it where there is no room above); empty for none. Characters that ISO 8859-1
-    /// lacks appear as question marks.
+    /// The label above the frame (below it where there is no room above); empty for none. Characters that ISO
+    /// 8859-1 lacks appear as question marks.
     pub text: String,
     /// Colour of the frame and of the label's ground.
     pub colour: Rgb<u8>,

@@ -1,5 +1,5 @@
-//! Memory for frames that is used again: a frame's bytes go back to where they came from when the last one lets go of
-//! them, so that a camera's frames cost no allocation each.
+//! Memory for frames that is used again: a frame's bytes go back to where they came from when the last one
+//! lets go of them, so that a camera's frames cost no allocation each.
 
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,5 +1,6 @@
-//! Bytes → [`RgbImage`], with every length checked: frames as a camera or a pipe delivers them ([`frame`]) and whole
-//! picture files ([`picture`]). Broken, cut, empty and oversized input is an error, never a panic and never a grey rest.
+//! Bytes → [`RgbImage`], with every length checked: frames as a camera or a pipe delivers them ([`frame`])
+//! and whole picture files ([`picture`]). Broken, cut, empty and oversized input is an error, never a panic
+//! and never a grey rest.
 
 use std::io::Cursor;
 
@@ -21,7 +22,8 @@ pub const MAX_PIXELS: u64 = 64 << 20;
 /// What a decoder may allocate beside the picture itself, in bytes.
 const MAX_ALLOCATION: u64 = 512 << 20;
 
-/// An APP0 segment that says "Motion JPEG": behind it the decoder fills in the Huffman tables that such frames leave out.
+/// An APP0 segment that says "Motion JPEG": behind it the decoder fills in the Huffman tables that such
+/// frames leave out.
 const MOTION_JPEG_MARK: &[u8] = &[0xFF, 0xE0, 0x00, 0x07, b'A', b'V', b'I', b'1', 0x00];
 
 /// Why bytes did not become a picture. The texts fit behind "NAME: ".
@@ -81,7 +83,8 @@ pub enum PictureError {
         /// Pixels down.
         height: u32,
     },
-    /// A JPEG frame says that it is far larger than was agreed on: its header is damaged, or there is another camera.
+    /// A JPEG frame says that it is far larger than was agreed on: its header is damaged, or there is another
+    /// camera.
     #[error("the frame is of another size ({width}x{height} instead of {}x{})", expected.0, expected.1)]
     OtherSize {
         /// Pixels across.
@@ -119,7 +122,8 @@ pub enum PixelFormat {
     Uyvy422,
     /// Luma, then interleaved Cb Cr at half the width and height (V4L2 `NV12`).
     Nv12,
-    /// Luma, then Cb, then Cr at half the width and height (I420, V4L2 `YU12`; what `rpicam-vid --codec yuv420` writes).
+    /// Luma, then Cb, then Cr at half the width and height (I420, V4L2 `YU12`; what
+    /// `rpicam-vid --codec yuv420` writes).
     Yuv420p,
     /// Luma alone (V4L2 `GREY`).
     Gray,
@@ -167,11 +171,13 @@ impl std::fmt::Display for PixelFormat {
 pub struct FrameFormat {
     /// The layout of the pixels.
     pub pixels: PixelFormat,
-    /// Pixels across. MJPEG frames carry their own size: for them it is what was agreed on, or 0 where nothing was.
+    /// Pixels across. MJPEG frames carry their own size: for them it is what was agreed on, or 0 where
+    /// nothing was.
     pub width: u32,
     /// Pixels down (as `width`).
     pub height: u32,
-    /// Bytes from one row to the next, in the luma plane where there are several; 0 where rows follow without a gap.
+    /// Bytes from one row to the next, in the luma plane where there are several; 0 where rows follow without
+    /// a gap.
     pub stride: usize,
     /// How colours are coded, for the Y′CbCr formats.
     pub colours: Colours,
@@ -255,8 +261,8 @@ fn check_size(width: u32, height: u32) -> Result<(), PictureError> {
 /// One frame → RGB. `bytes` is what the device says it has filled; more than the frame takes is ignored.
 ///
 /// # Errors
-/// [`PictureError::ShortFrame`] for fewer bytes than the frame takes, what [`picture`] says of a bad JPEG picture, and
-/// what [`FrameFormat::bytes`] says of an impossible format.
+/// [`PictureError::ShortFrame`] for fewer bytes than the frame takes, what [`picture`] says of a bad JPEG
+/// picture, and what [`FrameFormat::bytes`] says of an impossible format.
 ///
 /// ```
 /// use maskwatch::pixels::decode::{FrameFormat, PixelFormat, frame};
@@ -293,8 +299,9 @@ fn jpeg_picture(bytes: &[u8], expected: (u32, u32)) -> Result<RgbImage, PictureE
         .ok_or_else(|| PictureError::Damaged("its size is not what it says".to_owned()))
 }
 
-/// One JPEG picture → RGB in `rgb`, whose memory is used again; gives width and height. It is turned upright as its EXIF
-/// data says. One that is much larger than `expected` is refused before it fills the memory, unless that is 0.
+/// One JPEG picture → RGB in `rgb`, whose memory is used again; gives width and height. It is turned upright
+/// as its EXIF data says. One that is much larger than `expected` is refused before it fills the memory,
+/// unless that is 0.
 ///
 /// # Errors
 /// As [`picture`].

@@ -1,8 +1,9 @@
-//! Where a JPEG picture ends: a walk over its markers (ITU-T T.81, Annex B), byte by byte, without decoding anything.
+//! Where a JPEG picture ends: a walk over its markers (ITU-T T.81, Annex B), byte by byte, without decoding
+//! anything.
 //!
-//! Markers inside segments (a thumbnail in EXIF data has its own begin and end markers) do not count, so this is safer
-//! than to search for `FF D9`. [`crate::source::mjpeg`] cuts streams with it; [`super::decode`] tells a cut picture
-//! from a whole one.
+//! Markers inside segments (a thumbnail in EXIF data has its own begin and end markers) do not count, so this
+//! is safer than to search for `FF D9`. [`crate::source::mjpeg`] cuts streams with it; [`super::decode`]
+//! tells a cut picture from a whole one.
 
 /// What one more byte did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,8 +119,8 @@ impl Walk {
     }
 }
 
-/// The number of bytes up to and with the end marker of the picture that `bytes` begins with; `None` if there is no
-/// begin marker at the start, a marker is damaged, or the picture is cut off.
+/// The number of bytes up to and with the end marker of the picture that `bytes` begins with; `None` if there
+/// is no begin marker at the start, a marker is damaged, or the picture is cut off.
 #[must_use]
 pub fn length(bytes: &[u8]) -> Option<usize> {
     if !bytes.starts_with(&[0xFF, 0xD8]) {
@@ -136,16 +137,16 @@ pub fn length(bytes: &[u8]) -> Option<usize> {
     None
 }
 
-/// Whether `bytes` hold a picture that is not cut off. Besides what [`length`] accepts that is an end marker behind the
-/// last scan header: decoders forgive stray bytes between segments, and so does this.
+/// Whether `bytes` hold a picture that is not cut off. Besides what [`length`] accepts that is an end marker
+/// behind the last scan header: decoders forgive stray bytes between segments, and so does this.
 #[must_use]
 pub fn is_whole(bytes: &[u8]) -> bool {
     let last = |code: u8| bytes.windows(2).rposition(|pair| pair == [0xFF, code]);
     length(bytes).is_some() || last(0xD9).zip(last(0xDA)).is_some_and(|(end, scan)| end > scan)
 }
 
-/// Whether the scan begins without a Huffman table (`FF C4`) before it, as in the frames of many cameras: Motion JPEG
-/// leaves out the tables of T.81 Annex K and expects the decoder to know them.
+/// Whether the scan begins without a Huffman table (`FF C4`) before it, as in the frames of many cameras:
+/// Motion JPEG leaves out the tables of T.81 Annex K and expects the decoder to know them.
 #[must_use]
 pub fn lacks_huffman_tables(bytes: &[u8]) -> bool {
     let mut rest = bytes.get(2..).unwrap_or_default();
@@ -193,7 +194,8 @@ mod tests {
         for end in 0..PICTURE.len() {
             assert_eq!(length(&PICTURE[..end]), None, "cut at {end}");
         }
-        // Cut between thumbnail and scan the looser rule is fooled; such data has no scan and does not decode.
+        // Cut between thumbnail and scan the looser rule is fooled; such data has no scan and does not
+        // decode.
         for end in 14..PICTURE.len() {
             assert!(!is_whole(&PICTURE[..end]), "cut at {end}");
         }

@@ -1,15 +1,16 @@
-//! Pictures as their sources delivered them: the bytes, and how the pixels lie in them. Colours are converted where and
-//! when somebody looks, a row at a time, so that no full-size RGB copy is made for those who need a small or partial one.
+//! Pictures as their sources delivered them: the bytes, and how the pixels lie in them. Colours are converted
+//! where and when somebody looks, a row at a time, so that no full-size RGB copy is made for those who need a
+//! small or partial one.
 //!
-//! A [`Picture`] owns its bytes, a [`View`] borrows them; both are checked when made. Compressed pictures are decoded
-//! before ([`super::decode`]).
+//! A [`Picture`] owns its bytes, a [`View`] borrows them; both are checked when made. Compressed pictures are
+//! decoded before ([`super::decode`]).
 
 use image::RgbImage;
 
 use super::buffer::{Bytes, Pool};
 use super::decode::{self, FrameFormat, Layout, PictureError, PixelFormat};
 use super::yuv::Converter;
-use crate::kernels::rows::convert::Samples;
+use maskwatch_kernels::rows::convert::Samples;
 
 /// What is known of a picture beside its bytes.
 #[derive(Debug, Clone, Copy)]
@@ -42,15 +43,15 @@ impl Picture {
     /// The picture that lies in `bytes` as `format` says; more bytes than it takes are ignored.
     ///
     /// # Errors
-    /// [`PictureError::ShortFrame`] for fewer bytes, and what [`FrameFormat::bytes`] says of an impossible format.
-    /// [`PixelFormat::Mjpeg`] is one: a JPEG picture has to be decoded.
+    /// [`PictureError::ShortFrame`] for fewer bytes, and what [`FrameFormat::bytes`] says of an impossible
+    /// format. [`PixelFormat::Mjpeg`] is one: a JPEG picture has to be decoded.
     pub fn new(bytes: Bytes, format: &FrameFormat) -> Result<Self, PictureError> {
         let shape = Shape::new(&bytes, format)?;
         Ok(Self { bytes, shape })
     }
 
-    /// The picture that a source delivered as `bytes` in `format`: JPEG is decoded into memory of `pool`, everything else
-    /// stays as it is.
+    /// The picture that a source delivered as `bytes` in `format`: JPEG is decoded into memory of `pool`,
+    /// everything else stays as it is.
     ///
     /// # Errors
     /// As [`decode::frame`].
@@ -138,8 +139,8 @@ impl<'a> View<'a> {
         (self.shape.format.pixels == PixelFormat::Rgb24).then_some((bytes, self.shape.layout.stride))
     }
 
-    /// Writes pixels of row `y` from column `left` on, as many as `rgb` has room for, which must not be more than there
-    /// are.
+    /// Writes pixels of row `y` from column `left` on, as many as `rgb` has room for, which must not be more
+    /// than there are.
     pub(crate) fn read_row(&self, left: usize, y: usize, rgb: &mut [u8]) {
         let Shape { format, layout: Layout { row, stride, plane, .. }, converter } = &self.shape;
         let first = &self.bytes[y * stride..][..*row];

@@ -1,10 +1,10 @@
-//! What the networks see: the paper's square crop around a face, and the letterboxed picture for the detector.
+//! What the networks see: the paper's square crop around a face, and the letterboxed picture for the
+//! detector.
 
 use super::picture::View;
 use super::resample::{Part, Resampler};
 use super::sampler::Sampler;
-#[cfg(feature = "train")]
-pub(crate) use super::sampler::{resized_side, resized_square};
+pub use super::sampler::{resized_side, resized_square};
 use crate::geometry::Rect;
 use candle_core::{Device, Tensor};
 use image::RgbImage;
@@ -14,10 +14,12 @@ pub const MEAN: [f32; 3] = [0.485, 0.456, 0.406];
 /// Standard deviation of ImageNet's red, green and blue on that scale.
 pub const STANDARD_DEVIATION: [f32; 3] = [0.229, 0.224, 0.225];
 
-/// The paper's preprocessing up to the normalisation: a square around `face` is cut out (edge pixels are repeated where it
-/// reaches over the picture), resized to 256, and its middle 224 × 224 taken; for another `input` both sizes scale.
+/// The paper's preprocessing up to the normalisation: a square around `face` is cut out (edge pixels are
+/// repeated where it reaches over the picture), resized to 256, and its middle 224 × 224 taken; for another
+/// `input` both sizes scale.
 ///
-/// `margin` × the face's longer side is the side of the square that is left, so 1.0 is the face box made square.
+/// `margin` × the face's longer side is the side of the square that is left, so 1.0 is the face box made
+/// square.
 #[must_use]
 pub fn face_crop<'a>(picture: impl Into<View<'a>>, face: &Rect, margin: f32, input: u32) -> RgbImage {
     let mut crop = RgbImage::new(input, input);
@@ -26,13 +28,12 @@ pub fn face_crop<'a>(picture: impl Into<View<'a>>, face: &Rect, margin: f32, inp
 }
 
 /// Mirrors RGB bytes `[height, width, 3]` left to right, in place.
-pub(crate) fn mirror(pixels: &mut [u8], width: usize) {
+pub fn mirror(pixels: &mut [u8], width: usize) {
     pixels.chunks_exact_mut(3 * width.max(1)).for_each(|row| row.as_chunks_mut::<3>().0.reverse());
 }
 
 /// The whole pixels of `rect`, edge pixels repeated beyond the picture's edges.
-#[cfg(feature = "train")]
-pub(crate) fn cut(picture: &RgbImage, rect: &Rect) -> RgbImage {
+pub fn cut(picture: &RgbImage, rect: &Rect) -> RgbImage {
     let mut pixels = Vec::new();
     let (width, height) = super::sampler::cut_into(picture.into(), rect, &mut pixels);
     RgbImage::from_raw(width, height, pixels).unwrap_or_default()
@@ -48,7 +49,8 @@ pub fn resize(picture: &RgbImage, width: u32, height: u32) -> RgbImage {
     target
 }
 
-/// Faces as the classifier takes them: `[N, side, side, 3]`, RGB, normalised by ImageNet's mean and standard deviation.
+/// Faces as the classifier takes them: `[N, side, side, 3]`, RGB, normalised by ImageNet's mean and standard
+/// deviation.
 ///
 /// # Errors
 /// When the crops are not of one size, or there is none.
@@ -68,7 +70,8 @@ pub fn normalised(crops: &[RgbImage]) -> candle_core::Result<Tensor> {
     Tensor::from_vec(values, (crops.len(), height as usize, width as usize, 3), &Device::Cpu)
 }
 
-/// `picture` scaled (enlarged too) to fit into `width` × `height`, at the top left, black elsewhere; and the scale.
+/// `picture` scaled (enlarged too) to fit into `width` × `height`, at the top left, black elsewhere; and the
+/// scale.
 #[must_use]
 pub fn letterbox<'a>(picture: impl Into<View<'a>>, width: u32, height: u32) -> (RgbImage, f32) {
     let mut canvas = RgbImage::new(width, height);
@@ -106,7 +109,8 @@ mod tests {
     #[test]
     fn a_crop_of_the_inputs_own_size_is_not_resampled() {
         let picture = ramp(250, 250);
-        // The face is 28 px: the square cut out is 28 · 256/224 = 32, as is the resized one; its middle 28 is taken.
+        // The face is 28 px: the square cut out is 28 · 256/224 = 32, as is the resized one; its middle 28 is
+        // taken.
         let crop = face_crop(&picture, &Rect::new(100.0, 60.0, 28.0, 20.0), 1.0, 28);
         assert_eq!(crop.dimensions(), (28, 28));
         assert_eq!(crop.get_pixel(0, 0), &Rgb([100, 56, 7]));

@@ -1,12 +1,13 @@
-//! Pictures at another size, averaged over each target pixel's area where they shrink (antialiased bilinear). Rows are
-//! read one at a time and converted to RGB on the way, so that no full-size RGB copy comes about; nothing is allocated
-//! once the first picture of a kind is through.
+//! Pictures at another size, averaged over each target pixel's area where they shrink (antialiased bilinear).
+//! Rows are read one at a time and converted to RGB on the way, so that no full-size RGB copy comes about;
+//! nothing is allocated once the first picture of a kind is through.
 //!
-//! Weights, rounding and the order of the passes (down, then across) are those of fast_image_resize's `Bilinear`
-//! convolution, which the networks were trained on and which the tests compare with, byte for byte.
+//! Weights, rounding and the order of the passes (down, then across) are those of fast_image_resize's
+//! `Bilinear` convolution, which the networks were trained on and which the tests compare with, byte for
+//! byte.
 
 use super::picture::View;
-use crate::kernels::rows::{GROUP, PADDING, Rows, Span, Weights, sum_of_rows, sums_of_pixels};
+use maskwatch_kernels::rows::{GROUP, PADDING, Rows, Span, Weights, sum_of_rows, sums_of_pixels};
 
 /// The target pixels that are wanted of a resized picture.
 #[derive(Debug, Clone, Copy)]
@@ -22,14 +23,16 @@ pub(super) struct Part {
 pub(super) struct Resampler {
     across: Taps,
     down: Taps,
-    /// The rows that the pass down reads, where the picture is not in RGB: row y at place y modulo their number.
+    /// The rows that the pass down reads, where the picture is not in RGB: row y at place y modulo their
+    /// number.
     rows: Vec<u8>,
     /// One row after the pass down.
     line: Vec<u8>,
 }
 
 impl Resampler {
-    /// Writes a `part` of `picture`, resized to `size`, into `target`, whose rows begin `stride` bytes after each other.
+    /// Writes a `part` of `picture`, resized to `size`, into `target`, whose rows begin `stride` bytes after
+    /// each other.
     pub(super) fn resample(
         &mut self,
         picture: View<'_>,

@@ -1,5 +1,6 @@
-//! What the networks see of a picture, straight into their own buffers: the picture fitted into the detector's input,
-//! and squares around faces for the others. Colours are converted only where they are looked at.
+//! What the networks see of a picture, straight into their own buffers: the picture fitted into the
+//! detector's input, and squares around faces for the others. Colours are converted only where they are
+//! looked at.
 //!
 //! [`super::preprocess`] gives the same as pictures of their own, for training and measuring.
 
@@ -7,7 +8,8 @@ use super::picture::View;
 use super::resample::{Part, Resampler};
 use crate::geometry::Rect;
 
-/// The paper resizes to 256 and cuts the middle 224 out: the network sees this share of the cut square's side.
+/// The paper resizes to 256 and cuts the middle 224 out: the network sees this share of the cut square's
+/// side.
 const RESIZED: u32 = 256;
 const CROPPED: u32 = 224;
 
@@ -23,9 +25,9 @@ pub struct Sampler {
 }
 
 impl Sampler {
-    /// Fits `picture` (enlarged too) into `width` × `height`, at the top left, black elsewhere, and gives the scale. The
-    /// RGB bytes of all rows go to `canvas`, which has to hold 3 × `width` × `height`; of a shorter one only whole rows
-    /// are filled.
+    /// Fits `picture` (enlarged too) into `width` × `height`, at the top left, black elsewhere, and gives the
+    /// scale. The RGB bytes of all rows go to `canvas`, which has to hold 3 × `width` × `height`; of a
+    /// shorter one only whole rows are filled.
     pub fn letterbox<'a>(
         &mut self,
         picture: impl Into<View<'a>>,
@@ -44,8 +46,9 @@ impl Sampler {
         scale
     }
 
-    /// The square around `face` that a classifier sees, as [`super::preprocess::face_crop`] says, `input` pixels wide and high.
-    /// Its RGB bytes go to `crop`, which has to hold 3 × `input` × `input`; of a shorter one only whole rows are filled.
+    /// The square around `face` that a classifier sees, as [`super::preprocess::face_crop`] says, `input`
+    /// pixels wide and high. Its RGB bytes go to `crop`, which has to hold 3 × `input` × `input`; of a
+    /// shorter one only whole rows are filled.
     pub fn face_crop<'a>(
         &mut self,
         picture: impl Into<View<'a>>,
@@ -73,16 +76,17 @@ fn fit(size: (u32, u32), limit: (u32, u32)) -> (f32, (u32, u32)) {
 }
 
 /// The square that is cut out around a face, of which the network sees the middle.
-pub(crate) fn resized_square(face: &Rect, margin: f32) -> Rect {
+pub fn resized_square(face: &Rect, margin: f32) -> Rect {
     face.square(margin * RESIZED as f32 / CROPPED as f32)
 }
 
 /// The side that this square is resized to, 256 for an input of 224.
-pub(crate) fn resized_side(input: u32) -> u32 {
+pub fn resized_side(input: u32) -> u32 {
     (input * RESIZED + CROPPED / 2) / CROPPED
 }
 
-/// What of the picture a crop of [`Sampler::face_crop`] shows, to fractions of a pixel; edges may be repeated in it.
+/// What of the picture a crop of [`Sampler::face_crop`] shows, to fractions of a pixel; edges may be repeated
+/// in it.
 #[must_use]
 pub fn seen_around(face: &Rect, margin: f32, input: u32) -> Rect {
     let rect = whole_pixels(&resized_square(face, margin));
@@ -94,12 +98,12 @@ pub fn seen_around(face: &Rect, margin: f32, input: u32) -> Rect {
 }
 
 /// The rectangle of whole pixels that [`cut_into`] takes for `rect`.
-pub(crate) fn whole_pixels(rect: &Rect) -> Rect {
+pub fn whole_pixels(rect: &Rect) -> Rect {
     Rect::new(rect.x.round(), rect.y.round(), rect.w.round().max(1.0), rect.h.round().max(1.0))
 }
 
-/// Writes the whole pixels of `rect` into `square`, edge pixels repeated beyond the picture's edges, and gives their
-/// number across and down.
+/// Writes the whole pixels of `rect` into `square`, edge pixels repeated beyond the picture's edges, and
+/// gives their number across and down.
 pub(super) fn cut_into(picture: View<'_>, rect: &Rect, square: &mut Vec<u8>) -> (u32, u32) {
     let (across, down) = picture.dimensions();
     let longest = 2 * across.max(down).max(1);

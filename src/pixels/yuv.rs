@@ -1,5 +1,5 @@
-//! Y′CbCr → RGB in fixed point, for the layouts that cameras deliver. Lengths are checked by [`super::decode`], which
-//! is the way in; nothing here knows JPEG.
+//! Y′CbCr → RGB in fixed point, for the layouts that cameras deliver. Lengths are checked by
+//! [`super::decode`], which is the way in; nothing here knows JPEG.
 //!
 //! With `Kr`, `Kb` the weights of red and blue in luma (ITU-R BT.601: 0.299, 0.114), `y` = (Y − 16) / 219 and
 //! `b`, `r` = (Cb, Cr − 128) / 224 in limited range, or Y / 255 and (Cb, Cr − 128) / 255 in full range:
@@ -12,7 +12,7 @@
 //!
 //! (ITU-R BT.601-7 §2.5, BT.709-6 §3; the kernel's *Colorspaces* chapter of the V4L2 documentation.)
 
-use crate::kernels::rows::convert::{FRACTION_BITS, Factors, Samples, convert};
+use maskwatch_kernels::rows::convert::{FRACTION_BITS, Factors, Samples, convert};
 
 /// Which weights luma was made with (V4L2 calls it `ycbcr_enc`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -60,8 +60,8 @@ pub struct Colours {
     pub range: Range,
 }
 
-/// The formula of this module with its five factors as 16.16 fixed point numbers; results differ from the formula by
-/// less than 0.01 before they are rounded.
+/// The formula of this module with its five factors as 16.16 fixed point numbers; results differ from the
+/// formula by less than 0.01 before they are rounded.
 #[derive(Debug, Clone, Copy)]
 pub struct Converter(Factors);
 

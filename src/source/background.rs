@@ -1,8 +1,8 @@
-//! A source on a thread of its own. Opening or closing a camera can hang for seconds inside the kernel (a USB device
-//! that does not answer); whoever blinks LEDs and feeds a watchdog must not wait for that.
+//! A source on a thread of its own. Opening or closing a camera can hang for seconds inside the kernel (a USB
+//! device that does not answer); whoever blinks LEDs and feeds a watchdog must not wait for that.
 //!
-//! The thread works only when it is asked, one answer at a time, so no frame is decoded for nobody and none grows old
-//! in a queue.
+//! The thread works only when it is asked, one answer at a time, so no frame is decoded for nobody and none
+//! grows old in a queue.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};

@@ -1,5 +1,6 @@
-//! A child process that writes frames to its standard output: `rpicam-vid` for CSI cameras, `ffmpeg` for everything
-//! else. The child's pipe is always read, so it never waits for us; of its frames only the newest is kept.
+//! A child process that writes frames to its standard output: `rpicam-vid` for CSI cameras, `ffmpeg` for
+//! everything else. The child's pipe is always read, so it never waits for us; of its frames only the newest
+//! is kept.
 //!
 //! Starting the command again when it ends is the work of [`super::reconnect`].
 
@@ -32,8 +33,8 @@ const LINE_LIMIT: usize = 300;
 #[derive(Debug)]
 pub struct Command {
     line: CommandLine,
-    /// As in `line`, with the size of the first JPEG frame: a later one that says it is far larger has a damaged header,
-    /// and must not fill the memory.
+    /// As in `line`, with the size of the first JPEG frame: a later one that says it is far larger has a
+    /// damaged header, and must not fill the memory.
     format: FrameFormat,
     child: Child,
     mailbox: Arc<Mailbox>,
@@ -46,12 +47,12 @@ pub struct Command {
 }
 
 impl Command {
-    /// Starts `line` in a shell. Its standard error goes to the log, at debug level; its last line goes into the error
-    /// when the command ends.
+    /// Starts `line` in a shell. Its standard error goes to the log, at debug level; its last line goes into
+    /// the error when the command ends.
     ///
     /// # Errors
-    /// [`SourceError::CommandStart`] if there is no shell, [`SourceError::CommandFormat`] for an impossible size. A
-    /// command that does not exist shows when it has ended: [`SourceError::CommandEnded`].
+    /// [`SourceError::CommandStart`] if there is no shell, [`SourceError::CommandFormat`] for an impossible
+    /// size. A command that does not exist shows when it has ended: [`SourceError::CommandEnded`].
     pub fn start(line: &CommandLine) -> Result<Self, SourceError> {
         let started = |error| SourceError::CommandStart { command: line.shell.clone(), error };
         let cutter = Cutter::new(line)?;
@@ -136,7 +137,8 @@ impl Command {
 
 impl Source for Command {
     fn next(&mut self, wait: Duration) -> Result<Next, SourceError> {
-        // Long after the last call, as when the process was stopped, a sound command still gets the time for a new frame.
+        // Long after the last call, as when the process was stopped, a sound command still gets the time for
+        // a new frame.
         let wait = wait.min(self.patience.left(Instant::now()).max(FRESH));
         match self.mailbox.take(wait) {
             Taken::Frame(raw) => match Picture::decode(raw.bytes, &self.format, &self.decoded) {
@@ -209,7 +211,8 @@ fn wait_for(child: &mut Child, limit: Duration) -> Option<ExitStatus> {
     }
 }
 
-/// Has the kernel end the shell when the thread that started it ends, also where that one is killed and can do nothing more.
+/// Has the kernel end the shell when the thread that started it ends, also where that one is killed and can
+/// do nothing more.
 #[cfg(target_os = "linux")]
 fn die_with_parent(shell: &mut std::process::Command) {
     // SAFETY: between fork and exec, prctl takes integers, allocates nothing and touches no memory of ours.
@@ -223,8 +226,8 @@ fn die_with_parent(shell: &mut std::process::Command) {
 
 fn signal_group(child: &Child, signal: libc::c_int) {
     let Ok(group) = libc::pid_t::try_from(child.id()) else { return };
-    // SAFETY: kill takes two integers and touches no memory of ours. The group is the child's own (process_group(0));
-    // group 0 or 1 would be ours or everyone's, but no child has such an id.
+    // SAFETY: kill takes two integers and touches no memory of ours. The group is the child's own
+    // (process_group(0)); group 0 or 1 would be ours or everyone's, but no child has such an id.
     unsafe {
         libc::kill(-group, signal);
     }

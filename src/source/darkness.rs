@@ -1,12 +1,13 @@
-//! Tells a camera that sees nothing, with its lens covered or in a room without light, from one that sees a dark
-//! entrance: only a picture that is black in every place counts, and only for a while. Pure: the time is handed in.
+//! Tells a camera that sees nothing, with its lens covered or in a room without light, from one that sees a
+//! dark entrance: only a picture that is black in every place counts, and only for a while. Pure: the time is
+//! handed in.
 
 use std::time::{Duration, Instant};
 
 use crate::pixels::picture::View;
 
-/// A value of red, green or blue up to this is black: a sensor's black with a little noise, but no night scene, in which
-/// a lamp, a reflection or a camera's own amplification always stands out.
+/// A value of red, green or blue up to this is black: a sensor's black with a little noise, but no night
+/// scene, in which a lamp, a reflection or a camera's own amplification always stands out.
 const BLACK: u8 = 8;
 /// A value from this on is white: the sensor can tell no more.
 const WHITE: u8 = 250;
@@ -20,7 +21,8 @@ pub(super) fn is_black(picture: View<'_>) -> bool {
     all(picture, |value| value <= BLACK)
 }
 
-/// Whether every pixel is at the same end of what can be told: such pictures are the same from frame to frame.
+/// Whether every pixel is at the same end of what can be told: such pictures are the same from frame to
+/// frame.
 pub(super) fn is_clipped(picture: View<'_>) -> bool {
     is_black(picture) || all(picture, |value| value >= WHITE)
 }

@@ -1,4 +1,5 @@
-//! What keeps a source from giving frames, each in one sentence that names the device, file or command and the mend.
+//! What keeps a source from giving frames, each in one sentence that names the device, file or command and
+//! the mend.
 
 use std::io;
 use std::path::PathBuf;

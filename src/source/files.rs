@@ -1,6 +1,7 @@
 //! Pictures and folders of pictures as a source, and reading one picture file safely ([`load`]).
 //!
-//! No picture is dropped here, unlike in the live sources: every one is delivered or reported as skipped, in order.
+//! No picture is dropped here, unlike in the live sources: every one is delivered or reported as skipped, in
+//! order.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -22,8 +23,8 @@ const EXTENSIONS: [&str; 3] = ["jpg", "jpeg", "png"];
 /// Reads one JPEG or PNG picture, upright, 8-bit RGB.
 ///
 /// # Errors
-/// [`SourceError::Unreadable`], [`SourceError::NotAPictureFile`] for anything but a regular file of sane size, and
-/// [`SourceError::BadPicture`]; each names the file.
+/// [`SourceError::Unreadable`], [`SourceError::NotAPictureFile`] for anything but a regular file of sane
+/// size, and [`SourceError::BadPicture`]; each names the file.
 pub fn load(path: &Path) -> Result<RgbImage, SourceError> {
     let bytes = read(path)?;
     decode::picture(&bytes).map_err(|reason| SourceError::BadPicture { path: path.to_owned(), reason })
@@ -48,8 +49,9 @@ fn read(path: &Path) -> Result<Vec<u8>, SourceError> {
     Ok(bytes)
 }
 
-/// The pictures that `path` stands for: itself if it is a file, otherwise every .jpg, .jpeg and .png in it and in the
-/// folders below, sorted by path. Hidden files and folders are left out; links are followed, each folder once.
+/// The pictures that `path` stands for: itself if it is a file, otherwise every .jpg, .jpeg and .png in it
+/// and in the folders below, sorted by path. Hidden files and folders are left out; links are followed, each
+/// folder once.
 ///
 /// # Errors
 /// If `path` or a folder below it cannot be read, or if there is no picture in it.
@@ -72,7 +74,8 @@ pub fn list(path: &Path) -> Result<Vec<PathBuf>, SourceError> {
             if entry.file_name().as_encoded_bytes().starts_with(b".") {
                 continue;
             }
-            // `Path::is_dir` follows links; a dangling one is neither a folder nor, below, a readable picture.
+            // `Path::is_dir` follows links; a dangling one is neither a folder nor, below, a readable
+            // picture.
             if path.is_dir() {
                 folders.push(path);
             } else if has_picture_name(&path) {
@@ -105,8 +108,8 @@ pub struct Pictures {
 }
 
 impl Pictures {
-    /// Lists the pictures of all `paths`, in their order. At most `frames_per_second` are delivered if that is above 0,
-    /// otherwise as many as are asked for; with `repeat` the first follows the last for ever.
+    /// Lists the pictures of all `paths`, in their order. At most `frames_per_second` are delivered if that
+    /// is above 0, otherwise as many as are asked for; with `repeat` the first follows the last for ever.
     ///
     /// # Errors
     /// What [`list`] says.
@@ -173,7 +176,8 @@ impl Pictures {
 }
 
 impl Source for Pictures {
-    /// A file that has vanished or may not be read is an error, but not the end: the next call goes on behind it.
+    /// A file that has vanished or may not be read is an error, but not the end: the next call goes on behind
+    /// it.
     fn next(&mut self, wait: Duration) -> Result<Next, SourceError> {
         if self.place == self.paths.len() && self.repeat && !self.paths.is_empty() {
             self.rewind()?;

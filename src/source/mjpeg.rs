@@ -1,7 +1,8 @@
-//! Cuts a stream of bytes into JPEG pictures. It decodes nothing; memory is bounded, and garbage is stepped over.
+//! Cuts a stream of bytes into JPEG pictures. It decodes nothing; memory is bounded, and garbage is stepped
+//! over.
 //!
-//! A picture that is cut off in its image data costs itself alone. One that is cut off in its headers, which say how
-//! long they are, may cost the next one or two as well.
+//! A picture that is cut off in its image data costs itself alone. One that is cut off in its headers, which
+//! say how long they are, may cost the next one or two as well.
 
 use crate::pixels::jpeg::{Step, Walk};
 
@@ -42,8 +43,8 @@ impl Splitter {
         Self { walk: Walk::default(), picture: Vec::new(), stray: 0, limit }
     }
 
-    /// Takes the next bytes of the stream and hands each picture that they complete to `found`, which may take the vector
-    /// and leave another one, for its memory, in its place.
+    /// Takes the next bytes of the stream and hands each picture that they complete to `found`, which may
+    /// take the vector and leave another one, for its memory, in its place.
     pub fn push(&mut self, chunk: &[u8], mut found: impl FnMut(&mut Vec<u8>)) {
         for &byte in chunk {
             match self.walk.step(byte) {

@@ -1,7 +1,7 @@
 //! Where frames come from: a camera, a command's output, pictures and folders, each behind [`Source`].
 //!
-//! [`open`] gives what the daemon runs on: a source that answers in time, drops frames rather than queueing them, and
-//! comes back by itself. Nothing here knows what is done with a frame.
+//! [`open`] gives what the daemon runs on: a source that answers in time, drops frames rather than queueing
+//! them, and comes back by itself. Nothing here knows what is done with a frame.
 //!
 //! ```text
 //! spec ── names a source                 files    ── pictures and folders
@@ -73,7 +73,8 @@ pub enum State {
     Starting,
     /// Frames come.
     Connected,
-    /// Frames come, but there is nothing in them: the door shows *fault*, and there is no use in opening anew.
+    /// Frames come, but there is nothing in them: the door shows *fault*, and there is no use in opening
+    /// anew.
     Blind(Blind),
     /// Frames have ceased, or never began: the door shows *fault*.
     Away(Away),
@@ -114,11 +115,12 @@ pub struct Away {
 
 /// Something that gives frames, one after the other.
 pub trait Source: Send {
-    /// The newest frame, waiting for one up to `wait`. A source that was not asked for a while drops what it missed.
+    /// The newest frame, waiting for one up to `wait`. A source that was not asked for a while drops what it
+    /// missed.
     ///
     /// # Errors
-    /// When the source cannot go on; it is then of no more use and should be dropped. What [`open`] returns gives no
-    /// error here: it tries again, and tells through [`Source::state`].
+    /// When the source cannot go on; it is then of no more use and should be dropped. What [`open`] returns
+    /// gives no error here: it tries again, and tells through [`Source::state`].
     fn next(&mut self, wait: Duration) -> Result<Next, SourceError>;
 
     /// What this is, for a log line: "camera /dev/video0 (HD Webcam, 640x480 yuyv422)".
@@ -153,17 +155,19 @@ pub struct Options {
     pub frames_per_second: Option<f32>,
     /// Begin again with the first picture behind the last one.
     pub repeat: bool,
-    /// A camera that gives the very same bytes for this long is frozen, and is opened again; `None` for never. Commands
-    /// and pictures may show a still.
+    /// A camera that gives the very same bytes for this long is frozen, and is opened again; `None` for
+    /// never. Commands and pictures may show a still.
     pub frozen_after: Option<Duration>,
-    /// A camera or command whose frames are black for this long sees nothing ([`State::Blind`]); `None` for never.
+    /// A camera or command whose frames are black for this long sees nothing ([`State::Blind`]); `None` for
+    /// never.
     pub black_after: Option<Duration>,
     /// No pause between two attempts to open is longer than this.
     pub longest_pause: Duration,
 }
 
 impl Default for Options {
-    /// 640×480, frames as fast as they are taken, files once; frozen after 10 s, blind after 5 s, pauses of a minute at most.
+    /// 640×480, frames as fast as they are taken, files once; frozen after 10 s, blind after 5 s, pauses of a
+    /// minute at most.
     fn default() -> Self {
         Self {
             size: (640, 480),
@@ -176,9 +180,9 @@ impl Default for Options {
     }
 }
 
-/// Opens a source for a program that must not stop. A camera or command runs on a thread of its own, so that a device
-/// that hangs cannot hold up the caller, and is reopened for ever, after 1, 5, 10 and then every 60 seconds, or as often
-/// as [`Options::longest_pause`] says.
+/// Opens a source for a program that must not stop. A camera or command runs on a thread of its own, so that
+/// a device that hangs cannot hold up the caller, and is reopened for ever, after 1, 5, 10 and then every 60
+/// seconds, or as often as [`Options::longest_pause`] says.
 ///
 /// # Errors
 /// Only for files, where there is nothing to wait for. That a camera or command is not there (yet) is told by
@@ -192,7 +196,8 @@ pub fn open(spec: &SourceSpec, options: &Options) -> Result<Box<dyn Source>, Sou
         }
         #[cfg(target_os = "linux")]
         SourceSpec::Camera(name) => {
-            // The finder lives as long as the source: it knows a camera again that returns under another number.
+            // The finder lives as long as the source: it knows a camera again that returns under another
+            // number.
             let (mut finder, options) = (v4l2::Finder::new(name.clone()), *options);
             Ok(lasting(spec.to_string(), &options, move || {
                 v4l2::Camera::open(&mut finder, &options).map(|camera| Box::new(camera) as Box<dyn Source>)

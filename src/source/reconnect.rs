@@ -1,5 +1,5 @@
-//! A source that comes back: open → run → close → reopen as one loop, driven by [`Source::next`], with growing pauses.
-//! It wraps whatever can be opened; what opening means is none of its business.
+//! A source that comes back: open → run → close → reopen as one loop, driven by [`Source::next`], with
+//! growing pauses. It wraps whatever can be opened; what opening means is none of its business.
 
 use std::time::{Duration, Instant};
 
@@ -29,14 +29,15 @@ impl Default for Backoff {
 }
 
 impl Backoff {
-    /// Goes through `pauses` from one failure to the next and stays with the last one; begins anew once frames have
-    /// come for `steady`. Without pauses, attempts follow one another at once.
+    /// Goes through `pauses` from one failure to the next and stays with the last one; begins anew once
+    /// frames have come for `steady`. Without pauses, attempts follow one another at once.
     #[must_use]
     pub fn new(pauses: Vec<Duration>, steady: Duration) -> Self {
         Self { pauses, steady, failures: 0, first_frame: None }
     }
 
-    /// The usual pauses, but none longer than `longest`: whoever counts attempts as signs of life needs them often enough.
+    /// The usual pauses, but none longer than `longest`: whoever counts attempts as signs of life needs them
+    /// often enough.
     #[must_use]
     pub fn up_to(longest: Duration) -> Self {
         Self::new(PAUSES.map(|pause| pause.min(longest)).to_vec(), STEADY)
@@ -73,7 +74,8 @@ pub struct Reconnecting {
 }
 
 impl Reconnecting {
-    /// Opens with `open`, at the first call of `next`; `name` is what [`Source::describe`] says while there is none.
+    /// Opens with `open`, at the first call of `next`; `name` is what [`Source::describe`] says while there
+    /// is none.
     #[must_use]
     pub fn new(
         name: String,
@@ -94,7 +96,8 @@ impl Reconnecting {
         Self { name, open, source: None, backoff, darkness, pace, state, started }
     }
 
-    /// Tells by [`State::Blind`] that there were only black frames for `limit`; otherwise it does not look at them.
+    /// Tells by [`State::Blind`] that there were only black frames for `limit`; otherwise it does not look at
+    /// them.
     #[must_use]
     pub fn with_darkness(self, limit: Option<Duration>) -> Self {
         Self { darkness: Darkness::new(limit), ..self }

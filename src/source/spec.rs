@@ -1,5 +1,5 @@
-//! How a user names a source, on the command line and in the configuration. Only the text is looked at here; whether
-//! the source is there is found out when it is opened.
+//! How a user names a source, on the command line and in the configuration. Only the text is looked at here;
+//! whether the source is there is found out when it is opened.
 
 use std::fmt;
 use std::path::PathBuf;

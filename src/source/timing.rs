@@ -47,8 +47,8 @@ impl Pace {
         self.due.map_or(Duration::ZERO, |due| due.saturating_duration_since(now))
     }
 
-    /// A picture was taken. A late one does not make the next ones hurry, but a slightly late wake-up does not slow the
-    /// rate either.
+    /// A picture was taken. A late one does not make the next ones hurry, but a slightly late wake-up does
+    /// not slow the rate either.
     pub(super) fn took(&mut self, now: Instant) {
         let due = self.due.unwrap_or(now);
         let late = now.saturating_duration_since(due) > self.interval;

@@ -1,4 +1,4 @@
-//! Runs the `maskwatch` command as a user does, and looks at how it ended.
+//! Runs a command as a user does, and looks at how it ended.
 #![allow(dead_code)]
 
 use std::fs::File;
@@ -20,19 +20,23 @@ pub(crate) struct Ended {
 
 /// The folder with the networks under test: `$MASKWATCH_MODELS`, or the shipped ones.
 pub(crate) fn models() -> PathBuf {
-    std::env::var_os("MASKWATCH_MODELS").map_or_else(|| PathBuf::from("models"), PathBuf::from)
+    let shipped = || {
+        [".", "../.."].map(|root| Path::new(root).join("models")).into_iter().find(|folder| folder.is_dir())
+    };
+    std::env::var_os("MASKWATCH_MODELS").map(PathBuf::from).or_else(shipped).unwrap_or_default()
 }
 
-/// Runs `maskwatch` with `arguments` and kills it, failing the test, when it does not end by itself.
+/// Runs `program` with `arguments` and kills it, failing the test, when it does not end by itself.
 ///
 /// # Panics
 /// When it cannot be run or hangs.
-pub(crate) fn maskwatch<Argument: AsRef<std::ffi::OsStr>>(arguments: &[Argument]) -> Ended {
+pub(crate) fn run<Argument: AsRef<std::ffi::OsStr>>(program: &str, arguments: &[Argument]) -> Ended {
     let arguments: Vec<_> = arguments.iter().map(AsRef::as_ref).collect();
     let folder = tempfile::tempdir().unwrap();
     let (stdout, stderr) = (folder.path().join("stdout"), folder.path().join("stderr"));
-    let mut child = Command::new(env!("CARGO_BIN_EXE_maskwatch"))
+    let mut child = Command::new(program)
         .args(&arguments)
+        .env("MASKWATCH_MODELS", models())
         .stdin(Stdio::null())
         .stdout(File::create(&stdout).unwrap())
         .stderr(File::create(&stderr).unwrap())
@@ -46,7 +50,7 @@ pub(crate) fn maskwatch<Argument: AsRef<std::ffi::OsStr>>(arguments: &[Argument]
         if start.elapsed() > LIMIT {
             child.kill().unwrap();
             child.wait().unwrap();
-            panic!("maskwatch {arguments:?} did not end within {LIMIT:?}");
+            panic!("{program} {arguments:?} did not end within {LIMIT:?}");
         }
         std::thread::sleep(Duration::from_millis(2));
     };
@@ -55,7 +59,8 @@ pub(crate) fn maskwatch<Argument: AsRef<std::ffi::OsStr>>(arguments: &[Argument]
 }
 
 impl Ended {
-    /// Makes sure that it failed as a user wants it to: no panic, no signal, and at least one sentence that says why.
+    /// Makes sure that it failed as a user wants it to: no panic, no signal, and at least one sentence that
+    /// says why.
     ///
     /// # Panics
     /// When it did not.

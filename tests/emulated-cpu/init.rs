@@ -1,12 +1,13 @@
-//! The first process of the emulated machine: runs the exactness tests beside it and ends with 0 if they passed and the
-//! kernels in question were among them; the Linux kernel prints that number as it panics, having lost its first process.
+//! The first process of the emulated machine: runs the exactness tests beside it and ends with 0 if they
+//! passed and the kernels in question were among them; the Linux kernel prints that number as it panics,
+//! having lost its first process.
 
 use std::process::Command;
 use std::thread::sleep;
 use std::time::Duration;
 
 fn main() {
-    let names: Vec<_> = maskwatch::kernels::int8::available().iter().map(|kernels| kernels.name()).collect();
+    let names: Vec<_> = maskwatch_kernels::int8::available().iter().map(|kernels| kernels.name()).collect();
     println!("kernels: {}", names.join(", "));
     let tests = Command::new("/int8_kernels").arg("--test-threads=1").status();
     println!("tests: {tests:?}");

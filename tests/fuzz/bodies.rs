@@ -1,10 +1,9 @@
-//! What is done with foreign bytes, by the fuzz targets and by their twin among the tests (tests/fuzz_twin.rs). Any bytes
-//! may come; what is accepted has to hold what its type promises. A body fails by a panic.
+//! What is done with foreign bytes, by the fuzz targets and by their twin among the tests
+//! (crates/lab/tests/fuzz_twin.rs). Any bytes may come; what is accepted has to hold what its type promises.
+//! A body fails by a panic.
 
 use image::RgbImage;
 use maskwatch::config::Config;
-use maskwatch::eval::labels;
-use maskwatch::kernels::int8::Reference;
 use maskwatch::nn::int8::{self, QuantizedWeights};
 use maskwatch::nn::weights::Weights;
 use maskwatch::pixels::buffer::Pool;
@@ -13,6 +12,8 @@ use maskwatch::pixels::picture::Picture;
 use maskwatch::pixels::yuv::{Colours, Matrix, Range};
 use maskwatch::source::SourceSpec;
 use maskwatch::source::mjpeg::Splitter;
+use maskwatch_kernels::int8::Reference;
+use maskwatch_lab::data::labels;
 use std::path::Path;
 
 /// A body by the name of its target.

@@ -5,7 +5,8 @@ use image::{ImageFormat, Rgb, RgbImage};
 use std::io::Cursor;
 use std::path::Path;
 
-/// Input for the body `name`, some of it from the repository in `root`; `None` where there is no such body or file.
+/// Input for the body `name`, some of it from the repository in `root`; `None` where there is no such body or
+/// file.
 pub(crate) fn seeds(root: &Path, name: &str) -> Option<Vec<Vec<u8>>> {
     let shipped = |file: &str| std::fs::read(root.join(file)).ok();
     let texts = |texts: &[&str]| texts.iter().map(|text| text.as_bytes().to_vec()).collect();

@@ -1,4 +1,5 @@
-//! The daemon under test: the real `maskwatch run` in a process of its own, what it says with the time, and what it costs.
+//! The daemon under test: the real `maskwatch run` in a process of its own, what it says with the time, and
+//! what it costs.
 
 use crate::plan::monotonic;
 use std::io::{BufRead, BufReader};

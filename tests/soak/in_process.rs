@@ -1,11 +1,10 @@
-//! What cannot be done to a daemon from outside: pins that take long to switch, and a clock that jumps ahead. The daemon's
-//! loop and outputs are the real ones, with scripted networks and a scripted camera.
+//! What cannot be done to a daemon from outside: pins that take long to switch, and a clock that jumps ahead.
+//! The daemon's loop and outputs are the real ones, with scripted networks and a scripted camera.
 
 use crate::judge::Verdict;
 use image::RgbImage;
-use maskwatch::classify::Probabilities;
 use maskwatch::config::Config;
-use maskwatch::daemon::{Clock, Daemon, Event, Flags, Observer, SystemClock, Vision, VisionError, Watch};
+use maskwatch::daemon::{Clock, Daemon, Event, Flags, Observer, SystemClock, Watch};
 use maskwatch::decide::{DoorState, Finding};
 use maskwatch::geometry::Rect;
 use maskwatch::outputs::{
@@ -13,6 +12,8 @@ use maskwatch::outputs::{
 };
 use maskwatch::pixels::picture::View;
 use maskwatch::source::{Frame, Next, Source, SourceError};
+use maskwatch::vision::classifier::Probabilities;
+use maskwatch::vision::{Vision, VisionError};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -21,7 +22,8 @@ use std::time::{Duration, Instant};
 const PERIOD: Duration = Duration::from_millis(20);
 /// How long each pin takes.
 const SLOW: Duration = Duration::from_millis(500);
-/// Frames of a scene: three seconds, in which three slow pins can be switched, and two seconds with quick ones.
+/// Frames of a scene: three seconds, in which three slow pins can be switched, and two seconds with quick
+/// ones.
 const SLOW_SCENE: u64 = 150;
 const QUICK_SCENE: u64 = 100;
 /// The frame of a scene before which the clock jumps.

@@ -1,4 +1,5 @@
-//! Whether what the daemon did was right: its outputs, alerts and answers beside the plan, its use of the machine over time.
+//! Whether what the daemon did was right: its outputs, alerts and answers beside the plan, its use of the
+//! machine over time.
 
 use crate::daemon::{Line, Use};
 use crate::plan::{Fault, Phase, Plan, Scene};
@@ -44,7 +45,8 @@ impl Pins {
         levels.into_iter().filter(|(name, on)| *on && *name != "buzzer").map(|(name, _)| name).collect()
     }
 
-    /// From when on, before `to`, the outputs were `right` without a break; `None` if they are not so at `to`.
+    /// From when on, before `to`, the outputs were `right` without a break; `None` if they are not so at
+    /// `to`.
     fn right_since(&self, right: &[&str], from: f64, to: f64) -> Option<f64> {
         let within = self.changes.iter().map(|(at, ..)| *at).filter(|at| (from..to).contains(at));
         let mut since = None;
@@ -219,8 +221,8 @@ pub(crate) struct Growth {
     pub(crate) last: Use,
 }
 
-/// Judges that memory, threads and open files do not grow, by the medians of the first third of the samples and of the
-/// last. Each format of frames has buffers of its own, so each is compared with itself.
+/// Judges that memory, threads and open files do not grow, by the medians of the first third of the samples
+/// and of the last. Each format of frames has buffers of its own, so each is compared with itself.
 pub(crate) fn uses(samples: &[Use], verdict: &mut Verdict) -> Vec<Growth> {
     let mut growths = Vec::new();
     for format in ["mjpeg", "yuyv"] {

@@ -1,5 +1,5 @@
-//! What happens when: a plan of scenes and faults that follows from a seed. The writer shows it, the judge knows by it
-//! what the outputs have to be. Times are seconds of the plan's own clock.
+//! What happens when: a plan of scenes and faults that follows from a seed. The writer shows it, the judge
+//! knows by it what the outputs have to be. Times are seconds of the plan's own clock.
 
 use std::fmt;
 use std::str::FromStr;
@@ -104,8 +104,8 @@ impl Fault {
         matches!(self, Self::LongStall | Self::Exit | Self::OtherSource)
     }
 
-    /// Seconds of the scene after it. A command that has been started again has then worked for long enough to count as
-    /// sound, so that the next pause is a short one.
+    /// Seconds of the scene after it. A command that has been started again has then worked for long enough
+    /// to count as sound, so that the next pause is a short one.
     const fn recovery(self) -> f64 {
         if self.restarts() { 8.0 } else { CALM }
     }
@@ -128,7 +128,8 @@ pub(crate) struct Phase {
     pub(crate) to: f64,
     pub(crate) scene: Scene,
     pub(crate) fault: Option<Fault>,
-    /// The scene has been the same since a person's coming, before which nobody was there for long enough to be forgotten.
+    /// The scene has been the same since a person's coming, before which nobody was there for long enough to
+    /// be forgotten.
     pub(crate) is_fresh: bool,
 }
 
@@ -140,8 +141,8 @@ const CALM: f64 = 4.0;
 pub(crate) struct Plan(pub(crate) Vec<Phase>);
 
 impl Plan {
-    /// Phases for about `seconds`, ending with whole acts: somebody comes and goes, something goes wrong, somebody is there
-    /// when it is over. Every fault comes before one comes again.
+    /// Phases for about `seconds`, ending with whole acts: somebody comes and goes, something goes wrong,
+    /// somebody is there when it is over. Every fault comes before one comes again.
     pub(crate) fn new(seed: u64, seconds: f64) -> Self {
         let mut numbers = Numbers(seed);
         let mut plan = Self::default();

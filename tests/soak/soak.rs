@@ -1,6 +1,6 @@
-//! `make soak`: the real daemon on a camera that misbehaves by a plan, for as long as wished. It is watched from outside:
-//! its outputs through the log of the simulated pins, its use of memory, threads and files through /proc. Prints a table
-//! and fails if anything was not as it has to be.
+//! `make soak`: the real daemon on a camera that misbehaves by a plan, for as long as wished. It is watched
+//! from outside: its outputs through the log of the simulated pins, its use of memory, threads and files
+//! through /proc. Prints a table and fails if anything was not as it has to be.
 //!
 //! `soak [SECONDS] [SEED]` runs it; `soak writer FOLDER FORMAT START` is the camera, as the daemon starts it.
 

@@ -1,5 +1,5 @@
-//! The camera of the soak: a command that writes frames as the plan says, and misbehaves as the plan says. Started by
-//! the daemon, again and again; where it is in the plan follows from the clock.
+//! The camera of the soak: a command that writes frames as the plan says, and misbehaves as the plan says.
+//! Started by the daemon, again and again; where it is in the plan follows from the clock.
 
 use crate::plan::{Fault, Numbers, Phase, Plan, Scene, monotonic};
 use image::codecs::jpeg::JpegEncoder;
@@ -142,9 +142,9 @@ pub(crate) fn run(folder: &Path, format: Format, start: f64) -> Result<(), Box<d
     Ok(())
 }
 
-/// Cut off, or not a picture at all; where some are still whole, also with its image data overwritten, which may leave
-/// something that can be decoded. Raw frames have no marks by which a reader could find the next one: of them the bytes
-/// are right in number and noise, or none at all.
+/// Cut off, or not a picture at all; where some are still whole, also with its image data overwritten, which
+/// may leave something that can be decoded. Raw frames have no marks by which a reader could find the next
+/// one: of them the bytes are right in number and noise, or none at all.
 fn corrupt(picture: &[u8], format: Format, all: bool, numbers: &mut Numbers) -> Vec<u8> {
     let mut bytes = picture.to_vec();
     let noise = |numbers: &mut Numbers, bytes: &mut [u8]| bytes.fill_with(|| numbers.next() as u8);

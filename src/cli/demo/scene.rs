@@ -1,5 +1,6 @@
-//! The demo's film: a camera that pans and zooms over two bundled pictures, one of a bare face and one of the same face
-//! with a mask drawn on. Its clock counts frames, so a slow machine shows the same film, only longer.
+//! The demo's film: a camera that pans and zooms over two bundled pictures, one of a bare face and one of the
+//! same face with a mask drawn on. Its clock counts frames, so a slow machine shows the same film, only
+//! longer.
 
 use crate::daemon::Clock;
 use crate::pixels::preprocess;
@@ -25,7 +26,8 @@ pub(super) enum Visitor {
     Masked,
 }
 
-/// What the camera looks at: the middle of its view and the view's width, in pixels of the 512 × 512 pictures.
+/// What the camera looks at: the middle of its view and the view's width, in pixels of the 512 × 512
+/// pictures.
 #[derive(Debug, Clone, Copy)]
 struct View {
     x: f64,
@@ -42,7 +44,8 @@ const FAR: View = View { x: 256.0, y: 192.0, width: 500.0 };
 /// The face close by.
 const CLOSE: View = View { x: 224.0, y: 140.0, width: 300.0 };
 
-/// From when on the camera looks where, in seconds; in between it moves. The second half shows the masked picture.
+/// From when on the camera looks where, in seconds; in between it moves. The second half shows the masked
+/// picture.
 const SCRIPT: [(f64, View); 13] = [
     (0.0, SHUTTLE),
     (1.5, SHUTTLE),

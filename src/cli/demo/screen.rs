@@ -1,5 +1,5 @@
-//! The demo on the terminal: one line that is rewritten with every frame, or plain lines of what changed where the
-//! output is no terminal.
+//! The demo on the terminal: one line that is rewritten with every frame, or plain lines of what changed
+//! where the output is no terminal.
 
 use crate::daemon::Face;
 use crate::decide::{DoorState, Finding, Signal};

@@ -1,12 +1,14 @@
-//! The weight file of the quantized networks: a safetensors file with s8 weights, s32 biases and f32 multipliers.
+//! The weight file of the quantized networks: a safetensors file with s8 weights, s32 biases and f32
+//! multipliers.
 //!
-//! candle knows no 8-bit signed integers, so these tensors stay bytes here and go straight into the kernels' panels.
-//! Per layer NAME: `NAME.weight` I8, `NAME.bias` I32, `NAME.multiplier` F32 (input scale · weight scale / output scale) per output,
-//! `NAME.zero_points` U8 (input, output). The weights are the same for all instruction sets.
+//! candle knows no 8-bit signed integers, so these tensors stay bytes here and go straight into the kernels'
+//! panels. Per layer NAME: `NAME.weight` I8, `NAME.bias` I32, `NAME.multiplier` F32 (input scale · weight
+//! scale / output scale) per output, `NAME.zero_points` U8 (input, output). The weights are the same for all
+//! instruction sets.
 
-use crate::kernels::int8::pack::{PackError, Requantization};
 use crate::nn::NetworkError;
 use crate::nn::storage;
+use maskwatch_kernels::int8::pack::{PackError, Requantization};
 use safetensors::{Dtype, SafeTensors};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -44,7 +46,7 @@ impl QuantizedWeights {
         Self::parse(Cow::Borrowed(EMBEDDED), "the built-in int8 weights", Path::new("built-in int8 weights"))
     }
 
-    /// Reads a weight file that `maskwatch quantize` wrote.
+    /// Reads a weight file that `maskwatch-lab quantize` wrote.
     ///
     /// # Errors
     /// When the file cannot be read, is damaged or cut, fails its checksum, or is of another kind.

@@ -1,14 +1,15 @@
-//! The landmark network, quantized; tensors are called `landmarks.*`. The linear layer behind the last map stays real.
+//! The landmark network, quantized; tensors are called `landmarks.*`. The linear layer behind the last map
+//! stays real.
 
 use super::mobilenet_v2::front;
 use super::prepared::Prepared;
 use super::program::{From, MapId, Program, SharedTeam, To};
 use super::unit::Extent;
 use super::{Layers, QuantizedWeights};
-use crate::kernels::int8::{Area, GROUP, Kernels, Map, Pointwise};
 use crate::nn::NetworkError;
 use crate::nn::landmarks::{BLOCKS, INPUT, MAP, REDUCED, VALUES};
 use crate::nn::mobilenet_v2::channels;
+use maskwatch_kernels::int8::{Area, GROUP, Kernels, Map, Pointwise};
 
 /// Values that the linear layer reads.
 const FLAT: usize = MAP * MAP * REDUCED;
@@ -65,7 +66,8 @@ impl Landmarks {
     pub fn values(&self, crop: &[u8]) -> Result<[f32; VALUES], NetworkError> {
         self.prepared.run(crop, |member, memory, results| {
             if member.index == 0 {
-                // SAFETY: the last unit has been run, the scratch was reserved, and only this member takes them.
+                // SAFETY: the last unit has been run, the scratch was reserved, and only this member takes
+                // them.
                 unsafe { self.finish(memory.map(self.last), memory.scratch(member), results) }
             }
         })?;
@@ -75,7 +77,8 @@ impl Landmarks {
     /// The 1×1 convolution and the linear layer: so little that one member does it.
     ///
     /// # Safety
-    /// `map` is what the last unit wrote, `scratch` has room for [`FLAT`] bytes, `results` for [`VALUES`]; none is used otherwise.
+    /// `map` is what the last unit wrote, `scratch` has room for [`FLAT`] bytes, `results` for [`VALUES`];
+    /// none is used otherwise.
     unsafe fn finish(&self, map: *const u8, scratch: *mut u8, results: *mut f32) {
         let offset = self.kernels.offset();
         let area = Area { rows: 1, columns: MAP * MAP };

@@ -4,10 +4,10 @@ use super::prepared::Prepared;
 use super::program::{From, MapId, Program, SharedTeam, To};
 use super::unit::{Extent, Finish, Layers as UnitLayers};
 use super::{Layers, QuantizedWeights};
-use crate::kernels::int8::{Area, GROUP, Kernels, Map, Pointwise, maps};
 use crate::nn::head::{HIDDEN, INCORRECT_TENSORS, has_incorrect};
 use crate::nn::mobilenet_v2::{BLOCKS, FEATURES, Residual, channels, residuals};
 use crate::nn::{NetworkError, head};
+use maskwatch_kernels::int8::{Area, GROUP, Kernels, Map, Pointwise, maps};
 use std::sync::Arc;
 
 /// Channels of the last map that are computed at once.
@@ -24,7 +24,8 @@ pub struct MobileNetV2 {
     head: Head,
 }
 
-/// The linear layers: the first, which has nearly all of the weights, on bytes as well; its results are few and go on as reals.
+/// The linear layers: the first, which has nearly all of the weights, on bytes as well; its results are few
+/// and go on as reals.
 #[derive(Debug)]
 struct Head {
     /// Scale of each pooled feature.
@@ -78,8 +79,8 @@ impl MobileNetV2 {
     }
 }
 
-/// The first convolution and the first `count` inverted residuals, from the tensors `{network}.features.*`: one unit each, the
-/// convolution being part of the first.
+/// The first convolution and the first `count` inverted residuals, from the tensors `{network}.features.*`:
+/// one unit each, the convolution being part of the first.
 ///
 /// # Errors
 /// When a tensor is missing or has other extents, or a layer cannot be packed.
@@ -148,8 +149,8 @@ impl Classifier {
         self.prepared.size().0
     }
 
-    /// The two logits of `picture`, RGB bytes `[side, side, 3]`, in the order of [`head::CLASSES`], and that of
-    /// *incorrect*, where the weights have one.
+    /// The two logits of `picture`, RGB bytes `[side, side, 3]`, in the order of [`head::CLASSES`], and that
+    /// of *incorrect*, where the weights have one.
     ///
     /// # Errors
     /// When the picture has another length.
@@ -173,7 +174,8 @@ impl Classifier {
 
     fn run(&self, picture: &[u8]) -> Result<(), NetworkError> {
         self.prepared.run(picture, |member, memory, results| {
-            // SAFETY: all members come here once the last unit has been run, with the memory and results of this program.
+            // SAFETY: all members come here once the last unit has been run, with the memory and results of
+            // this program.
             unsafe { self.finish(member, memory, results) }
         })
     }
@@ -193,7 +195,8 @@ impl Classifier {
         let offset = network.kernels.offset();
         let pixels = self.last.rows * self.last.columns;
         let map = memory.map(MapId((network.units.len() + 1) % 2));
-        // What the last unit read is not needed any more: there go the pooled features as bytes, and then the hidden values.
+        // What the last unit read is not needed any more: there go the pooled features as bytes, and then the
+        // hidden values.
         let pooled = memory.map(MapId(network.units.len() % 2));
         let scratch = memory.scratch(member);
         let mine = member.share(FEATURES / GROUP, SLICE / GROUP);
@@ -205,8 +208,8 @@ impl Classifier {
             let target = Map { start: scratch, pixel: channels, row: 0 };
             let mut sums = [0u32; SLICE];
             let first = start * GROUP;
-            // SAFETY: the scratch was reserved for a slice of all pixels, the features and their bytes are there, and these are
-            // this member's.
+            // SAFETY: the scratch was reserved for a slice of all pixels, the features and their bytes are
+            // there, and these are this member's.
             unsafe {
                 network.kernels.pointwise(&network.last, groups, area, source, target, None);
                 let values = std::slice::from_raw_parts(scratch, pixels * channels);

@@ -1,8 +1,9 @@
 //! The networks in 8-bit integers: what the daemon runs.
 //!
-//! Each network is one candle op over preallocated memory: nothing is allocated per inference, and no map is ever whole
-//! between a 1×1 convolution and the depthwise one behind it (`unit`). The arithmetic is [`crate::kernels::int8`]'s, the same on
-//! every CPU; the weights come from one file ([`mod@file`]), which `maskwatch quantize` makes from the f32 ones.
+//! Each network is one candle op over preallocated memory: nothing is allocated per inference, and no map is
+//! ever whole between a 1×1 convolution and the depthwise one behind it (`unit`). The arithmetic is
+//! [`maskwatch_kernels::int8`]'s, the same on every CPU; the weights come from one file ([`mod@file`]), which
+//! `maskwatch-lab quantize` makes from the f32 ones.
 //!
 //! ```text
 //! file ── weights        unit ── 1×1 → depthwise → 1×1, a few rows at a time
@@ -23,15 +24,15 @@ pub use file::QuantizedWeights;
 pub use program::SharedTeam;
 
 use super::NetworkError;
-use crate::kernels::int8::{Depthwise, GROUP, Kernels, Pointwise};
 use candle_core::{CpuStorage, DType, Device, InplaceOp1, Layout, Tensor, bail};
+use maskwatch_kernels::int8::{Depthwise, GROUP, Kernels, Pointwise};
 
 /// A network's results: an f32 tensor that a custom op fills in place, again and again.
 #[derive(Debug)]
 struct Results {
     values: Tensor,
-    /// The first value alone. candle lists the axes of an in-place op's tensor that are longer than 1, which would cost an
-    /// allocation per inference; this view of the same storage has none.
+    /// The first value alone. candle lists the axes of an in-place op's tensor that are longer than 1, which
+    /// would cost an allocation per inference; this view of the same storage has none.
     handle: Tensor,
 }
 

@@ -39,8 +39,8 @@ impl Prepared {
         self.size
     }
 
-    /// Runs the program on `picture`, RGB bytes `[height, width, 3]`; then every member of the team calls `finish` with the
-    /// maps and the first result.
+    /// Runs the program on `picture`, RGB bytes `[height, width, 3]`; then every member of the team calls
+    /// `finish` with the maps and the first result.
     ///
     /// # Errors
     /// When the picture has another length.
@@ -60,8 +60,8 @@ impl Prepared {
         let op = |results: &mut [f32]| {
             let results = Shared(results.as_mut_ptr());
             self.team.lock().run(&|member| {
-                // SAFETY: the memory was made for this program and team and is locked, the picture has the program's extent, the
-                // results have their length.
+                // SAFETY: the memory was made for this program and team and is locked, the picture has the
+                // program's extent, the results have their length.
                 unsafe { self.program.run(member, memory, picture, results.pointer()) }
                 finish(member, memory, results.pointer());
             });

@@ -2,8 +2,8 @@
 
 use super::team::{Member, Team};
 use super::unit::{Extent, Finish, Input, Layers, Output, Plan, Work};
-use crate::kernels::int8::Kernels;
-use crate::kernels::int8::maps::{self, Term};
+use maskwatch_kernels::int8::Kernels;
+use maskwatch_kernels::int8::maps::{self, Term};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Names one of a program's maps.
@@ -99,8 +99,8 @@ impl Program {
     /// Runs `member`'s part of all steps; all members have met when it returns.
     ///
     /// # Safety
-    /// All members of the team call this at once, with the same arguments: memory made for this program, a picture of the first
-    /// unit's extent, and `results` with room for what the units write there.
+    /// All members of the team call this at once, with the same arguments: memory made for this program, a
+    /// picture of the first unit's extent, and `results` with room for what the units write there.
     pub(super) unsafe fn run(
         &self,
         member: Member<'_>,
@@ -109,8 +109,8 @@ impl Program {
         results: *mut f32,
     ) {
         for step in &self.steps {
-            // SAFETY: maps are as large as the extents of the steps that use them; members write what is theirs, and meet
-            // before anyone reads it.
+            // SAFETY: maps are as large as the extents of the steps that use them; members write what is
+            // theirs, and meet before anyone reads it.
             unsafe {
                 match step {
                     Step::Unit { layers, plan, from, to } => {

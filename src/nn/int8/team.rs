@@ -1,7 +1,9 @@
-//! A few threads that stay: they run one function together, meet at barriers on the way, and sleep in between.
+//! A few threads that stay: they run one function together, meet at barriers on the way, and sleep in
+//! between.
 //!
-//! An inference takes milliseconds and meets some fifty times: so whoever waits within one spins, and sleeps only between
-//! inferences. A thread that panics is noticed by all others, which panic too instead of waiting for it.
+//! An inference takes milliseconds and meets some fifty times: so whoever waits within one spins, and sleeps
+//! only between inferences. A thread that panics is noticed by all others, which panic too instead of waiting
+//! for it.
 
 use std::cell::UnsafeCell;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -32,7 +34,8 @@ impl Member<'_> {
         }
     }
 
-    /// This member's share of `length` things, which are dealt out in `unit`s: as equal as can be, and in order.
+    /// This member's share of `length` things, which are dealt out in `unit`s: as equal as can be, and in
+    /// order.
     #[must_use]
     pub(super) fn share(&self, length: usize, unit: usize) -> std::ops::Range<usize> {
         let units = length.div_ceil(unit);
@@ -175,8 +178,8 @@ impl Team {
         }
         let shared = &*self.shared;
         shared.busy.store(self.threads.len(), Ordering::Relaxed);
-        // SAFETY: the lifetime is only forgotten, not outlived: `Finish` below waits for all members, also when this thread
-        // unwinds. No member reads `job` before `jobs` has changed.
+        // SAFETY: the lifetime is only forgotten, not outlived: `Finish` below waits for all members, also
+        // when this thread unwinds. No member reads `job` before `jobs` has changed.
         unsafe {
             *shared.job.get() = Some(std::mem::transmute::<&(dyn Fn(Member<'_>) + Sync), Job>(job));
         }

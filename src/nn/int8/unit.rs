@@ -1,21 +1,23 @@
-//! What the quantized networks are made of: a 1×1 convolution, a depthwise one behind it, and what finishes them, run
-//! together a few rows at a time.
+//! What the quantized networks are made of: a 1×1 convolution, a depthwise one behind it, and what finishes
+//! them, run together a few rows at a time.
 //!
-//! The map between the 1×1 and the depthwise convolution is by far the largest of a network (an inverted residual expands six
-//! times), and is never whole: its rows go into a ring just long enough for the next windows, which stays in the cache, and
-//! padding is part of the ring, so that no kernel knows of edges. Where a unit begins with the picture, its first
-//! convolution (3×3, stride 2) is a 1×1 convolution of patches.
+//! The map between the 1×1 and the depthwise convolution is by far the largest of a network (an inverted
+//! residual expands six times), and is never whole: its rows go into a ring just long enough for the next
+//! windows, which stays in the cache, and padding is part of the ring, so that no kernel knows of edges.
+//! Where a unit begins with the picture, its first convolution (3×3, stride 2) is a 1×1 convolution of
+//! patches.
 //!
-//! The members of a team share a unit by rows where there are many, and by channels where there are few; in the latter case
-//! they meet before the last convolution of every step, which needs all channels.
+//! The members of a team share a unit by rows where there are many, and by channels where there are few; in
+//! the latter case they meet before the last convolution of every step, which needs all channels.
 
 use super::team::Member;
-use crate::kernels::int8::{
+use maskwatch_kernels::int8::{
     Area, Depthwise, GROUP, Kernels, Map, Pointwise, Residual, Source, Windows, maps,
 };
 use std::ops::Range;
 
-/// Bytes of a ring that are aimed at: with the weights, about what a small second-level cache holds for one core.
+/// Bytes of a ring that are aimed at: with the weights, about what a small second-level cache holds for one
+/// core.
 const RING: usize = 96 << 10;
 /// Fewer rows than this for each member of a team, and a unit is shared by channels.
 const ROWS_EACH: usize = 14;
@@ -153,7 +155,8 @@ impl Plan {
         self.step * self.convolved.columns * self.convolved.channels
     }
 
-    /// Bytes that the members need together: the results of two steps, so that one can be read while the next is written.
+    /// Bytes that the members need together: the results of two steps, so that one can be read while the next
+    /// is written.
     pub(super) fn shared(&self) -> usize {
         if self.by_channels { 2 * self.results() } else { 0 }
     }
@@ -188,8 +191,9 @@ impl Layers {
     /// Runs this member's part of the unit; all of it is done once all members have met afterwards.
     ///
     /// # Safety
-    /// All members call this with the same plan, made for these layers, and the same maps: `input` and `output` have the plan's
-    /// extents and are not used otherwise meanwhile, `work` has the bytes that the plan asks for.
+    /// All members call this with the same plan, made for these layers, and the same maps: `input` and
+    /// `output` have the plan's extents and are not used otherwise meanwhile, `work` has the bytes that the
+    /// plan asks for.
     pub(super) unsafe fn run(&self, plan: &Plan, work: &Work<'_>, input: Input<'_>, output: Output) {
         let groups = plan.hidden.channels / GROUP;
         let (rows, groups) = if plan.by_channels {
@@ -207,7 +211,8 @@ impl Layers {
         for (number, start) in rows.clone().step_by(plan.step).enumerate() {
             let end = (start + plan.step).min(rows.end);
             let needed = ((end - 1) * self.stride + 2).min(plan.hidden.rows);
-            // SAFETY: as the caller promises; results of this step are not those of the last, which others may still read.
+            // SAFETY: as the caller promises; results of this step are not those of the last, which others
+            // may still read.
             unsafe {
                 ring.fill(self, plan, work.kernels, input, expanded..needed);
                 let results =
@@ -262,8 +267,8 @@ impl Layers {
         }
     }
 
-    /// What follows the depthwise convolution, for the rows of a step: all of them where they are this member's own, else its
-    /// share of the pixels.
+    /// What follows the depthwise convolution, for the rows of a step: all of them where they are this
+    /// member's own, else its share of the pixels.
     ///
     /// # Safety
     /// As for [`Layers::run`].

@@ -1,12 +1,13 @@
-//! YuNet-n, quantized; tensors are called `detector.*`. The four parts of a level's head are one unit of 16 channels.
+//! YuNet-n, quantized; tensors are called `detector.*`. The four parts of a level's head are one unit of 16
+//! channels.
 
 use super::prepared::Prepared;
 use super::program::{From, MapId, Program, SharedTeam, Sum, To};
 use super::unit::{Extent, Finish, Layers as UnitLayers};
 use super::{Layers, QuantizedWeights};
-use crate::kernels::int8::{Kernels, maps::Term};
 use crate::nn::NetworkError;
 use crate::nn::yunet::STRIDES;
+use maskwatch_kernels::int8::{Kernels, maps::Term};
 use std::sync::Arc;
 
 /// Values per cell: class, objectness, box (4), landmarks (10), as of [`crate::nn::yunet::Level`].
@@ -168,8 +169,8 @@ impl Detector {
         Ok(Self { levels, prepared })
     }
 
-    /// Runs the network on `picture`, RGB bytes `[height, width, 3]`, and hands each level's cells to `read`, [`VALUES`]
-    /// values each, row by row.
+    /// Runs the network on `picture`, RGB bytes `[height, width, 3]`, and hands each level's cells to `read`,
+    /// [`VALUES`] values each, row by row.
     ///
     /// # Errors
     /// When the picture has another length.

@@ -264,8 +264,8 @@ fn exif_orientation_is_applied() {
 
 #[test]
 fn bombs_are_refused_before_they_are_decoded() {
-    // A PNG that claims 20 000 × 20 000 pixels in its header (the checksum is right); with more the png crate itself refuses it where
-    // addresses have 32 bits.
+    // A PNG that claims 20 000 × 20 000 pixels in its header (the checksum is right); with more the png crate
+    // itself refuses it where addresses have 32 bits.
     let mut png = png_bytes(&gradient(4, 4));
     png[16..24].copy_from_slice(&[0, 0, 0x4E, 0x20, 0, 0, 0x4E, 0x20]);
     let checksum = crc32(&png[12..29]);

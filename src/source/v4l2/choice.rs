@@ -40,12 +40,13 @@ impl Candidate {
     }
 }
 
-/// Up to this many pixels a USB 2 camera sends frames without compression at full rate; above, Motion JPEG keeps the
-/// rate, at the price of decoding.
+/// Up to this many pixels a USB 2 camera sends frames without compression at full rate; above, Motion JPEG
+/// keeps the rate, at the price of decoding.
 const SMALL: u64 = 640 * 480;
 
-/// What to ask for, best first: colour before grey, then a size that covers `wanted`, then the smallest of those (or
-/// the largest below), then the format that is cheapest to read at that size. One candidate per format.
+/// What to ask for, best first: colour before grey, then a size that covers `wanted`, then the smallest of
+/// those (or the largest below), then the format that is cheapest to read at that size. One candidate per
+/// format.
 pub(super) fn candidates(offers: &[Offer], wanted: (u32, u32)) -> Vec<Candidate> {
     let mut ranked: Vec<_> = offers
         .iter()

@@ -1,8 +1,10 @@
-//! The system calls on a V4L2 device, all in this file, each made safe for the rest of the room. No policy here.
+//! The system calls on a V4L2 device, all in this file, each made safe for the rest of the room. No policy
+//! here.
 //!
-//! Structures and request numbers come from the crate `v4l`, whose bindings are made from the kernel's own header for
-//! the target. Its `Device` and `Stream` are not used: they panic on odd text and on errors in `Drop`, hand a buffer
-//! that the kernel still owns back to it after a timeout, and leave out `bytesused` and the error flag.
+//! Structures and request numbers come from the crate `v4l`, whose bindings are made from the kernel's own
+//! header for the target. Its `Device` and `Stream` are not used: they panic on odd text and on errors in
+//! `Drop`, hand a buffer that the kernel still owns back to it after a timeout, and leave out `bytesused` and
+//! the error flag.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -114,7 +116,8 @@ pub(super) struct Filled {
 }
 
 impl Device {
-    /// Opens a node if it is a video device. Others are not even opened: that alone would start a watchdog's timer.
+    /// Opens a node if it is a video device. Others are not even opened: that alone would start a watchdog's
+    /// timer.
     pub(super) fn open(path: &Path) -> io::Result<Option<Self>> {
         let metadata = std::fs::metadata(path)?;
         if !metadata.file_type().is_char_device() || libc::major(metadata.rdev()) != VIDEO_MAJOR {
@@ -126,14 +129,16 @@ impl Device {
 
     /// One ioctl; begins again when a signal interrupts it.
     fn ioctl<T: Plain>(&self, request: vidioc::_IOC_TYPE, argument: &mut T) -> io::Result<()> {
-        // The request number holds the size of its argument: a mismatch would let the kernel write past the end.
+        // The request number holds the size of its argument: a mismatch would let the kernel write past the
+        // end.
         if (request >> 16) as usize & 0x3FFF != size_of::<T>() {
             return Err(io::ErrorKind::InvalidInput.into());
         }
         loop {
             let pointer = std::ptr::from_mut(argument).cast();
-            // SAFETY: the descriptor is open as long as `self`; `pointer` is valid for reads and writes of as many
-            // bytes as the request says, which was checked; all values of the plain structures are valid afterwards.
+            // SAFETY: the descriptor is open as long as `self`; `pointer` is valid for reads and writes of as
+            // many bytes as the request says, which was checked; all values of the plain structures are valid
+            // afterwards.
             match unsafe { v4l::v4l2::ioctl(self.file.as_raw_fd(), request, pointer) } {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 result => return result,
@@ -162,7 +167,8 @@ impl Device {
                 break;
             }
             if raw.type_ == sys::v4l2_frmsizetypes_V4L2_FRMSIZE_TYPE_DISCRETE {
-                // SAFETY: both members of the union are integers, so any bytes are a value; the type says which is meant.
+                // SAFETY: both members of the union are integers, so any bytes are a value; the type says
+                // which is meant.
                 let size = unsafe { raw.__bindgen_anon_1.discrete };
                 discrete.push((size.width, size.height));
             } else {
@@ -239,11 +245,12 @@ impl Driver for Device {
     fn map(&self, index: u32) -> io::Result<Mapping> {
         let mut raw = buffer(index);
         self.ioctl(vidioc::VIDIOC_QUERYBUF, &mut raw)?;
-        // SAFETY: for a single-planar buffer in mmap memory the kernel fills `offset`; all members begin with integers.
+        // SAFETY: for a single-planar buffer in mmap memory the kernel fills `offset`; all members begin with
+        // integers.
         let offset = unsafe { raw.m.offset };
         let length = raw.length as usize;
-        // SAFETY: a new mapping at an address of the kernel's choice touches no memory of ours. Read and write, as the
-        // V4L2 documentation recommends for every driver.
+        // SAFETY: a new mapping at an address of the kernel's choice touches no memory of ours. Read and
+        // write, as the V4L2 documentation recommends for every driver.
         let start = unsafe {
             v4l::v4l2::mmap(
                 std::ptr::null_mut(),
@@ -288,8 +295,8 @@ impl Driver for Device {
         self.ioctl(vidioc::VIDIOC_STREAMOFF, &mut (CAPTURE as libc::c_int))
     }
 
-    /// Waits for a filled buffer. False when the time is over or a signal came, an error when the driver reports one
-    /// instead of a buffer.
+    /// Waits for a filled buffer. False when the time is over or a signal came, an error when the driver
+    /// reports one instead of a buffer.
     fn wait(&self, wait: Duration) -> io::Result<bool> {
         let mut poll = libc::pollfd { fd: self.file.as_raw_fd(), events: libc::POLLIN, revents: 0 };
         let milliseconds = i32::try_from(wait.as_micros().div_ceil(1000)).unwrap_or(i32::MAX);
@@ -347,8 +354,8 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(&bytes[..end]).into_owned()
 }
 
-/// A driver's buffer, mapped. The driver, and with some drivers other processes, may write to it at any time, so it
-/// is only ever copied out of, never borrowed.
+/// A driver's buffer, mapped. The driver, and with some drivers other processes, may write to it at any time,
+/// so it is only ever copied out of, never borrowed.
 #[derive(Debug)]
 pub(super) struct Mapping {
     start: NonNull<u8>,
@@ -368,8 +375,9 @@ impl Buffer for Mapping {
         let length = length.min(self.length);
         into.clear();
         into.reserve(length);
-        // SAFETY: source and target are valid for `length` bytes, which is at most the mapping's length and reserved
-        // in the vector; they are different memory. The copied bytes are initialised, whatever they are.
+        // SAFETY: source and target are valid for `length` bytes, which is at most the mapping's length and
+        // reserved in the vector; they are different memory. The copied bytes are initialised, whatever they
+        // are.
         unsafe {
             std::ptr::copy_nonoverlapping(self.start.as_ptr(), into.as_mut_ptr(), length);
             into.set_len(length);
@@ -379,7 +387,8 @@ impl Buffer for Mapping {
 
 impl Drop for Mapping {
     fn drop(&mut self) {
-        // SAFETY: start and length are those of the mapping, nothing borrows from it, and it is not used again.
+        // SAFETY: start and length are those of the mapping, nothing borrows from it, and it is not used
+        // again.
         if let Err(error) = unsafe { v4l::v4l2::munmap(self.start.as_ptr().cast(), self.length) } {
             log::debug!("a camera buffer cannot be unmapped: {error}");
         }

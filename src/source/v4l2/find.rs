@@ -1,6 +1,6 @@
-//! Which device node a camera's name means, now and after it was unplugged: names come from udev's links, and a
-//! camera that was known by its number is found again by what it says of itself. What else must outlive a camera's closing
-//! is kept here as well.
+//! Which device node a camera's name means, now and after it was unplugged: names come from udev's links, and
+//! a camera that was known by its number is found again by what it says of itself. What else must outlive a
+//! camera's closing is kept here as well.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -106,8 +106,9 @@ fn open(path: &Path) -> Result<Found, SourceError> {
     Ok(Found { device, capabilities, node })
 }
 
-/// Looks through all video nodes, but for the one that was tried, for a camera that was known. A camera may have further
-/// nodes, for metadata, H.264 or raw data, which say the same of themselves: only those with a picture count.
+/// Looks through all video nodes, but for the one that was tried, for a camera that was known. A camera may
+/// have further nodes, for metadata, H.264 or raw data, which say the same of themselves: only those with a
+/// picture count.
 fn search(known: &Identity, tried: &Path) -> Option<Found> {
     let mut others = Vec::new();
     for path in nodes().unwrap_or_default() {
@@ -171,8 +172,8 @@ fn resolve(id: &str) -> Result<PathBuf, SourceError> {
     }
 }
 
-/// The places of the names that `id` means: a whole name, a whole name without its suffix, or all that contain it.
-/// Pure.
+/// The places of the names that `id` means: a whole name, a whole name without its suffix, or all that
+/// contain it. Pure.
 fn matching(names: &[String], id: &str) -> Vec<usize> {
     let places = |fits: &dyn Fn(&str) -> bool| -> Vec<usize> {
         names.iter().enumerate().filter(|(_, name)| fits(name)).map(|(index, _)| index).collect()

@@ -30,8 +30,8 @@ impl FourCc {
         }
     }
 
-    /// Raw sensor data, one colour of the Bayer filter per pixel (the codes of linux/videodev2.h, and the compressed
-    /// ones of the Raspberry Pi).
+    /// Raw sensor data, one colour of the Bayer filter per pixel (the codes of linux/videodev2.h, and the
+    /// compressed ones of the Raspberry Pi).
     pub(super) fn is_bayer(self) -> bool {
         const CODES: [&[u8; 4]; 48] = [
             b"BA81", b"GBRG", b"GRBG", b"RGGB", b"BG10", b"GB10", b"BA10", b"RG10", b"pBAA", b"pGAA",
@@ -90,8 +90,9 @@ impl Negotiated {
 }
 
 /// The colours of Y′CbCr frames by V4L2's `colorspace`, `ycbcr_enc` and `quantization`, with the defaults of
-/// `V4L2_MAP_YCBCR_ENC_DEFAULT` and `V4L2_MAP_QUANTIZATION_DEFAULT` in linux/videodev2.h. USB cameras say sRGB and
-/// leave the rest to the default, which is then BT.601 in limited range, as the USB Video Class prescribes.
+/// `V4L2_MAP_YCBCR_ENC_DEFAULT` and `V4L2_MAP_QUANTIZATION_DEFAULT` in linux/videodev2.h. USB cameras say
+/// sRGB and leave the rest to the default, which is then BT.601 in limited range, as the USB Video Class
+/// prescribes.
 pub(super) fn colours(colorspace: u32, encoding: u32, quantization: u32) -> Colours {
     const SMPTE240M: u32 = 2;
     const REC709: u32 = 3;
@@ -99,7 +100,8 @@ pub(super) fn colours(colorspace: u32, encoding: u32, quantization: u32) -> Colo
     const BT2020: u32 = 10;
     const DCI_P3: u32 = 12;
     let matrix = match (encoding, colorspace) {
-        // V4L2_YCBCR_ENC_601, XV601, SYCC; then 709, XV709; BT2020 and its constant luminance variant; SMPTE240M.
+        // V4L2_YCBCR_ENC_601, XV601, SYCC; then 709, XV709; BT2020 and its constant luminance variant;
+        // SMPTE240M.
         (1 | 3 | 5, _) => Matrix::Bt601,
         (2 | 4, _) | (_, REC709 | DCI_P3) => Matrix::Bt709,
         (6 | 7, _) | (_, BT2020) => Matrix::Bt2020,

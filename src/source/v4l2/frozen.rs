@@ -1,7 +1,9 @@
-//! Tells a frozen camera: one that gives the very same bytes again and again. The noise of a sensor makes two frames that
-//! are alike to the last bit most unlikely, except where it can tell nothing at all, in the dark or in glaring light.
+//! Tells a frozen camera: one that gives the very same bytes again and again. The noise of a sensor makes two
+//! frames that are alike to the last bit most unlikely, except where it can tell nothing at all, in the dark
+//! or in glaring light.
 //!
-//! A frozen camera is opened again, and may be frozen still: then its picture is known, and none of it is shown as new.
+//! A frozen camera is opened again, and may be frozen still: then its picture is known, and none of it is
+//! shown as new.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -54,7 +56,8 @@ struct Seen {
 }
 
 impl Frozen {
-    /// The same frame for `limit` is frozen, `None` for never; a camera that was opened again brings its memory.
+    /// The same frame for `limit` is frozen, `None` for never; a camera that was opened again brings its
+    /// memory.
     pub(super) fn new(limit: Option<Duration>, memory: Memory) -> Self {
         Self { limit, memory, seen: None }
     }

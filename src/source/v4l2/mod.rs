@@ -1,7 +1,9 @@
-//! A V4L2 camera. `find` tells which device a name means, `device` holds the system calls, `format` and `choice` pick
-//! what to ask for, `stream` captures, `frozen` tells new frames from old; this file joins them and puts every failure into a sentence.
+//! A V4L2 camera. `find` tells which device a name means, `device` holds the system calls, `format` and
+//! `choice` pick what to ask for, `stream` captures, `frozen` tells new frames from old; this file joins them
+//! and puts every failure into a sentence.
 //!
-//! Nothing here reopens anything: after an error a [`Camera`] is dropped, and [`super::reconnect`] opens a new one.
+//! Nothing here reopens anything: after an error a [`Camera`] is dropped, and [`super::reconnect`] opens a
+//! new one.
 
 mod choice;
 mod device;
@@ -54,7 +56,8 @@ impl Camera {
     /// Opens the camera that `finder` finds and starts to capture frames of about the size wished for.
     ///
     /// # Errors
-    /// One sentence per cause: not there, no permission, in use, no camera, only raw sensor data, no known format.
+    /// One sentence per cause: not there, no permission, in use, no camera, only raw sensor data, no known
+    /// format.
     pub fn open(finder: &mut Finder, options: &Options) -> Result<Self, SourceError> {
         let find::Found { device, capabilities, node } = finder.open()?;
         Capture::start(device, &capabilities, node, options, finder.frozen()).map(Self)
@@ -109,7 +112,8 @@ impl<D: Driver> Capture<D> {
     }
 
     fn decode(&self, raw: Bytes) -> Result<Picture, PictureError> {
-        // A driver may round its buffers up, but frames of twice the length are not of the size that was agreed on.
+        // A driver may round its buffers up, but frames of twice the length are not of the size that was
+        // agreed on.
         if let Some(expected) = self.format.bytes()?
             && raw.len() >= 2 * expected
         {
@@ -129,7 +133,8 @@ impl<D: Driver> Capture<D> {
     }
 
     fn next(&mut self, wait: Duration) -> Result<Next, SourceError> {
-        // Long after the last call, as when the process was stopped, a sound camera still gets the time for a new frame.
+        // Long after the last call, as when the process was stopped, a sound camera still gets the time for a
+        // new frame.
         let wait = wait.min(self.any_frame.left(Instant::now()).max(FRESH));
         let mut raw = self.raw.take();
         let grab = self
@@ -174,7 +179,8 @@ impl<D: Driver> Capture<D> {
 
 /// Sets the best format that the camera offers and that it then really gives.
 ///
-/// A driver may answer with another size than it was asked for, though it offered that: then the next format may do better.
+/// A driver may answer with another size than it was asked for, though it offered that: then the next format
+/// may do better.
 fn negotiate(
     device: &impl Driver,
     capabilities: &Capabilities,

@@ -1,5 +1,5 @@
-//! Capture by mapped buffers: waits with a time limit, drains to the newest frame, and copies it out, so that no
-//! buffer is ever with us and the driver at once.
+//! Capture by mapped buffers: waits with a time limit, drains to the newest frame, and copies it out, so that
+//! no buffer is ever with us and the driver at once.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -32,7 +32,8 @@ pub(super) trait Buffer {
 
 /// Enough for the driver to go on while one frame is looked at; more would only hold older frames.
 const BUFFERS: u32 = 4;
-/// How long to wait for a frame that is fresher than those of a full queue: in poor light cameras slow down to 5 a second.
+/// How long to wait for a frame that is fresher than those of a full queue: in poor light cameras slow down
+/// to 5 a second.
 pub(super) const FRESH: Duration = Duration::from_millis(250);
 
 /// A device that captures. Dropping it stops the capture and closes the device; nothing of that can panic.
@@ -84,7 +85,8 @@ impl<D: Driver> Stream<D> {
         Ok(stream)
     }
 
-    /// Waits up to `wait` for a frame and copies the newest one into `into`. An error ends the capture for good.
+    /// Waits up to `wait` for a frame and copies the newest one into `into`. An error ends the capture for
+    /// good.
     pub(super) fn grab(&mut self, wait: Duration, into: &mut Vec<u8>) -> io::Result<Grab> {
         if !self.device.wait(wait)? {
             return Ok(Grab::Nothing);
@@ -92,8 +94,8 @@ impl<D: Driver> Stream<D> {
         let first = self.drain()?;
         let mut damaged = first.damaged;
         let mut grab = self.take(first.newest, into)?;
-        // A full queue means that the driver had no room for later frames: what it held may be as old as the caller
-        // was long away. With all buffers given back, the next frame is a fresh one.
+        // A full queue means that the driver had no room for later frames: what it held may be as old as the
+        // caller was long away. With all buffers given back, the next frame is a fresh one.
         if first.count >= self.buffers.len() && self.device.wait(FRESH.min(wait))? {
             let second = self.drain()?;
             damaged |= second.damaged;
@@ -108,8 +110,8 @@ impl<D: Driver> Stream<D> {
         })
     }
 
-    /// Takes what is filled, keeps the newest good buffer and gives back the others. At most one round, however fast
-    /// the driver fills them again.
+    /// Takes what is filled, keeps the newest good buffer and gives back the others. At most one round,
+    /// however fast the driver fills them again.
     fn drain(&self) -> io::Result<Drained> {
         let mut drained = Drained::default();
         for _ in 0..self.buffers.len() {
@@ -148,7 +150,8 @@ impl<D: Driver> Stream<D> {
 
 impl<D: Driver> Drop for Stream<D> {
     fn drop(&mut self) {
-        // The mappings go after this, the device last. An unplugged device says no to everything, which is fine.
+        // The mappings go after this, the device last. An unplugged device says no to everything, which is
+        // fine.
         if let Err(error) = self.device.stop() {
             log::debug!("a camera's capture does not stop: {error}");
         }

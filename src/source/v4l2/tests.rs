@@ -1,4 +1,5 @@
-//! A camera over a driver that does what a script says: bad answers, damaged, frozen, black and ill-sized frames.
+//! A camera over a driver that does what a script says: bad answers, damaged, frozen, black and ill-sized
+//! frames.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;

@@ -1,10 +1,11 @@
-//! Loads an ONNX file in tract or rten and times it on request: the crates' side of `benches/peers/worker.py`, of the same
-//! protocol.
+//! Loads an ONNX file in tract or rten and times it on request: the crates' side of
+//! `benches/peers/worker.py`, of the same protocol.
 //!
 //!     peers tract|rten MODEL INPUT THREADS
 //!
-//! INPUT holds the raw f32 values of one input `[1, 3, SIDE, SIDE]`. On start a line of JSON with the load time and the first
-//! output; then for each line `run SECONDS` the run times, until the input ends; then the peak memory.
+//! INPUT holds the raw f32 values of one input `[1, 3, SIDE, SIDE]`. On start a line of JSON with the load
+//! time and the first output; then for each line `run SECONDS` the run times, until the input ends; then the
+//! peak memory.
 
 use anyhow::{Context, Result, bail};
 use rten_tensor::AsView;

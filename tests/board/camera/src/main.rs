@@ -1,6 +1,7 @@
-//! Plays a camera on a v4l2loopback device: `board-camera DEVICE yuyv|mjpeg LINK` writes the JPEG picture that LINK leads to,
-//! ten times a second, as raw frames of 640 × 480 or as the file's own bytes. The link may be changed at any time, so the
-//! picture changes without a gap; where it leads to no file there is nobody to see: a grey frame.
+//! Plays a camera on a v4l2loopback device: `board-camera DEVICE yuyv|mjpeg LINK` writes the JPEG picture
+//! that LINK leads to, ten times a second, as raw frames of 640 × 480 or as the file's own bytes. The link
+//! may be changed at any time, so the picture changes without a gap; where it leads to no file there is
+//! nobody to see: a grey frame.
 
 mod frame;
 

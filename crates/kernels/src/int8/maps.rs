@@ -1,0 +1,172 @@
+//! What moves maps about: patches of a picture, pooling, the sum of a map and an enlarged one. Plain Rust,
+//! which compilers vectorise well.
+
+/// Bytes of a patch: 27 of the picture, rounded up to a multiple of [`super::GROUP`].
+pub const PATCH: usize = 32;
+
+/// One row of 3×3 patches at stride 2 with one pixel of padding, for a first convolution over RGB: `target`
+/// gets [`PATCH`] bytes per patch, row by row `[ky, kx, channel]`, the last five 0.
+///
+/// `rows` are those below the patches, of a picture with an even number of pixels; none where they are
+/// padding. `padding` is the pixel that stands for them; `offset` as of [`super::Kernels::offset`].
+pub fn patches(rows: [Option<&[u8]>; 3], padding: [u8; 3], offset: u8, target: &mut [u8]) {
+    for (row, bytes) in rows.into_iter().enumerate() {
+        let at = 9 * row;
+        let Some(bytes) = bytes else {
+            for patch in target.chunks_exact_mut(PATCH) {
+                for (index, byte) in patch[at..at + 9].iter_mut().enumerate() {
+                    *byte = padding[index % 3].wrapping_sub(offset);
+                }
+            }
+            continue;
+        };
+        for (column, patch) in target.chunks_exact_mut(PATCH).enumerate() {
+            let patch = &mut patch[at..at + 9];
+            if column == 0 {
+                patch[..3].copy_from_slice(&padding);
+                patch[3..].copy_from_slice(&bytes[..6]);
+            } else {
+                patch.copy_from_slice(&bytes[6 * column - 3..6 * column + 6]);
+            }
+            if offset != 0 {
+                patch.iter_mut().for_each(|byte| *byte = byte.wrapping_sub(offset));
+            }
+        }
+    }
+    for patch in target.chunks_exact_mut(PATCH) {
+        patch[27..].fill(0);
+    }
+}
+
+/// The larger one of each 2×2 values with stride 2, of two neighbouring rows of a map.
+pub fn max_pool(rows: [&[u8]; 2], channels: usize, offset: u8, target: &mut [u8]) {
+    // Signed storage is unsigned storage with the sign bit flipped.
+    let larger = |a: u8, b: u8| if offset == 0 { a.max(b) } else { (a as i8).max(b as i8) as u8 };
+    for ((target, top), bottom) in target
+        .chunks_exact_mut(channels)
+        .zip(rows[0].chunks_exact(2 * channels))
+        .zip(rows[1].chunks_exact(2 * channels))
+    {
+        let ((a, b), (c, d)) = (top.split_at(channels), bottom.split_at(channels));
+        for ((((target, a), b), c), d) in target.iter_mut().zip(a).zip(b).zip(c).zip(d) {
+            *target = larger(larger(*a, *b), larger(*c, *d));
+        }
+    }
+}
+
+/// Scale and zero point of a map, relative to the one that is written:
+/// `value = (stored + offset − zero point) · multiplier`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Term {
+    /// Scale over that of the target.
+    pub multiplier: f32,
+    /// Zero point, 0 to 255.
+    pub zero_point: u8,
+}
+
+/// One row of a map plus one of a map half as large, each of whose pixels is used twice; rounded as [`super`]
+/// says.
+pub fn upsample_add(
+    (row, term): (&[u8], Term),
+    (half, half_term): (&[u8], Term),
+    channels: usize,
+    (zero_point, offset): (u8, u8),
+    target: &mut [u8],
+) {
+    let real = |byte: u8, term: Term| {
+        (i32::from(byte.wrapping_add(offset)) - i32::from(term.zero_point)) as f32 * term.multiplier
+    };
+    for (column, (target, values)) in
+        target.chunks_exact_mut(channels).zip(row.chunks_exact(channels)).enumerate()
+    {
+        let small = &half[column / 2 * channels..][..channels];
+        for ((target, a), b) in target.iter_mut().zip(values).zip(small) {
+            let value = rounded(real(*a, term) + real(*b, half_term)) + i32::from(zero_point);
+            *target = (value.clamp(0, 255) as u8).wrapping_sub(offset);
+        }
+    }
+}
+
+/// The nearest whole number, the even one of two, of what is then clamped to 0..=255 anyway.
+///
+/// `round_ties_even` is a function call on x86 without SSE 4.1. Added to 1.5 · 2²³, whose last bit counts
+/// ones, a number is rounded by the addition itself, and compilers make vectors of that.
+fn rounded(real: f32) -> i32 {
+    const ONES: f32 = 12_582_912.0;
+    let sum = real.clamp(-1024.0, 1024.0) + ONES;
+    sum.to_bits() as i32 - ONES.to_bits() as i32
+}
+
+/// The byte that stands for `real` steps: rounded, clamped to 0..=255, and as it is stored.
+#[must_use]
+pub fn stored(real: f32, offset: u8) -> u8 {
+    (rounded(real).clamp(0, 255) as u8).wrapping_sub(offset)
+}
+
+/// Adds the values (0 to 255) of `pixels` `[.., channels]` to `sums` `[channels]`.
+pub fn add_up(pixels: &[u8], offset: u8, sums: &mut [u32]) {
+    for pixel in pixels.chunks_exact(sums.len()) {
+        for (sum, byte) in sums.iter_mut().zip(pixel) {
+            *sum += u32::from(byte.wrapping_add(offset));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn rounding_is_that_of_the_convolutions(real in -1000f32..1000.0, half in -2000i32..2000) {
+            prop_assert_eq!(rounded(real), real.round_ties_even() as i32);
+            let half = half as f32 / 2.0;
+            prop_assert_eq!(rounded(half), half.round_ties_even() as i32);
+        }
+
+        #[test]
+        fn pooling_is_that_of_the_values(values in prop::collection::vec(0u8..=255, 32)) {
+            let pooled = |offset: u8| {
+                let stored: Vec<u8> = values.iter().map(|value| value.wrapping_sub(offset)).collect();
+                let (top, bottom) = stored.split_at(16);
+                let mut target = [0; 8];
+                max_pool([top, bottom], 4, offset, &mut target);
+                target.map(|byte| byte.wrapping_add(offset))
+            };
+            for (index, value) in pooled(0).into_iter().enumerate() {
+                let (pixel, channel) = (index / 4, index % 4);
+                let of = |row: usize, column: usize| values[16 * row + 4 * (2 * pixel + column) + channel];
+                prop_assert_eq!(value, of(0, 0).max(of(0, 1)).max(of(1, 0)).max(of(1, 1)));
+            }
+            prop_assert_eq!(pooled(0), pooled(128));
+        }
+    }
+
+    #[test]
+    fn an_enlarged_map_is_added_with_its_own_scale() {
+        let term = |multiplier, zero_point| Term { multiplier, zero_point };
+        for offset in [0u8, 128] {
+            let stored = |values: &[u8]| values.iter().map(|v| v.wrapping_sub(offset)).collect::<Vec<_>>();
+            let mut target = [0; 4];
+            let (row, half) = (stored(&[10, 20, 30, 255]), stored(&[5, 200]));
+            let maps = ((&row[..], term(0.5, 10)), (&half[..], term(2.0, 0)));
+            upsample_add(maps.0, maps.1, 1, (3, offset), &mut target);
+            // (value − zero point) · multiplier of both, plus 3, clamped.
+            assert_eq!(target.map(|byte| byte.wrapping_add(offset)), [13, 18, 255, 255]);
+        }
+    }
+
+    #[test]
+    fn patches_are_those_of_a_padded_picture() {
+        // Two rows of four pixels; the first patch begins one row and one column outside.
+        let rows: Vec<Vec<u8>> = (0..2).map(|y| (0..12).map(|x| 100 * y + x).collect()).collect();
+        let mut target = vec![9; 2 * PATCH];
+        patches([None, Some(&rows[0]), Some(&rows[1])], [71, 72, 73], 0, &mut target);
+        let padding = [71, 72, 73];
+        assert_eq!(target[..9], [padding, padding, padding].concat());
+        assert_eq!(target[9..18], [71, 72, 73, 0, 1, 2, 3, 4, 5]);
+        assert_eq!(target[18..32], [71, 72, 73, 100, 101, 102, 103, 104, 105, 0, 0, 0, 0, 0]);
+        assert_eq!(target[32 + 9..32 + 18], [3, 4, 5, 6, 7, 8, 9, 10, 11]);
+    }
+}

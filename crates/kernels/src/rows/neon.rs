@@ -1,0 +1,62 @@
+//! The kernels for NEON, which every aarch64 CPU has.
+
+use super::{Rows, Span, Weights, portable};
+use std::arch::aarch64::*;
+
+pub(super) fn sum_of_rows(rows: Rows<'_>, span: Span, weights: Weights<'_>, line: &mut [u8]) {
+    const CHUNK: usize = 16;
+    let (chunks, _) = line.as_chunks_mut::<CHUNK>();
+    let done = CHUNK * chunks.len();
+    for (index, chunk) in chunks.iter_mut().enumerate() {
+        // SAFETY: NEON is part of aarch64; the slices that are read from and the chunk that is written to
+        // have 16 bytes.
+        unsafe {
+            let half = vdupq_n_s32(1 << weights.shift >> 1);
+            let shift = vdupq_n_s32(-(weights.shift as i32));
+            let mut sums = [half; 4];
+            for (&weight, row) in weights.values[..span.end - span.start].iter().zip(rows.from(span.start)) {
+                let values: &[u8] = &row[CHUNK * index..][..CHUNK];
+                let values = vld1q_u8(values.as_ptr());
+                let low = vreinterpretq_s16_u16(vmovl_u8(vget_low_u8(values)));
+                let high = vreinterpretq_s16_u16(vmovl_u8(vget_high_u8(values)));
+                sums = [
+                    vmlal_n_s16(sums[0], vget_low_s16(low), weight),
+                    vmlal_n_s16(sums[1], vget_high_s16(low), weight),
+                    vmlal_n_s16(sums[2], vget_low_s16(high), weight),
+                    vmlal_n_s16(sums[3], vget_high_s16(high), weight),
+                ];
+            }
+            let [a, b, c, d] = sums.map(|sum| vqmovun_s32(vshlq_s32(sum, shift)));
+            let bytes = vcombine_u8(vqmovn_u16(vcombine_u16(a, b)), vqmovn_u16(vcombine_u16(c, d)));
+            vst1q_u8(chunk.as_mut_ptr(), bytes);
+        }
+    }
+    portable::sum_of_rows(rows, span, weights, line, done);
+}
+
+pub(super) fn sums_of_pixels(
+    line: &[u8],
+    first: usize,
+    spans: &[Span],
+    weights: Weights<'_>,
+    target: &mut [u8],
+) {
+    for (span, to) in spans.iter().zip(target.as_chunks_mut::<3>().0) {
+        let count = span.end - span.start;
+        let values = &weights.values[span.first..][..count];
+        let pixels: &[u8] = &line[3 * (span.start - first)..][..3 * count + 5];
+        // SAFETY: NEON is part of aarch64; of each pixel eight bytes are read, and there are five behind the
+        // last one.
+        let bytes = unsafe {
+            let mut sum = vdupq_n_s32(1 << weights.shift >> 1);
+            for (index, &weight) in values.iter().enumerate() {
+                let pixel = vmovl_u8(vld1_u8(pixels.as_ptr().add(3 * index)));
+                sum = vmlal_n_s16(sum, vget_low_s16(vreinterpretq_s16_u16(pixel)), weight);
+            }
+            let words = vqmovun_s32(vshlq_s32(sum, vdupq_n_s32(-(weights.shift as i32))));
+            let bytes = vqmovn_u16(vcombine_u16(words, words));
+            vget_lane_u32::<0>(vreinterpret_u32_u8(bytes)).to_le_bytes()
+        };
+        to.copy_from_slice(&bytes[..3]);
+    }
+}

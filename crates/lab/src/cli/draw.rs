@@ -1,0 +1,55 @@
+//! `maskwatch-lab draw`: a mask drawn over the faces of a picture, for free test pictures.
+
+use crate::draw::{MaskKind, draw_mask};
+use anyhow::Context;
+use maskwatch::cli::Outcome;
+use maskwatch::nn::weights::find;
+use maskwatch::vision::detector::Detector;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Arguments of `maskwatch-lab draw`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The picture whose faces get masks
+    picture: PathBuf,
+    /// Where the changed picture goes; its ending says whether as JPEG or PNG
+    out: PathBuf,
+    /// What kind of mask
+    #[arg(long, value_enum, default_value_t = MaskKind::Surgical)]
+    mask: MaskKind,
+    /// The detector's weights [default: the shipped ones]
+    #[arg(long, value_name = "FILE")]
+    detector: Option<PathBuf>,
+    /// Score from which on something counts as a face
+    #[arg(long, value_name = "SCORE", default_value_t = 0.7)]
+    score: f32,
+}
+
+pub(crate) fn run(args: Args) -> Outcome {
+    let mut picture = crate::data::dataset::open_picture(&args.picture)?;
+    let weights = match &args.detector {
+        Some(path) => path.clone(),
+        None => find("detector.safetensors")?,
+    };
+    let faces = Detector::load(&weights, (640, 640), args.score)?.detect(&picture)?;
+    if faces.is_empty() {
+        anyhow::bail!("no face was found in {}; try a lower --score", args.picture.display());
+    }
+    for face in &faces {
+        draw_mask(&mut picture, face, args.mask);
+    }
+    let written = || format!("cannot write {} (its name must end in .jpg or .png)", args.out.display());
+    let format = image::ImageFormat::from_path(&args.out).with_context(written)?;
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    match format {
+        image::ImageFormat::Jpeg => {
+            picture.write_with_encoder(image::codecs::jpeg::JpegEncoder::new_with_quality(&mut bytes, 92))
+        }
+        _ => picture.write_to(&mut bytes, format),
+    }
+    .with_context(written)?;
+    std::fs::write(&args.out, bytes.into_inner()).with_context(written)?;
+    println!("{} masked faces: {}", faces.len(), args.out.display());
+    Ok(ExitCode::SUCCESS)
+}

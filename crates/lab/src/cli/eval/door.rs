@@ -1,0 +1,154 @@
+//! `maskwatch-lab eval door`: persons at the door, through the daemon's own loop.
+
+use super::data::{Data, DataArgs};
+use super::{DetectorSettings, Settings, open};
+use crate::data::labels::Label;
+use crate::eval::door::{self, Plan, cast};
+use anyhow::Context;
+use maskwatch::cli::Outcome;
+use maskwatch::cli::networks::{ModelArgs, fraction};
+use maskwatch::config::Config;
+use maskwatch::decide::{IncorrectMeans, Rules};
+use maskwatch::vision::quality::Gates;
+use maskwatch::vision::{Networks, Vision};
+use serde::Serialize;
+use std::path::PathBuf;
+
+/// Arguments.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    data: DataArgs,
+    #[command(flatten)]
+    models: ModelArgs,
+    /// Size to which a frame is fitted for the detector, multiples of 32 [default: the daemon's, 480x384]
+    #[arg(long, value_name = "WIDTHxHEIGHT", value_parser = maskwatch::cli::size)]
+    detector_input: Option<(u32, u32)>,
+    /// Score from which a detection counts as a face, 0 to 1 [default: the daemon's, 0.5]
+    #[arg(long, value_name = "SCORE", value_parser = fraction)]
+    score_threshold: Option<f32>,
+    /// Configuration of a daemon; its sections [detector] and [decision] are followed [default: the daemon's
+    /// defaults]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Persons, paths, places and light are drawn from this number
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// How many persons come, of each label; fewer where there are not so many
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    persons: u32,
+    /// Frames a second, 1 to 60, separated by commas
+    #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "5,10,25",
+        value_parser = clap::value_parser!(u32).range(1..=60))]
+    rate: Vec<u32>,
+    /// Folder for strips of frames: some clips, and all in which something went wrong
+    #[arg(long, value_name = "DIR")]
+    pictures: Option<PathBuf>,
+}
+
+/// What was shown; printed with the figures.
+#[derive(Debug, Serialize)]
+pub(super) struct DoorSettings {
+    seed: u64,
+    masked_persons: usize,
+    unmasked_persons: usize,
+    persons_with_mask_worn_wrongly: usize,
+    rules: RulesSettings,
+}
+
+#[derive(Debug, Serialize)]
+struct RulesSettings {
+    min_face_side: f32,
+    certainty: f32,
+    votes: usize,
+    window: usize,
+    gates: Gates,
+    incorrect: &'static str,
+}
+
+impl DoorSettings {
+    /// For people to read.
+    pub(super) fn lines(&self) -> String {
+        let Self { seed, masked_persons, unmasked_persons, persons_with_mask_worn_wrongly: wrongly, rules } =
+            self;
+        let RulesSettings { min_face_side, certainty, votes, window, gates, incorrect } = rules;
+        let gates = gates.summary();
+        format!(
+            "seed {seed}: {masked_persons} masked and {unmasked_persons} unmasked persons, {wrongly} with the mask worn wrongly, each once alone \
+             and once among two to four\n\
+             {votes} of {window} votes with a probability of {certainty}, faces of at least {min_face_side} px\n\
+             gates: {gates}; a mask worn wrongly: {incorrect}\n"
+        )
+    }
+}
+
+pub(super) fn run(args: Args) -> Outcome {
+    let mut config = args.config.as_deref().map_or_else(|| Ok(Config::default()), Config::load)?;
+    config.models = args.models.options();
+    config.models.threads = Some(1);
+    if let Some((width, height)) = args.detector_input {
+        (config.detector.width, config.detector.height) = (width, height);
+    }
+    config.detector.score_threshold = args.score_threshold.unwrap_or(config.detector.score_threshold);
+    let mut data = Data::read(args.data, args.models.threads, "faces.csv")?;
+    let cast =
+        cast::choose(&data.pictures, &data.images, data.args.min_side, args.persons as usize, args.seed);
+    anyhow::ensure!(
+        !cast.people.is_empty(),
+        "{} has no face of split {} that is fit to walk to a door: {} px or more, with room around it; measure another --split",
+        data.labels.display(),
+        data.args.split,
+        door::person::LEAST_SIDE
+    );
+    if let Some(folder) = &args.pictures {
+        std::fs::create_dir_all(folder).with_context(|| {
+            format!("{} cannot be made; name another folder with --pictures", folder.display())
+        })?;
+    }
+    let models = open(&args.models)?;
+    let threads = args.models.threads.map(usize::from);
+    let threads = threads.or_else(|| std::thread::available_parallelism().ok().map(usize::from));
+    let networks: Vec<Networks> =
+        (0..threads.unwrap_or(1)).map(|_| Networks::load(&config)).collect::<Result<_, _>>()?;
+    let rules = config.decision.clone();
+    let settings = Settings {
+        classifier_input: Some(args.models.input),
+        detector: Some(DetectorSettings {
+            detector_input: [config.detector.width, config.detector.height],
+            score_threshold: config.detector.score_threshold,
+            min_iou: None,
+        }),
+        door: Some(DoorSettings {
+            seed: args.seed,
+            masked_persons: cast.count(Label::Mask),
+            unmasked_persons: cast.count(Label::NoMask),
+            persons_with_mask_worn_wrongly: cast.count(Label::Incorrect),
+            rules: RulesSettings::of(&rules),
+        }),
+        ..data.settings(&models)
+    };
+    let mut rates = args.rate;
+    rates.sort_unstable();
+    rates.dedup();
+    let plan = Plan { seed: args.seed, rates, rules };
+    data.steps = (door::groups(&cast.people, plan.seed).len(), "clips");
+    data.measure(settings, |progress| {
+        // One for each thread: those in 8 bits do one picture at a time.
+        let vision = || {
+            let own = rayon::current_thread_index().unwrap_or(0) % networks.len();
+            Ok(Box::new(networks[own].clone()) as Box<dyn Vision>)
+        };
+        let mut evaluation = door::evaluate(&cast.people, &plan, &vision, args.pictures.as_deref(), progress);
+        evaluation.failures.extend(cast.failures);
+        evaluation
+    })
+}
+
+impl RulesSettings {
+    fn of(rules: &Rules) -> Self {
+        let Rules { min_face_side, certainty, votes, window, gates, incorrect, .. } = *rules;
+        let name = |(name, means)| (means == incorrect).then_some(name);
+        let incorrect = IncorrectMeans::NAMES.into_iter().find_map(name).unwrap_or_default();
+        Self { min_face_side, certainty, votes, window, gates, incorrect }
+    }
+}

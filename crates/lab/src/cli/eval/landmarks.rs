@@ -1,0 +1,40 @@
+//! `maskwatch-lab eval landmarks`: arguments in, the figures of [`crate::eval::landmarks`] out.
+
+use super::hard::{Settings, bare_faces};
+use super::tables::{TableArgs, Tables};
+use crate::eval::landmarks;
+use crate::train::landmarks::views::Views;
+use maskwatch::cli::Outcome;
+use maskwatch::cli::networks::pixels;
+use maskwatch::nn::weights::Weights;
+use std::path::PathBuf;
+
+/// Arguments.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    tables: TableArgs,
+    /// The detector that says where landmarks are: YuNet-n as it was published [default:
+    /// models/yunet_n.safetensors in $MASKWATCH_SHARED or ../shared]
+    #[arg(long, value_name = "FILE")]
+    teacher: Option<PathBuf>,
+    /// Which set is drawn: the same seed draws the same things on the same faces
+    #[arg(long, default_value = "1")]
+    seed: u64,
+    /// Leave out faces whose shorter side is below this many pixels
+    #[arg(long, value_name = "PX", default_value = "32", value_parser = pixels)]
+    min_side: f32,
+}
+
+pub(super) fn run(args: Args) -> Outcome {
+    let Args { tables, teacher, seed, min_side } = args;
+    let split = tables.split;
+    let mut tables = Tables::read(tables)?;
+    let faces = bare_faces(&mut tables, split, min_side)?;
+    let teacher = teacher.unwrap_or_else(|| super::data::shared().join("models").join("yunet_n.safetensors"));
+    let views = Views::new(&Weights::load(&teacher)?)?;
+    let pictures = faces.pictures.clone();
+    tables.measure(pictures, Settings { seed, min_side }, |data, networks, progress| {
+        landmarks::evaluate(&faces, &data.images, networks, &views, seed, progress)
+    })
+}

@@ -1,0 +1,83 @@
+//! `maskwatch-lab quantize`: the networks' f32 weights → the one int8 file that the daemon runs.
+
+use crate::data::dataset::{Dataset, Options};
+use crate::quantize::{Choices, Comparison, Real, compare, quantize};
+use anyhow::Context;
+use maskwatch::cli::Outcome;
+use maskwatch::nn::weights::{Weights, find};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Arguments.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Folder with the labelled pictures, as for `train classifier`; rows of split train are used
+    #[arg(long, value_name = "DIR")]
+    data: PathBuf,
+    /// f32 weights of the classifier [default: classifier.safetensors in $MASKWATCH_MODELS, ./models or
+    /// /usr/share/maskwatch/models]
+    #[arg(long, value_name = "FILE")]
+    classifier: Option<PathBuf>,
+    /// f32 weights of the detector [default: detector.safetensors, found like those of the classifier]
+    #[arg(long, value_name = "FILE")]
+    detector: Option<PathBuf>,
+    /// f32 weights of the landmark network [default: landmarks.safetensors, found like those of the
+    /// classifier]
+    #[arg(long, value_name = "FILE")]
+    landmarks: Option<PathBuf>,
+    /// The file to write
+    #[arg(long, value_name = "FILE", default_value = "runs/int8.safetensors")]
+    output: PathBuf,
+    /// Faces that the classifier's ranges are learned from
+    #[arg(long, value_name = "N", default_value_t = 512)]
+    faces: usize,
+    /// Pictures that the detector's ranges are learned from
+    #[arg(long, value_name = "N", default_value_t = 96)]
+    pictures: usize,
+    /// Share of the pictures whose extremes the ranges cover, 0.5 to 1
+    #[arg(long, value_name = "SHARE", default_value_t = 0.99)]
+    quantile: f64,
+    /// Sides of the classifier's input that take turns
+    #[arg(long, value_name = "PX,…", value_delimiter = ',', default_value = "224,128,96")]
+    input: Vec<u32>,
+    /// Decides which faces are taken
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+}
+
+pub(crate) fn run(args: Args) -> Outcome {
+    anyhow::ensure!(
+        (0.5..=1.0).contains(&args.quantile) && args.faces > 0 && args.pictures > 0 && !args.input.is_empty(),
+        "--quantile must be 0.5 to 1, --faces and --pictures at least 1"
+    );
+    let load = |named: Option<PathBuf>, usual| Weights::load(&named.map_or_else(|| find(usual), Ok)?);
+    let real = Real {
+        classifier: load(args.classifier, "classifier.safetensors")?,
+        detector: load(args.detector, "detector.safetensors")?,
+        landmarks: load(args.landmarks, "landmarks.safetensors")?,
+    };
+    let dataset = Dataset::load(&args.data, &Options { seed: args.seed, ..Options::default() })?;
+    let choices = Choices {
+        quantile: args.quantile,
+        faces: args.faces,
+        inputs: args.input,
+        pictures: args.pictures,
+        detector_input: (640, 640),
+        seed: args.seed,
+    };
+    if let Some(folder) = args.output.parent() {
+        std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    }
+    let draft = quantize(&real, &dataset, &choices)?;
+    draft.save(&args.output)?;
+    let bytes = std::fs::metadata(&args.output).map_or(0, |file| file.len());
+    println!("{}: {:.2} MB, the networks in 8 bits", args.output.display(), bytes as f64 / 1e6);
+    println!(
+        "faces set aside from training: f32 right, int8 right, same class, logit error (root mean square)"
+    );
+    for sum in compare(&real.classifier, &draft, &dataset, &choices)? {
+        let Comparison { input, faces, real_right, quantized_right, same, logit_error } = sum;
+        println!("{input:4} px: {real_right} {quantized_right} {same} of {faces}, {logit_error:.3}");
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,8 @@
+//! Labelled pictures: [`labels`] reads tables of boxes, [`pictures`] groups them by picture, [`dataset`] says
+//! which faces a training sees, [`matching`] pairs detections with labelled boxes. Below both training and
+//! evaluation.
+
+pub mod dataset;
+pub mod labels;
+pub mod matching;
+pub mod pictures;

@@ -1,0 +1,237 @@
+//! One clip: who comes to which door when, and what the camera makes of it. Every frame is a function of the
+//! clip and the time alone, so the same seed gives the same frames, at any rate and on any number of threads.
+
+use super::background::{self, Background};
+use super::path::{FRAME, Path, Wave};
+use super::person::{self, Look, Person};
+use image::RgbImage;
+use maskwatch::daemon::Clock;
+use maskwatch::geometry::Rect;
+use maskwatch::source::{Frame, Next, Source, SourceError};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// The door is empty for so many seconds first, and in the end.
+const EMPTY: f32 = 0.3;
+/// In company, everybody comes within so many seconds.
+const STAGGER: f32 = 0.9;
+/// Values of sensor noise that are kept; frames begin at random places in them.
+const NOISE: usize = 1 << 15;
+/// The time in which usable sizes are searched, in seconds.
+const FINE: f32 = 0.01;
+
+/// One person in one clip.
+#[derive(Debug, Clone)]
+struct Appearance {
+    person: Arc<Person>,
+    path: Path,
+    look: Look,
+}
+
+/// A door with people who come to it.
+#[derive(Debug, Clone)]
+pub struct Clip {
+    background: Background,
+    appearances: Vec<Appearance>,
+    /// How the exposure drifts.
+    drift: Wave,
+    noise: Vec<i8>,
+    noise_seed: u64,
+    /// Where the first frame lies between two, 0 to 1.
+    phase: f32,
+}
+
+impl Clip {
+    /// Draws the clip in which these people come.
+    #[must_use]
+    pub fn draw(people: &[Arc<Person>], random: &mut ChaCha8Rng) -> Self {
+        let background = background::draw(random);
+        let alone = people.len() == 1;
+        let lane = FRAME.0 as f32 / people.len().max(1) as f32;
+        let appearances = people
+            .iter()
+            .enumerate()
+            .map(|(index, person)| {
+                let appears = EMPTY + if alone { 0.0 } else { random.random_range(0.0..STAGGER) };
+                let lane = lane * index as f32..lane * (index + 1) as f32;
+                let path = Path::draw(appears, lane, alone, person.aspect(), random);
+                Appearance { person: Arc::clone(person), path, look: Look::draw(background.light, random) }
+            })
+            .collect();
+        // The darker, the more noise.
+        let strength = random.random_range(1.0..3.0f32) / background.light;
+        let noise = (0..NOISE)
+            .map(|_| {
+                // The sum of four uniform numbers is near enough to a normal one.
+                let sum: f32 = (0..4).map(|_| random.random_range(-1.0..1.0f32)).sum();
+                (sum * 0.87 * strength) as i8
+            })
+            .collect();
+        Self {
+            background,
+            appearances,
+            drift: Wave::draw(0.12, 0.15..0.6, random),
+            noise,
+            noise_seed: random.random(),
+            phase: random.random_range(0.0..1.0),
+        }
+    }
+
+    /// The people of the clip.
+    pub fn people(&self) -> impl ExactSizeIterator<Item = &Person> {
+        self.appearances.iter().map(|appearance| &*appearance.person)
+    }
+
+    /// Seconds from the first frame to the last.
+    #[must_use]
+    pub fn length(&self) -> f32 {
+        EMPTY + self.appearances.iter().map(|appearance| appearance.path.end()).fold(0.0, f32::max)
+    }
+
+    /// The box of each person's face at `seconds`, in pixels of the frame, it may reach over the frame's
+    /// edges; nothing while the person is not there.
+    #[must_use]
+    pub fn faces(&self, seconds: f32) -> Vec<Option<Rect>> {
+        self.appearances
+            .iter()
+            .map(|Appearance { person, path, .. }| Some(path.pose(seconds)?.rect(person.aspect())))
+            .collect()
+    }
+
+    /// Which of `faces`, the boxes at one moment, can be judged: the whole face is in the frame, nobody
+    /// nearer stands before it, and its shorter side is at least `side` pixels.
+    #[must_use]
+    pub(super) fn usable(faces: &[Option<Rect>], side: f32) -> Vec<bool> {
+        let hidden = |index: usize, face: &Rect| {
+            let others = faces.iter().enumerate().filter(|(other, _)| *other != index);
+            others.filter_map(|(_, other)| other.as_ref()).any(|other| hides(other, face))
+        };
+        let usable = |(index, face): (usize, &Option<Rect>)| {
+            let face = face.as_ref();
+            face.is_some_and(|face| face.side() >= side && within_frame(face) && !hidden(index, face))
+        };
+        faces.iter().enumerate().map(usable).collect()
+    }
+
+    /// When each person can be judged first: the whole face is in the frame, nobody nearer stands before it,
+    /// and its shorter side is at least `side` pixels.
+    #[must_use]
+    pub fn usable_from(&self, side: f32) -> Vec<Option<Duration>> {
+        let mut first = vec![None; self.appearances.len()];
+        for step in 0..=(self.length() / FINE) as u32 {
+            let seconds = step as f32 * FINE;
+            for (first, usable) in first.iter_mut().zip(Self::usable(&self.faces(seconds), side)) {
+                if usable {
+                    first.get_or_insert(Duration::from_secs_f32(seconds));
+                }
+            }
+        }
+        first
+    }
+
+    /// Frame `index`, which is taken at `seconds`.
+    #[must_use]
+    pub fn render(&self, index: u64, seconds: f32) -> RgbImage {
+        let mut frame = self.background.picture.clone();
+        let mut there: Vec<_> = self
+            .appearances
+            .iter()
+            .filter_map(|appearance| Some((appearance, appearance.path.pose(seconds)?)))
+            .collect();
+        // The nearest is drawn last.
+        there.sort_by(|(_, one), (_, other)| one.width.total_cmp(&other.width));
+        for (Appearance { person, path, look }, pose) in there {
+            person::draw(&mut frame, person, look, &pose, path.velocity(seconds));
+        }
+        self.expose(&mut frame, index, seconds);
+        frame
+    }
+
+    /// Drifting exposure and sensor noise.
+    fn expose(&self, frame: &mut RgbImage, index: u64, seconds: f32) {
+        // 7 bits behind the point: a product still fits into 16.
+        let gain = (128.0 * (1.0 + self.drift.at(seconds))) as u16;
+        let mut random = ChaCha8Rng::seed_from_u64(self.noise_seed);
+        random.set_stream(index);
+        let row = 3 * frame.width() as usize;
+        for row in frame.chunks_exact_mut(row) {
+            let start = random.random_range(0..NOISE - row.len());
+            for (value, noise) in row.iter_mut().zip(&self.noise[start..]) {
+                let exposed = ((u16::from(*value) * gain) >> 7) as i16;
+                *value = (exposed + i16::from(*noise)).clamp(0, 255) as u8;
+            }
+        }
+    }
+
+    /// Seconds of the clip at which frame `index` is taken, at so many frames a second.
+    pub(super) fn time(&self, index: u64, rate: f32) -> f32 {
+        (index as f32 + self.phase) / rate
+    }
+
+    /// The number of frames at so many frames a second.
+    fn frames(&self, rate: f32) -> u64 {
+        ((self.length() * rate - self.phase).max(0.0)) as u64 + 1
+    }
+}
+
+/// Whether nothing of `face` is cut off.
+fn within_frame(face: &Rect) -> bool {
+    let (across, down) = (FRAME.0 as f32, FRAME.1 as f32);
+    face.x >= 0.0 && face.y >= 0.0 && face.x + face.w <= across && face.y + face.h <= down
+}
+
+/// Whether `nearer` may hide `face`, with hair and shoulders.
+fn hides(nearer: &Rect, face: &Rect) -> bool {
+    let wide =
+        Rect::new(nearer.x - 0.3 * nearer.w, nearer.y - 0.3 * nearer.h, 1.6 * nearer.w, 3.0 * nearer.h);
+    nearer.w > face.w && wide.iou(face) > 0.0
+}
+
+/// The clip's time, which passes with its frames.
+#[derive(Debug, Clone, Default)]
+pub struct FilmClock(Arc<AtomicU64>);
+
+impl Clock for FilmClock {
+    fn now(&self) -> Duration {
+        Duration::from_nanos(self.0.load(Ordering::Relaxed))
+    }
+}
+
+/// A clip as a source of frames; no time passes while it is asked.
+#[derive(Debug)]
+pub struct Film {
+    clip: Arc<Clip>,
+    rate: f32,
+    next: u64,
+    clock: FilmClock,
+}
+
+impl Film {
+    /// The film of `clip` with so many frames a second, which moves `clock`.
+    #[must_use]
+    pub fn new(clip: Arc<Clip>, rate: f32, clock: FilmClock) -> Self {
+        Self { clip, rate, next: 0, clock }
+    }
+}
+
+impl Source for Film {
+    fn next(&mut self, _: Duration) -> Result<Next, SourceError> {
+        if self.next >= self.clip.frames(self.rate) {
+            return Ok(Next::End);
+        }
+        let seconds = self.clip.time(self.next, self.rate);
+        let now = Duration::from_secs_f32(seconds);
+        self.clock.0.store(u64::try_from(now.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        let picture = self.clip.render(self.next, seconds).into();
+        let frame = Frame { picture, name: None, sequence: self.next, captured: Instant::now() };
+        self.next += 1;
+        Ok(Next::Frame(frame))
+    }
+
+    fn describe(&self) -> String {
+        "people drawn at a door".into()
+    }
+}

@@ -1,0 +1,374 @@
+//! The classifier on annotated boxes: is a face called by its label? Faces labelled `incorrect` (a mask that
+//! does not cover nose and mouth) are left out of the two-class figures, which are those of the paper's
+//! softmax, and reported apart.
+
+use super::Named;
+use super::metrics::{self, Calibration, Confusion, FACE_SIZE_BANDS, Proportion};
+use super::mistakes::Mistake;
+use crate::data::labels::{Label, LabelledBox};
+use crate::data::pictures::{self, Failure, LabelledPicture, Measured};
+use image::RgbImage;
+use maskwatch::geometry::Rect;
+use maskwatch::vision::classifier::Probabilities;
+use serde::{Serialize, Serializer};
+use std::collections::BTreeSet;
+use std::path::Path;
+
+/// Says something of each of the boxes of one picture; see `Classifier::classify`.
+pub type Classify<'a> = dyn Fn(&RgbImage, &[Rect]) -> anyhow::Result<Vec<Probabilities>> + Sync + 'a;
+
+/// What a measurement hands back.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Evaluation<Report> {
+    /// The figures, over the pictures that could be measured.
+    pub report: Report,
+    /// The faces behind the wrong answers.
+    pub mistakes: Vec<Mistake>,
+    /// The pictures that could not be measured.
+    pub failures: Vec<Failure>,
+}
+
+/// The classifier's answer to one annotated face.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    /// The annotated face.
+    pub face: LabelledBox,
+    /// What the classifier says.
+    pub probabilities: Probabilities,
+}
+
+impl Answer {
+    /// *Mask* where that is as probable as all else, however narrow; else the more probable of the others.
+    #[must_use]
+    pub fn called(&self) -> Label {
+        let Probabilities { mask, no_mask, incorrect } = self.probabilities;
+        match () {
+            () if mask >= 0.5 => Label::Mask,
+            () if incorrect > no_mask => Label::Incorrect,
+            () => Label::NoMask,
+        }
+    }
+
+    /// What the paper's softmax over the two classes says.
+    #[must_use]
+    pub fn called_of_two(&self) -> Label {
+        if self.probabilities.of_two() >= 0.5 { Label::Mask } else { Label::NoMask }
+    }
+
+    /// The mistake that this answer is, if it is one. A mask worn incorrectly should not pass as one.
+    fn mistake(&self) -> Option<Mistake> {
+        let problem = match (self.face.label, self.called()) {
+            (Label::Mask, Label::NoMask) => "called no_mask",
+            (Label::Mask, Label::Incorrect) => "called incorrect",
+            (Label::NoMask | Label::Incorrect, Label::Mask) => "called mask",
+            _ => return None,
+        };
+        Some(Mistake {
+            image: self.face.image.clone(),
+            rect: self.face.rect,
+            label: Some(self.face.label),
+            p_mask: Some(self.probabilities.mask),
+            problem,
+        })
+    }
+}
+
+/// Asks the classifier about boxes of one picture and makes sure that the answers are probabilities.
+pub(super) fn ask(
+    classify: &Classify<'_>,
+    pixels: &RgbImage,
+    rects: &[Rect],
+) -> anyhow::Result<Vec<Probabilities>> {
+    if rects.is_empty() {
+        return Ok(Vec::new());
+    }
+    let answers = classify(pixels, rects)?;
+    anyhow::ensure!(
+        answers.len() == rects.len() && answers.iter().all(Probabilities::are_sound),
+        "the classifier does not give a probability for each face; its weights may be damaged"
+    );
+    Ok(answers)
+}
+
+/// How often faces labelled `mask` and `no_mask` were called so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TwoClass(pub Confusion);
+
+impl TwoClass {
+    /// Counts `answers`; those to faces labelled otherwise are passed over.
+    #[must_use]
+    pub fn of<'a>(answers: impl IntoIterator<Item = &'a Answer>) -> Self {
+        let mut confusion = Confusion::new(&[Label::Mask, Label::NoMask]);
+        for answer in answers {
+            confusion.add(answer.face.label, answer.called_of_two());
+        }
+        Self(confusion)
+    }
+}
+
+impl Serialize for TwoClass {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Counts {
+            accuracy: Proportion,
+            recall: Named<Proportion>,
+        }
+        #[derive(Serialize)]
+        struct Json<'a> {
+            n: u64,
+            accuracy: Option<f64>,
+            balanced_accuracy: Option<f64>,
+            recall: Named<Option<f64>>,
+            confusion: &'a Confusion,
+            counts: Counts,
+        }
+        let recalls = || self.0.classes().iter().map(|class| (class.name(), self.0.recall(*class)));
+        Json {
+            n: self.0.total(),
+            accuracy: self.0.accuracy().fraction(),
+            balanced_accuracy: self.0.balanced_accuracy(),
+            recall: recalls().map(|(name, recall)| (name, recall.fraction())).collect(),
+            confusion: &self.0,
+            counts: Counts { accuracy: self.0.accuracy(), recall: recalls().collect() },
+        }
+        .serialize(serializer)
+    }
+}
+
+/// The figures of `eval faces`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct FacesReport {
+    /// Over all faces labelled `mask` or `no_mask`.
+    #[serde(flatten)]
+    pub two_class: TwoClass,
+    /// The area under the curve with `mask` as the positive class.
+    pub auc: Option<f64>,
+    /// Whether the probability of `mask` means what it says.
+    pub calibration: Calibration,
+    /// The share of the faces labelled `incorrect` that was not called `mask`.
+    pub incorrect_not_called_mask: Option<f64>,
+    /// Its counts.
+    pub incorrect: Proportion,
+    /// How many of those were called `incorrect`.
+    pub incorrect_named: Proportion,
+    /// The share of the faces labelled `mask` that was called `incorrect`.
+    pub mask_called_incorrect: Option<f64>,
+    /// Its counts.
+    pub masked: Proportion,
+    /// How many of the faces labelled `no_mask` were called so or `incorrect`, by all three probabilities.
+    pub bare_not_called_mask: Proportion,
+    /// By the face size in pixels.
+    pub bands: Named<TwoClass>,
+    /// By the source of the picture.
+    pub sources: Named<TwoClass>,
+}
+
+impl FacesReport {
+    /// The figures over `answers`.
+    #[must_use]
+    pub fn of(answers: &[Answer]) -> Self {
+        let scores = |label| -> Vec<f32> {
+            let labelled = answers.iter().filter(|answer| answer.face.label == label);
+            labelled.map(|answer| answer.probabilities.of_two()).collect()
+        };
+        let (masked, bare) = (scores(Label::Mask), scores(Label::NoMask));
+        let probabilities: Vec<(f32, bool)> =
+            masked.iter().map(|p| (*p, true)).chain(bare.iter().map(|p| (*p, false))).collect();
+        let share = |label, hit: fn(Label) -> bool| -> Proportion {
+            let labelled = answers.iter().filter(|answer| answer.face.label == label);
+            labelled.map(|answer| hit(answer.called())).collect()
+        };
+        let incorrect = share(Label::Incorrect, |called| called != Label::Mask);
+        let mask_called_incorrect = share(Label::Mask, |called| called == Label::Incorrect);
+        let sources: BTreeSet<&str> =
+            answers.iter().filter_map(|answer| answer.face.source.as_deref()).collect();
+        let subset = |wanted: &dyn Fn(&LabelledBox) -> bool| {
+            TwoClass::of(answers.iter().filter(|answer| wanted(&answer.face)))
+        };
+        Self {
+            two_class: TwoClass::of(answers),
+            auc: metrics::area_under_curve(&masked, &bare),
+            calibration: metrics::calibration(&probabilities),
+            incorrect_not_called_mask: incorrect.fraction(),
+            incorrect,
+            incorrect_named: share(Label::Incorrect, |called| called == Label::Incorrect),
+            mask_called_incorrect: mask_called_incorrect.fraction(),
+            masked: mask_called_incorrect,
+            bare_not_called_mask: share(Label::NoMask, |called| called != Label::Mask),
+            bands: FACE_SIZE_BANDS
+                .iter()
+                .map(|band| (band.name, subset(&|face| band.contains(face.rect.side()))))
+                .collect(),
+            sources: sources
+                .into_iter()
+                .map(|source| (source, subset(&|face| face.source.as_deref() == Some(source))))
+                .collect(),
+        }
+    }
+}
+
+/// The mistakes among `answers`.
+pub(super) fn mistakes(answers: &[Answer]) -> Vec<Mistake> {
+    answers.iter().filter_map(Answer::mistake).collect()
+}
+
+/// Measures the classifier on the annotated boxes of `pictures` below the folder `images`, leaving out faces
+/// smaller than `min_side` pixels. `progress` is called with the number of pictures done so far.
+pub fn evaluate(
+    pictures: &[LabelledPicture],
+    images: &Path,
+    min_side: f32,
+    classify: &Classify<'_>,
+    progress: &(dyn Fn(usize) + Sync),
+) -> Evaluation<FacesReport> {
+    let pictures: Vec<LabelledPicture> = pictures
+        .iter()
+        .map(|picture| LabelledPicture {
+            image: picture.image.clone(),
+            boxes: picture.boxes.iter().filter(|face| face.rect.side() >= min_side).cloned().collect(),
+        })
+        .filter(|picture| !picture.boxes.is_empty())
+        .collect();
+    let Measured { results, failures } = pictures::measure(&pictures, images, progress, |picture, pixels| {
+        let rects: Vec<Rect> = picture.boxes.iter().map(|face| face.rect).collect();
+        let answers = ask(classify, pixels, &rects)?;
+        let faces = picture.boxes.iter().cloned().zip(answers);
+        Ok(faces.map(|(face, probabilities)| Answer { face, probabilities }).collect::<Vec<_>>())
+    });
+    let answers: Vec<Answer> = results.into_iter().flatten().collect();
+    Evaluation { report: FacesReport::of(&answers), mistakes: mistakes(&answers), failures }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::data::pictures::tests::row;
+    use proptest::prelude::*;
+
+    /// A classifier that reads its answer off the pixel in the middle of the box: red 0 to 255 is 0 to 1.
+    pub(in crate::eval) fn read_off(pixels: &RgbImage, rects: &[Rect]) -> anyhow::Result<Vec<Probabilities>> {
+        let answer = |rect: &Rect| {
+            let centre = rect.centre();
+            Probabilities::of_mask(f32::from(pixels.get_pixel(centre.x as u32, centre.y as u32)[0]) / 255.0)
+        };
+        Ok(rects.iter().map(answer).collect())
+    }
+
+    /// Saves a picture of 400×100 pixels with these boxes filled with these reds.
+    pub(in crate::eval) fn paint(path: &Path, boxes: &[([f32; 4], u8)]) {
+        let mut picture = RgbImage::new(400, 100);
+        for ([x, y, w, h], red) in boxes {
+            for (across, down) in
+                (0..*w as u32).flat_map(|across| (0..*h as u32).map(move |down| (across, down)))
+            {
+                picture.put_pixel(*x as u32 + across, *y as u32 + down, image::Rgb([*red, 0, 0]));
+            }
+        }
+        picture.save(path).unwrap();
+    }
+
+    #[test]
+    fn figures_of_painted_faces() {
+        let folder = tempfile::tempdir().unwrap();
+        let boxes = [
+            ([0.0, 0.0, 20.0, 30.0], 250),   // a mask, called so
+            ([50.0, 0.0, 30.0, 24.0], 100),  // a mask, called no_mask
+            ([100.0, 0.0, 24.0, 24.0], 5),   // a bare face, called so
+            ([150.0, 0.0, 12.0, 40.0], 200), // a bare face, called mask, but 12 px small
+            ([200.0, 0.0, 96.0, 99.0], 90),  // incorrect, called no_mask
+            ([300.0, 0.0, 96.0, 99.0], 255), // incorrect, called mask
+        ];
+        let labels =
+            [Label::Mask, Label::Mask, Label::NoMask, Label::NoMask, Label::Incorrect, Label::Incorrect];
+        std::fs::create_dir(folder.path().join("street")).unwrap();
+        paint(&folder.path().join("street/a.png"), &boxes);
+        let rows: Vec<_> =
+            boxes.iter().zip(labels).map(|((rect, _), label)| row("street/a.png", *rect, label)).collect();
+        let run =
+            |min_side| evaluate(&pictures::group(rows.clone()), folder.path(), min_side, &read_off, &|_| ());
+
+        let all = run(0.0);
+        assert_eq!(all.failures, []);
+        let json = serde_json::to_value(&all.report).unwrap();
+        assert_eq!((&json["n"], &json["accuracy"]), (&4.into(), &0.5.into()));
+        assert_eq!((&json["recall"]["mask"], &json["recall"]["no_mask"]), (&0.5.into(), &0.5.into()));
+        assert_eq!(json["balanced_accuracy"], 0.5);
+        assert_eq!(json["confusion"]["no_mask"]["mask"], 1);
+        assert_eq!(json["incorrect_not_called_mask"], 0.5);
+        assert_eq!(json["incorrect"]["of"], 2);
+        assert_eq!(json["auc"], 0.75);
+        let bands = json["bands"].as_object().unwrap();
+        assert_eq!(bands.len(), 5);
+        let n = ["0-16", "16-24", "24-48", "48-96", "96+"].map(|band| bands[band]["n"].as_u64().unwrap());
+        assert_eq!(n, [1, 1, 2, 0, 0]);
+        assert_eq!(bands["24-48"]["recall"]["no_mask"], 1.0);
+        assert!(bands["96+"]["balanced_accuracy"].is_null() && bands["0-16"]["recall"]["mask"].is_null());
+        assert_eq!(json["sources"]["street"]["n"], 4);
+        let wrong: Vec<_> = all.mistakes.iter().map(|mistake| (mistake.rect.x, mistake.problem)).collect();
+        assert_eq!(wrong, [(50.0, "called no_mask"), (150.0, "called mask"), (300.0, "called mask")]);
+
+        let large = run(20.0);
+        assert_eq!(large.report.two_class.0.total(), 3);
+        assert_eq!(large.report.two_class.0.balanced_accuracy(), Some(0.75));
+        assert_eq!(large.report.two_class, TwoClass(large.report.sources.0[0].1.0.clone()));
+
+        let text = all.report.to_string();
+        assert!(
+            text.contains("accuracy                                  2       4    0.5000  0.1500 to 0.8500"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn an_answer_that_is_no_probability_is_a_failure() {
+        let folder = tempfile::tempdir().unwrap();
+        paint(&folder.path().join("a.png"), &[]);
+        let pictures = pictures::group(vec![row("a.png", [0.0, 0.0, 30.0, 30.0], Label::Mask)]);
+        for answers in [vec![f32::NAN], vec![1.5], vec![], vec![0.5, 0.5]] {
+            let evaluation = evaluate(
+                &pictures,
+                folder.path(),
+                0.0,
+                &move |_, _| Ok(answers.iter().copied().map(Probabilities::of_mask).collect()),
+                &|_| (),
+            );
+            assert_eq!(evaluation.report.two_class.0.total(), 0);
+            assert!(evaluation.failures[0].problem.contains("does not give a probability"));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn bands_and_sources_add_up(
+            answers in prop::collection::vec(
+                (prop::sample::select(&Label::ALL[..]), 1.0f32..200.0, 0.0f32..=1.0, 0usize..3), 0..50,
+            ),
+        ) {
+            let answers: Vec<Answer> = answers
+                .into_iter()
+                .map(|(label, side, p_mask, source)| Answer {
+                    face: row(&format!("{source}/a.png"), [0.0, 0.0, side, side + 1.0], label),
+                    probabilities: Probabilities::of_mask(p_mask),
+                })
+                .collect();
+            let report = FacesReport::of(&answers);
+            let n = report.two_class.0.total();
+            let sum = |parts: &Named<TwoClass>| parts.0.iter().map(|(_, part)| part.0.total()).sum::<u64>();
+            prop_assert_eq!(sum(&report.bands), n);
+            prop_assert_eq!(sum(&report.sources), n);
+            prop_assert_eq!(n + report.incorrect.of, answers.len() as u64);
+            let right = answers
+                .iter()
+                .filter(|answer| {
+                    let Probabilities { mask, no_mask, .. } = answer.probabilities;
+                    match answer.face.label {
+                        Label::Mask => mask >= no_mask,
+                        Label::NoMask => no_mask > mask,
+                        Label::Incorrect => false,
+                    }
+                })
+                .count() as u64;
+            prop_assert_eq!(report.two_class.0.accuracy(), Proportion { hits: right, of: n });
+        }
+    }
+}

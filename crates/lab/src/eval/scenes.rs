@@ -1,0 +1,343 @@
+//! The whole chain on annotated scenes: detect, then classify what was found. Besides the two-class figures
+//! on the annotated boxes (as in [`super::faces`]) this tells what an entrance would make of each annotated
+//! face: missed, or found and called mask, no mask, incorrect or unsure.
+
+use super::Named;
+use super::detector::Detect;
+use super::faces::{self, Answer, Classify, Evaluation, FacesReport};
+use super::metrics::{FACE_SIZE_BANDS, Proportion};
+use super::mistakes::Mistake;
+use crate::data::labels::{Label, LabelledBox};
+use crate::data::matching::{MIN_IOU, match_faces};
+use crate::data::pictures::{self, LabelledPicture, Measured};
+use maskwatch::decide::Verdict;
+use maskwatch::geometry::Rect;
+use maskwatch::vision::classifier::Probabilities;
+use serde::{Serialize, Serializer};
+use std::path::Path;
+
+/// What is said of a found face, from its box and the classifier's answer.
+pub type Judge<'a> = dyn Fn(&Rect, &Probabilities) -> Verdict + Sync + 'a;
+
+/// What became of annotated faces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Outcomes {
+    /// How many were annotated.
+    pub n: u64,
+    /// Not found by the detector.
+    pub missed: u64,
+    /// Found and called `mask`.
+    pub mask: u64,
+    /// Found and called `no_mask`.
+    pub no_mask: u64,
+    /// Found and called `incorrect`.
+    pub incorrect: u64,
+    /// Found, but neither was said.
+    pub unsure: u64,
+}
+
+impl Outcomes {
+    fn add(&mut self, outcome: Outcome) {
+        self.n += 1;
+        match outcome {
+            Outcome::Missed => self.missed += 1,
+            Outcome::Found(Verdict::Masked) => self.mask += 1,
+            Outcome::Found(Verdict::Unmasked) => self.no_mask += 1,
+            Outcome::Found(Verdict::Incorrect) => self.incorrect += 1,
+            Outcome::Found(Verdict::Unsure) => self.unsure += 1,
+        }
+    }
+
+    /// Found and called `no_mask`, of all annotated.
+    #[must_use]
+    pub fn called_no_mask(&self) -> Proportion {
+        Proportion { hits: self.no_mask, of: self.n }
+    }
+
+    /// Found and called `no_mask` or `incorrect`, which alerts unless it is configured otherwise, of all
+    /// annotated.
+    #[must_use]
+    pub fn alarmed(&self) -> Proportion {
+        Proportion { hits: self.no_mask + self.incorrect, of: self.n }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    Missed,
+    Found(Verdict),
+}
+
+/// What became of annotated faces, by label.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct EndToEnd {
+    /// Faces labelled `mask`.
+    pub mask: Outcomes,
+    /// Faces labelled `no_mask`.
+    pub no_mask: Outcomes,
+    /// Faces labelled `incorrect`.
+    pub incorrect: Outcomes,
+}
+
+impl EndToEnd {
+    fn of<'a>(faces: impl Iterator<Item = &'a (LabelledBox, Outcome)>) -> Self {
+        let mut figures = Self::default();
+        for (face, outcome) in faces {
+            match face.label {
+                Label::Mask => figures.mask.add(*outcome),
+                Label::NoMask => figures.no_mask.add(*outcome),
+                Label::Incorrect => figures.incorrect.add(*outcome),
+            }
+        }
+        figures
+    }
+
+    /// Each figure under its name: unmasked faces found and called so, masked faces that raise a false alarm,
+    /// and faces with an incorrectly worn mask that do. A bare face called `incorrect` alerts too, but is not
+    /// counted as named.
+    #[must_use]
+    pub fn figures(&self) -> Named<Proportion> {
+        [
+            ("unmasked_found_and_named", self.no_mask.called_no_mask()),
+            ("unmasked_alarmed", self.no_mask.alarmed()),
+            ("masked_false_alarm", self.mask.alarmed()),
+            ("incorrect_alarmed", self.incorrect.alarmed()),
+        ]
+        .into_iter()
+        .collect()
+    }
+}
+
+impl Serialize for EndToEnd {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Counts {
+            mask: Outcomes,
+            no_mask: Outcomes,
+            incorrect: Outcomes,
+        }
+        #[derive(Serialize)]
+        struct Json {
+            #[serde(flatten)]
+            fractions: Named<Option<f64>>,
+            intervals: Named<Option<[f64; 2]>>,
+            counts: Counts,
+        }
+        let figures = self.figures();
+        Json {
+            fractions: figures.0.iter().map(|(name, figure)| (name.as_str(), figure.fraction())).collect(),
+            intervals: figures.0.iter().map(|(name, figure)| (name.as_str(), figure.wilson())).collect(),
+            counts: Counts { mask: self.mask, no_mask: self.no_mask, incorrect: self.incorrect },
+        }
+        .serialize(serializer)
+    }
+}
+
+/// The end-to-end figures of `eval scenes`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct EndToEndReport {
+    /// Over all annotated faces.
+    #[serde(flatten)]
+    pub all: EndToEnd,
+    /// By the face size in pixels.
+    pub bands: Named<EndToEnd>,
+    /// How many pictures were searched.
+    pub pictures: u64,
+    /// Detections per fully annotated picture that match no annotated face and are called `no_mask` or
+    /// `incorrect`: alarms without a face.
+    pub alarms_without_a_face_per_image: Option<f64>,
+}
+
+/// The figures of `eval scenes`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ScenesReport {
+    /// The classifier on the annotated boxes.
+    #[serde(flatten)]
+    pub faces: FacesReport,
+    /// Detector and classifier together.
+    pub end_to_end: EndToEndReport,
+}
+
+/// One picture, searched and classified.
+struct Scene {
+    answers: Vec<Answer>,
+    outcomes: Vec<(LabelledBox, Outcome)>,
+    mistakes: Vec<Mistake>,
+    fully_labelled: bool,
+    alarms_without_a_face: u64,
+}
+
+/// Measures detector and classifier on `pictures` below the folder `images`, leaving out annotated faces
+/// smaller than `min_side` pixels. `progress` is called with the number of pictures done so far.
+pub fn evaluate(
+    pictures: &[LabelledPicture],
+    images: &Path,
+    min_side: f32,
+    networks: (&Detect<'_>, &Classify<'_>),
+    judge: &Judge<'_>,
+    progress: &(dyn Fn(usize) + Sync),
+) -> Evaluation<ScenesReport> {
+    let (detect, classify) = networks;
+    let Measured { results, failures } = pictures::measure(pictures, images, progress, |picture, pixels| {
+        let detections = detect(pixels)?;
+        let rects: Vec<Rect> = picture.boxes.iter().map(|face| face.rect).collect();
+        let found: Vec<Rect> = detections.iter().map(|detection| detection.rect).collect();
+        // One batch: the annotated boxes, then the found ones.
+        let asked: Vec<Rect> = rects.iter().chain(&found).copied().collect();
+        let mut annotated = faces::ask(classify, pixels, &asked)?;
+        let answers = annotated.split_off(rects.len());
+        let matching = match_faces(&rects, &detections, MIN_IOU);
+
+        let mut scene = Scene {
+            answers: Vec::new(),
+            outcomes: Vec::new(),
+            mistakes: Vec::new(),
+            fully_labelled: picture.is_fully_labelled(),
+            alarms_without_a_face: 0,
+        };
+        // Small faces are left out only after the matching, so that finding them is no false positive.
+        let wanted = |face: &LabelledBox| face.rect.side() >= min_side;
+        let annotated = picture.boxes.iter().zip(annotated).zip(&matching.found_by);
+        for ((face, probabilities), found_by) in annotated.filter(|((face, _), _)| wanted(face)) {
+            scene.answers.push(Answer { face: face.clone(), probabilities });
+            let (outcome, p_found) = match found_by {
+                Some(index) => {
+                    (Outcome::Found(judge(&found[*index], &answers[*index])), Some(answers[*index].mask))
+                }
+                None => (Outcome::Missed, None),
+            };
+            scene.outcomes.push((face.clone(), outcome));
+            if let Some(problem) = problem(face.label, outcome) {
+                let (image, rect, label) = (face.image.clone(), face.rect, Some(face.label));
+                scene.mistakes.push(Mistake { image, rect, label, p_mask: p_found, problem });
+            }
+        }
+        for index in &matching.unmatched {
+            let (rect, answer) = (found[*index], answers[*index]);
+            let alarm = matches!(judge(&rect, &answer), Verdict::Unmasked | Verdict::Incorrect);
+            if scene.fully_labelled && alarm {
+                scene.alarms_without_a_face += 1;
+                let image = picture.image.clone();
+                let problem = "end to end: an alarm without a face";
+                scene.mistakes.push(Mistake { image, rect, label: None, p_mask: Some(answer.mask), problem });
+            }
+        }
+        Ok(scene)
+    });
+    let answers: Vec<Answer> = results.iter().flat_map(|scene| &scene.answers).cloned().collect();
+    let outcomes = || results.iter().flat_map(|scene| &scene.outcomes);
+    let fully_labelled = results.iter().filter(|scene| scene.fully_labelled).count();
+    let alarms: u64 = results.iter().map(|scene| scene.alarms_without_a_face).sum();
+    let end_to_end = EndToEndReport {
+        all: EndToEnd::of(outcomes()),
+        bands: FACE_SIZE_BANDS
+            .iter()
+            .map(|band| {
+                (band.name, EndToEnd::of(outcomes().filter(|(face, _)| band.contains(face.rect.side()))))
+            })
+            .collect(),
+        pictures: results.len() as u64,
+        alarms_without_a_face_per_image: (fully_labelled > 0).then(|| alarms as f64 / fully_labelled as f64),
+    };
+    let mut mistakes = faces::mistakes(&answers);
+    mistakes.extend(results.into_iter().flat_map(|scene| scene.mistakes));
+    Evaluation { report: ScenesReport { faces: FacesReport::of(&answers), end_to_end }, mistakes, failures }
+}
+
+fn problem(label: Label, outcome: Outcome) -> Option<&'static str> {
+    match (label, outcome) {
+        (_, Outcome::Missed) => Some("end to end: missed"),
+        (Label::Mask, Outcome::Found(Verdict::Unmasked | Verdict::Incorrect)) => {
+            Some("end to end: false alarm")
+        }
+        (Label::NoMask | Label::Incorrect, Outcome::Found(Verdict::Masked)) => {
+            Some("end to end: called mask")
+        }
+        (_, Outcome::Found(Verdict::Unsure)) => Some("end to end: unsure"),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::pictures::tests::row;
+    use crate::eval::faces::tests::{paint, read_off};
+    use maskwatch::geometry::Point;
+    use maskwatch::vision::detector::Detection;
+
+    #[test]
+    fn what_becomes_of_each_annotated_face() {
+        let folder = tempfile::tempdir().unwrap();
+        let square = |x: f32| [x, 10.0, 30.0, 30.0];
+        // (left edge, red, label, found)
+        let faces = [
+            (0.0, 255, Some(Label::Mask), true),     // passes
+            (40.0, 10, Some(Label::Mask), true),     // raises a false alarm
+            (80.0, 10, Some(Label::Mask), false),    // is missed
+            (120.0, 0, Some(Label::NoMask), true),   // raises an alarm
+            (160.0, 100, Some(Label::NoMask), true), // is unsure, but counts as no_mask in the two-class figures
+            (200.0, 255, Some(Label::NoMask), true), // passes wrongly
+            (240.0, 0, Some(Label::Incorrect), true),
+            (280.0, 0, None, true),   // an alarm without a face
+            (320.0, 255, None, true), // a false positive that nobody notices
+        ];
+        let painted: Vec<_> = faces.iter().map(|(x, red, _, _)| (square(*x), *red)).collect();
+        paint(&folder.path().join("a.png"), &painted);
+        let mut rows: Vec<_> = faces
+            .iter()
+            .filter_map(|(x, _, label, _)| label.map(|label| row("a.png", square(*x), label)))
+            .collect();
+        let tiny = [360.0, 10.0, 8.0, 8.0];
+        rows.push(row("a.png", tiny, Label::NoMask));
+        let found: Vec<_> = faces
+            .iter()
+            .filter(|(_, _, _, found)| *found)
+            .map(|(x, ..)| square(*x))
+            .chain([tiny])
+            .map(|[x, y, w, h]| Detection {
+                rect: Rect::new(x, y, w, h),
+                landmarks: [Point { x: 0.0, y: 0.0 }; 5],
+                score: 0.8,
+            })
+            .collect();
+        let detect = |_: &image::RgbImage| Ok(found.clone());
+        let judge = |_: &Rect, answer: &Probabilities| match answer.mask {
+            p if p >= 0.9 => Verdict::Masked,
+            p if p <= 0.1 => Verdict::Unmasked,
+            _ => Verdict::Unsure,
+        };
+        let networks: (&Detect<'_>, &Classify<'_>) = (&detect, &read_off);
+        let run = |min_side| {
+            evaluate(&pictures::group(rows.clone()), folder.path(), min_side, networks, &judge, &|_| ())
+        };
+
+        let evaluation = run(20.0);
+        assert_eq!(evaluation.failures, []);
+        let json = serde_json::to_value(&evaluation.report).unwrap();
+        assert_eq!((&json["n"], &json["recall"]["no_mask"]), (&6.into(), &(2.0 / 3.0).into()));
+        let figures = &json["end_to_end"];
+        assert_eq!(figures["unmasked_found_and_named"], 1.0 / 3.0);
+        assert_eq!(figures["masked_false_alarm"], 1.0 / 3.0);
+        assert_eq!(figures["incorrect_alarmed"], 1.0);
+        assert_eq!(figures["alarms_without_a_face_per_image"], 1.0);
+        assert_eq!(figures["bands"]["24-48"]["unmasked_found_and_named"], 1.0 / 3.0);
+        assert!(figures["bands"]["96+"]["masked_false_alarm"].is_null());
+        let expected = Outcomes { n: 3, missed: 1, mask: 1, no_mask: 1, incorrect: 0, unsure: 0 };
+        assert_eq!(evaluation.report.end_to_end.all.mask, expected);
+        let expected = Outcomes { n: 3, missed: 0, mask: 1, no_mask: 1, incorrect: 0, unsure: 1 };
+        assert_eq!(evaluation.report.end_to_end.all.no_mask, expected);
+        let count =
+            |wanted: &str| evaluation.mistakes.iter().filter(|mistake| mistake.problem == wanted).count();
+        for problem in ["missed", "false alarm", "called mask", "unsure", "an alarm without a face"] {
+            assert_eq!(count(&format!("end to end: {problem}")), 1, "{problem}");
+        }
+        // Both masked faces with a dark middle are called no_mask on their annotated boxes, found or not.
+        assert_eq!((count("called no_mask"), count("called mask")), (2, 1));
+        assert!(evaluation.report.to_string().contains("unmasked found and named"));
+
+        // The tiny face counts once it is not left out, and was never a false positive.
+        let all = run(0.0).report.end_to_end;
+        assert_eq!((all.all.no_mask.n, all.alarms_without_a_face_per_image), (4, Some(1.0)));
+    }
+}

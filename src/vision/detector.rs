@@ -1,0 +1,252 @@
+//! Boxes and landmarks of faces, from the detector network. What they mean over time is [`crate::track`]'s
+//! business.
+
+use crate::geometry::{Point, Rect};
+use crate::nn::int8::yunet::{Cells, VALUES};
+use crate::nn::int8::{self, QuantizedWeights, SharedTeam};
+use crate::nn::weights::Weights;
+use crate::nn::yunet::{Level, MULTIPLE, YuNet};
+use crate::nn::{Mode, NetworkError};
+use crate::pixels::picture::View;
+use crate::pixels::preprocess;
+use crate::pixels::sampler::Sampler;
+use maskwatch_kernels::int8::Kernels;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+/// Overlap (IoU) above which the weaker of two boxes counts as a second box on the same face.
+pub const NMS_IOU: f32 = 0.45;
+
+/// One face found in one picture.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Detection {
+    /// Where the face is, in pixels of the picture that was searched; may reach over its edges.
+    pub rect: Rect,
+    /// Right eye, left eye, nose tip, right and left corner of the mouth; right and left are the person's
+    /// own.
+    pub landmarks: [Point; 5],
+    /// How sure the network is that this is a face, 0 to 1.
+    pub score: f32,
+}
+
+impl Detection {
+    /// The same face in a picture `factor` times as large.
+    #[must_use]
+    pub fn scaled(&self, factor: f32) -> Self {
+        let Rect { x, y, w, h } = self.rect;
+        Self {
+            rect: Rect::new(x * factor, y * factor, w * factor, h * factor),
+            landmarks: self.landmarks.map(|point| Point { x: point.x * factor, y: point.y * factor }),
+            score: self.score,
+        }
+    }
+}
+
+enum Network {
+    Real(Box<YuNet>),
+    Quantized(Box<(int8::yunet::Detector, Mutex<Canvas>)>),
+}
+
+/// What the quantized network reads, kept from picture to picture.
+struct Canvas {
+    sampler: Sampler,
+    pixels: Vec<u8>,
+}
+
+/// The detector network behind a letterbox: pictures of any size in, detections in their own pixels out.
+pub struct Detector {
+    network: Network,
+    input: (u32, u32),
+    score_threshold: f32,
+}
+
+impl Detector {
+    /// Reads the detector's weights from `path`. Pictures are fitted into `input` (width, height; multiples
+    /// of 32), and faces with a score below `score_threshold` (0 to 1) are dropped.
+    ///
+    /// # Errors
+    /// When the file is missing, damaged or of another network, or `input` is no multiple of 32.
+    pub fn load(path: &Path, input: (u32, u32), score_threshold: f32) -> Result<Self, NetworkError> {
+        Self::new(&Weights::load(path)?, input, score_threshold)
+    }
+
+    /// The detector made from weights in memory; otherwise as [`Detector::load`].
+    ///
+    /// # Errors
+    /// When the weights are of another network, or `input` is no multiple of 32.
+    pub fn new(weights: &Weights, input: (u32, u32), score_threshold: f32) -> Result<Self, NetworkError> {
+        check_input(input, weights.origin())?;
+        let network = Network::Real(Box::new(YuNet::new(weights, Mode::Inference)?));
+        Ok(Self { network, input, score_threshold })
+    }
+
+    /// The quantized detector, on `kernels`, with a team's threads; otherwise as [`Detector::load`].
+    ///
+    /// # Errors
+    /// When the weights are of another network, or `input` is no multiple of 32.
+    pub fn quantized(
+        weights: &QuantizedWeights,
+        kernels: &'static dyn Kernels,
+        team: SharedTeam,
+        input: (u32, u32),
+        score_threshold: f32,
+    ) -> Result<Self, NetworkError> {
+        check_input(input, weights.origin())?;
+        let network = int8::yunet::YuNet::new(weights, kernels)?;
+        let network = int8::yunet::Detector::new(&network, (input.0 as usize, input.1 as usize), team)?;
+        let pixels = vec![0; 3 * input.0 as usize * input.1 as usize];
+        let canvas = Mutex::new(Canvas { sampler: Sampler::default(), pixels });
+        Ok(Self { network: Network::Quantized(Box::new((network, canvas))), input, score_threshold })
+    }
+
+    /// Finds the faces of `picture`, the surest first.
+    ///
+    /// # Errors
+    /// When candle cannot run the network.
+    pub fn detect<'a>(&self, picture: impl Into<View<'a>>) -> Result<Vec<Detection>, NetworkError> {
+        let picture = picture.into();
+        let (candidates, scale) = match &self.network {
+            Network::Real(network) => {
+                let (canvas, scale) = preprocess::letterbox(picture, self.input.0, self.input.1);
+                let levels = network.forward(&preprocess::bgr(&[canvas])?)?;
+                (decode(&levels, 0, self.score_threshold)?, scale)
+            }
+            Network::Quantized(quantized) => {
+                let (network, canvas) = &**quantized;
+                // The canvas is written anew for each picture, so a panic of an earlier one left nothing
+                // behind.
+                let Canvas { sampler, pixels } = &mut *canvas.lock().unwrap_or_else(PoisonError::into_inner);
+                let scale = sampler.letterbox(picture, self.input, pixels);
+                let mut candidates = Vec::new();
+                network.run(pixels, |cells, values| {
+                    decode_cells(cells, values, self.score_threshold, &mut candidates);
+                })?;
+                (candidates, scale)
+            }
+        };
+        Ok(suppress(candidates).iter().map(|face| face.scaled(1.0 / scale)).collect())
+    }
+
+    /// Width and height that pictures are fitted into.
+    #[must_use]
+    pub fn input(&self) -> (u32, u32) {
+        self.input
+    }
+
+    /// The score below which faces are dropped.
+    #[must_use]
+    pub fn score_threshold(&self) -> f32 {
+        self.score_threshold
+    }
+}
+
+/// Reads the cells of picture `index` that score at least `threshold`, in pixels of the network's input, in
+/// no order.
+///
+/// # Errors
+/// When the maps do not have the extents of [`YuNet`]'s outputs.
+pub fn decode(levels: &[Level; 3], index: usize, threshold: f32) -> candle_core::Result<Vec<Detection>> {
+    let mut candidates = Vec::new();
+    for level in levels {
+        let (_, columns) = level.cells()?;
+        let values =
+            |map: candle_core::Result<candle_core::Tensor>| map?.get(index)?.flatten_all()?.to_vec1::<f32>();
+        let scores = values(level.scores())?;
+        let boxes = values(Ok(level.boxes.clone()))?;
+        let landmarks = values(Ok(level.landmarks.clone()))?;
+        for (cell, &score) in scores.iter().enumerate().filter(|(_, score)| **score >= threshold) {
+            let boxes = std::array::from_fn(|value| boxes[4 * cell + value]);
+            let landmarks = std::array::from_fn(|value| landmarks[10 * cell + value]);
+            candidates.extend(face(level.stride, (cell % columns, cell / columns), boxes, landmarks, score));
+        }
+    }
+    Ok(candidates)
+}
+
+/// Adds the cells of one level of the quantized network that score at least `threshold`, as [`decode`] does.
+fn decode_cells(cells: &Cells, values: &[f32], threshold: f32, candidates: &mut Vec<Detection>) {
+    let probability = |logit: f32| 1.0 / (1.0 + (-logit).exp());
+    // Neither probability can be below the square of the threshold: most cells need no exponential.
+    let least = (threshold * threshold / (1.0 - threshold * threshold)).ln() - 1e-3;
+    for (cell, values) in values.as_chunks::<VALUES>().0.iter().enumerate() {
+        let [class, objectness, x, y, w, h, landmarks @ ..] = *values;
+        if class < least || objectness < least {
+            continue;
+        }
+        let score = (probability(class) * probability(objectness)).sqrt();
+        if score >= threshold {
+            let place = (cell % cells.columns, cell / cells.columns);
+            candidates.extend(face(cells.stride, place, [x, y, w, h], landmarks, score));
+        }
+    }
+}
+
+/// The face that the cell at (`column`, `row`) tells of.
+fn face(
+    stride: usize,
+    (column, row): (usize, usize),
+    [x, y, w, h]: [f32; 4],
+    landmarks: [f32; 10],
+    score: f32,
+) -> Option<Detection> {
+    let stride = stride as f32;
+    let at = |x: f32, y: f32| Point { x: (column as f32 + x) * stride, y: (row as f32 + y) * stride };
+    let (centre, w, h) = (at(x, y), w.exp() * stride, h.exp() * stride);
+    let rect = Rect::new(centre.x - w / 2.0, centre.y - h / 2.0, w, h);
+    // Broken weights may send a box to infinity: that is no face, and nothing behind could bear it.
+    let finite = [rect.x, rect.y, rect.w, rect.h].iter().all(|value| value.is_finite());
+    let point = |k: usize| at(landmarks[2 * k], landmarks[2 * k + 1]);
+    finite.then(|| Detection { rect, landmarks: std::array::from_fn(point), score })
+}
+
+fn check_input(input: (u32, u32), origin: &str) -> Result<(), NetworkError> {
+    let fits = |length: u32| length > 0 && length.is_multiple_of(MULTIPLE as u32);
+    if fits(input.0) && fits(input.1) {
+        return Ok(());
+    }
+    let reason = format!("its input cannot be {}×{}, both must be multiples of {MULTIPLE}", input.0, input.1);
+    Err(NetworkError::Mismatch { origin: origin.to_owned(), reason })
+}
+
+/// Non-maximum suppression: the surest first, without those that overlap a surer one by more than
+/// [`NMS_IOU`].
+#[must_use]
+pub fn suppress(mut candidates: Vec<Detection>) -> Vec<Detection> {
+    candidates.sort_by(|left, right| right.score.total_cmp(&left.score));
+    let mut kept: Vec<Detection> = Vec::new();
+    for candidate in candidates {
+        if kept.iter().all(|surer| surer.rect.iou(&candidate.rect) <= NMS_IOU) {
+            kept.push(candidate);
+        }
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn detection() -> impl Strategy<Value = Detection> {
+        (0f32..60.0, 0f32..60.0, 1f32..40.0, 1f32..40.0, 0f32..1.0).prop_map(|(x, y, w, h, score)| {
+            Detection { rect: Rect::new(x, y, w, h), landmarks: [Point { x, y }; 5], score }
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn suppression_keeps_the_surest_and_no_two_of_one_face(candidates in prop::collection::vec(detection(), 0..40)) {
+            let kept = suppress(candidates.clone());
+            for pair in kept.windows(2) {
+                prop_assert!(pair[0].score >= pair[1].score);
+            }
+            for (index, face) in kept.iter().enumerate() {
+                prop_assert!(candidates.contains(face));
+                prop_assert!(kept[..index].iter().all(|other| other.rect.iou(&face.rect) <= NMS_IOU));
+            }
+            for dropped in candidates.iter().filter(|candidate| !kept.contains(candidate)) {
+                prop_assert!(kept.iter().any(|face| face.score >= dropped.score && face.rect.iou(&dropped.rect) > NMS_IOU));
+            }
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! `maskwatch detect` on the two portraits: the keys that other tools rely on, and the annotated pictures.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+#[path = "common/command.rs"]
+mod command;
+
+use serde_json::Value;
+use std::path::Path;
+
+#[test]
+fn detect_prints_one_object_for_each_picture_and_draws_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let images = folder.path().join("images");
+    std::fs::create_dir(&images).unwrap();
+    for name in ["astronaut.jpg", "astronaut-masked.jpg"] {
+        std::fs::copy(Path::new("tests/fixtures").join(name), images.join(name)).unwrap();
+    }
+    let drawn = folder.path().join("drawn");
+    let ended = command::run(
+        env!("CARGO_BIN_EXE_maskwatch"),
+        &[
+            "detect".as_ref(),
+            images.as_os_str(),
+            "--format=jsonl".as_ref(),
+            "--annotate".as_ref(),
+            drawn.as_os_str(),
+        ],
+    );
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "{ended:?}");
+    let lines: Vec<Value> = ended.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    for (line, name) in lines.iter().zip(["astronaut-masked.jpg", "astronaut.jpg"]) {
+        let keys: Vec<_> = line.as_object().unwrap().keys().map(String::as_str).collect();
+        assert_eq!(keys, ["faces", "height", "image", "width"]);
+        assert_eq!(line["image"], images.join(name).to_str().unwrap());
+        assert_eq!((&line["width"], &line["height"]), (&512.into(), &512.into()));
+        let [face] = line["faces"].as_array().unwrap().as_slice() else { panic!("{line}") };
+        let keys: Vec<_> = face.as_object().unwrap().keys().map(String::as_str).collect();
+        assert_eq!(keys, ["box", "label", "p_incorrect", "p_mask", "score"]);
+        let centre = |start: usize| {
+            face["box"][start].as_f64().unwrap() + face["box"][start + 2].as_f64().unwrap() / 2.0
+        };
+        assert!((centre(0) - 224.0).abs() < 20.0 && (centre(1) - 120.0).abs() < 20.0, "{face}");
+        assert!(["mask", "no_mask", "incorrect", "unsure"].contains(&face["label"].as_str().unwrap()));
+        assert!((0.0..=1.0).contains(&face["p_mask"].as_f64().unwrap()));
+    }
+    for name in ["astronaut-faces.jpg", "astronaut-masked-faces.jpg"] {
+        assert_eq!(image::open(drawn.join(name)).unwrap().into_rgb8().dimensions(), (512, 512));
+    }
+}
