@@ -65,15 +65,26 @@ def blocks(lines, indices):
 
 
 class Piece:
-    """Lines of a comment that are kept, or a paragraph with what stands before its first line and before the others."""
+    """Lines of a comment: a paragraph or list item, with what stands before its first line and its others; or what is kept."""
 
-    def __init__(self, lines, first=None, rest=None):
-        self.lines, self.first, self.rest = lines, first, rest
+    def __init__(self, line, first=None, rest=None):
+        self.lines, self.first, self.rest = [line], first, rest
+
+    def texts(self):
+        """The lines without what stands before them."""
+        return [self.lines[0][len(self.first) :], *(line.lstrip() for line in self.lines[1:])]
+
+    def can_be_broken(self):
+        if self.first is None:
+            return False
+        aligned = any(re.search(r"\S {2,}\S", re.sub(r"`[^`]*`", "``", text)) for text in self.texts())
+        ends_lines = any(line.endswith(("  ", "\\")) for line in self.lines)
+        return not aligned and not ends_lines
 
     def wrapped(self, width):
-        units = []  # what is not broken
-        for found in WORD.finditer(" ".join(line.strip() for line in self.lines)):
-            for word in found[0].split() if len(found[0]) > width - len(self.rest) else [found[0]]:
+        units, rest = [], self.first if self.rest is None else self.rest
+        for found in WORD.finditer(" ".join(self.texts())):
+            for word in found[0].split() if len(found[0]) > width - len(rest) else [found[0]]:
                 if units and MARKUP.match(word):
                     units[-1] += f" {word}"
                 else:
@@ -82,7 +93,7 @@ class Piece:
         for unit in units[1:]:
             if len(line) + 1 + len(unit) > width:
                 lines.append(line)
-                line = self.rest + unit
+                line = rest + unit
             else:
                 line += f" {unit}"
         return [*lines, line]
@@ -95,18 +106,18 @@ def pieces(lines):
         indent = len(line) - len(line.lstrip())
         item, fence_here = ITEM.match(line), FENCE.match(line)
         if fence or fence_here:
-            found.append(Piece([line]))
+            found.append(Piece(line))
             open_piece = None
             if fence_here and fence in (None, fence_here[1]):
                 fence = None if fence else fence_here[1]
         elif not line.strip() or FIXED.match(line):
             if line.strip() and re.match(r"\s*(={2,}|-{2,})", line) and open_piece:
                 open_piece.first = None  # an underlined heading
-            found.append(Piece([line]))
+            found.append(Piece(line))
             open_piece = None
         elif item and not (open_piece and item[2][:-1].isdigit() and item[2][:-1] != "1" and hang == 0):
             hang = len(item[0])
-            open_piece = Piece([line[hang:]], item[0], " " * hang)
+            open_piece = Piece(line, item[0], " " * hang)
             found.append(open_piece)
         elif open_piece:
             if len(open_piece.lines) == 1 and open_piece.rest is None:
@@ -115,10 +126,10 @@ def pieces(lines):
                 open_piece.first = None  # aligned by hand
             open_piece.lines.append(line)
         elif indent >= hang + 4:
-            found.append(Piece([line]))  # code
+            found.append(Piece(line))  # code
         else:
             hang = hang if 0 < hang <= indent else 0
-            open_piece = Piece([line], " " * indent)
+            open_piece = Piece(line, " " * indent)
             found.append(open_piece)
     return found
 
@@ -127,14 +138,8 @@ def reflowed(prefix, lines):
     """The lines of a comment, those of paragraphs that are too wide broken anew."""
     result = []
     for piece in pieces(lines):
-        before = (piece.first or "") if piece.rest is not None and piece.first and piece.first.strip() else ""
-        old = [before + piece.lines[0], *piece.lines[1:]]
-        aligned = any(re.search(r"\S {2,}\S", re.sub(r"`[^`]*`", "``", line)) or line.endswith(("  ", "\\")) for line in piece.lines)
-        if piece.first is None or aligned or not any(is_wide(f"{prefix} {line}") for line in old):
-            result += old
-        else:
-            piece.rest = piece.rest if piece.rest is not None else piece.first
-            result += piece.wrapped(WIDTH - len(prefix) - 1)
+        wide = any(is_wide(f"{prefix} {line}") for line in piece.lines)
+        result += piece.wrapped(WIDTH - len(prefix) - 1) if wide and piece.can_be_broken() else piece.lines
     return result
 
 
@@ -172,7 +177,8 @@ def check(root, options):
                     mend = "break it by hand: it is code, aligned or unusual"
                 else:
                     mend = "tests/house/comments.py --fix breaks it"
-                found.append(house.Finding(str(path), index + 1, f"comment of {len(lines[index])} columns, {WIDTH} are allowed; {mend}"))
+                text = f"comment of {len(lines[index])} columns, {WIDTH} are allowed; {mend}"
+                found.append(house.Finding(str(path), index + 1, text))
     return found
 
 
@@ -185,20 +191,23 @@ class Tests(unittest.TestCase):
         return result.split("\n")
 
     def test_paragraphs_are_broken_and_short_ones_kept(self):
-        lines = self.fix("    /// Short,", "    /// kept.", "    ///", f"    /// {self.LONG}", "    /// And more.", "    fn f() {}")
+        long = f"    /// {self.LONG}"
+        lines = self.fix("    /// Short,", "    /// kept.", "    ///", long, "    /// And more.", "    fn f() {}")
         self.assertEqual(lines[:3], ["    /// Short,", "    /// kept.", "    ///"])
         self.assertEqual(lines[4:], ["    /// word word end. And more.", "    fn f() {}"])
         self.assertLessEqual(max(map(len, lines)), WIDTH)
 
     def test_lists_hang(self):
-        lines = self.fix(f"//! - {self.LONG}", "//!   second line", "//! - other", f"//!   1. {self.LONG}", "//!", "//!   Indented.")
+        ends = ["//! - other", f"//!   1. {self.LONG}", "//!", "//!   Indented."]
+        lines = self.fix(f"//! - {self.LONG}", "//!   second line", *ends)
         self.assertEqual(lines[1:3], ["//!   word end. second line", "//! - other"])
         self.assertTrue(lines[3].startswith("//!   1. word") and lines[4].startswith("//!      word"))
         self.assertEqual(lines[5:], ["//!", "//!   Indented."])
 
     def test_what_stays(self):
-        stays = ["/// # Errors", "/// ```text", f"/// {self.LONG}", "/// ```", f"/// | {self.LONG} |", "///", f"///     {self.LONG}", "///",
-                 f"/// a    b {self.LONG}", "///", f"/// <https://example.org/{'x' * 100}>", f'const A: &str = r"', f'/// {self.LONG}";']
+        stays = ["/// # Errors", "/// ```text", f"/// {self.LONG}", "/// ```", f"/// | {self.LONG} |", "///"]
+        stays += [f"///     {self.LONG}", "///", f"/// a    b {self.LONG}", "///", f"/// <https://example.org/{'x' * 100}>"]
+        stays += ['const A: &str = r"', f'/// {self.LONG}";']
         self.assertEqual(self.fix(*stays), stays)
         self.assertEqual(self.fix(f"let a = 1; // {self.LONG}"), [f"let a = 1; // {self.LONG}"])
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """The feature `train` is gone, and the kernels need no candle.
 
-What trains and measures networks is the crate in crates/lab; there is nothing to switch on. What the kernels are built from is read
-in Cargo.lock, which counts what their tests need, too.
+What trains and measures networks is the crate in crates/lab; there is nothing to switch on. What the kernels are built from
+is read in Cargo.lock, which counts what their tests need, too.
 """
 
 import re

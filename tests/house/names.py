@@ -50,7 +50,8 @@ def allowed(root):
                 if reason.strip():
                     names[name.strip()] = number
                 else:
-                    bad.append(house.Finding(ALLOWED, number, f"{name.strip()} is allowed without a reason; write `{name.strip()}: REASON`"))
+                    text = f"{name.strip()} is allowed without a reason; write `{name.strip()}: REASON`"
+                    bad.append(house.Finding(ALLOWED, number, text))
     return names, bad
 
 
@@ -68,7 +69,8 @@ def check(root, _options=None):
     for name, where in sorted(shared.items(), key=lambda item: (-len(item[1]), item[0])):
         if name not in may and name not in PRELUDE:
             (path, line), others = where[0], ", ".join(f"{path}:{line}" for path, line in where[1:])
-            found.append(house.Finding(path, line, f"{name} is defined {len(where)} times, also in {others}; one name for one thing"))
+            text = f"{name} is defined {len(where)} times, also in {others}; one name for one thing"
+            found.append(house.Finding(path, line, text))
     for name, line in may.items():
         if name not in shared and name not in PRELUDE & set(places):
             found.append(house.Finding(ALLOWED, line, f"{name} is not shared (any more); remove the line"))
