@@ -18,7 +18,7 @@ demo: dependencies ## the daemon's loop on bundled pictures, or on CAMERA=/dev/v
 	cargo run --release --locked -- demo --output demo-output $(if $(CAMERA),--camera $(CAMERA))
 
 test: dependencies ## all tests; what needs $MASKWATCH_SHARED (../shared) says so when it is absent
-	@[ -e $(SHARED)/models ] || echo "skipped, since $(SHARED)/models is not here: tests/starting_weights.rs, and fitting the" \
+	@[ -e $(SHARED)/models ] || echo "skipped, since $(SHARED)/models is not here: tests/integration/starting_weights.rs, and fitting the" \
 	  "real detector in crates/lab/tests/train_detector.rs"
 	cargo test --locked --workspace
 
@@ -127,7 +127,7 @@ quantize: dependencies ## models/int8.safetensors anew from the f32 files and tr
 	cargo build --release --locked --package maskwatch-lab
 	target/release/maskwatch-lab quantize --data $(SHARED)/data --output models/int8.safetensors
 
-reference: ## outputs of the shipped weights by ONNX Runtime, for tests/shipped_weights.rs
+reference: ## outputs of the shipped weights by ONNX Runtime, for tests/integration/shipped_weights.rs
 	python3 -m venv target/reference
 	target/reference/bin/pip install --quiet -r tests/reference/requirements.txt
 	target/reference/bin/python tests/reference/make_reference.py

@@ -21,7 +21,6 @@ pub mod config;
 pub mod daemon;
 pub mod decide;
 pub mod geometry;
-pub mod models;
 pub mod nn;
 pub mod outputs;
 pub mod pixels;

@@ -12,9 +12,9 @@ use maskwatch::outputs::{Outputs, Panel, simulated};
 use maskwatch::pixels::buffer::Pool;
 use maskwatch::pixels::decode::{FrameFormat, PixelFormat};
 use maskwatch::pixels::picture::{Picture, View};
-use maskwatch::source::{Options, open};
-use maskwatch::vision::classifier::Probabilities;
-use maskwatch::vision::{Networks, Vision, VisionError};
+use maskwatch::source;
+use maskwatch::vision::quality::Gates;
+use maskwatch::vision::{Chain, Choice, JudgedFace, Options, Vision, VisionError};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::path::Path;
 use std::sync::Arc;
@@ -53,35 +53,29 @@ fn allocations() -> usize {
     ALLOCATIONS.load(Ordering::Relaxed)
 }
 
-/// The daemon's networks, which find nobody, and are asked about two places all the same, which the gates
-/// look at too.
+/// The daemon's chain, which finds nobody, and is asked about two places all the same, which the gates look at too.
 struct Looking {
-    networks: Networks,
+    chain: Chain,
     frames: u16,
 }
 
-/// What looking at a frame costs: the list of answers about the two places.
-const ANSWERS: usize = 1;
+/// What looking at a frame costs: lists of the places that no gate stops, of the answers about them and of the
+/// judgements.
+const LISTS: usize = 3;
 
 impl Vision for Looking {
-    fn faces(&mut self, picture: View<'_>) -> Result<Vec<Rect>, VisionError> {
-        assert_eq!(self.networks.faces(picture)?, [], "nobody is on these frames");
+    fn look(&mut self, picture: View<'_>, choose: &mut Choice<'_>) -> Result<Vec<JudgedFace>, VisionError> {
+        assert_eq!(self.chain.look(picture, choose)?, [], "nobody is on these frames");
         // Faces that come nearer, one of them over the edge of the picture; in the end no longer.
         let side = 40.0 + f32::from(self.frames.min(WARM)) * 2.0;
         let places = [-20.0, 300.0].map(|x| Rect::new(x, 100.0, side, side));
-        assert_eq!(self.networks.masks(picture, &places)?.len(), 2);
-        for rect in places {
-            assert!(self.networks.quality(picture, &rect)?.is_some_and(|seen| seen.sharpness.is_finite()));
-        }
+        let judged = self.chain.judge(picture, &places)?;
+        assert!(judged.iter().all(|judgement| judgement.answer().is_some()), "{judged:?}");
         self.frames += 1;
         if self.frames < WARM / 2 {
             // While this takes its time, the reader fills every buffer that there ever is.
             std::thread::sleep(Duration::from_millis(40));
         }
-        Ok(Vec::new())
-    }
-
-    fn masks(&mut self, _: View<'_>, _: &[Rect]) -> Result<Vec<Probabilities>, VisionError> {
         Ok(Vec::new())
     }
 }
@@ -108,7 +102,7 @@ impl Observer for Count {
                 self.counted = Some(allocations() - self.before);
                 self.stop.store(true, Ordering::Relaxed);
             }
-        } else if let Event::Health { fault: Some(reason) } = event {
+        } else if let Event::Fault { reason, .. } = event {
             panic!("{reason}");
         }
     }
@@ -117,13 +111,18 @@ impl Observer for Count {
 /// The allocations of [`COUNTED`] frames that a command repeats from `file`.
 fn in_the_loop(format: &str, file: &Path) -> usize {
     let spec = format!("command({format}): while cat {}; do sleep 0.01; done", file.display());
-    let source = open(&spec.parse().unwrap(), &Options::default()).unwrap();
+    let source = source::open(&spec.parse().unwrap(), &source::Options::default()).unwrap();
     let config = Config::default();
     let stop = Arc::new(AtomicBool::new(false));
     let (driver, _recorder) = simulated();
     let panel = Panel::open(driver, &config.outputs.outputs, None).unwrap();
     let outputs = Outputs::start(panel, Arc::clone(&stop), Duration::from_secs(3600)).unwrap();
-    let vision = Looking { networks: Networks::load(&config).unwrap(), frames: 0 };
+    let vision = Looking {
+        // Gates that stop nobody and are asked all the same.
+        chain: Chain::load(&Options { gates: Gates { max_yaw: 4.0, ..Gates::OPEN }, ..config.vision() })
+            .unwrap(),
+        frames: 0,
+    };
     let watch = Watch::new(Box::new(vision), config.decision);
     let clock = SystemClock::start();
     assert!(clock.now() < Duration::from_secs(60));
@@ -145,7 +144,7 @@ fn frames_cost_no_allocation_outside_the_jpeg_decoder() {
         std::fs::write(&file, (0..bytes).map(|index| (index % 251) as u8).collect::<Vec<u8>>()).unwrap();
         assert_eq!(
             in_the_loop(&format!("{format} 640x480"), &file),
-            ANSWERS * usize::from(COUNTED),
+            LISTS * usize::from(COUNTED),
             "{format}"
         );
     }
@@ -166,6 +165,6 @@ fn frames_cost_no_allocation_outside_the_jpeg_decoder() {
     decode();
     let decoder = decode();
     assert!(decoder > 0, "the decoder allocates nothing: this test can be simpler");
-    let expected = (decoder + ANSWERS) * usize::from(COUNTED);
+    let expected = (decoder + LISTS) * usize::from(COUNTED);
     assert_eq!(in_the_loop("mjpeg", &file), expected, "{decoder} in the decoder");
 }

@@ -1,14 +1,16 @@
 //! `maskwatch bench`: how long each stage of a frame takes on this machine.
 
-use super::Outcome;
 use super::networks::{DetectorArgs, ModelArgs};
+use super::outcome::Outcome;
 use crate::bench::{Spread, interleaved, machine, peak_memory_mib};
 use crate::geometry::Rect;
-use crate::models::{Precision, usual_threads};
+use crate::pixels::buffer::Pool;
+use crate::pixels::decode::{FrameFormat, PictureError, PixelFormat};
+use crate::pixels::picture::Picture;
 use crate::pixels::preprocess;
-use crate::vision::classifier::{Classifier, Probabilities};
-use crate::vision::detector::Detector;
-use crate::vision::landmarks::Locator;
+use crate::vision::models::{Precision, usual_threads};
+use crate::vision::quality::Gates;
+use crate::vision::{self, Chain, Vision, everybody};
 use anyhow::Context;
 use clap::ValueEnum;
 use image::{ImageFormat, RgbImage};
@@ -44,7 +46,7 @@ pub(crate) struct Args {
 /// A part of the work on a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Stage {
-    /// JPEG to pixels
+    /// JPEG to pixels, as for a camera's frames
     Decode,
     /// Faces of the frame
     Detect,
@@ -54,7 +56,7 @@ enum Stage {
     Preprocess,
     /// What the crop shows
     Classify,
-    /// All of it, for a frame with one face
+    /// All of it on the daemon's own path, for a frame with one face
     Frame,
 }
 
@@ -87,9 +89,15 @@ pub(crate) fn run(args: Args) -> Outcome {
 
     let start = Instant::now();
     let models = args.models.open()?;
-    let classifier = models.classifier()?;
-    let detector = args.detector.make(&models)?;
-    let locator = models.locator()?;
+    let chain = Chain::new(
+        &models,
+        &vision::Options {
+            models: args.models.options(),
+            detector_input: args.detector.detector_input,
+            score_threshold: args.detector.score_threshold,
+            gates: Gates::default(),
+        },
+    )?;
     let (width, height) = args.detector.detector_input;
     let load_ms = start.elapsed().as_secs_f64() * 1e3;
 
@@ -97,25 +105,35 @@ pub(crate) fn run(args: Args) -> Outcome {
     let frame = camera_frame(&portrait);
     let mut jpeg = Vec::new();
     frame.write_to(&mut std::io::Cursor::new(&mut jpeg), ImageFormat::Jpeg)?;
-    let input = classifier.preprocessing().largest();
-    let crop = || preprocess::face_crop(&portrait, &FACE, classifier.preprocessing().margin, input);
+    let camera = Camera { jpeg, raw: Pool::default(), decoded: Pool::default() };
+    // Stages that take turns share the chain; the whole frame has a clone with memory of its own.
+    let mut whole = chain.clone();
+    let (detector, locator, classifier) = (chain.detector(), chain.locator(), chain.classifier());
+    let (margin, input) = (classifier.preprocessing().margin, classifier.preprocessing().largest());
+    let crop = || preprocess::face_crop(&portrait, &FACE, margin, input);
     let crops = [crop()];
     // A stage fails only where the first one of its kind would have failed when the networks were made.
     let check = |succeeded: bool| assert!(succeeded, "a stage failed while it was timed");
 
     let precision = models.precision();
-    let work = |stage: Stage| match stage {
-        Stage::Decode => check(image::load_from_memory_with_format(&jpeg, ImageFormat::Jpeg).is_ok()),
+    let mut work = |stage: Stage| match stage {
+        Stage::Decode => check(camera.next().is_ok()),
         Stage::Detect => check(detector.detect(&frame).is_ok()),
         Stage::Locate => check(locator.locate(&portrait, &FACE).is_ok()),
         Stage::Preprocess => check(preprocessed(crop(), precision)),
         Stage::Classify => check(classifier.classify_crops(&crops).is_ok()),
-        Stage::Frame => check(whole_frame(&jpeg, &detector, &locator, &classifier).is_ok()),
+        Stage::Frame => {
+            check(camera.next().is_ok_and(|picture| whole.look(picture.view(), &mut everybody).is_ok()));
+        }
     };
     let wanted = |stage: &Stage| args.stages.is_empty() || args.stages.contains(stage);
     let stages: Vec<Stage> = Stage::value_variants().iter().copied().filter(wanted).collect();
-    let mut contestants: Vec<Box<dyn FnMut() + '_>> =
-        stages.iter().map(|&stage| Box::new(move || work(stage)) as Box<dyn FnMut()>).collect();
+    let work = std::cell::RefCell::new(&mut work);
+    let work = &work;
+    let mut contestants: Vec<Box<dyn FnMut() + '_>> = stages
+        .iter()
+        .map(|&stage| Box::new(move || (work.borrow_mut())(stage)) as Box<dyn FnMut()>)
+        .collect();
     let spreads = interleaved(Duration::from_secs(args.seconds), &mut contestants);
 
     if matches!(args.format, Format::Text) {
@@ -168,16 +186,17 @@ fn preprocessed(crop: RgbImage, precision: Precision) -> bool {
     }
 }
 
-fn whole_frame(
-    jpeg: &[u8],
-    detector: &Detector,
-    locator: &Locator,
-    classifier: &Classifier,
-) -> anyhow::Result<Vec<Probabilities>> {
-    let frame = image::load_from_memory_with_format(jpeg, ImageFormat::Jpeg)?.to_rgb8();
-    let faces: Vec<Rect> = detector.detect(&frame)?.iter().map(|face| face.rect).collect();
-    for face in &faces {
-        std::hint::black_box(locator.locate(&frame, face)?);
+/// Gives the frame again and again, decoded as a camera's frames are.
+struct Camera {
+    jpeg: Vec<u8>,
+    raw: Pool,
+    decoded: Pool,
+}
+
+impl Camera {
+    fn next(&self) -> Result<Picture, PictureError> {
+        let mut bytes = self.raw.take();
+        bytes.as_mut_vec().extend_from_slice(&self.jpeg);
+        Picture::decode(bytes, &FrameFormat::new(PixelFormat::Mjpeg, 0, 0), &self.decoded)
     }
-    Ok(classifier.classify(&frame, &faces)?)
 }

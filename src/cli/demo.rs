@@ -5,18 +5,18 @@
 mod scene;
 mod screen;
 
-use super::Outcome;
 use super::networks::ModelArgs;
-use super::run::{start_log, stop_flag};
-use super::signal::seconds;
+use super::outcome::{Outcome, print};
+use super::process::{start_log, stop_flag};
+use super::values::seconds;
 use crate::config::Config;
 use crate::daemon::{Clock, Daemon, Ended, Event, Face, Flags, Observer, STALL, SystemClock, Watch};
-use crate::decide::{DoorState, Signal, Verdict};
+use crate::decide::{DoorState, Signal};
 use crate::outputs::{Output, Outputs, Panel, Recorder, simulated};
 use crate::pixels::annotate::{Mark, annotate, caption};
 use crate::pixels::picture::View;
 use crate::source::{self, Options, Source};
-use crate::vision::Networks;
+use crate::vision::Chain;
 use anyhow::Context;
 use image::Rgb;
 use scene::{Scene, Visitor};
@@ -65,14 +65,14 @@ pub(crate) fn run(args: Args) -> Outcome {
     // The second visitor comes soon after the first and stands in the same place.
     config.decision.re_arm = Duration::from_secs(2);
     let stop = stop_flag()?;
-    let networks = Networks::load(&config)?;
+    let networks = Chain::load(&config.vision())?;
     let (source, clock, scene) = open(&args, &config)?;
     let outputs = config.outputs.outputs.clone();
     let (driver, recorder) = simulated();
     let thread = Outputs::start(Panel::open(driver, &outputs, None)?, Arc::clone(&stop), STALL)?;
     let watch = Watch::new(Box::new(networks), config.decision.clone());
 
-    super::print(&format!("watching {}; pictures go to {}\n", source.describe(), args.output.display()))?;
+    print(&format!("watching {}; pictures go to {}\n", source.describe(), args.output.display()))?;
     let mut show = Show {
         screen: Screen::new(&outputs),
         album: Album::new(&args.output),
@@ -169,11 +169,7 @@ impl Show {
         if let Some(error) = self.failed {
             return Err(error);
         }
-        super::print(&format!(
-            "{} annotated pictures are in {}\n",
-            self.album.count,
-            self.album.folder.display()
-        ))?;
+        print(&format!("{} annotated pictures are in {}\n", self.album.count, self.album.folder.display()))?;
         if self.scene.is_none() {
             anyhow::ensure!(self.frames > 0, "no frame came; check the camera with --camera");
             return Ok(ExitCode::SUCCESS);
@@ -186,7 +182,7 @@ impl Show {
         anyhow::ensure!(!green_for_bare, "green was lit for the bare face");
         anyhow::ensure!(green_for_masked, "green did not light for the masked face");
         anyhow::ensure!(!alert_for_masked, "the masked face raised an alert");
-        super::print("red was lit for the bare face and green for the masked one: all is well\n")?;
+        print("red was lit for the bare face and green for the masked one: all is well\n")?;
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -206,8 +202,9 @@ impl Observer for Show {
             }
             Event::Finding(finding) => self.screen.finding(now, finding),
             Event::State { from, signal } => self.screen.state(now, *from, *signal),
-            Event::Health { fault } => self.screen.health(now, *fault),
-            Event::Attempt | Event::Status(_) => {}
+            Event::Fault { reason, began: true } => self.screen.health(now, Some(reason)),
+            Event::Recovered { .. } => self.screen.health(now, None),
+            Event::Fault { .. } | Event::Skipped(_) | Event::Attempt | Event::Status(_) => {}
         }
     }
 }
@@ -244,7 +241,7 @@ impl Album {
         let marks: Vec<Mark> = faces.iter().map(mark).collect();
         annotate(&mut picture, &marks);
         let text = format!("{:5.1} s  door: {}", now.as_secs_f32(), signal.state);
-        caption(&mut picture, &text, state_colour(signal.state));
+        caption(&mut picture, &text, Rgb(signal.state.colour()));
         let path = self.folder.join(format!("{:02}-{}.jpg", self.count, signal.state));
         picture.save(&path).with_context(|| {
             format!("{} cannot be written; name another folder with --output", path.display())
@@ -253,19 +250,5 @@ impl Album {
 }
 
 fn mark(face: &Face) -> Mark {
-    let colour = match face.verdict {
-        Verdict::Masked => Rgb([0, 160, 60]),
-        Verdict::Unmasked | Verdict::Incorrect => Rgb([210, 30, 30]),
-        Verdict::Unsure => Rgb([240, 170, 0]),
-    };
-    Mark { rect: face.rect, text: screen::face(face), colour }
-}
-
-fn state_colour(state: DoorState) -> Rgb<u8> {
-    match state {
-        DoorState::Pass => Rgb([0, 160, 60]),
-        DoorState::Alert | DoorState::Incorrect => Rgb([210, 30, 30]),
-        DoorState::Look | DoorState::Fault => Rgb([240, 170, 0]),
-        DoorState::Idle | DoorState::Off => Rgb([60, 60, 60]),
-    }
+    Mark { rect: face.rect, text: screen::face(face), colour: Rgb(face.verdict.colour()) }
 }

@@ -1,13 +1,12 @@
 //! `maskwatch detect`: finds and classifies the faces of pictures, prints them, and draws them if asked.
 
-use super::Outcome;
-use super::networks::{DetectorArgs, ModelArgs, VerdictArgs, verdict};
+use super::networks::{DetectorArgs, ModelArgs, VerdictArgs, chain};
+use super::outcome::{Outcome, print};
 use crate::decide::{Rules, Verdict};
 use crate::geometry::Rect;
 use crate::pixels::annotate::{Mark, annotate};
 use crate::source::files;
-use crate::vision::classifier::{Classifier, Probabilities};
-use crate::vision::detector::Detector;
+use crate::vision::{Chain, JudgedFace, Judgement, Vision, everybody};
 use anyhow::Context;
 use image::RgbImage;
 use rayon::prelude::*;
@@ -60,15 +59,17 @@ struct Face {
     rect: [f32; 4],
     score: f32,
     label: &'static str,
-    p_mask: f32,
-    p_incorrect: f32,
+    /// `null` where the classifier was not asked.
+    p_mask: Option<f32>,
+    p_incorrect: Option<f32>,
+    /// What stopped the face from being classified, where something did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stopped_by: Option<&'static str>,
 }
 
 pub(crate) fn run(args: Args) -> Outcome {
-    let models = args.models.open()?;
-    let chain = Chain {
-        detector: args.detector.make(&models)?,
-        classifier: models.classifier()?,
+    let searcher = Searcher {
+        chain: chain(&args.models, &args.detector, args.verdict.gates())?,
         rules: args.verdict.rules(),
     };
     let inputs: Vec<Input> = args.paths.iter().flat_map(|path| inputs(path)).collect();
@@ -85,8 +86,10 @@ pub(crate) fn run(args: Args) -> Outcome {
     // As many pictures as there are threads are in memory at a time; lines come in the order of the
     // arguments.
     for part in work.chunks(rayon::current_num_threads().max(1)) {
-        let lines: Vec<Line> =
-            part.par_iter().map(|(input, target)| chain.line(input, target.as_deref())).collect();
+        let lines: Vec<Line> = part
+            .par_iter()
+            .map_init(|| searcher.clone(), |own, (input, target)| own.line(input, target.as_deref()))
+            .collect();
         for line in lines {
             let text = match args.format {
                 Format::Jsonl => serde_json::to_string(&line)? + "\n",
@@ -98,7 +101,7 @@ pub(crate) fn run(args: Args) -> Outcome {
                     eprintln!("error: {error}");
                 }
             }
-            super::print(&text)?;
+            print(&text)?;
         }
     }
     if failed == 0 {
@@ -107,15 +110,15 @@ pub(crate) fn run(args: Args) -> Outcome {
     anyhow::bail!("{failed} of {} pictures could not be searched", work.len())
 }
 
-/// The networks and the rule for what is said of a face.
-struct Chain {
-    detector: Detector,
-    classifier: Classifier,
+/// The chain and the rules for what is said of a face.
+#[derive(Clone)]
+struct Searcher {
+    chain: Chain,
     rules: Rules,
 }
 
-impl Chain {
-    fn line(&self, input: &Input, target: Option<&Path>) -> Line {
+impl Searcher {
+    fn line(&mut self, input: &Input, target: Option<&Path>) -> Line {
         let image = input.path.display().to_string();
         match self.search(input, target) {
             Ok((width, height, faces)) => Line::Found { image, width, height, faces },
@@ -123,38 +126,47 @@ impl Chain {
         }
     }
 
-    fn search(&self, input: &Input, target: Option<&Path>) -> anyhow::Result<(u32, u32, Vec<Face>)> {
+    fn search(&mut self, input: &Input, target: Option<&Path>) -> anyhow::Result<(u32, u32, Vec<Face>)> {
         if let Some(problem) = &input.problem {
             anyhow::bail!("{problem}");
         }
         let mut picture = files::load(&input.path)?;
-        let found = self.detector.detect(&picture)?;
-        let rects: Vec<Rect> = found.iter().map(|face| face.rect).collect();
-        let answers = self.classifier.classify(&picture, &rects)?;
+        let found = self.chain.look((&picture).into(), &mut everybody).map_err(anyhow::Error::from_boxed)?;
+        let answers = found.iter().filter_map(|face| face.judgement.answer());
         anyhow::ensure!(
-            answers.iter().all(Probabilities::are_sound),
+            answers.into_iter().all(|answer| answer.are_sound()),
             "the classifier does not give a probability; its weights may be damaged"
         );
-        let faces: Vec<(Verdict, Face)> = found
-            .iter()
-            .zip(answers)
-            .map(|(face, answer)| {
-                let Rect { x, y, w, h } = face.rect;
-                let verdict = verdict(&self.rules, &face.rect, &answer);
-                let rect = [x, y, w, h].map(|value| rounded(value, 10.0));
-                let [score, p_mask, p_incorrect] =
-                    [face.score, answer.mask, answer.incorrect].map(|value| rounded(value, 1e4));
-                (verdict, Face { rect, score, label: label(verdict), p_mask, p_incorrect })
-            })
-            .collect();
+        let faces: Vec<(Verdict, Face)> = found.iter().map(|face| self.face(face)).collect();
         let (width, height) = picture.dimensions();
         if let Some(target) = target {
-            let marks: Vec<Mark> =
-                rects.iter().zip(&faces).map(|(rect, (verdict, face))| mark(rect, *verdict, face)).collect();
+            let marks: Vec<Mark> = found
+                .iter()
+                .zip(&faces)
+                .map(|(found, (verdict, face))| mark(&found.rect, *verdict, face))
+                .collect();
             annotate(&mut picture, &marks);
             save(&picture, target).with_context(|| format!("cannot write {}", target.display()))?;
         }
         Ok((width, height, faces.into_iter().map(|(_, face)| face).collect()))
+    }
+
+    fn face(&self, face: &JudgedFace) -> (Verdict, Face) {
+        let Rect { x, y, w, h } = face.rect;
+        let verdict = self.rules.verdict(face.rect.side(), &face.judgement);
+        let answer = face.judgement.answer();
+        let face = Face {
+            rect: [x, y, w, h].map(|value| rounded(value, 10.0)),
+            score: rounded(face.score, 1e4),
+            label: label(verdict),
+            p_mask: answer.map(|answer| rounded(answer.mask, 1e4)),
+            p_incorrect: answer.map(|answer| rounded(answer.incorrect, 1e4)),
+            stopped_by: match face.judgement {
+                Judgement::Stopped(gate) => Some(gate.name()),
+                Judgement::Unasked | Judgement::Answered(_) => None,
+            },
+        };
+        (verdict, face)
     }
 }
 
@@ -166,10 +178,14 @@ impl Line {
             n => format!("{n} faces"),
         };
         let mut text = format!("{image}: {width}x{height}, {count}\n");
-        for Face { rect: [x, y, w, h], score, label, p_mask, p_incorrect } in faces {
-            text += &format!(
-                "  {label:<9} p_mask {p_mask:.3}  p_incorrect {p_incorrect:.3}  box {x:.0},{y:.0} {w:.0}x{h:.0}  score {score:.2}\n"
-            );
+        for Face { rect: [x, y, w, h], score, label, p_mask, p_incorrect, stopped_by } in faces {
+            let judged = match (p_mask, p_incorrect, stopped_by) {
+                (Some(p_mask), Some(p_incorrect), _) => {
+                    format!("p_mask {p_mask:.3}  p_incorrect {p_incorrect:.3}")
+                }
+                (_, _, gate) => format!("not judged: {}", gate.unwrap_or_default()),
+            };
+            text += &format!("  {label:<9} {judged}  box {x:.0},{y:.0} {w:.0}x{h:.0}  score {score:.2}\n");
         }
         text
     }
@@ -190,13 +206,11 @@ fn label(verdict: Verdict) -> &'static str {
 }
 
 fn mark(rect: &Rect, verdict: Verdict, face: &Face) -> Mark {
-    let colour = match verdict {
-        Verdict::Masked => [0, 150, 60],
-        Verdict::Unmasked => [215, 30, 30],
-        Verdict::Incorrect => [215, 90, 0],
-        Verdict::Unsure => [225, 160, 0],
+    let text = match (face.p_mask, face.stopped_by) {
+        (Some(p_mask), _) => format!("{} {p_mask:.2}", face.label),
+        (None, gate) => format!("{} ({})", face.label, gate.unwrap_or_default()),
     };
-    Mark { rect: *rect, text: format!("{} {:.2}", face.label, face.p_mask), colour: image::Rgb(colour) }
+    Mark { rect: *rect, text, colour: image::Rgb(verdict.colour()) }
 }
 
 fn save(picture: &RgbImage, target: &Path) -> anyhow::Result<()> {
@@ -263,13 +277,20 @@ mod tests {
             rect: [1.25, -2.0, 30.04, 40.0].map(|value| rounded(value, 10.0)),
             score: rounded(0.912_345, 1e4),
             label: "unsure",
-            p_mask: 0.5,
-            p_incorrect: 0.125,
+            p_mask: Some(0.5),
+            p_incorrect: Some(0.125),
+            stopped_by: None,
         };
+        let stopped = Face { p_mask: None, p_incorrect: None, stopped_by: Some("yaw"), ..face.clone() };
         let line = Line::Found { image: "a.jpg".into(), width: 64, height: 48, faces: vec![face] };
         assert_eq!(
             serde_json::to_string(&line).unwrap(),
             r#"{"image":"a.jpg","width":64,"height":48,"faces":[{"box":[1.3,-2.0,30.0,40.0],"score":0.9123,"label":"unsure","p_mask":0.5,"p_incorrect":0.125}]}"#
+        );
+        let line = Line::Found { image: "a.jpg".into(), width: 64, height: 48, faces: vec![stopped] };
+        assert_eq!(
+            serde_json::to_string(&line).unwrap(),
+            r#"{"image":"a.jpg","width":64,"height":48,"faces":[{"box":[1.3,-2.0,30.0,40.0],"score":0.9123,"label":"unsure","p_mask":null,"p_incorrect":null,"stopped_by":"yaw"}]}"#
         );
         let line = Line::Failed { image: "b.jpg".into(), error: "it is empty".into() };
         assert_eq!(serde_json::to_string(&line).unwrap(), r#"{"image":"b.jpg","error":"it is empty"}"#);

@@ -1,19 +1,22 @@
 //! Arguments that name the networks and what is made of their answers, shared by the subcommands that work on
 //! pictures.
 
-use crate::decide::{Rules, Verdict};
-use crate::geometry::Rect;
-use crate::models::{ModelOptions, Models, Precision};
+use super::values::{certainty, fraction, one_of, pixels, size};
+use crate::decide::Rules;
 use crate::nn::NetworkError;
-use crate::vision::classifier::{Input, Probabilities};
+use crate::vision::classifier::Input;
 use crate::vision::detector::Detector;
+use crate::vision::models::{ModelOptions, Models, Precision};
+use crate::vision::quality::Gates;
+use crate::vision::{self, Chain};
+use clap::builder::TypedValueParser;
 use std::path::PathBuf;
 
 /// Which weights, and how they are run.
 #[derive(Debug, Clone, clap::Args)]
 pub struct ModelArgs {
     /// Arithmetic of the networks: the built-in int8 ones, or the f32 reference
-    #[arg(long, value_enum, default_value_t, help_heading = "Networks")]
+    #[arg(long, value_parser = precision(), default_value = Precision::default().name(), help_heading = "Networks")]
     pub precision: Precision,
     /// int8 weights of all networks, as `maskwatch-lab quantize` writes them, instead of the built-in ones
     #[arg(long, value_name = "FILE", help_heading = "Networks")]
@@ -67,7 +70,7 @@ impl ModelArgs {
 pub struct DetectorArgs {
     /// Size to which a picture is fitted for the detector, small ones enlarged, the rest black; multiples of
     /// 32
-    #[arg(long, value_name = "WIDTHxHEIGHT", default_value = "640x640", value_parser = super::size)]
+    #[arg(long, value_name = "WIDTHxHEIGHT", default_value = "640x640", value_parser = size)]
     pub detector_input: (u32, u32),
     /// Score from which a detection counts as a face, 0 to 1
     #[arg(long, value_name = "SCORE", default_value = "0.5", value_parser = fraction)]
@@ -84,15 +87,31 @@ impl DetectorArgs {
     }
 }
 
+/// The chain that these arguments describe, with these gates.
+///
+/// # Errors
+/// As [`Chain::load`].
+pub fn chain(models: &ModelArgs, detector: &DetectorArgs, gates: Gates) -> Result<Chain, NetworkError> {
+    Chain::load(&vision::Options {
+        models: models.options(),
+        detector_input: detector.detector_input,
+        score_threshold: detector.score_threshold,
+        gates,
+    })
+}
+
 /// When a face is *unsure*; the daemon's rules for one sighting.
 #[derive(Debug, Clone, clap::Args)]
 pub struct VerdictArgs {
-    /// How probable a mask, or the lack of a rightly worn one, has to be; less for both is unsure, 0.5 to 1
+    /// Minimum probability of mask, or of no_mask plus incorrect; below both the answer is unsure. 0.5 to 1
     #[arg(long, value_name = "P", default_value_t = Rules::default().certainty, value_parser = certainty)]
     pub certainty: f32,
     /// Faces whose shorter side is below this many pixels are unsure
     #[arg(long, value_name = "PX", default_value_t = Rules::default().min_face_side, value_parser = pixels)]
     pub min_face_side: f32,
+    /// Judge also faces that the daemon leaves unjudged because they are blurred, dark or turned away
+    #[arg(long)]
+    pub ungated: bool,
 }
 
 impl VerdictArgs {
@@ -101,57 +120,20 @@ impl VerdictArgs {
     pub fn rules(&self) -> Rules {
         Rules { certainty: self.certainty, min_face_side: self.min_face_side, ..Rules::default() }
     }
-}
 
-/// What one sighting of a face says by `rules`: its vote, or unsure where the face is too small to be asked.
-#[must_use]
-pub fn verdict(rules: &Rules, face: &Rect, answer: &Probabilities) -> Verdict {
-    let side = face.side();
-    if side < rules.min_face_side { Verdict::Unsure } else { rules.vote(answer, side) }
-}
-
-fn number_in(text: &str, range: std::ops::RangeInclusive<f32>, what: &str) -> Result<f32, String> {
-    text.parse().ok().filter(|value| range.contains(value)).ok_or_else(|| format!("it must be {what}"))
-}
-
-/// Reads a number from 0 to 1.
-///
-/// # Errors
-/// With a sentence that says what to give.
-pub fn fraction(text: &str) -> Result<f32, String> {
-    number_in(text, 0.0..=1.0, "a number from 0 to 1")
-}
-
-fn certainty(text: &str) -> Result<f32, String> {
-    number_in(text, 0.5..=1.0, "a number from 0.5 to 1")
-}
-
-/// Reads a number of pixels, 0 or more.
-///
-/// # Errors
-/// With a sentence that says what to give.
-pub fn pixels(text: &str) -> Result<f32, String> {
-    number_in(text, 0.0..=100_000.0, "a number of pixels from 0 on")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_out_of_range_are_refused() {
-        assert_eq!(fraction("0.5"), Ok(0.5));
-        for text in ["-0.1", "1.1", "nan", "inf", "", "half"] {
-            assert!(fraction(text).is_err(), "{text}");
-        }
-        assert!(certainty("0.4").is_err() && pixels("-1").is_err());
+    /// The daemon's usual gates, or open ones.
+    #[must_use]
+    pub fn gates(&self) -> Gates {
+        if self.ungated { Gates::OPEN } else { Gates::default() }
     }
+}
 
-    #[test]
-    fn small_faces_are_unsure_whatever_the_classifier_says() {
-        let sure = Probabilities::of_mask(1.0);
-        let rules = Rules { min_face_side: 20.0, ..Rules::default() };
-        assert_eq!(verdict(&rules, &Rect::new(0.0, 0.0, 40.0, 19.0), &sure), Verdict::Unsure);
-        assert_eq!(verdict(&rules, &Rect::new(0.0, 0.0, 40.0, 20.0), &sure), Verdict::Masked);
-    }
+fn precision() -> impl TypedValueParser<Value = Precision> {
+    one_of(Precision::NAMES.map(|(name, precision)| {
+        let help = match precision {
+            Precision::Int8 => "8-bit integers, on the project's own kernels",
+            Precision::F32 => "32-bit floating point, the reference",
+        };
+        (name, help, precision)
+    }))
 }

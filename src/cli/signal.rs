@@ -1,13 +1,17 @@
 //! `maskwatch signal`: shows a door state on the configured outputs, to check the wiring and to switch them
 //! off.
 
-use super::Outcome;
-use super::run::{ConfigArgs, open_outputs, start_log, stop_flag};
+use super::configuration::ConfigArgs;
+use super::outcome::Outcome;
+use super::process::{start_log, stop_flag};
+use super::values::{one_of, seconds};
+use crate::daemon::Opener;
 use crate::decide::DoorState;
 use crate::outputs::{self, Panel};
-use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use clap::builder::TypedValueParser;
 use std::io::Write;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -37,17 +41,7 @@ fn state_parser() -> impl TypedValueParser<Value = DoorState> {
         DoorState::Fault => "no camera, no frames or no networks",
         DoorState::Off => "drive every output inactive and end",
     };
-    let values = DoorState::ALL.map(|state| PossibleValue::new(state.name()).help(help(state)));
-    PossibleValuesParser::new(values).map(|name| DoorState::from_name(&name).unwrap_or(DoorState::Off))
-}
-
-/// Reads a time in seconds from the command line.
-pub(super) fn seconds(text: &str) -> Result<Duration, String> {
-    text.parse::<f64>()
-        .ok()
-        .filter(|seconds| (0.0..=86_400.0).contains(seconds))
-        .map(Duration::from_secs_f64)
-        .ok_or_else(|| "use a number of seconds from 0 to 86400".into())
+    one_of(DoorState::ALL.map(|state| (state.name(), help(state), state)))
 }
 
 pub(crate) fn run(args: Args) -> Outcome {
@@ -59,7 +53,7 @@ pub(crate) fn run(args: Args) -> Outcome {
     }
     start_log();
     let stop = stop_flag()?;
-    let outputs = open_outputs(&config, &stop)?;
+    let outputs = Opener { stop: Arc::clone(&stop), longest_pause: Duration::ZERO }.outputs(&config)?;
     let ends = args.hold.map_or("; Ctrl-C ends it".into(), |hold| format!(" for {} s", hold.as_secs_f64()));
     // Outputs are on: nothing may end the process here, not even a reader that went away.
     let _ = writeln!(std::io::stdout(), "showing {}{ends}", args.state);

@@ -6,9 +6,10 @@ mod outputs;
 mod reader;
 
 use crate::decide::{IncorrectMeans, Rules};
-use crate::models::{ModelOptions, Precision};
 use crate::source::{Options, SourceSpec};
+use crate::vision;
 use crate::vision::classifier::Input;
+use crate::vision::models::{ModelOptions, Precision};
 use crate::vision::quality::{Gates, MOST_YAW};
 pub use outputs::OutputsConfig;
 use reader::{Section, Sourced};
@@ -99,8 +100,10 @@ pub struct Config {
     pub models: ModelOptions,
     /// Section `[detector]`.
     pub detector: DetectorConfig,
-    /// Section `[decision]`.
+    /// Section `[decision]`, what is decided over time.
     pub decision: Rules,
+    /// Section `[decision]`, which faces are seen too badly to be judged.
+    pub gates: Gates,
     /// Sections `[outputs]` and `[button]`.
     pub outputs: OutputsConfig,
 }
@@ -144,6 +147,17 @@ impl Config {
         Self::parse(&text, &file)
     }
 
+    /// The networks and gates that this configuration names.
+    #[must_use]
+    pub fn vision(&self) -> vision::Options {
+        vision::Options {
+            models: self.models.clone(),
+            detector_input: (self.detector.width, self.detector.height),
+            score_threshold: self.detector.score_threshold,
+            gates: self.gates,
+        }
+    }
+
     /// Checks the configuration `text`; `name` stands for the file in errors.
     ///
     /// # Errors
@@ -159,11 +173,16 @@ impl Config {
     /// ```
     pub fn parse(text: &str, name: &str) -> Result<Self, ConfigError> {
         let mut root = Section::root(text, name)?;
+        let source = source(root.section("source")?)?;
+        let models = models(root.section("models")?)?;
+        let detector = detector(root.section("detector")?)?;
+        let (decision, gates) = decision(root.section("decision")?)?;
         let mut config = Self {
-            source: source(root.section("source")?)?,
-            models: models(root.section("models")?)?,
-            detector: detector(root.section("detector")?)?,
-            decision: decision(root.section("decision")?)?,
+            source,
+            models,
+            detector,
+            decision,
+            gates,
             outputs: outputs::outputs(root.section("outputs")?)?,
         };
         config.outputs.button = outputs::button(root.optional_section("button")?, &config.outputs.outputs)?;
@@ -275,7 +294,7 @@ fn gates(section: &mut Section<'_>) -> Result<Gates, ConfigError> {
     Ok(Gates { min_sharpness, min_contrast, min_brightness, max_brightness, max_yaw })
 }
 
-fn decision(mut section: Section<'_>) -> Result<Rules, ConfigError> {
+fn decision(mut section: Section<'_>) -> Result<(Rules, Gates), ConfigError> {
     let usual = Rules::default();
     let ignore_below = section.number("ignore_below", 0.0..=1000.0)?;
     let min_face_side = section.number("min_face_side", 8.0..=1000.0)?;
@@ -292,7 +311,6 @@ fn decision(mut section: Section<'_>) -> Result<Rules, ConfigError> {
     let rules = Rules {
         ignore_below: Sourced::or(&ignore_below, f64::from(usual.ignore_below)) as f32,
         min_face_side: Sourced::or(&min_face_side, f64::from(usual.min_face_side)) as f32,
-        gates,
         certainty: Sourced::or(&certainty, f64::from(usual.certainty)) as f32,
         incorrect: incorrect.unwrap_or(usual.incorrect),
         votes: votes.as_ref().map_or(usual.votes, |votes| votes.value as usize),
@@ -345,7 +363,7 @@ fn decision(mut section: Section<'_>) -> Result<Rules, ConfigError> {
         });
     }
     section.finish()?;
-    Ok(rules)
+    Ok((rules, gates))
 }
 
 #[cfg(test)]

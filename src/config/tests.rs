@@ -54,7 +54,7 @@ fn values_arrive() {
     assert_eq!((config.detector.width, config.detector.height), (640, 384));
     assert_eq!((config.decision.hold, config.decision.min_face_side), (Duration::ZERO, 40.5));
     let gates = Gates { min_contrast: 0.05, max_yaw: 1.0, ..Gates::default() };
-    assert_eq!(config.decision.gates, gates);
+    assert_eq!(config.gates, gates);
     assert_eq!(config.outputs.backend, Backend::Gpiocdev);
     let [red, gate, siren] = config.outputs.outputs.as_slice() else { panic!("three outputs") };
     assert_eq!((red.pin, red.active, red.kind), (5, Active::Low, Kind::Led));

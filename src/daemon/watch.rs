@@ -1,13 +1,11 @@
-//! One frame's way from pixels to the door's state: detect, track, classify, decide. Knows no source, no
-//! clock, no pins.
+//! One frame's way from pixels to the door's state: detect, track, judge, decide. Knows no source, no clock, no pins.
 
-use crate::decide::{Decider, Finding, Observation, Rules, Signal, Verdict};
+use crate::decide::{Decider, Finding, Opinion, Rules, Sighting, Signal, Verdict};
 use crate::geometry::Rect;
 use crate::pixels::picture::View;
 use crate::track::{TrackId, Tracker};
 use crate::vision::classifier::Probabilities;
-use crate::vision::quality::Gates;
-use crate::vision::{Vision, VisionError};
+use crate::vision::{JudgedFace, Vision, VisionError};
 use std::time::Duration;
 
 /// One face of a frame and what is thought of it.
@@ -64,45 +62,29 @@ impl Watch {
     /// # Errors
     /// When the networks cannot be run; nothing was learned from the frame then.
     pub fn look(&mut self, picture: View<'_>, now: Duration) -> Result<Seen, VisionError> {
-        let rects = self.vision.faces(picture)?;
-        let tracks = self.tracker.update(&rects, now);
-        let gates = self.decider.rules().gates;
-        let mut wanted = Vec::new();
-        for index in 0..rects.len() {
-            let asked = self.decider.wants_vote(tracks[index], rects[index].side(), now);
-            if asked && (gates == Gates::OPEN || self.is_seen_well(picture, &rects[index], &gates)?) {
-                wanted.push(index);
-            }
-        }
-        let mut answers: Vec<Option<Probabilities>> = vec![None; rects.len()];
-        if !wanted.is_empty() {
-            let to_classify: Vec<Rect> = wanted.iter().map(|index| rects[*index]).collect();
-            let given = self.vision.masks(picture, &to_classify)?;
-            for (index, answer) in wanted.into_iter().zip(given) {
-                answers[index] = Some(answer);
-            }
-        }
-        let observations: Vec<Observation> = (0..rects.len())
-            .map(|index| Observation {
-                track: tracks[index],
-                side: rects[index].side(),
-                answer: answers[index],
-            })
-            .collect();
-        let findings = self.decider.observe(now, &observations);
-        let faces = (0..rects.len())
-            .map(|index| Face {
-                track: tracks[index],
-                rect: rects[index],
-                answer: self.decider.answer(tracks[index]),
-                verdict: self.decider.verdict(tracks[index]),
-            })
-            .collect();
-        Ok(Seen { faces, findings })
-    }
-
-    fn is_seen_well(&mut self, picture: View<'_>, face: &Rect, gates: &Gates) -> Result<bool, VisionError> {
-        Ok(self.vision.quality(picture, face)?.is_none_or(|seen| gates.passes(&seen)))
+        let Self { vision, tracker, decider } = self;
+        // Asked once, when the faces are found and before they are judged.
+        let mut deciders = Some((tracker, decider));
+        let mut exchange = None;
+        let judged = vision.look(picture, &mut |rects| {
+            let Some((tracker, decider)) = deciders.take() else { return Vec::new() };
+            let tracks = tracker.update(rects, now);
+            let sighting = |(track, rect): (&TrackId, &Rect)| Sighting { track: *track, side: rect.side() };
+            let open = decider.exchange(now, tracks.iter().zip(rects).map(sighting).collect());
+            let wanted = open.wanted();
+            exchange = Some((tracks, open));
+            wanted
+        })?;
+        let Some((tracks, exchange)) = exchange else { return Ok(Seen::default()) };
+        let observed = exchange.finish(|index| judged.get(index)?.judgement.answer());
+        let face = |((track, judged), opinion): ((&TrackId, &JudgedFace), &Opinion)| Face {
+            track: *track,
+            rect: judged.rect,
+            answer: opinion.answer,
+            verdict: opinion.verdict,
+        };
+        let faces = tracks.iter().zip(&judged).zip(&observed.opinions).map(face).collect();
+        Ok(Seen { faces, findings: observed.findings })
     }
 
     /// Shows *fault* from now on, or no longer.

@@ -1,8 +1,13 @@
 //! Tests of [`super`]: its promises as properties over arbitrary histories, and what a person at the door
 //! sees.
 
+use super::decider::Observation;
 use super::*;
+use crate::track::TrackId;
+use crate::vision::classifier::Probabilities;
 use proptest::prelude::*;
+use std::collections::BTreeMap;
+use std::time::Duration;
 
 const BARE: Probabilities = Probabilities::of_mask(0.02);
 const MASKED: Probabilities = Probabilities::of_mask(0.98);
@@ -38,7 +43,7 @@ fn a_mask_worn_incorrectly_brings_about_what_the_rules_say() {
         let findings: Vec<_> =
             (0..5).flat_map(|time| decider.observe(at(time * 200), &[seen(1, INCORRECT)])).collect();
         assert_eq!(decider.signal(at(800)).state, expected, "{means:?}");
-        assert_eq!(decider.verdict(TrackId(1)), Verdict::Incorrect);
+        assert_eq!(decider.opinion(TrackId(1)).verdict, Verdict::Incorrect);
         let raised = findings.iter().filter(|finding| matches!(finding, Finding::Alert { .. })).count();
         assert_eq!(raised, alerts, "{means:?}");
         // A bare face beside it alerts whatever is said of the other.
@@ -53,7 +58,7 @@ fn who_may_be_bare_is_unmasked() {
     for (_, means) in IncorrectMeans::NAMES {
         let mut decider = Decider::new(Rules { incorrect: means, ..Rules::default() });
         assert_eq!(watch(&mut decider, 0, 1000, &[seen(1, doubtful)]), DoorState::Alert, "{means:?}");
-        assert_eq!(decider.verdict(TrackId(1)), Verdict::Unmasked);
+        assert_eq!(decider.opinion(TrackId(1)).verdict, Verdict::Unmasked);
     }
 }
 
@@ -79,11 +84,11 @@ fn votes_for_no_mask_and_for_an_incorrect_one_add_up_to_not_rightly_masked() {
     for (time, answer) in [INCORRECT, BARE, INCORRECT].into_iter().enumerate() {
         decider.observe(at(time as u64 * 200), &[seen(1, answer)]);
     }
-    assert_eq!(decider.verdict(TrackId(1)), Verdict::Incorrect);
+    assert_eq!(decider.opinion(TrackId(1)).verdict, Verdict::Incorrect);
     for time in 3..5 {
         decider.observe(at(time * 200), &[seen(1, BARE)]);
     }
-    assert_eq!(decider.verdict(TrackId(1)), Verdict::Unmasked, "three of five");
+    assert_eq!(decider.opinion(TrackId(1)).verdict, Verdict::Unmasked, "three of five");
 }
 
 #[test]
@@ -118,7 +123,8 @@ fn a_small_face_is_asked_to_come_closer_and_a_tiny_one_ignored() {
     for (side, expected) in [(18.0, DoorState::Look), (10.0, DoorState::Idle)] {
         let mut decider = Decider::new(Rules::default());
         let face = Observation { side, ..seen(1, BARE) };
-        assert!(!decider.wants_vote(face.track, side, at(0)));
+        let exchange = decider.exchange(at(0), vec![Sighting { track: face.track, side }]);
+        assert_eq!(exchange.wanted(), Vec::<usize>::new());
         // Even a vote handed in for it does not count.
         assert_eq!(watch(&mut decider, 0, 3000, &[face]), expected);
     }
@@ -210,7 +216,6 @@ struct Step {
     passed: u64,
     faces: Vec<Observation>,
     fault: bool,
-    off: bool,
 }
 
 fn any_observation() -> impl Strategy<Value = Observation> {
@@ -237,8 +242,11 @@ fn any_frame() -> impl Strategy<Value = Vec<Observation>> {
 fn any_history(troubled: bool) -> impl Strategy<Value = Vec<Step>> {
     let passed = prop_oneof![1 => Just(0u64), 8 => 50u64..700, 1 => 700u64..9000];
     let trouble = if troubled { 0.2 } else { 0.0 };
-    let step = (passed, any_frame(), prop::bool::weighted(trouble), prop::bool::weighted(trouble))
-        .prop_map(|(passed, faces, fault, off)| Step { passed, faces, fault, off });
+    let step = (passed, any_frame(), prop::bool::weighted(trouble)).prop_map(|(passed, faces, fault)| Step {
+        passed,
+        faces,
+        fault,
+    });
     prop::collection::vec(step, 1..80)
 }
 
@@ -333,6 +341,7 @@ proptest! {
 
     #[test]
     fn an_unmasked_face_in_view_is_never_let_pass(rules in any_rules(), history in any_history(false)) {
+        let ignore_below = rules.ignore_below;
         let mut decider = Decider::new(rules);
         let mut time = 0;
         for step in history {
@@ -340,26 +349,43 @@ proptest! {
             decider.observe(at(time), &step.faces);
             let state = decider.signal(at(time)).state;
             let unmasked = step.faces.iter().any(|face| {
-                face.side >= decider.rules().ignore_below && decider.verdict(face.track) == Verdict::Unmasked
+                face.side >= ignore_below && decider.opinion(face.track).verdict == Verdict::Unmasked
             });
             prop_assert!(!unmasked || state == DoorState::Alert);
         }
     }
 
     #[test]
-    fn off_silences_everything_and_fault_beats_the_rest(rules in any_rules(), history in any_history(true)) {
+    fn a_fault_beats_the_rest(rules in any_rules(), history in any_history(true)) {
         let mut decider = Decider::new(rules);
         let mut time = 0;
         for step in history {
             time += step.passed;
             decider.set_fault(step.fault);
-            decider.set_off(step.off);
             decider.observe(at(time), &step.faces);
             let state = decider.signal(at(time)).state;
-            match (step.off, step.fault) {
-                (true, _) => prop_assert_eq!(state, DoorState::Off),
-                (false, true) => prop_assert_eq!(state, DoorState::Fault),
-                (false, false) => prop_assert!(state < DoorState::Fault),
+            prop_assert_eq!(state == DoorState::Fault, step.fault);
+        }
+    }
+
+    /// The exchange gives for each sighting what the decider thinks, and learns nothing where it is dropped.
+    #[test]
+    fn an_exchange_tells_of_every_sighting(rules in any_rules(), history in any_history(false)) {
+        let (mut decider, mut twin) = (Decider::new(rules.clone()), Decider::new(rules));
+        let mut time = 0;
+        for step in history {
+            time += step.passed;
+            let sightings: Vec<Sighting> =
+                step.faces.iter().map(|face| Sighting { track: face.track, side: face.side }).collect();
+            drop(decider.exchange(at(time), sightings.clone()));
+            let exchange = decider.exchange(at(time), sightings);
+            prop_assert!(exchange.wanted().iter().all(|index| *index < step.faces.len()));
+            let observed = exchange.finish(|index| step.faces[index].answer);
+            prop_assert_eq!(&observed.findings, &twin.observe(at(time), &step.faces));
+            prop_assert_eq!(observed.opinions.len(), step.faces.len());
+            for (face, opinion) in step.faces.iter().zip(observed.opinions) {
+                // As text, since an answer may be no number, which equals nothing.
+                prop_assert_eq!(format!("{opinion:?}"), format!("{:?}", twin.opinion(face.track)));
             }
         }
     }
@@ -393,6 +419,6 @@ proptest! {
             decider.signal(at(time));
         }
         prop_assert_eq!(decider.signal(at(time + 60_000)).state, DoorState::Idle);
-        prop_assert!(decider.persons.is_empty());
+        prop_assert!(decider.remembers_nobody());
     }
 }

@@ -10,7 +10,7 @@ use crate::pixels::sampler::Sampler;
 const SIDE: usize = 48;
 /// Side of the crop as a multiple of the face's longer side: the face alone.
 const MARGIN: f32 = 1.0;
-/// The largest yaw that is told, of landmarks of which nothing better can be said.
+/// Clamp for yaw; also the value for degenerate landmarks.
 pub const MOST_YAW: f32 = 4.0;
 
 /// How well one face can be seen.
@@ -41,6 +41,35 @@ pub struct Gates {
     pub max_brightness: f32,
     /// The greatest [`Quality::yaw`], to either side.
     pub max_yaw: f32,
+}
+
+/// What can stop a face from being classified.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Gate {
+    /// [`Gates::min_sharpness`]: it is blurred.
+    Sharpness,
+    /// [`Gates::min_contrast`]: it is of nearly one colour.
+    Contrast,
+    /// [`Gates::min_brightness`]: it is too dark.
+    TooDark,
+    /// [`Gates::max_brightness`]: it is too bright.
+    TooBright,
+    /// [`Gates::max_yaw`]: it is turned away.
+    Yaw,
+}
+
+impl Gate {
+    /// Its name in reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Sharpness => "sharpness",
+            Self::Contrast => "contrast",
+            Self::TooDark => "too dark",
+            Self::TooBright => "too bright",
+            Self::Yaw => "yaw",
+        }
+    }
 }
 
 /// What split train spoke for: by `maskwatch-lab eval gates` each stops at most 1 % of the right answers and a
@@ -84,23 +113,26 @@ impl Gates {
         if text.is_empty() { "all open".to_owned() } else { text }
     }
 
-    /// Whether a face of this quality may be classified.
+    /// The first gate that stops a face of this quality; `None` where it may be classified.
     ///
     /// ```
-    /// use maskwatch::vision::quality::{Gates, Quality};
+    /// use maskwatch::vision::quality::{Gate, Gates, Quality};
     /// let turned = Quality { sharpness: 1.0, brightness: 0.5, contrast: 0.2, yaw: -0.9 };
-    /// assert!(Gates::OPEN.passes(&turned));
-    /// assert!(!Gates { max_yaw: 0.8, ..Gates::OPEN }.passes(&turned));
+    /// assert_eq!(Gates::OPEN.stopping(&turned), None);
+    /// assert_eq!(Gates { max_yaw: 0.8, ..Gates::OPEN }.stopping(&turned), Some(Gate::Yaw));
     /// ```
     #[must_use]
-    pub fn passes(&self, quality: &Quality) -> bool {
+    pub fn stopping(&self, quality: &Quality) -> Option<Gate> {
         let at_least = |value: f32, least: f32| least <= 0.0 || value >= least;
         let at_most = |value: f32, most: f32| most <= 0.0 || value <= most;
-        at_least(quality.sharpness, self.min_sharpness)
-            && at_least(quality.contrast, self.min_contrast)
-            && at_least(quality.brightness, self.min_brightness)
-            && at_most(quality.brightness, self.max_brightness)
-            && at_most(quality.yaw.abs(), self.max_yaw)
+        let gates = [
+            (Gate::Sharpness, at_least(quality.sharpness, self.min_sharpness)),
+            (Gate::Contrast, at_least(quality.contrast, self.min_contrast)),
+            (Gate::TooDark, at_least(quality.brightness, self.min_brightness)),
+            (Gate::TooBright, at_most(quality.brightness, self.max_brightness)),
+            (Gate::Yaw, at_most(quality.yaw.abs(), self.max_yaw)),
+        ];
+        gates.into_iter().find(|(_, passes)| !passes).map(|(gate, _)| gate)
     }
 }
 
@@ -239,9 +271,9 @@ mod tests {
                 Gates { max_yaw: 0.5 * max_yaw, ..gates },
             ];
             for closer in closer {
-                prop_assert!(gates.passes(&quality) || !closer.passes(&quality));
+                prop_assert!(gates.stopping(&quality).is_none() || closer.stopping(&quality).is_some());
             }
-            prop_assert!(Gates::OPEN.passes(&quality));
+            prop_assert!(Gates::OPEN.stopping(&quality).is_none());
         }
     }
 

@@ -13,7 +13,7 @@ use maskwatch::outputs::{
 use maskwatch::pixels::picture::View;
 use maskwatch::source::{Frame, Next, Source, SourceError};
 use maskwatch::vision::classifier::Probabilities;
-use maskwatch::vision::{Vision, VisionError};
+use maskwatch::vision::{Choice, JudgedFace, Judgement, Vision, VisionError, judged};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -65,17 +65,16 @@ impl Source for Camera {
 struct Script;
 
 impl Vision for Script {
-    fn faces(&mut self, picture: View<'_>) -> Result<Vec<Rect>, VisionError> {
+    fn look(&mut self, picture: View<'_>, choose: &mut Choice<'_>) -> Result<Vec<JudgedFace>, VisionError> {
         let face = |x| vec![Rect::new(x, 4.0, 40.0, 40.0)];
-        Ok(match picture.to_rgb().get_pixel(0, 0).0[0] {
+        let found = match picture.to_rgb().get_pixel(0, 0).0[0] {
             1 => face(0.0),
             2 => face(24.0),
             _ => Vec::new(),
+        };
+        judged(&found, choose, |face| {
+            Ok(Judgement::Answered(Probabilities::of_mask(if face.x < 20.0 { 0.01 } else { 0.99 })))
         })
-    }
-
-    fn masks(&mut self, _: View<'_>, faces: &[Rect]) -> Result<Vec<Probabilities>, VisionError> {
-        Ok(faces.iter().map(|face| Probabilities::of_mask(if face.x < 20.0 { 0.01 } else { 0.99 })).collect())
     }
 }
 

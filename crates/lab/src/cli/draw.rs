@@ -2,7 +2,7 @@
 
 use crate::draw::{MaskKind, draw_mask};
 use anyhow::Context;
-use maskwatch::cli::Outcome;
+use maskwatch::cli::outcome::Outcome;
 use maskwatch::nn::weights::find;
 use maskwatch::vision::detector::Detector;
 use std::path::PathBuf;

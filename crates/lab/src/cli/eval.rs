@@ -12,10 +12,12 @@ use crate::data::matching::MIN_IOU;
 use crate::eval::faces;
 use crate::eval::{detector, scenes};
 use data::{Data, DataArgs};
-use maskwatch::cli::Outcome;
-use maskwatch::cli::networks::{self, DetectorArgs, ModelArgs, VerdictArgs};
-use maskwatch::models::{ModelOptions, Models};
+use maskwatch::cli::networks::{DetectorArgs, ModelArgs, VerdictArgs};
+use maskwatch::cli::outcome::Outcome;
+use maskwatch::geometry::Rect;
+use maskwatch::vision::Judgement;
 use maskwatch::vision::classifier::Input;
+use maskwatch::vision::models::{ModelOptions, Models};
 use serde::Serialize;
 use std::fmt::{self, Display};
 use std::path::PathBuf;
@@ -144,7 +146,8 @@ pub(crate) fn run(args: Args) -> Outcome {
             data.measure(settings, |progress| {
                 let detect = |picture: &_| Ok(finder.detect(picture)?);
                 let classify = |picture: &_, rects: &[_]| Ok(network.classify(picture, rects)?);
-                let verdict = |face: &_, answer: &_| networks::verdict(&rules, face, answer);
+                let verdict =
+                    |face: &Rect, answer: &_| rules.verdict(face.side(), &Judgement::Answered(*answer));
                 let min_side = data.args.min_side;
                 let networks: (&detector::Detect<'_>, &faces::Classify<'_>) = (&detect, &classify);
                 scenes::evaluate(&data.pictures, &data.images, min_side, networks, &verdict, progress)

@@ -33,7 +33,7 @@ enum Command {
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    maskwatch::cli::report(match cli.command {
+    maskwatch::cli::outcome::report(match cli.command {
         Command::Train(args) => train::run(args),
         Command::Quantize(args) => quantize::run(args),
         Command::Eval(args) => eval::run(args),

@@ -3,7 +3,7 @@
 use crate::data::dataset::{Dataset, Options};
 use crate::quantize::{Choices, Comparison, Real, compare, quantize};
 use anyhow::Context;
-use maskwatch::cli::Outcome;
+use maskwatch::cli::outcome::Outcome;
 use maskwatch::nn::weights::{Weights, find};
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -136,7 +136,7 @@ impl GatesReport {
             faces: faces.len() as u64,
             not_found,
             gates: gates.into_iter().collect(),
-            usual_gates: Row::of(faces, 0.0, |face| Gates::default().passes(&face.quality)),
+            usual_gates: Row::of(faces, 0.0, |face| Gates::default().stopping(&face.quality).is_none()),
             asked,
         }
     }
@@ -144,8 +144,12 @@ impl GatesReport {
     /// Risk over coverage, and missed unmasked over false alarms, without gates and behind the usual ones.
     #[must_use]
     pub fn curves(&self) -> RgbImage {
-        let behind: Vec<Asked> =
-            self.asked.iter().filter(|face| Gates::default().passes(&face.quality)).copied().collect();
+        let behind: Vec<Asked> = self
+            .asked
+            .iter()
+            .filter(|face| Gates::default().stopping(&face.quality).is_none())
+            .copied()
+            .collect();
         let series = |curve: Curve| {
             [("all faces", &self.asked), ("behind the gates", &behind)]
                 .map(|(name, faces)| Series { name: name.into(), points: curve(faces, self.asked.len()) })

@@ -8,9 +8,9 @@ use crate::data::pictures::{self, LabelledPicture};
 use crate::eval::faces::Evaluation;
 use crate::eval::mistakes;
 use anyhow::Context;
-use maskwatch::cli::networks::pixels;
-use maskwatch::cli::{self, Outcome};
-use maskwatch::models::Models;
+use maskwatch::cli::outcome::{Outcome, print};
+use maskwatch::cli::values::pixels;
+use maskwatch::vision::models::Models;
 use serde::Serialize;
 use std::fmt::Display;
 use std::fs::File;
@@ -161,7 +161,7 @@ impl Data {
                 serde_json::to_string_pretty(&report)? + "\n"
             }
         };
-        cli::print(&text)?;
+        print(&text)?;
         for failure in failures.iter().take(NAMED_FAILURES) {
             eprintln!("warning: {}: {}", failure.image, failure.problem);
         }

@@ -5,12 +5,13 @@ use super::{DetectorSettings, Settings, open};
 use crate::data::labels::Label;
 use crate::eval::door::{self, Plan, cast};
 use anyhow::Context;
-use maskwatch::cli::Outcome;
-use maskwatch::cli::networks::{ModelArgs, fraction};
+use maskwatch::cli::networks::ModelArgs;
+use maskwatch::cli::outcome::Outcome;
+use maskwatch::cli::values::fraction;
 use maskwatch::config::Config;
 use maskwatch::decide::{IncorrectMeans, Rules};
 use maskwatch::vision::quality::Gates;
-use maskwatch::vision::{Networks, Vision};
+use maskwatch::vision::{Chain, Vision};
 use serde::Serialize;
 use std::path::PathBuf;
 
@@ -22,7 +23,7 @@ pub(super) struct Args {
     #[command(flatten)]
     models: ModelArgs,
     /// Size to which a frame is fitted for the detector, multiples of 32 [default: the daemon's, 480x384]
-    #[arg(long, value_name = "WIDTHxHEIGHT", value_parser = maskwatch::cli::size)]
+    #[arg(long, value_name = "WIDTHxHEIGHT", value_parser = maskwatch::cli::values::size)]
     detector_input: Option<(u32, u32)>,
     /// Score from which a detection counts as a face, 0 to 1 [default: the daemon's, 0.5]
     #[arg(long, value_name = "SCORE", value_parser = fraction)]
@@ -108,8 +109,9 @@ pub(super) fn run(args: Args) -> Outcome {
     let models = open(&args.models)?;
     let threads = args.models.threads.map(usize::from);
     let threads = threads.or_else(|| std::thread::available_parallelism().ok().map(usize::from));
-    let networks: Vec<Networks> =
-        (0..threads.unwrap_or(1)).map(|_| Networks::load(&config)).collect::<Result<_, _>>()?;
+    let vision = config.vision();
+    let chains: Vec<Chain> =
+        (0..threads.unwrap_or(1)).map(|_| Chain::load(&vision)).collect::<Result<_, _>>()?;
     let rules = config.decision.clone();
     let settings = Settings {
         classifier_input: Some(args.models.input),
@@ -123,7 +125,7 @@ pub(super) fn run(args: Args) -> Outcome {
             masked_persons: cast.count(Label::Mask),
             unmasked_persons: cast.count(Label::NoMask),
             persons_with_mask_worn_wrongly: cast.count(Label::Incorrect),
-            rules: RulesSettings::of(&rules),
+            rules: RulesSettings::of(&rules, config.gates),
         }),
         ..data.settings(&models)
     };
@@ -135,8 +137,8 @@ pub(super) fn run(args: Args) -> Outcome {
     data.measure(settings, |progress| {
         // One for each thread: those in 8 bits do one picture at a time.
         let vision = || {
-            let own = rayon::current_thread_index().unwrap_or(0) % networks.len();
-            Ok(Box::new(networks[own].clone()) as Box<dyn Vision>)
+            let own = rayon::current_thread_index().unwrap_or(0) % chains.len();
+            Ok(Box::new(chains[own].clone()) as Box<dyn Vision>)
         };
         let mut evaluation = door::evaluate(&cast.people, &plan, &vision, args.pictures.as_deref(), progress);
         evaluation.failures.extend(cast.failures);
@@ -145,8 +147,8 @@ pub(super) fn run(args: Args) -> Outcome {
 }
 
 impl RulesSettings {
-    fn of(rules: &Rules) -> Self {
-        let Rules { min_face_side, certainty, votes, window, gates, incorrect, .. } = *rules;
+    fn of(rules: &Rules, gates: Gates) -> Self {
+        let Rules { min_face_side, certainty, votes, window, incorrect, .. } = *rules;
         let name = |(name, means)| (means == incorrect).then_some(name);
         let incorrect = IncorrectMeans::NAMES.into_iter().find_map(name).unwrap_or_default();
         Self { min_face_side, certainty, votes, window, gates, incorrect }

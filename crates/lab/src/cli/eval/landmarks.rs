@@ -4,8 +4,8 @@ use super::hard::{Settings, bare_faces};
 use super::tables::{TableArgs, Tables};
 use crate::eval::landmarks;
 use crate::train::landmarks::views::Views;
-use maskwatch::cli::Outcome;
-use maskwatch::cli::networks::pixels;
+use maskwatch::cli::outcome::Outcome;
+use maskwatch::cli::values::pixels;
 use maskwatch::nn::weights::Weights;
 use std::path::PathBuf;
 

@@ -152,8 +152,8 @@ impl Observer for Witness<'_> {
                     strip.add(now, *picture, faces, signal.state);
                 }
             }
-            Event::Health { fault: Some(fault) } => {
-                self.fault.get_or_insert_with(|| (*fault).to_owned());
+            Event::Fault { reason, .. } => {
+                self.fault.get_or_insert_with(|| (*reason).to_owned());
             }
             _ => {}
         }

@@ -5,8 +5,8 @@ use crate::data::labels::{LabelledBox, Split};
 use image::RgbImage;
 use maskwatch::geometry::Rect;
 use maskwatch::pixels::picture::View;
-use maskwatch::vision::VisionError;
 use maskwatch::vision::classifier::Probabilities;
+use maskwatch::vision::{Choice, JudgedFace, Judgement, VisionError, judged};
 use proptest::prelude::*;
 use std::time::Duration;
 
@@ -49,15 +49,13 @@ where
     Sees: FnMut(&[Rect]) -> Result<Vec<Rect>, VisionError>,
     Says: FnMut(u64) -> f32,
 {
-    fn faces(&mut self, _: View<'_>) -> Result<Vec<Rect>, VisionError> {
+    fn look(&mut self, _: View<'_>, choose: &mut Choice<'_>) -> Result<Vec<JudgedFace>, VisionError> {
         let faces: Vec<Rect> =
             self.clip.faces(self.clip.time(self.frame, self.rate)).into_iter().flatten().collect();
         self.frame += 1;
-        (self.sees)(&faces)
-    }
-
-    fn masks(&mut self, _: View<'_>, faces: &[Rect]) -> Result<Vec<Probabilities>, VisionError> {
-        Ok(faces.iter().map(|_| Probabilities::of_mask((self.says)(self.frame - 1))).collect())
+        let found = (self.sees)(&faces)?;
+        let says = &mut self.says;
+        judged(&found, choose, |_| Ok(Judgement::Answered(Probabilities::of_mask(says(self.frame - 1)))))
     }
 }
 
@@ -147,11 +145,8 @@ fn clips_with_everything_in_them_are_reported_and_drawn() {
     // Networks that see nothing: every bare person is missed.
     struct Blind;
     impl Vision for Blind {
-        fn faces(&mut self, _: View<'_>) -> Result<Vec<Rect>, VisionError> {
-            Ok(vec![])
-        }
-        fn masks(&mut self, _: View<'_>, _: &[Rect]) -> Result<Vec<Probabilities>, VisionError> {
-            Ok(vec![])
+        fn look(&mut self, _: View<'_>, choose: &mut Choice<'_>) -> Result<Vec<JudgedFace>, VisionError> {
+            judged(&[], choose, |_| Ok(Judgement::Unasked))
         }
     }
     let vision = || Ok(Box::new(Blind) as Box<dyn Vision>);

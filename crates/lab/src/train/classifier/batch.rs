@@ -11,8 +11,8 @@ use crate::train::{augment::View, prefetch};
 use candle_core::Tensor;
 use image::RgbImage;
 use maskwatch::geometry::{Point, Rect};
-use maskwatch::models::{ModelOptions, Models};
 use maskwatch::pixels::preprocess;
+use maskwatch::vision::models::{ModelOptions, Models};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 

@@ -1,8 +1,6 @@
 //! What `maskwatch run` tells the service manager that started it, over a socket as systemd's.
 
 #![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
-
 use std::io::ErrorKind;
 use std::os::unix::net::UnixDatagram;
 use std::process::{Child, Command, Stdio};

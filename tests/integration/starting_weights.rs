@@ -2,10 +2,6 @@
 //! are looked for in `$MASKWATCH_SHARED/models`; `tests/shipped_weights.rs` does the same with what is in the
 //! repository.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
-
-mod common;
-
 use candle_core::{Device, Tensor};
 use maskwatch::nn::mobilenet_v2::MobileNetV2;
 use maskwatch::nn::ops::{Activation, pointwise};
@@ -21,8 +17,8 @@ fn largest_difference(left: &Tensor, right: &Tensor) -> f32 {
 #[test]
 fn mobilenet_v2_gives_the_reference_logits() {
     let (Some(weights), Some(reference)) = (
-        common::shared("models/mobilenet_v2_imagenet.safetensors"),
-        common::shared("models/mobilenet_v2_reference.safetensors"),
+        super::common::shared("models/mobilenet_v2_imagenet.safetensors"),
+        super::common::shared("models/mobilenet_v2_reference.safetensors"),
     ) else {
         return;
     };
@@ -44,8 +40,8 @@ fn mobilenet_v2_gives_the_reference_logits() {
 #[test]
 fn yunet_finds_the_reference_face() {
     let (Some(weights), Some(picture)) = (
-        common::shared("models/yunet_n.safetensors"),
-        common::shared("models/yunet_reference_astronaut.png"),
+        super::common::shared("models/yunet_n.safetensors"),
+        super::common::shared("models/yunet_reference_astronaut.png"),
     ) else {
         return;
     };

@@ -2,22 +2,17 @@
 //! and cut weight files, absurd configurations, broken tables. Each must be refused with a message: no panic,
 //! no signal, no hang. What is broken where follows from fixed seeds.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
-
-#[path = "common/command.rs"]
-mod command;
-
-use command::{Ended, models};
+use super::command::{Ended, models};
 
 fn maskwatch<Argument: AsRef<std::ffi::OsStr>>(arguments: &[Argument]) -> Ended {
-    command::run(env!("CARGO_BIN_EXE_maskwatch"), arguments)
+    super::command::run(env!("CARGO_BIN_EXE_maskwatch"), arguments)
 }
 use maskwatch::nn::weights::Weights;
 use std::fs;
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
-const PORTRAIT: &[u8] = include_bytes!("fixtures/astronaut.jpg");
+const PORTRAIT: &[u8] = include_bytes!("../fixtures/astronaut.jpg");
 
 /// A generator of numbers that are the same in every run (Steele et al. 2014, SplitMix64).
 struct Numbers(u64);

@@ -1,8 +1,6 @@
 //! A real capture device, where there is one: name it in MASKWATCH_CAMERA (such as /dev/video0). With the
 //! kernel's test driver vivid its colours and injected faults are checked as well.
 #![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "tests")]
-
 use std::time::{Duration, Instant};
 
 use maskwatch::source::v4l2::{Camera, Finder};

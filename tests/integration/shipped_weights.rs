@@ -1,8 +1,6 @@
 //! The shipped weights in our networks against the same weights in ONNX Runtime:
 //! `tests/reference/make_reference.py` made the outputs, from the two pictures beside it.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
-
 use candle_core::{Device, Tensor};
 use image::RgbImage;
 use maskwatch::nn::head::Head;

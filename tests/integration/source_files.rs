@@ -1,6 +1,4 @@
 //! Pictures and folders as a source: order, defects, pacing, repetition. The files are made here.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
-
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};

@@ -1,7 +1,5 @@
 //! The f32 kernels against their formulas, and their gradients against finite differences.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
-
 use candle_core::{Device, Result, Tensor, Var};
 use maskwatch::nn::ops::{
     Activation, DepthwiseShape, depthwise3x3, depthwise3x3_reference, max_pool2, patches3x3, pointwise,

@@ -1,8 +1,6 @@
 //! Commands as a source, with real children: frames arrive, the newest wins, ends and silence are told,
 //! nothing is left behind.
 #![cfg(unix)]
-#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
-
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};

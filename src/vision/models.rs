@@ -1,12 +1,12 @@
 //! Which weights are run, and in which precision: the int8 networks that are built in, a file of such, or the
 //! f32 ones.
 
+use super::classifier::{Classifier, Input};
+use super::detector::Detector;
+use super::landmarks::Locator;
 use crate::nn::NetworkError;
 use crate::nn::int8::{QuantizedWeights, SharedTeam};
 use crate::nn::weights::{self, Weights};
-use crate::vision::classifier::{Classifier, Input};
-use crate::vision::detector::Detector;
-use crate::vision::landmarks::Locator;
 use maskwatch_kernels::int8;
 use std::path::PathBuf;
 
@@ -16,12 +16,12 @@ const USUAL_THREADS: usize = 4;
 pub const THREADS: std::ops::RangeInclusive<u16> = 1..=64;
 
 /// The arithmetic of the networks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Precision {
-    /// 8-bit integers, on the project's own kernels
+    /// 8-bit integers, on the kernels of `maskwatch-kernels`.
     #[default]
     Int8,
-    /// 32-bit floating point, the reference
+    /// 32-bit floating point, the reference.
     F32,
 }
 

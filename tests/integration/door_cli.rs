@@ -1,8 +1,6 @@
 //! `maskwatch run` and `maskwatch signal` from the outside: what they refuse, in one sentence, and how they
 //! end.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
-
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};

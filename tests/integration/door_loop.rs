@@ -1,7 +1,5 @@
 //! The whole loop with scripted networks, a scripted source, a clock of our own and simulated pins.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
-
 use image::RgbImage;
 use maskwatch::config::Config;
 use maskwatch::daemon::{Clock, Daemon, DaemonError, Ended, Event, Flags, Observer, Watch};
@@ -11,8 +9,8 @@ use maskwatch::outputs::{Output, Outputs, Panel, Recorder, simulated};
 use maskwatch::pixels::picture::View;
 use maskwatch::source::{Away, Frame, Next, Source, SourceError, State};
 use maskwatch::vision::classifier::Probabilities;
-use maskwatch::vision::quality::{Gates, Quality};
-use maskwatch::vision::{Vision, VisionError};
+use maskwatch::vision::quality::Gate;
+use maskwatch::vision::{Choice, JudgedFace, Judgement, Vision, VisionError, judged};
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -104,7 +102,7 @@ struct Script {
 }
 
 impl Vision for Script {
-    fn faces(&mut self, picture: View<'_>) -> Result<Vec<Rect>, VisionError> {
+    fn look(&mut self, picture: View<'_>, choose: &mut Choice<'_>) -> Result<Vec<JudgedFace>, VisionError> {
         let [kind, bare, masked] = picture.to_rgb().get_pixel(0, 0).0;
         match kind {
             2 => return Err("the network could not be run".into()),
@@ -113,15 +111,15 @@ impl Vision for Script {
         }
         let bare = (0..bare).map(|index| Rect::new(100.0 * f32::from(index), 100.0, 40.0, 50.0));
         let masked = (0..masked).map(|index| Rect::new(400.0 + 100.0 * f32::from(index), 100.0, 40.0, 50.0));
-        Ok(bare.chain(masked).collect())
+        let found: Vec<Rect> = bare.chain(masked).collect();
+        judged(&found, choose, |face| Ok(self.judge(face)))
     }
+}
 
-    fn masks(&mut self, _: View<'_>, faces: &[Rect]) -> Result<Vec<Probabilities>, VisionError> {
-        self.classified.set(self.classified.get() + faces.len());
-        Ok(faces
-            .iter()
-            .map(|face| Probabilities::of_mask(if face.x < 400.0 { 0.01 } else { 0.99 }))
-            .collect())
+impl Script {
+    fn judge(&mut self, face: &Rect) -> Judgement {
+        self.classified.set(self.classified.get() + 1);
+        Judgement::Answered(Probabilities::of_mask(if face.x < 400.0 { 0.01 } else { 0.99 }))
     }
 }
 
@@ -144,7 +142,9 @@ impl Observer for Notes {
             Event::Finding(Finding::Alert { .. }) => self.alerts += 1,
             Event::Finding(Finding::Verdict { verdict, .. }) => self.verdicts.push(*verdict),
             Event::State { signal, .. } => self.states.push(signal.state),
-            Event::Health { fault } => self.faults.push(fault.map(str::to_owned)),
+            Event::Fault { reason, began: true } => self.faults.push(Some((*reason).to_owned())),
+            Event::Fault { began: false, .. } | Event::Skipped(_) => {}
+            Event::Recovered { .. } => self.faults.push(None),
             Event::Attempt => self.attempts += 1,
             Event::Status(status) => self.statuses.push((*status).to_owned()),
         }
@@ -318,30 +318,23 @@ fn the_stop_flag_ends_the_loop() {
     assert!(lit(&recorder).is_empty());
 }
 
-/// Sees one bare face, of this sharpness.
-struct Blurred(Rc<Cell<f32>>, Script);
+/// Sees one bare face, which a gate stops for as long as it is blurred.
+struct Blurred(Rc<Cell<bool>>, Script);
 
 impl Vision for Blurred {
-    fn faces(&mut self, _: View<'_>) -> Result<Vec<Rect>, VisionError> {
-        Ok(vec![Rect::new(100.0, 100.0, 40.0, 50.0)])
-    }
-
-    fn quality(&mut self, _: View<'_>, _: &Rect) -> Result<Option<Quality>, VisionError> {
-        Ok(Some(Quality { sharpness: self.0.get(), brightness: 0.5, contrast: 0.2, yaw: 0.0 }))
-    }
-
-    fn masks(&mut self, picture: View<'_>, faces: &[Rect]) -> Result<Vec<Probabilities>, VisionError> {
-        self.1.masks(picture, faces)
+    fn look(&mut self, _: View<'_>, choose: &mut Choice<'_>) -> Result<Vec<JudgedFace>, VisionError> {
+        judged(&[Rect::new(100.0, 100.0, 40.0, 50.0)], choose, |face| {
+            Ok(if self.0.get() { Judgement::Stopped(Gate::Sharpness) } else { self.1.judge(face) })
+        })
     }
 }
 
 #[test]
 fn a_face_that_a_gate_stops_has_no_vote_and_is_asked_to_come_closer() {
-    let (sharpness, script) = (Rc::new(Cell::new(0.1)), Script::default());
+    let (blurred, script) = (Rc::new(Cell::new(true)), Script::default());
     let classified = Rc::clone(&script.classified);
-    let gates = Gates { min_sharpness: 0.2, ..Gates::OPEN };
-    let vision = Blurred(Rc::clone(&sharpness), script);
-    let mut watch = Watch::new(Box::new(vision), Rules { gates, ..Rules::default() });
+    let vision = Blurred(Rc::clone(&blurred), script);
+    let mut watch = Watch::new(Box::new(vision), Rules::default());
     let picture = RgbImage::new(640, 480);
     let mut look = |frames: std::ops::Range<u64>| {
         let mut last = None;
@@ -354,15 +347,11 @@ fn a_face_that_a_gate_stops_has_no_vote_and_is_asked_to_come_closer() {
     };
     assert_eq!(look(0..10), (Verdict::Unsure, None, DoorState::Look));
     assert_eq!(classified.get(), 0);
-    sharpness.set(0.2);
+    blurred.set(false);
     let (verdict, _, state) = look(10..13);
     assert_eq!((verdict, state, classified.get()), (Verdict::Unmasked, DoorState::Alert, 3));
     // What was decided stays so while the face is blurred once more.
-    sharpness.set(0.1);
+    blurred.set(true);
     let (verdict, _, state) = look(13..30);
     assert_eq!((verdict, state, classified.get()), (Verdict::Unmasked, DoorState::Alert, 3));
-    // Without gates nobody is asked how well a face can be seen.
-    watch.set_rules(Rules { gates: Gates::OPEN, ..Rules::default() });
-    watch.look(View::from(&picture), Duration::from_secs(6)).unwrap();
-    assert_eq!(classified.get(), 4);
 }

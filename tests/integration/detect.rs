@@ -1,10 +1,5 @@
 //! `maskwatch detect` on the two portraits: the keys that other tools rely on, and the annotated pictures.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
-
-#[path = "common/command.rs"]
-mod command;
-
 use serde_json::Value;
 use std::path::Path;
 
@@ -17,7 +12,7 @@ fn detect_prints_one_object_for_each_picture_and_draws_it() {
         std::fs::copy(Path::new("tests/fixtures").join(name), images.join(name)).unwrap();
     }
     let drawn = folder.path().join("drawn");
-    let ended = command::run(
+    let ended = super::command::run(
         env!("CARGO_BIN_EXE_maskwatch"),
         &[
             "detect".as_ref(),

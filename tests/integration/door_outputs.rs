@@ -1,8 +1,6 @@
 //! Outputs are off whatever ends their use: at start, at stop, on errors, on panics, and when nobody looks
 //! after them.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
-
 use maskwatch::config::Config;
 use maskwatch::decide::DoorState;
 use maskwatch::outputs::{

@@ -1,0 +1,42 @@
+//! The `maskwatch` command and its subcommands.
+
+use super::outcome::report;
+use super::{bench, demo, detect, run, signal};
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// The arguments of the `maskwatch` command.
+#[derive(Debug, Parser)]
+#[command(name = "maskwatch", version, about, max_term_width = 100, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Watch the entrance: read the camera, classify faces, drive the outputs, until stopped
+    Run(run::Args),
+    /// Find and classify the faces of pictures
+    Detect(detect::Args),
+    /// Show the whole chain at work on bundled pictures or a camera, with simulated pins
+    Demo(demo::Args),
+    /// Time the stages a frame goes through
+    Bench(bench::Args),
+    /// Show a door state on the configured outputs
+    Signal(signal::Args),
+}
+
+/// Parses the command line, runs the subcommand and reports its error as one sentence on standard error.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let outcome = match cli.command {
+        Command::Run(args) => run::run(args),
+        Command::Detect(args) => detect::run(args),
+        Command::Demo(args) => demo::run(args),
+        Command::Bench(args) => bench::run(args),
+        Command::Signal(args) => signal::run(args),
+    };
+    report(outcome)
+}

@@ -1,0 +1,61 @@
+//! What happens in the loop, as those see it who are told at once.
+
+use super::watch::Face;
+use crate::decide::{DoorState, Finding, Signal};
+use crate::pixels::picture::View;
+use std::time::Duration;
+
+/// Something that happened in the loop.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// A frame was looked at.
+    Frame {
+        /// Its pixels.
+        picture: View<'a>,
+        /// Its faces.
+        faces: &'a [Face],
+        /// What the door shows now.
+        signal: Signal,
+    },
+    /// The source gave something that is no frame; what, in a few words.
+    Skipped(&'a str),
+    /// Something about a person was found.
+    Finding(Finding),
+    /// The door shows another state.
+    State {
+        /// What it showed before.
+        from: DoorState,
+        /// What it shows now.
+        signal: Signal,
+    },
+    /// An attempt to open the source has ended without success.
+    Attempt,
+    /// The one sentence that says what the daemon does has changed.
+    Status(&'a str),
+    /// Something is wrong, or is wrong for another reason than before.
+    Fault {
+        /// What is wrong and how to mend it.
+        reason: &'a str,
+        /// Whether all was well before.
+        began: bool,
+    },
+    /// The fault is over.
+    Recovered {
+        /// What was wrong last.
+        reason: &'a str,
+        /// Since the fault began.
+        lasted: Duration,
+    },
+}
+
+/// Someone who is told what happens, after the outputs were, and whom the loop waits for: the demo, which draws the
+/// frame, and tests. Who may be slow is a listener instead; see [`super::Listeners`].
+pub trait Observer {
+    /// Takes note of `event`, which happened at `now` of the loop's clock.
+    fn on_event(&mut self, now: Duration, event: &Event<'_>);
+}
+
+/// An observer that takes no note.
+impl Observer for () {
+    fn on_event(&mut self, _: Duration, _: &Event<'_>) {}
+}

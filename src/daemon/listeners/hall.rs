@@ -1,0 +1,216 @@
+//! The listeners' queues and threads.
+
+use super::notice::Notice;
+use crate::daemon::event::{Event, Observer};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// Notices that wait for a listener at most: some seconds of a busy door.
+const QUEUE: usize = 64;
+/// How long the end of the daemon waits for a listener that still has something to do.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// Someone who is told what happens, in a thread of its own.
+pub trait Listener: Send {
+    /// Its name, for the log.
+    fn name(&self) -> &'static str;
+
+    /// Which notices it wants. The loop asks this before it queues one, so it must be quick.
+    fn wants(&self) -> fn(&Notice) -> bool;
+
+    /// Takes note of what happened at `at` of the loop's clock. It may take its time.
+    fn hear(&mut self, at: Duration, notice: &Notice);
+}
+
+/// All listeners.
+#[derive(Debug, Default)]
+pub struct Listeners(Vec<Seat>);
+
+/// One listener as the loop sees it.
+#[derive(Debug)]
+struct Seat {
+    name: &'static str,
+    wants: fn(&Notice) -> bool,
+    /// `None` once the daemon has ended.
+    queue: Option<SyncSender<(Duration, Notice)>>,
+    lost: Arc<Losses>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// Notices that found the queue full.
+#[derive(Debug, Default)]
+struct Losses {
+    total: AtomicU64,
+    /// Of those, how many the log has not been told of.
+    untold: AtomicU64,
+}
+
+impl Listeners {
+    /// Adds a listener; it hears what happens from now on.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub fn add(&mut self, listener: impl Listener + 'static) -> std::io::Result<()> {
+        let (name, wants, lost) = (listener.name(), listener.wants(), Arc::<Losses>::default());
+        let (queue, waiting) = sync_channel(QUEUE);
+        let losses = Arc::clone(&lost);
+        let thread = std::thread::Builder::new()
+            .name(name.into())
+            .spawn(move || attend(listener, &waiting, &losses))?;
+        self.0.push(Seat { name, wants, queue: Some(queue), lost, thread: Some(thread) });
+        Ok(())
+    }
+
+    /// Tells everybody who wants to know what happened at `at` of the loop's clock; never waits.
+    pub fn tell(&mut self, at: Duration, notice: &Notice) {
+        for seat in self.0.iter().filter(|seat| (seat.wants)(notice)) {
+            let Some(queue) = &seat.queue else { continue };
+            // Full, or its thread has panicked: either way this notice is lost to it.
+            if queue.try_send((at, notice.clone())).is_err() {
+                seat.lost.total.fetch_add(1, Ordering::Relaxed);
+                seat.lost.untold.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// How many notices each listener has lost because it was too slow.
+    pub fn lost(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        self.0.iter().map(|seat| (seat.name, seat.lost.total.load(Ordering::Relaxed)))
+    }
+
+    /// Lets the listeners finish what waits for them, a second at most, and ends them.
+    pub fn finish(&mut self) {
+        self.0.iter_mut().for_each(|seat| seat.queue = None);
+        let end = Instant::now() + FAREWELL;
+        for thread in self.0.iter_mut().filter_map(|seat| seat.thread.take()) {
+            while !thread.is_finished() && Instant::now() < end {
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            // One that hangs is left behind; the process ends without it.
+            if thread.is_finished() {
+                // A panic was printed by its thread already.
+                let _ = thread.join();
+            }
+        }
+    }
+}
+
+impl Drop for Listeners {
+    fn drop(&mut self) {
+        self.finish();
+    }
+}
+
+impl Observer for Listeners {
+    fn on_event(&mut self, now: Duration, event: &Event<'_>) {
+        self.tell(now, &event.into());
+    }
+}
+
+/// A listener's thread: hears what waits until the loop has ended.
+fn attend(mut listener: impl Listener, waiting: &Receiver<(Duration, Notice)>, lost: &Losses) {
+    for (at, notice) in waiting {
+        listener.hear(at, &notice);
+        let count = lost.untold.swap(0, Ordering::Relaxed);
+        if count > 0 {
+            log::warn!("{} was too slow and lost {count} events", listener.name());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Mutex;
+    use std::sync::mpsc;
+
+    /// Hears into a list; waits for leave before each notice where it is slow.
+    struct Ear {
+        name: &'static str,
+        heard: Arc<Mutex<Vec<Notice>>>,
+        leave: Option<mpsc::Receiver<()>>,
+    }
+
+    impl Listener for Ear {
+        fn name(&self) -> &'static str {
+            self.name
+        }
+
+        fn wants(&self) -> fn(&Notice) -> bool {
+            |notice| *notice != Notice::Reloading
+        }
+
+        fn hear(&mut self, _: Duration, notice: &Notice) {
+            if let Some(leave) = &self.leave {
+                leave.recv().ok();
+            }
+            self.heard.lock().unwrap().push(notice.clone());
+        }
+    }
+
+    #[test]
+    fn a_listener_that_hangs_holds_up_nobody_and_loses_events_that_are_counted() {
+        let (quick, slow) = (Arc::<Mutex<Vec<Notice>>>::default(), Arc::<Mutex<Vec<Notice>>>::default());
+        let (allow, leave) = mpsc::channel();
+        let mut listeners = Listeners::default();
+        listeners.add(Ear { name: "slow", heard: Arc::clone(&slow), leave: Some(leave) }).unwrap();
+        listeners.add(Ear { name: "quick", heard: Arc::clone(&quick), leave: None }).unwrap();
+        let start = Instant::now();
+        let sent = 10 * QUEUE as u64;
+        for number in 0..sent {
+            listeners.tell(Duration::from_millis(number), &Notice::Progress);
+            listeners.tell(Duration::from_millis(number), &Notice::Reloading);
+            // The quick one keeps up.
+            while quick.lock().unwrap().len() < number as usize {
+                assert!(start.elapsed() < Duration::from_secs(60), "the quick listener is held up");
+                std::thread::yield_now();
+            }
+        }
+        let lost: Vec<_> = listeners.lost().collect();
+        assert_eq!(lost[1], ("quick", 0));
+        // What it hears at this moment is no longer in the queue.
+        assert!((sent - QUEUE as u64 - 1..=sent - QUEUE as u64).contains(&lost[0].1), "{lost:?}");
+        drop(allow);
+        listeners.finish();
+        assert_eq!(slow.lock().unwrap().len() as u64, sent - lost[0].1, "the rest was heard in the end");
+        assert_eq!(quick.lock().unwrap().len() as u64, sent);
+    }
+
+    #[test]
+    fn the_end_does_not_wait_for_a_listener_that_hangs() {
+        let (_allow, leave) = mpsc::channel();
+        let mut listeners = Listeners::default();
+        listeners.add(Ear { name: "hanging", heard: Arc::default(), leave: Some(leave) }).unwrap();
+        listeners.tell(Duration::ZERO, &Notice::Stopping);
+        let start = Instant::now();
+        listeners.finish();
+        assert!(start.elapsed() < Duration::from_secs(20));
+    }
+
+    #[test]
+    fn a_listener_that_panics_takes_nobody_along() {
+        struct Panics;
+        impl Listener for Panics {
+            fn name(&self) -> &'static str {
+                "panics"
+            }
+            fn wants(&self) -> fn(&Notice) -> bool {
+                |_| true
+            }
+            fn hear(&mut self, _: Duration, _: &Notice) {
+                panic!("on purpose");
+            }
+        }
+        let heard = Arc::<Mutex<Vec<Notice>>>::default();
+        let mut listeners = Listeners::default();
+        listeners.add(Panics).unwrap();
+        listeners.add(Ear { name: "sound", heard: Arc::clone(&heard), leave: None }).unwrap();
+        listeners.tell(Duration::ZERO, &Notice::Progress);
+        listeners.tell(Duration::ZERO, &Notice::Stopping);
+        listeners.finish();
+        assert_eq!(*heard.lock().unwrap(), [Notice::Progress, Notice::Stopping]);
+    }
+}

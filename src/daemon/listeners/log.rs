@@ -1,0 +1,59 @@
+//! The listener that writes the log: what the door does, who raised an alert, what is wrong. What repeats is counted
+//! instead of repeated.
+
+use super::hall::Listener;
+use super::notice::Notice;
+use crate::daemon::throttle::{Throttle, repeats};
+use crate::decide::{Finding, Verdict};
+use std::time::Duration;
+
+/// Writes what happens through the `log` crate.
+#[derive(Debug, Default)]
+pub struct Log {
+    faults: Throttle,
+    skipped: Throttle,
+    /// Whether the log knows of the fault that is present.
+    fault_logged: bool,
+}
+
+impl Listener for Log {
+    fn name(&self) -> &'static str {
+        "log"
+    }
+
+    fn wants(&self) -> fn(&Notice) -> bool {
+        |notice| !matches!(notice, Notice::Progress | Notice::Status(_))
+    }
+
+    fn hear(&mut self, at: Duration, notice: &Notice) {
+        match notice {
+            Notice::Finding(Finding::Verdict { track, verdict: Verdict::Unsure }) => {
+                log::debug!("person {track} is unsure");
+            }
+            Notice::Finding(Finding::Verdict { track, verdict }) => log::info!("person {track} is {verdict}"),
+            Notice::Finding(Finding::Alert { track }) => log::warn!("alert for person {track}"),
+            Notice::State { from, signal } => log::info!("door: {} (was {from})", signal.state),
+            Notice::Skipped(what) => {
+                if let Some(count) = self.skipped.admit(what, at) {
+                    log::warn!("skipped a frame of {what}{}", repeats(count));
+                }
+            }
+            Notice::Fault(reason) => {
+                if let Some(count) = self.faults.admit(reason, at) {
+                    log::error!("fault: {reason}{}", repeats(count));
+                    self.fault_logged = true;
+                }
+            }
+            Notice::Recovered { reason, lasted } => {
+                if std::mem::take(&mut self.fault_logged) {
+                    log::info!("recovered after {:.1} s: {reason}", lasted.as_secs_f32());
+                }
+            }
+            Notice::Progress
+            | Notice::Status(_)
+            | Notice::Ready(_)
+            | Notice::Reloading
+            | Notice::Stopping => {}
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! What listeners are told: the loop's events without their pictures, free to cross threads.
+
+use crate::daemon::event::Event;
+use crate::decide::{DoorState, Finding, Signal};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Something that happened.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Notice {
+    /// A frame was looked at, or an attempt to open the source has ended: the daemon goes on.
+    Progress,
+    /// The source gave something that is no frame; what, in a few words.
+    Skipped(Arc<str>),
+    /// Something about a person was found.
+    Finding(Finding),
+    /// The door shows another state.
+    State {
+        /// What it showed before.
+        from: DoorState,
+        /// What it shows now.
+        signal: Signal,
+    },
+    /// The one sentence that says what the daemon does has changed.
+    Status(Arc<str>),
+    /// Something is wrong, or is wrong for another reason than before: what, and how to mend it.
+    Fault(Arc<str>),
+    /// The fault is over.
+    Recovered {
+        /// What was wrong last.
+        reason: Arc<str>,
+        /// Since the fault began.
+        lasted: Duration,
+    },
+    /// Configuration, networks and pins are up; the sentence says what the daemon does.
+    Ready(Arc<str>),
+    /// The configuration is being read anew; [`Ready`](Self::Ready) ends that.
+    Reloading,
+    /// The daemon ends.
+    Stopping,
+}
+
+impl From<&Event<'_>> for Notice {
+    fn from(event: &Event<'_>) -> Self {
+        match event {
+            Event::Frame { .. } | Event::Attempt => Self::Progress,
+            Event::Skipped(what) => Self::Skipped((*what).into()),
+            Event::Finding(finding) => Self::Finding(*finding),
+            Event::State { from, signal } => Self::State { from: *from, signal: *signal },
+            Event::Status(status) => Self::Status((*status).into()),
+            Event::Fault { reason, .. } => Self::Fault((*reason).into()),
+            Event::Recovered { reason, lasted } => {
+                Self::Recovered { reason: (*reason).into(), lasted: *lasted }
+            }
+        }
+    }
+}

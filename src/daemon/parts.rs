@@ -1,0 +1,111 @@
+//! Opens the parts of the daemon that a configuration names, and replaces those that another one names differently.
+
+use super::clock::Clock;
+use super::run::{Daemon, STALL};
+use super::watch::Watch;
+use crate::config::Config;
+use crate::nn::NetworkError;
+use crate::outputs::{self, OutputError, Outputs, Panel};
+use crate::source::{self, Options, Source, SourceError, SpecError};
+use crate::vision::Chain;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+/// Why a part could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The source.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// The source's text names none.
+    #[error("source.spec: {0}")]
+    Spec(#[from] SpecError),
+    /// The outputs.
+    #[error(transparent)]
+    Outputs(#[from] OutputError),
+    /// The networks.
+    #[error(transparent)]
+    Networks(#[from] NetworkError),
+}
+
+/// Opens parts.
+#[derive(Debug, Clone)]
+pub struct Opener {
+    /// The outputs go off when this is true; see [`super::Flags::stop`].
+    pub stop: Arc<AtomicBool>,
+    /// The longest pause between two attempts to open a source that is away.
+    pub longest_pause: Duration,
+}
+
+impl Opener {
+    /// The daemon that `config` describes. Pins come first: they are off from then on, whatever fails afterwards.
+    ///
+    /// # Errors
+    /// When a part cannot be opened.
+    pub fn daemon<'a>(&self, config: &Config, clock: &'a dyn Clock) -> Result<Daemon<'a>, OpenError> {
+        let outputs = self.outputs(config)?;
+        let watch = Watch::new(Box::new(Chain::load(&config.vision())?), config.decision.clone());
+        let source = self.source(config)?;
+        Ok(Daemon::new(source, watch, outputs, config.source.timeout, clock))
+    }
+
+    /// The configured pins, refreshed by a thread of their own.
+    ///
+    /// # Errors
+    /// When a pin cannot be opened.
+    pub fn outputs(&self, config: &Config) -> Result<Outputs, OpenError> {
+        let config = &config.outputs;
+        let driver = outputs::open(config.backend, config.chip.as_deref())?;
+        log::info!("outputs: {}", driver.describe());
+        let panel = Panel::open(driver, &config.outputs, config.button)?;
+        Ok(Outputs::start(panel, Arc::clone(&self.stop), STALL)?)
+    }
+
+    fn source(&self, config: &Config) -> Result<Box<dyn Source>, OpenError> {
+        let options = Options {
+            size: (config.source.width, config.source.height),
+            frames_per_second: Some(config.source.frames_per_second),
+            frozen_after: config.source.frozen_after,
+            black_after: config.source.black_after,
+            longest_pause: self.longest_pause,
+            ..Options::default()
+        };
+        let source = source::open(&config.source.spec.parse()?, &options)?;
+        log::info!("watching {}", source.describe());
+        Ok(source)
+    }
+
+    /// Replaces the parts of `daemon` in which `new` differs from `old`. What can fail is made before anything is
+    /// replaced, but for pins: those of the old configuration have to be let go first. If the new ones cannot be opened,
+    /// the old ones are opened again.
+    ///
+    /// # Errors
+    /// When a part cannot be opened; the daemon goes on as it was.
+    pub fn replace(&self, daemon: &mut Daemon<'_>, old: &Config, new: &Config) -> Result<(), OpenError> {
+        let vision = new.vision();
+        let chain = if old.vision() == vision { None } else { Some(Chain::load(&vision)?) };
+        let source = if old.source == new.source { None } else { Some(self.source(new)?) };
+        if (old.outputs.backend, &old.outputs.chip) == (new.outputs.backend, &new.outputs.chip) {
+            daemon.outputs.reconfigure(new.outputs.outputs.clone(), new.outputs.button)?;
+        } else {
+            daemon.outputs.release();
+            match self.outputs(new) {
+                Ok(outputs) => daemon.outputs = outputs,
+                Err(error) => {
+                    daemon.outputs = self.outputs(old)?;
+                    return Err(error);
+                }
+            }
+        }
+        if let Some(chain) = chain {
+            daemon.watch.set_vision(Box::new(chain));
+        }
+        if let Some(source) = source {
+            daemon.source = source;
+        }
+        daemon.timeout = new.source.timeout;
+        daemon.watch.set_rules(new.decision.clone());
+        Ok(())
+    }
+}

@@ -1,0 +1,204 @@
+//! The loop that carries frames from the source to the outputs. It ends when told to, when a
+//! source of files is at its end, or when something fails that cannot heal; a camera that is away is the door
+//! state *fault*, and the loop goes on waiting for it.
+
+use super::clock::Clock;
+use super::event::{Event, Observer};
+use super::health::{Health, News};
+use super::shown::Shown;
+use super::watch::{Seen, Watch};
+use crate::decide::{DoorState, Finding, Signal};
+use crate::outputs::{OutputError, Outputs};
+use crate::pixels::picture::View;
+use crate::source::{Next, Source, SourceError, State};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// How long the loop waits for a frame before it looks at everything else.
+const PATIENCE: Duration = Duration::from_millis(200);
+/// How long the outputs believe in a loop that shows no sign of life: longer than a slow board takes for a
+/// frame.
+pub const STALL: Duration = Duration::from_secs(20);
+
+/// Flags by which others, such as signal handlers, steer the loop.
+#[derive(Debug, Clone, Copy)]
+pub struct Flags<'a> {
+    /// The loop ends when this is true.
+    pub stop: &'a AtomicBool,
+    /// The loop pauses with [`Ended::Reload`] when this is true, and makes it false.
+    pub reload: &'a AtomicBool,
+}
+
+/// Why the loop ended without fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// It was told to.
+    Stopped,
+    /// The source has no more frames.
+    SourceEnded,
+    /// It was told to read the configuration anew; run it again to go on.
+    Reload,
+}
+
+/// Why the loop cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum DaemonError {
+    /// The source broke for good.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// The outputs cannot be driven.
+    #[error(transparent)]
+    Outputs(#[from] OutputError),
+}
+
+/// The daemon's parts; [`run`](Self::run) may be called again after it returned, with parts replaced in
+/// between.
+pub struct Daemon<'a> {
+    /// Where frames come from.
+    pub source: Box<dyn Source>,
+    /// What is made of them.
+    pub watch: Watch,
+    /// What is switched.
+    pub outputs: Outputs,
+    /// How long to go without a frame before that is a fault.
+    pub timeout: Duration,
+    clock: &'a dyn Clock,
+    state: DoorState,
+    shown: Shown,
+    last_frame: Duration,
+    health: Health,
+    /// When the source's present absence began and how often it was tried to open since.
+    attempts: Option<(Instant, u32)>,
+}
+
+impl<'a> Daemon<'a> {
+    /// The daemon made of these parts; time begins to count now.
+    #[must_use]
+    pub fn new(
+        source: Box<dyn Source>,
+        watch: Watch,
+        outputs: Outputs,
+        timeout: Duration,
+        clock: &'a dyn Clock,
+    ) -> Self {
+        Self {
+            source,
+            watch,
+            outputs,
+            timeout,
+            clock,
+            state: DoorState::Off,
+            shown: Shown::default(),
+            last_frame: clock.now(),
+            health: Health::default(),
+            attempts: None,
+        }
+    }
+
+    /// What it does now, or what is wrong, in one sentence.
+    #[must_use]
+    pub fn status(&self) -> String {
+        match self.health.fault() {
+            Some(fault) => format!("fault: {fault}"),
+            None if self.state == DoorState::Off => format!("waiting for {}", self.source.describe()),
+            None => format!("door {}; watching {}", self.state, self.source.describe()),
+        }
+    }
+
+    /// Runs the loop until it ends. The outputs keep what they show until they are stopped or dropped, or go
+    /// off by themselves when the flag they watch is that of [`Flags::stop`].
+    ///
+    /// # Errors
+    /// What cannot heal: a broken source that does not reopen itself, or outputs that cannot be driven.
+    pub fn run(&mut self, flags: Flags<'_>, observer: &mut dyn Observer) -> Result<Ended, DaemonError> {
+        loop {
+            if flags.stop.load(Ordering::Relaxed) {
+                return Ok(Ended::Stopped);
+            }
+            if flags.reload.swap(false, Ordering::Relaxed) {
+                return Ok(Ended::Reload);
+            }
+            match self.source.next(PATIENCE)? {
+                Next::Frame(frame) => self.frame(frame.picture.view(), observer)?,
+                Next::Skipped(skipped) => {
+                    observer.on_event(self.clock.now(), &Event::Skipped(&skipped.to_string()));
+                    self.no_frame(observer)?;
+                }
+                Next::Nothing => self.no_frame(observer)?,
+                Next::End => return Ok(Ended::SourceEnded),
+            }
+        }
+    }
+
+    fn frame(&mut self, picture: View<'_>, observer: &mut dyn Observer) -> Result<(), DaemonError> {
+        let arrived = self.clock.now();
+        let seen = self.watch.look(picture, arrived);
+        let now = self.clock.now();
+        self.last_frame = now;
+        let (seen, problem) = match seen {
+            // Frames may come and still show nothing.
+            Ok(seen) => (seen, self.source.state().fault().map(str::to_owned)),
+            Err(error) => (Seen::default(), Some(error.to_string())),
+        };
+        let signal = self.show(problem, &seen.findings, observer)?;
+        observer.on_event(now, &Event::Frame { picture, faces: &seen.faces, signal });
+        Ok(())
+    }
+
+    fn no_frame(&mut self, observer: &mut dyn Observer) -> Result<(), DaemonError> {
+        let now = self.clock.now();
+        let overdue = now.saturating_sub(self.last_frame) >= self.timeout;
+        let problem = match self.source.state() {
+            State::Away(away) => {
+                let attempts = Some((away.since, away.attempts));
+                if std::mem::replace(&mut self.attempts, attempts) != attempts {
+                    observer.on_event(now, &Event::Attempt);
+                }
+                Some(away.reason)
+            }
+            State::Blind(blind) => Some(blind.reason),
+            State::Starting | State::Connected if overdue => {
+                let seconds = self.timeout.as_secs_f32();
+                Some(format!("no usable frame from {} for {seconds} s", self.source.describe()))
+            }
+            // A gap that is not yet too long neither begins nor ends a fault.
+            State::Starting | State::Connected => self.health.fault().map(str::to_owned),
+        };
+        self.show(problem, &[], observer).map(drop)
+    }
+
+    /// Brings health and time to the outputs, then tells what changed.
+    fn show(
+        &mut self,
+        problem: Option<String>,
+        findings: &[Finding],
+        observer: &mut dyn Observer,
+    ) -> Result<Signal, DaemonError> {
+        let now = self.clock.now();
+        self.watch.set_fault(problem.is_some());
+        let signal = self.watch.signal(now);
+        self.outputs.show(signal.state, self.shown.elapsed(signal, now))?;
+        for finding in findings {
+            observer.on_event(now, &Event::Finding(*finding));
+        }
+        let news = self.health.report(problem, now);
+        match (&news, self.health.fault()) {
+            (News::Began, Some(reason)) => observer.on_event(now, &Event::Fault { reason, began: true }),
+            (News::OtherCause, Some(reason)) => {
+                observer.on_event(now, &Event::Fault { reason, began: false });
+            }
+            (News::Over { reason, lasted }, _) => {
+                observer.on_event(now, &Event::Recovered { reason, lasted: *lasted });
+            }
+            _ => {}
+        }
+        let from = std::mem::replace(&mut self.state, signal.state);
+        if signal.state != from {
+            observer.on_event(now, &Event::State { from, signal });
+        }
+        if signal.state != from || news != News::Nothing {
+            observer.on_event(now, &Event::Status(&self.status()));
+        }
+        Ok(signal)
+    }
+}

@@ -1,0 +1,144 @@
+//! The one chain: detector, landmark network, gates and classifier, with the memory that they work in.
+
+use super::classifier::Classifier;
+use super::detector::Detector;
+use super::judgement::{Choice, JudgedFace, Judgement, Vision, VisionError};
+use super::landmarks::Locator;
+use super::models::{ModelOptions, Models};
+use super::quality::{Examiner, Gates};
+use crate::geometry::Rect;
+use crate::nn::NetworkError;
+use crate::pixels::picture::View;
+use std::sync::Arc;
+
+/// What a chain is made of.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Options {
+    /// The networks, and how they are run.
+    pub models: ModelOptions,
+    /// Width and height of the detector's input in pixels, multiples of 32.
+    pub detector_input: (u32, u32),
+    /// The detector's score from which something counts as a face, 0 to 1.
+    pub score_threshold: f32,
+    /// Which faces are seen too badly to be classified.
+    pub gates: Gates,
+}
+
+/// Detector, landmark network, gates and classifier. A clone shares the networks and has working memory of its own;
+/// the int8 networks do one picture at a time.
+pub struct Chain {
+    detector: Arc<Detector>,
+    locator: Arc<Locator>,
+    classifier: Arc<Classifier>,
+    gates: Gates,
+    examiner: Examiner,
+}
+
+impl Clone for Chain {
+    fn clone(&self) -> Self {
+        let Self { detector, locator, classifier, gates, examiner: _ } = self;
+        let (detector, locator, classifier) = (detector.clone(), locator.clone(), classifier.clone());
+        Self { detector, locator, classifier, gates: *gates, examiner: Examiner::default() }
+    }
+}
+
+impl Chain {
+    /// Loads the networks.
+    ///
+    /// # Errors
+    /// When a weight file is missing or damaged; the error names it.
+    pub fn load(options: &Options) -> Result<Self, NetworkError> {
+        Self::new(&Models::open(&options.models)?, options)
+    }
+
+    /// The chain of networks made from `models`; the other options are as in `options`.
+    ///
+    /// # Errors
+    /// When a weight file is missing or damaged; the error names it.
+    pub fn new(models: &Models, options: &Options) -> Result<Self, NetworkError> {
+        Ok(Self {
+            detector: Arc::new(models.detector(options.detector_input, options.score_threshold)?),
+            locator: Arc::new(models.locator()?),
+            classifier: Arc::new(models.classifier()?),
+            gates: options.gates,
+            examiner: Examiner::default(),
+        })
+    }
+
+    /// The detector.
+    #[must_use]
+    pub fn detector(&self) -> &Detector {
+        &self.detector
+    }
+
+    /// The landmark network.
+    #[must_use]
+    pub fn locator(&self) -> &Locator {
+        &self.locator
+    }
+
+    /// The classifier.
+    #[must_use]
+    pub fn classifier(&self) -> &Classifier {
+        &self.classifier
+    }
+
+    /// Judges the faces in these boxes of `picture`, in their order, as if the detector had found them.
+    ///
+    /// # Errors
+    /// When a network cannot be run.
+    pub fn judge<'a>(
+        &mut self,
+        picture: impl Into<View<'a>>,
+        faces: &[Rect],
+    ) -> Result<Vec<Judgement>, NetworkError> {
+        let picture = picture.into();
+        let mut judgements = vec![Judgement::Unasked; faces.len()];
+        let mut wanted = Vec::with_capacity(faces.len());
+        for (face, judgement) in faces.iter().zip(&mut judgements) {
+            match self.stopped(picture, face)? {
+                Some(gate) => *judgement = Judgement::Stopped(gate),
+                None => wanted.push(*face),
+            }
+        }
+        let mut answers = self.classifier.classify(picture, &wanted)?.into_iter();
+        for judgement in judgements.iter_mut().filter(|judgement| **judgement == Judgement::Unasked) {
+            if let Some(answer) = answers.next() {
+                *judgement = Judgement::Answered(answer);
+            }
+        }
+        Ok(judgements)
+    }
+
+    /// The gate that stops a face, if one does. Open gates cost nothing.
+    fn stopped(
+        &mut self,
+        picture: View<'_>,
+        face: &Rect,
+    ) -> Result<Option<super::quality::Gate>, NetworkError> {
+        if self.gates == Gates::OPEN {
+            return Ok(None);
+        }
+        let landmarks = self.locator.locate(picture, face)?;
+        Ok(self.gates.stopping(&self.examiner.examine(picture, face, &landmarks)))
+    }
+}
+
+impl Vision for Chain {
+    fn look(&mut self, picture: View<'_>, choose: &mut Choice<'_>) -> Result<Vec<JudgedFace>, VisionError> {
+        let found = self.detector.detect(picture)?;
+        let rects: Vec<Rect> = found.iter().map(|face| face.rect).collect();
+        let chosen = choose(&rects);
+        let mut faces: Vec<JudgedFace> = found
+            .iter()
+            .map(|face| JudgedFace { rect: face.rect, score: face.score, judgement: Judgement::Unasked })
+            .collect();
+        let wanted: Vec<Rect> = chosen.iter().filter_map(|index| rects.get(*index).copied()).collect();
+        let judgements = self.judge(picture, &wanted)?;
+        let places = chosen.into_iter().filter(|index| *index < rects.len());
+        for (index, judgement) in places.zip(judgements) {
+            faces[index].judgement = judgement;
+        }
+        Ok(faces)
+    }
+}

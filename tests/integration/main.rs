@@ -1,0 +1,24 @@
+//! Everything that is tested from outside the library, as one program, so that it is linked once. What needs a process of
+//! its own stays apart: `allocations`, which counts those of the whole process, and `int8_networks`, which also runs on
+//! emulated processors.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+#[path = "../common/command.rs"]
+mod command;
+#[path = "../common/mod.rs"]
+mod common;
+
+mod cli;
+mod detect;
+mod door_cli;
+mod door_loop;
+mod door_outputs;
+mod malformed;
+mod ops;
+mod service;
+mod shipped_weights;
+mod source_command;
+mod source_files;
+mod source_v4l2;
+mod starting_weights;
