@@ -14,7 +14,7 @@ use maskwatch::pixels::decode::{FrameFormat, PixelFormat};
 use maskwatch::pixels::picture::{Picture, View};
 use maskwatch::source;
 use maskwatch::vision::quality::Gates;
-use maskwatch::vision::{Chain, Choice, JudgedFace, Options, Vision, VisionError};
+use maskwatch::vision::{Chain, ChainOptions, Choice, JudgedFace, Vision, VisionError};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::path::Path;
 use std::sync::Arc;
@@ -119,7 +119,7 @@ fn in_the_loop(format: &str, file: &Path) -> usize {
     let outputs = Outputs::start(panel, Arc::clone(&stop), Duration::from_secs(3600)).unwrap();
     let vision = Looking {
         // Gates that stop nobody and are asked all the same.
-        chain: Chain::load(&Options { gates: Gates { max_yaw: 4.0, ..Gates::OPEN }, ..config.vision() })
+        chain: Chain::load(&ChainOptions { gates: Gates { max_yaw: 4.0, ..Gates::OPEN }, ..config.vision() })
             .unwrap(),
         frames: 0,
     };

@@ -10,7 +10,7 @@ use crate::pixels::picture::Picture;
 use crate::pixels::preprocess;
 use crate::vision::models::{Precision, usual_threads};
 use crate::vision::quality::Gates;
-use crate::vision::{self, Chain, Vision, everybody};
+use crate::vision::{Chain, ChainOptions, Vision, everybody};
 use anyhow::Context;
 use clap::ValueEnum;
 use image::{ImageFormat, RgbImage};
@@ -29,9 +29,8 @@ pub(crate) struct Args {
     /// How to print the figures; json prints one object per stage and one for loading and memory
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
-    /// Time this stage alone, again and again, as other runtimes time a network; all in turns otherwise, as a
-    /// camera's frames have them: then each finds the caches full of the others' data. Can be given several
-    /// times
+    /// Time this stage alone, again and again, as runtimes time a network; can be given several times. By default all
+    /// stages take turns, as with a camera's frames, so that each finds the caches full of the others' data
     #[arg(long = "stage", value_enum, value_name = "STAGE")]
     stages: Vec<Stage>,
     /// Seconds that all stages together are timed
@@ -91,7 +90,7 @@ pub(crate) fn run(args: Args) -> Outcome {
     let models = args.models.open()?;
     let chain = Chain::new(
         &models,
-        &vision::Options {
+        &ChainOptions {
             models: args.models.options(),
             detector_input: args.detector.detector_input,
             score_threshold: args.detector.score_threshold,
@@ -105,7 +104,7 @@ pub(crate) fn run(args: Args) -> Outcome {
     let frame = camera_frame(&portrait);
     let mut jpeg = Vec::new();
     frame.write_to(&mut std::io::Cursor::new(&mut jpeg), ImageFormat::Jpeg)?;
-    let camera = Camera { jpeg, raw: Pool::default(), decoded: Pool::default() };
+    let source = SameFrame { jpeg, raw: Pool::default(), decoded: Pool::default() };
     // Stages that take turns share the chain; the whole frame has a clone with memory of its own.
     let mut whole = chain.clone();
     let (detector, locator, classifier) = (chain.detector(), chain.locator(), chain.classifier());
@@ -117,13 +116,13 @@ pub(crate) fn run(args: Args) -> Outcome {
 
     let precision = models.precision();
     let mut work = |stage: Stage| match stage {
-        Stage::Decode => check(camera.next().is_ok()),
+        Stage::Decode => check(source.next().is_ok()),
         Stage::Detect => check(detector.detect(&frame).is_ok()),
         Stage::Locate => check(locator.locate(&portrait, &FACE).is_ok()),
         Stage::Preprocess => check(preprocessed(crop(), precision)),
         Stage::Classify => check(classifier.classify_crops(&crops).is_ok()),
         Stage::Frame => {
-            check(camera.next().is_ok_and(|picture| whole.look(picture.view(), &mut everybody).is_ok()));
+            check(source.next().is_ok_and(|picture| whole.look(picture.view(), &mut everybody).is_ok()));
         }
     };
     let wanted = |stage: &Stage| args.stages.is_empty() || args.stages.contains(stage);
@@ -187,13 +186,13 @@ fn preprocessed(crop: RgbImage, precision: Precision) -> bool {
 }
 
 /// Gives the frame again and again, decoded as a camera's frames are.
-struct Camera {
+struct SameFrame {
     jpeg: Vec<u8>,
     raw: Pool,
     decoded: Pool,
 }
 
-impl Camera {
+impl SameFrame {
     fn next(&self) -> Result<Picture, PictureError> {
         let mut bytes = self.raw.take();
         bytes.as_mut_vec().extend_from_slice(&self.jpeg);

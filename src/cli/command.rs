@@ -10,11 +10,11 @@ use std::process::ExitCode;
 #[command(name = "maskwatch", version, about, max_term_width = 100, arg_required_else_help = true)]
 pub struct Cli {
     #[command(subcommand)]
-    command: Command,
+    task: Task,
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {
+enum Task {
     /// Watch the entrance: read the camera, classify faces, drive the outputs, until stopped
     Run(run::Args),
     /// Find and classify the faces of pictures
@@ -31,12 +31,12 @@ enum Command {
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    let outcome = match cli.command {
-        Command::Run(args) => run::run(args),
-        Command::Detect(args) => detect::run(args),
-        Command::Demo(args) => demo::run(args),
-        Command::Bench(args) => bench::run(args),
-        Command::Signal(args) => signal::run(args),
+    let outcome = match cli.task {
+        Task::Run(args) => run::run(args),
+        Task::Detect(args) => detect::run(args),
+        Task::Demo(args) => demo::run(args),
+        Task::Bench(args) => bench::run(args),
+        Task::Signal(args) => signal::run(args),
     };
     report(outcome)
 }

@@ -101,9 +101,9 @@ pub(crate) fn run(args: Args) -> Outcome {
 }
 
 /// The source with the clock that belongs to it, and the scene where it is the bundled one.
-type Opened = (Box<dyn Source>, Box<dyn Clock>, Option<scene::Watcher>);
+type SourceAndClock = (Box<dyn Source>, Box<dyn Clock>, Option<scene::Watcher>);
 
-fn open(args: &Args, config: &Config) -> anyhow::Result<Opened> {
+fn open(args: &Args, config: &Config) -> anyhow::Result<SourceAndClock> {
     let Some(camera) = &args.camera else {
         let scene = Scene::new(args.frames_per_second, !args.no_wait)?;
         let watcher = scene.watcher();

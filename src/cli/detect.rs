@@ -47,13 +47,13 @@ enum Format {
 /// One line of `--format jsonl`.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
-enum Line {
-    Found { image: String, width: u32, height: u32, faces: Vec<Face> },
+enum ReportLine {
+    Found { image: String, width: u32, height: u32, faces: Vec<FaceReport> },
     Failed { image: String, error: String },
 }
 
 #[derive(Debug, Clone, Serialize)]
-struct Face {
+struct FaceReport {
     /// Left, top, width, height in pixels of the picture.
     #[serde(rename = "box")]
     rect: [f32; 4],
@@ -72,7 +72,7 @@ pub(crate) fn run(args: Args) -> Outcome {
         chain: chain(&args.models, &args.detector, args.verdict.gates())?,
         rules: args.verdict.rules(),
     };
-    let inputs: Vec<Input> = args.paths.iter().flat_map(|path| inputs(path)).collect();
+    let inputs: Vec<PictureFile> = args.paths.iter().flat_map(|path| inputs(path)).collect();
     let targets = match &args.annotate {
         Some(folder) => {
             std::fs::create_dir_all(folder)
@@ -81,12 +81,12 @@ pub(crate) fn run(args: Args) -> Outcome {
         }
         None => vec![None; inputs.len()],
     };
-    let work: Vec<(Input, Option<PathBuf>)> = inputs.into_iter().zip(targets).collect();
+    let work: Vec<(PictureFile, Option<PathBuf>)> = inputs.into_iter().zip(targets).collect();
     let mut failed = 0;
     // As many pictures as there are threads are in memory at a time; lines come in the order of the
     // arguments.
     for part in work.chunks(rayon::current_num_threads().max(1)) {
-        let lines: Vec<Line> = part
+        let lines: Vec<ReportLine> = part
             .par_iter()
             .map_init(|| searcher.clone(), |own, (input, target)| own.line(input, target.as_deref()))
             .collect();
@@ -95,7 +95,7 @@ pub(crate) fn run(args: Args) -> Outcome {
                 Format::Jsonl => serde_json::to_string(&line)? + "\n",
                 Format::Text => line.text(),
             };
-            if let Line::Failed { error, .. } = &line {
+            if let ReportLine::Failed { error, .. } = &line {
                 failed += 1;
                 if args.format == Format::Text {
                     eprintln!("error: {error}");
@@ -118,15 +118,19 @@ struct Searcher {
 }
 
 impl Searcher {
-    fn line(&mut self, input: &Input, target: Option<&Path>) -> Line {
+    fn line(&mut self, input: &PictureFile, target: Option<&Path>) -> ReportLine {
         let image = input.path.display().to_string();
         match self.search(input, target) {
-            Ok((width, height, faces)) => Line::Found { image, width, height, faces },
-            Err(error) => Line::Failed { image, error: format!("{error:#}") },
+            Ok((width, height, faces)) => ReportLine::Found { image, width, height, faces },
+            Err(error) => ReportLine::Failed { image, error: format!("{error:#}") },
         }
     }
 
-    fn search(&mut self, input: &Input, target: Option<&Path>) -> anyhow::Result<(u32, u32, Vec<Face>)> {
+    fn search(
+        &mut self,
+        input: &PictureFile,
+        target: Option<&Path>,
+    ) -> anyhow::Result<(u32, u32, Vec<FaceReport>)> {
         if let Some(problem) = &input.problem {
             anyhow::bail!("{problem}");
         }
@@ -137,7 +141,7 @@ impl Searcher {
             answers.into_iter().all(|answer| answer.are_sound()),
             "the classifier does not give a probability; its weights may be damaged"
         );
-        let faces: Vec<(Verdict, Face)> = found.iter().map(|face| self.face(face)).collect();
+        let faces: Vec<(Verdict, FaceReport)> = found.iter().map(|face| self.face(face)).collect();
         let (width, height) = picture.dimensions();
         if let Some(target) = target {
             let marks: Vec<Mark> = found
@@ -151,11 +155,11 @@ impl Searcher {
         Ok((width, height, faces.into_iter().map(|(_, face)| face).collect()))
     }
 
-    fn face(&self, face: &JudgedFace) -> (Verdict, Face) {
+    fn face(&self, face: &JudgedFace) -> (Verdict, FaceReport) {
         let Rect { x, y, w, h } = face.rect;
         let verdict = self.rules.verdict(face.rect.side(), &face.judgement);
         let answer = face.judgement.answer();
-        let face = Face {
+        let face = FaceReport {
             rect: [x, y, w, h].map(|value| rounded(value, 10.0)),
             score: rounded(face.score, 1e4),
             label: label(verdict),
@@ -170,7 +174,7 @@ impl Searcher {
     }
 }
 
-impl Line {
+impl ReportLine {
     fn text(&self) -> String {
         let Self::Found { image, width, height, faces } = self else { return String::new() };
         let count = match faces.len() {
@@ -178,7 +182,7 @@ impl Line {
             n => format!("{n} faces"),
         };
         let mut text = format!("{image}: {width}x{height}, {count}\n");
-        for Face { rect: [x, y, w, h], score, label, p_mask, p_incorrect, stopped_by } in faces {
+        for FaceReport { rect: [x, y, w, h], score, label, p_mask, p_incorrect, stopped_by } in faces {
             let judged = match (p_mask, p_incorrect, stopped_by) {
                 (Some(p_mask), Some(p_incorrect), _) => {
                     format!("p_mask {p_mask:.3}  p_incorrect {p_incorrect:.3}")
@@ -205,7 +209,7 @@ fn label(verdict: Verdict) -> &'static str {
     }
 }
 
-fn mark(rect: &Rect, verdict: Verdict, face: &Face) -> Mark {
+fn mark(rect: &Rect, verdict: Verdict, face: &FaceReport) -> Mark {
     let text = match (face.p_mask, face.stopped_by) {
         (Some(p_mask), _) => format!("{} {p_mask:.2}", face.label),
         (None, gate) => format!("{} ({})", face.label, gate.unwrap_or_default()),
@@ -220,28 +224,31 @@ fn save(picture: &RgbImage, target: &Path) -> anyhow::Result<()> {
 
 /// A picture to search, or a path that cannot be searched and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Input {
+struct PictureFile {
     path: PathBuf,
     problem: Option<String>,
 }
 
 /// What `path` stands for: itself, or the pictures below it.
-fn inputs(path: &Path) -> Vec<Input> {
+fn inputs(path: &Path) -> Vec<PictureFile> {
     match files::list(path) {
-        Ok(pictures) => pictures.into_iter().map(|path| Input { path, problem: None }).collect(),
+        Ok(pictures) => pictures.into_iter().map(|path| PictureFile { path, problem: None }).collect(),
         Err(error) => {
-            vec![Input { path: path.to_owned(), problem: Some(format!("{:#}", anyhow::Error::from(error))) }]
+            vec![PictureFile {
+                path: path.to_owned(),
+                problem: Some(format!("{:#}", anyhow::Error::from(error))),
+            }]
         }
     }
 }
 
 /// Where the annotated picture of each input goes: `NAME-faces.jpg`, numbered where two have one name, never
 /// an input.
-fn targets(folder: &Path, inputs: &[Input]) -> anyhow::Result<Vec<PathBuf>> {
+fn targets(folder: &Path, inputs: &[PictureFile]) -> anyhow::Result<Vec<PathBuf>> {
     let folder = folder.canonicalize().with_context(|| format!("cannot open {}", folder.display()))?;
     let mut taken: HashSet<PathBuf> =
         inputs.iter().filter_map(|input| input.path.canonicalize().ok()).collect();
-    let target = |input: &Input| {
+    let target = |input: &PictureFile| {
         let name = |number: usize| {
             let mut name = input.path.file_stem().map_or_else(OsString::new, OsString::from);
             name.push(if number == 1 { "-faces.jpg".into() } else { format!("-faces-{number}.jpg") });
@@ -273,7 +280,7 @@ mod tests {
 
     #[test]
     fn a_line_of_json() {
-        let face = Face {
+        let face = FaceReport {
             rect: [1.25, -2.0, 30.04, 40.0].map(|value| rounded(value, 10.0)),
             score: rounded(0.912_345, 1e4),
             label: "unsure",
@@ -281,18 +288,18 @@ mod tests {
             p_incorrect: Some(0.125),
             stopped_by: None,
         };
-        let stopped = Face { p_mask: None, p_incorrect: None, stopped_by: Some("yaw"), ..face.clone() };
-        let line = Line::Found { image: "a.jpg".into(), width: 64, height: 48, faces: vec![face] };
+        let stopped = FaceReport { p_mask: None, p_incorrect: None, stopped_by: Some("yaw"), ..face.clone() };
+        let line = ReportLine::Found { image: "a.jpg".into(), width: 64, height: 48, faces: vec![face] };
         assert_eq!(
             serde_json::to_string(&line).unwrap(),
             r#"{"image":"a.jpg","width":64,"height":48,"faces":[{"box":[1.3,-2.0,30.0,40.0],"score":0.9123,"label":"unsure","p_mask":0.5,"p_incorrect":0.125}]}"#
         );
-        let line = Line::Found { image: "a.jpg".into(), width: 64, height: 48, faces: vec![stopped] };
+        let line = ReportLine::Found { image: "a.jpg".into(), width: 64, height: 48, faces: vec![stopped] };
         assert_eq!(
             serde_json::to_string(&line).unwrap(),
             r#"{"image":"a.jpg","width":64,"height":48,"faces":[{"box":[1.3,-2.0,30.0,40.0],"score":0.9123,"label":"unsure","p_mask":null,"p_incorrect":null,"stopped_by":"yaw"}]}"#
         );
-        let line = Line::Failed { image: "b.jpg".into(), error: "it is empty".into() };
+        let line = ReportLine::Failed { image: "b.jpg".into(), error: "it is empty".into() };
         assert_eq!(serde_json::to_string(&line).unwrap(), r#"{"image":"b.jpg","error":"it is empty"}"#);
     }
 }

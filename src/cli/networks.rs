@@ -8,7 +8,7 @@ use crate::vision::classifier::Input;
 use crate::vision::detector::Detector;
 use crate::vision::models::{ModelOptions, Models, Precision};
 use crate::vision::quality::Gates;
-use crate::vision::{self, Chain};
+use crate::vision::{Chain, ChainOptions};
 use clap::builder::TypedValueParser;
 use std::path::PathBuf;
 
@@ -32,8 +32,8 @@ pub struct ModelArgs {
     /// classifier]
     #[arg(long, value_name = "FILE", help_heading = "Networks")]
     landmarks: Option<PathBuf>,
-    /// Side of the classifier's input in pixels, 32 to 512, or auto: of those that the weights were trained
-    /// for the smallest from 128 on that shows all of a face; 224 is the paper's
+    /// Side of the classifier's input in pixels, 32 to 512, or auto. auto takes the smallest trained side from 128 on
+    /// that shows all of a face; the paper's is 224
     #[arg(long, value_name = "PX", default_value_t, help_heading = "Networks")]
     pub input: Input,
     /// Threads of the networks [default: one per core, four at most]
@@ -92,7 +92,7 @@ impl DetectorArgs {
 /// # Errors
 /// As [`Chain::load`].
 pub fn chain(models: &ModelArgs, detector: &DetectorArgs, gates: Gates) -> Result<Chain, NetworkError> {
-    Chain::load(&vision::Options {
+    Chain::load(&ChainOptions {
         models: models.options(),
         detector_input: detector.detector_input,
         score_threshold: detector.score_threshold,
@@ -109,7 +109,7 @@ pub struct VerdictArgs {
     /// Faces whose shorter side is below this many pixels are unsure
     #[arg(long, value_name = "PX", default_value_t = Rules::default().min_face_side, value_parser = pixels)]
     pub min_face_side: f32,
-    /// Judge also faces that the daemon leaves unjudged because they are blurred, dark or turned away
+    /// Also classify faces that the daemon does not: blurred, dark or turned away
     #[arg(long)]
     pub ungated: bool,
 }

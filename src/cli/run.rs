@@ -76,7 +76,7 @@ pub(crate) fn run(args: Args) -> Outcome {
                 }) {
                     Ok(new) => {
                         config = new;
-                        log::info!("the configuration was read anew");
+                        log::info!("the configuration was reloaded");
                     }
                     Err(error) => log::error!("the configuration stays as it was: {error:#}"),
                 }

@@ -7,7 +7,7 @@ mod reader;
 
 use crate::decide::{IncorrectMeans, Rules};
 use crate::source::{Options, SourceSpec};
-use crate::vision;
+use crate::vision::ChainOptions;
 use crate::vision::classifier::Input;
 use crate::vision::models::{ModelOptions, Precision};
 use crate::vision::quality::{Gates, MOST_YAW};
@@ -149,8 +149,8 @@ impl Config {
 
     /// The networks and gates that this configuration names.
     #[must_use]
-    pub fn vision(&self) -> vision::Options {
-        vision::Options {
+    pub fn vision(&self) -> ChainOptions {
+        ChainOptions {
             models: self.models.clone(),
             detector_input: (self.detector.width, self.detector.height),
             score_threshold: self.detector.score_threshold,

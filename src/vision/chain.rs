@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 /// What a chain is made of.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Options {
+pub struct ChainOptions {
     /// The networks, and how they are run.
     pub models: ModelOptions,
     /// Width and height of the detector's input in pixels, multiples of 32.
@@ -47,7 +47,7 @@ impl Chain {
     ///
     /// # Errors
     /// When a weight file is missing or damaged; the error names it.
-    pub fn load(options: &Options) -> Result<Self, NetworkError> {
+    pub fn load(options: &ChainOptions) -> Result<Self, NetworkError> {
         Self::new(&Models::open(&options.models)?, options)
     }
 
@@ -55,7 +55,7 @@ impl Chain {
     ///
     /// # Errors
     /// When a weight file is missing or damaged; the error names it.
-    pub fn new(models: &Models, options: &Options) -> Result<Self, NetworkError> {
+    pub fn new(models: &Models, options: &ChainOptions) -> Result<Self, NetworkError> {
         Ok(Self {
             detector: Arc::new(models.detector(options.detector_input, options.score_threshold)?),
             locator: Arc::new(models.locator()?),

@@ -1,6 +1,7 @@
 //! Mask, no mask, or a mask worn incorrectly, for the faces of one picture. How many such answers make a
 //! verdict is [`crate::decide`]'s business.
 
+use super::scratch::{Buffers, Scratch};
 use crate::geometry::Rect;
 use crate::nn::head::Head;
 use crate::nn::int8::{self, QuantizedWeights, SharedTeam};
@@ -9,10 +10,9 @@ use crate::nn::weights::Weights;
 use crate::nn::{Mode, NetworkError};
 use crate::pixels::picture::View;
 use crate::pixels::preprocess;
-use crate::pixels::sampler::Sampler;
 use image::{RgbImage, imageops};
 use maskwatch_kernels::int8::Kernels;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 mod preprocessing;
 mod probabilities;
@@ -31,11 +31,11 @@ pub const SURE: f32 = 0.95;
 /// The classifier network behind the paper's preprocessing: a picture and its face boxes in, probabilities
 /// out.
 pub struct Classifier {
-    network: Network,
+    network: ClassifierNetwork,
     preprocessing: Preprocessing,
 }
 
-enum Network {
+enum ClassifierNetwork {
     Real(Box<MobileNetV2>, Head),
     /// One for each input.
     Quantized(Vec<Quantized>),
@@ -44,12 +44,7 @@ enum Network {
 /// The quantized network at one input, with what it reads, kept from face to face.
 struct Quantized {
     network: int8::mobilenet_v2::Classifier,
-    crop: Mutex<Crop>,
-}
-
-struct Crop {
-    sampler: Sampler,
-    pixels: Vec<u8>,
+    crop: Scratch,
 }
 
 impl Classifier {
@@ -59,7 +54,7 @@ impl Classifier {
     /// When the weights are of another network.
     pub fn new(weights: &Weights, input: Input) -> Result<Self, NetworkError> {
         Ok(Self {
-            network: Network::Real(
+            network: ClassifierNetwork::Real(
                 Box::new(MobileNetV2::new(weights, Mode::Inference)?),
                 Head::new(weights)?,
             ),
@@ -82,11 +77,10 @@ impl Classifier {
         let at = |input: &u32| {
             let side = *input as usize;
             let network = int8::mobilenet_v2::Classifier::new(network.clone(), side, team.clone())?;
-            let crop = Crop { sampler: Sampler::default(), pixels: vec![0; 3 * side * side] };
-            Ok::<_, NetworkError>(Quantized { network, crop: Mutex::new(crop) })
+            Ok::<_, NetworkError>(Quantized { network, crop: Scratch::new(side, side) })
         };
         let networks = preprocessing.inputs.iter().map(at).collect::<Result<_, _>>()?;
-        Ok(Self { network: Network::Quantized(networks), preprocessing })
+        Ok(Self { network: ClassifierNetwork::Quantized(networks), preprocessing })
     }
 
     /// What is said of each of `faces`, in their order. Boxes are in pixels of `picture`. A face about which
@@ -104,8 +98,8 @@ impl Classifier {
         let Preprocessing { margin, inputs } = &self.preprocessing;
         let place_of = |face: &Rect| self.preprocessing.input_for(face);
         let (backbone, head) = match &self.network {
-            Network::Real(backbone, head) => (backbone, head),
-            Network::Quantized(networks) => {
+            ClassifierNetwork::Real(backbone, head) => (backbone, head),
+            ClassifierNetwork::Quantized(networks) => {
                 let answer = |face: &Rect| networks[place_of(face)].answer(picture, face, *margin);
                 return faces.iter().map(answer).collect();
             }
@@ -142,8 +136,8 @@ impl Classifier {
     /// network.
     pub fn classify_crops(&self, crops: &[RgbImage]) -> Result<Vec<Probabilities>, NetworkError> {
         let looks = match &self.network {
-            Network::Real(backbone, head) => looks(backbone, head, crops)?,
-            Network::Quantized(networks) => {
+            ClassifierNetwork::Real(backbone, head) => looks(backbone, head, crops)?,
+            ClassifierNetwork::Quantized(networks) => {
                 let side = crops.first().map_or(0, |crop| crop.width() as usize);
                 let network = networks.iter().map(|at| &at.network).find(|network| network.side() == side);
                 let Some(network) = network.or(networks.last().map(|at| &at.network)) else {
@@ -164,8 +158,7 @@ impl Classifier {
 
 impl Quantized {
     fn answer(&self, picture: View<'_>, face: &Rect, margin: f32) -> Result<Probabilities, NetworkError> {
-        // The crop is written anew for each face, so a panic of an earlier one left nothing behind.
-        let Crop { sampler, pixels } = &mut *self.crop.lock().unwrap_or_else(PoisonError::into_inner);
+        let Buffers { sampler, pixels } = &mut *self.crop.lock();
         let side = self.network.side();
         sampler.face_crop(picture, face, margin, side as u32, pixels);
         let mut answer = look(&self.network, pixels)?;

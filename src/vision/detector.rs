@@ -1,6 +1,7 @@
 //! Boxes and landmarks of faces, from the detector network. What they mean over time is [`crate::track`]'s
 //! business.
 
+use super::scratch::{Buffers, Scratch};
 use crate::geometry::{Point, Rect};
 use crate::nn::int8::yunet::{Cells, VALUES};
 use crate::nn::int8::{self, QuantizedWeights, SharedTeam};
@@ -9,10 +10,8 @@ use crate::nn::yunet::{Level, MULTIPLE, YuNet};
 use crate::nn::{Mode, NetworkError};
 use crate::pixels::picture::View;
 use crate::pixels::preprocess;
-use crate::pixels::sampler::Sampler;
 use maskwatch_kernels::int8::Kernels;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
 
 /// Overlap (IoU) above which the weaker of two boxes counts as a second box on the same face.
 pub const NMS_IOU: f32 = 0.45;
@@ -42,20 +41,14 @@ impl Detection {
     }
 }
 
-enum Network {
+enum DetectorNetwork {
     Real(Box<YuNet>),
-    Quantized(Box<(int8::yunet::Detector, Mutex<Canvas>)>),
-}
-
-/// What the quantized network reads, kept from picture to picture.
-struct Canvas {
-    sampler: Sampler,
-    pixels: Vec<u8>,
+    Quantized(Box<(int8::yunet::Detector, Scratch)>),
 }
 
 /// The detector network behind a letterbox: pictures of any size in, detections in their own pixels out.
 pub struct Detector {
-    network: Network,
+    network: DetectorNetwork,
     input: (u32, u32),
     score_threshold: f32,
 }
@@ -76,7 +69,7 @@ impl Detector {
     /// When the weights are of another network, or `input` is no multiple of 32.
     pub fn new(weights: &Weights, input: (u32, u32), score_threshold: f32) -> Result<Self, NetworkError> {
         check_input(input, weights.origin())?;
-        let network = Network::Real(Box::new(YuNet::new(weights, Mode::Inference)?));
+        let network = DetectorNetwork::Real(Box::new(YuNet::new(weights, Mode::Inference)?));
         Ok(Self { network, input, score_threshold })
     }
 
@@ -94,9 +87,8 @@ impl Detector {
         check_input(input, weights.origin())?;
         let network = int8::yunet::YuNet::new(weights, kernels)?;
         let network = int8::yunet::Detector::new(&network, (input.0 as usize, input.1 as usize), team)?;
-        let pixels = vec![0; 3 * input.0 as usize * input.1 as usize];
-        let canvas = Mutex::new(Canvas { sampler: Sampler::default(), pixels });
-        Ok(Self { network: Network::Quantized(Box::new((network, canvas))), input, score_threshold })
+        let canvas = Scratch::new(input.0 as usize, input.1 as usize);
+        Ok(Self { network: DetectorNetwork::Quantized(Box::new((network, canvas))), input, score_threshold })
     }
 
     /// Finds the faces of `picture`, the surest first.
@@ -106,16 +98,14 @@ impl Detector {
     pub fn detect<'a>(&self, picture: impl Into<View<'a>>) -> Result<Vec<Detection>, NetworkError> {
         let picture = picture.into();
         let (candidates, scale) = match &self.network {
-            Network::Real(network) => {
+            DetectorNetwork::Real(network) => {
                 let (canvas, scale) = preprocess::letterbox(picture, self.input.0, self.input.1);
                 let levels = network.forward(&preprocess::bgr(&[canvas])?)?;
                 (decode(&levels, 0, self.score_threshold)?, scale)
             }
-            Network::Quantized(quantized) => {
+            DetectorNetwork::Quantized(quantized) => {
                 let (network, canvas) = &**quantized;
-                // The canvas is written anew for each picture, so a panic of an earlier one left nothing
-                // behind.
-                let Canvas { sampler, pixels } = &mut *canvas.lock().unwrap_or_else(PoisonError::into_inner);
+                let Buffers { sampler, pixels } = &mut *canvas.lock();
                 let scale = sampler.letterbox(picture, self.input, pixels);
                 let mut candidates = Vec::new();
                 network.run(pixels, |cells, values| {

@@ -1,6 +1,7 @@
 //! Where eyes, nose and mouth of a face are, also below a mask: the landmark network behind its crop. The
 //! detector's own landmarks are for faces of which nothing depends on it.
 
+use super::scratch::{Buffers, Scratch};
 use crate::geometry::{Point, Rect};
 use crate::nn::int8::{self, QuantizedWeights, SharedTeam};
 use crate::nn::landmarks::{INPUT, Landmarks, MARGIN, UNIT, VALUES};
@@ -8,24 +9,17 @@ use crate::nn::weights::Weights;
 use crate::nn::{Mode, NetworkError};
 use crate::pixels::picture::View;
 use crate::pixels::preprocess;
-use crate::pixels::sampler::{Sampler, seen_around};
+use crate::pixels::sampler::seen_around;
 use image::imageops;
 use maskwatch_kernels::int8::Kernels;
-use std::sync::{Mutex, PoisonError};
 
 /// The landmark network: a picture and a face's box in, five points out. It looks twice, the second time at
 /// the mirrored crop: the mean of both is nearer to the truth.
-pub struct Locator(Network);
+pub struct Locator(LandmarkNetwork);
 
-enum Network {
+enum LandmarkNetwork {
     Real(Box<Landmarks>),
-    Quantized(Box<(int8::landmarks::Landmarks, Mutex<Crop>)>),
-}
-
-/// What the quantized network reads, kept from face to face.
-struct Crop {
-    sampler: Sampler,
-    pixels: Vec<u8>,
+    Quantized(Box<(int8::landmarks::Landmarks, Scratch)>),
 }
 
 impl Locator {
@@ -34,7 +28,7 @@ impl Locator {
     /// # Errors
     /// When the weights are of another network.
     pub fn new(weights: &Weights) -> Result<Self, NetworkError> {
-        Ok(Self(Network::Real(Box::new(Landmarks::new(weights, Mode::Inference)?))))
+        Ok(Self(LandmarkNetwork::Real(Box::new(Landmarks::new(weights, Mode::Inference)?))))
     }
 
     /// The quantized network, on `kernels`, with a team's threads.
@@ -47,8 +41,8 @@ impl Locator {
         team: SharedTeam,
     ) -> Result<Self, NetworkError> {
         let network = int8::landmarks::Landmarks::new(weights, kernels, team)?;
-        let crop = Crop { sampler: Sampler::default(), pixels: vec![0; 3 * INPUT * INPUT] };
-        Ok(Self(Network::Quantized(Box::new((network, Mutex::new(crop))))))
+        let crop = Scratch::new(INPUT, INPUT);
+        Ok(Self(LandmarkNetwork::Quantized(Box::new((network, crop)))))
     }
 
     /// The landmarks of the face in the box `face`, in pixels of `picture`: right eye, left eye, tip of the
@@ -60,17 +54,16 @@ impl Locator {
     pub fn locate<'a>(&self, picture: impl Into<View<'a>>, face: &Rect) -> Result<[Point; 5], NetworkError> {
         let picture = picture.into();
         let values = match &self.0 {
-            Network::Real(network) => {
+            LandmarkNetwork::Real(network) => {
                 let crop = preprocess::face_crop(picture, face, MARGIN, INPUT as u32);
                 let crops = [imageops::flip_horizontal(&crop), crop];
                 let values = network.forward(&preprocess::normalised(&crops)?)?.to_vec2::<f32>()?;
                 let of = |row: usize| std::array::from_fn(|index| values[row][index]);
                 mean(of(1), mirrored(of(0)))
             }
-            Network::Quantized(quantized) => {
+            LandmarkNetwork::Quantized(quantized) => {
                 let (network, crop) = &**quantized;
-                // The crop is written anew for each face, so a panic of an earlier one left nothing behind.
-                let Crop { sampler, pixels } = &mut *crop.lock().unwrap_or_else(PoisonError::into_inner);
+                let Buffers { sampler, pixels } = &mut *crop.lock();
                 sampler.face_crop(picture, face, MARGIN, INPUT as u32, pixels);
                 let straight = network.values(pixels)?;
                 preprocess::mirror(pixels, INPUT);

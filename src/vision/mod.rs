@@ -17,6 +17,7 @@ pub mod judgement;
 pub mod landmarks;
 pub mod models;
 pub mod quality;
+mod scratch;
 
-pub use chain::{Chain, Options};
+pub use chain::{Chain, ChainOptions};
 pub use judgement::{Choice, JudgedFace, Judgement, Vision, VisionError, everybody, judged};

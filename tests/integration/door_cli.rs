@@ -178,13 +178,13 @@ fn the_daemon_runs_takes_a_new_configuration_refuses_a_bad_one_and_stops_dark() 
     // Another pattern on the same pin, then another pin.
     write_config(&folder, &format!("{source}alert = \"blink 0.4\"\n"));
     daemon.send("-HUP");
-    daemon.wait_for("the configuration was read anew");
+    daemon.wait_for("the configuration was reloaded");
     daemon.wait_for("simulated pin red (GPIO17) is Low");
     daemon.wait_for("simulated pin red (GPIO17) is High");
 
     write_config(&folder, &format!("{source}pin = 5\n"));
     daemon.send("-HUP");
-    daemon.wait_for_all(&["the configuration was read anew", "simulated pin red (GPIO5) is High"]);
+    daemon.wait_for_all(&["the configuration was reloaded", "simulated pin red (GPIO5) is High"]);
     daemon.send("-TERM");
     daemon.wait_for_all(&["simulated pin red (GPIO5) is Low", "stopped"]);
     assert!(daemon.child.wait().unwrap().success());

@@ -189,7 +189,7 @@ fn is_alert(line: &Line) -> bool {
 /// What has to be said of a reload.
 fn answer(fault: Fault, phase: &Phase, log: &[Line], verdict: &mut Verdict) {
     let words = match fault {
-        Fault::Reload | Fault::OtherSource => "the configuration was read anew",
+        Fault::Reload | Fault::OtherSource => "the configuration was reloaded",
         Fault::BadReload => "the configuration stays as it was",
         _ => return,
     };

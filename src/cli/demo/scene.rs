@@ -29,24 +29,24 @@ pub(super) enum Visitor {
 /// What the camera looks at: the middle of its view and the view's width, in pixels of the 512 × 512
 /// pictures.
 #[derive(Debug, Clone, Copy)]
-struct View {
+struct Gaze {
     x: f64,
     y: f64,
     width: f64,
 }
 
 /// The space shuttle in the background: no face.
-const SHUTTLE: View = View { x: 420.0, y: 150.0, width: 150.0 };
+const SHUTTLE: Gaze = Gaze { x: 420.0, y: 150.0, width: 150.0 };
 /// The helmet in the foreground: no face either.
-const HELMET: View = View { x: 400.0, y: 420.0, width: 190.0 };
+const HELMET: Gaze = Gaze { x: 400.0, y: 420.0, width: 190.0 };
 /// The person from further away.
-const FAR: View = View { x: 256.0, y: 192.0, width: 500.0 };
+const FAR: Gaze = Gaze { x: 256.0, y: 192.0, width: 500.0 };
 /// The face close by.
-const CLOSE: View = View { x: 224.0, y: 140.0, width: 300.0 };
+const CLOSE: Gaze = Gaze { x: 224.0, y: 140.0, width: 300.0 };
 
 /// From when on the camera looks where, in seconds; in between it moves. The second half shows the masked
 /// picture.
-const SCRIPT: [(f64, View); 13] = [
+const SCRIPT: [(f64, Gaze); 13] = [
     (0.0, SHUTTLE),
     (1.5, SHUTTLE),
     (2.5, FAR),
@@ -74,7 +74,7 @@ fn visitor(seconds: f64) -> Visitor {
     }
 }
 
-fn view(seconds: f64) -> View {
+fn view(seconds: f64) -> Gaze {
     let after = SCRIPT.iter().position(|(at, _)| *at > seconds).unwrap_or(SCRIPT.len());
     let (begin, from) = SCRIPT[after.saturating_sub(1)];
     let (end, to) = SCRIPT[after.min(SCRIPT.len() - 1)];
@@ -82,7 +82,7 @@ fn view(seconds: f64) -> View {
     // Starts and stops gently.
     let part = part * part * (3.0 - 2.0 * part);
     let between = |from: f64, to: f64| from + (to - from) * part;
-    View { x: between(from.x, to.x), y: between(from.y, to.y), width: between(from.width, to.width) }
+    Gaze { x: between(from.x, to.x), y: between(from.y, to.y), width: between(from.width, to.width) }
 }
 
 /// Time by the frames that were shown, and who is on the newest one.
@@ -117,7 +117,7 @@ impl Scene {
     pub(super) fn new(frames_per_second: u32, paced: bool) -> anyhow::Result<Self> {
         let decode = |jpeg: &[u8]| Ok(image::load_from_memory(jpeg)?.into_rgb8());
         let read: anyhow::Result<_> = decode(BARE).and_then(|bare| Ok((bare, decode(MASKED)?)));
-        let (bare, masked) = read.context("the bundled pictures are damaged; build maskwatch anew")?;
+        let (bare, masked) = read.context("the bundled pictures are damaged; build maskwatch again")?;
         Ok(Self {
             bare,
             masked,
@@ -136,7 +136,7 @@ impl Scene {
 
     fn render(&self, seconds: f64) -> RgbImage {
         let picture = if seconds < CHANGE { &self.bare } else { &self.masked };
-        let View { x, y, width } = view(seconds);
+        let Gaze { x, y, width } = view(seconds);
         let height = width * f64::from(FRAME.1) / f64::from(FRAME.0);
         // Whole pixels within the picture; negative corners become 0.
         let (width, height) = (width.round() as u32, height.round() as u32);

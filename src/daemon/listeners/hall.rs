@@ -36,13 +36,13 @@ struct Seat {
     wants: fn(&Notice) -> bool,
     /// `None` once the daemon has ended.
     queue: Option<SyncSender<(Duration, Notice)>>,
-    lost: Arc<Losses>,
+    lost: Arc<LostCount>,
     thread: Option<JoinHandle<()>>,
 }
 
 /// Notices that found the queue full.
 #[derive(Debug, Default)]
-struct Losses {
+struct LostCount {
     total: AtomicU64,
     /// Of those, how many the log has not been told of.
     untold: AtomicU64,
@@ -54,7 +54,7 @@ impl Listeners {
     /// # Errors
     /// When the system gives no thread.
     pub fn add(&mut self, listener: impl Listener + 'static) -> std::io::Result<()> {
-        let (name, wants, lost) = (listener.name(), listener.wants(), Arc::<Losses>::default());
+        let (name, wants, lost) = (listener.name(), listener.wants(), Arc::<LostCount>::default());
         let (queue, waiting) = sync_channel(QUEUE);
         let losses = Arc::clone(&lost);
         let thread = std::thread::Builder::new()
@@ -111,7 +111,7 @@ impl Observer for Listeners {
 }
 
 /// A listener's thread: hears what waits until the loop has ended.
-fn attend(mut listener: impl Listener, waiting: &Receiver<(Duration, Notice)>, lost: &Losses) {
+fn attend(mut listener: impl Listener, waiting: &Receiver<(Duration, Notice)>, lost: &LostCount) {
     for (at, notice) in waiting {
         listener.hear(at, &notice);
         let count = lost.untold.swap(0, Ordering::Relaxed);

@@ -34,7 +34,7 @@ pub enum Notice {
     },
     /// Configuration, networks and pins are up; the sentence says what the daemon does.
     Ready(Arc<str>),
-    /// The configuration is being read anew; [`Ready`](Self::Ready) ends that.
+    /// The configuration is being reloaded; [`Ready`](Self::Ready) ends that.
     Reloading,
     /// The daemon ends.
     Stopping,

@@ -33,7 +33,7 @@ impl Service {
             Ok(()) => failed = false,
             // Once: what repeats every second helps nobody.
             Err(error) if !failed => {
-                log::warn!("systemd cannot be told how it goes ({error})");
+                log::warn!("systemd cannot be notified ({error})");
                 failed = true;
             }
             Err(_) => {}
