@@ -2,5 +2,6 @@
 //! resampled or converted from YUV. Each is written once per instruction set, and all give the same values,
 //! bit for bit.
 
+mod cpu;
 pub mod int8;
 pub mod rows;
