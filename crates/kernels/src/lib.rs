@@ -52,3 +52,8 @@ mod cpu;
 pub mod int8;
 pub mod rows;
 pub mod shapes;
+
+/// The examples of README.md.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadMe;

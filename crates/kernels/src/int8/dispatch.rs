@@ -8,22 +8,19 @@ use crate::cpu::{Avx2, Avx512Vnni};
 use crate::cpu::{Dot, Neon};
 use std::sync::OnceLock;
 
-/// The kernels that this CPU can run, the fastest first. The last ones are the plain [`Reference`].
+/// The kernels that this CPU can run, the fastest first. The last is the plain [`Reference`].
 #[must_use]
 pub fn available() -> Vec<&'static dyn Kernels> {
-    let mut kernels: Vec<&'static dyn Kernels> = Vec::new();
     #[cfg(target_arch = "x86_64")]
-    {
-        kernels.extend(Avx512Vnni::new().map(|vnni| vnni as &dyn Kernels));
-        kernels.extend(Avx2::new().map(|avx2| avx2 as &dyn Kernels));
-    }
+    let special: [Option<&'static dyn Kernels>; 2] =
+        [Avx512Vnni::new().map(|vnni| vnni as _), Avx2::new().map(|avx2| avx2 as _)];
     #[cfg(target_arch = "aarch64")]
-    {
-        kernels.extend(Dot::new().map(|dot| dot as &dyn Kernels));
-        kernels.extend(Neon::new().map(|neon| neon as &dyn Kernels));
-    }
-    kernels.push(&Reference::UNSIGNED);
-    kernels
+    let special: [Option<&'static dyn Kernels>; 2] =
+        [Dot::new().map(|dot| dot as _), Neon::new().map(|neon| neon as _)];
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+    let special: [Option<&'static dyn Kernels>; 0] = [];
+    let reference: &'static dyn Kernels = &Reference::UNSIGNED;
+    special.into_iter().flatten().chain([reference]).collect()
 }
 
 /// The fastest kernels that this CPU can run. The choice is made once per process.
