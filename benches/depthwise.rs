@@ -5,21 +5,21 @@
 use candle_core::{DType, Device, Tensor, Var};
 use maskwatch::bench::{interleaved, machine};
 use maskwatch::nn::ops::{Activation, depthwise3x3};
+use maskwatch_kernels::shapes::{Operation, mobilenet_v2};
 use std::time::Duration;
 
-/// Rows (and columns), channels and stride of MobileNetV2's depthwise layers, each shape once.
-const SHAPES: [(usize, usize, usize); 10] = [
-    (112, 32, 1),
-    (112, 96, 2),
-    (56, 144, 1),
-    (56, 144, 2),
-    (28, 192, 1),
-    (28, 192, 2),
-    (14, 384, 1),
-    (14, 576, 1),
-    (14, 576, 2),
-    (7, 960, 1),
-];
+/// Rows (and columns) of the input, channels and stride of MobileNetV2's depthwise layers, each shape once.
+fn depthwise_shapes() -> Vec<(usize, usize, usize)> {
+    let mut all: Vec<_> = mobilenet_v2(224)
+        .iter()
+        .filter_map(|layer| match layer.operation {
+            Operation::Depthwise { channels, stride, .. } => Some((layer.rows * stride, channels, stride)),
+            Operation::Pointwise { .. } => None,
+        })
+        .collect();
+    all.dedup();
+    all
+}
 
 fn main() -> candle_core::Result<()> {
     // Fails only where a pool exists already, and nothing has run yet.
@@ -30,7 +30,7 @@ fn main() -> candle_core::Result<()> {
         "   shape        stride |  forward: candle     ours   ratio | backward: candle     ours   ratio"
     );
     let mut totals = [0.0f64; 4];
-    for (side, channels, stride) in SHAPES {
+    for (side, channels, stride) in depthwise_shapes() {
         let input = Var::randn(0f32, 1f32, (1, side, side, channels), &Device::Cpu)?;
         let weight = Var::randn(0f32, 1f32, (9, channels), &Device::Cpu)?;
         let bias = Tensor::zeros(channels, DType::F32, &Device::Cpu)?;

@@ -14,9 +14,15 @@ use maskwatch::pixels::preprocess;
 use maskwatch::vision::classifier::{Classifier as AnyClassifier, Input};
 use maskwatch::vision::detector::Detector as AnyDetector;
 use maskwatch::vision::landmarks::Locator;
-use maskwatch_kernels::int8::{Kernels, Reference, available, fastest};
+use maskwatch_kernels::int8::{
+    Area, CacheLine, Depthwise, GROUP, Kernels, Pointwise, Reference, Residual, SourceMap, TargetMap,
+    Windows, available, fastest,
+};
+use maskwatch_kernels::shapes::{self, LayerShape, Operation};
+use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 const PORTRAIT: &[u8] = include_bytes!("fixtures/astronaut.jpg");
 /// The face on it.
@@ -222,6 +228,142 @@ fn pictures_of_another_size_are_refused() {
     let network = YuNet::new(&weights, fastest()).unwrap();
     let detector = Detector::new(&network, (64, 64), SharedTeam::new(1).unwrap()).unwrap();
     assert!(detector.run(&[0; 64 * 32 * 3], |_, _| {}).is_err());
+}
+
+/// What a network computes: for each kind of layer, the number of results.
+type Results = BTreeMap<String, usize>;
+
+/// Kernels that count what a network asks for.
+#[derive(Debug)]
+struct Recorder {
+    kernels: &'static dyn Kernels,
+    results: Mutex<Results>,
+}
+
+impl Recorder {
+    /// Lives as long as the program, as networks want their kernels to.
+    fn new() -> &'static Self {
+        Box::leak(Box::new(Self { kernels: fastest(), results: Mutex::new(Results::new()) }))
+    }
+
+    fn pointwise_layer(inputs: usize, outputs: usize, residual: bool) -> String {
+        let inputs = inputs.next_multiple_of(GROUP);
+        format!("1×1 {inputs} → {outputs}{}", if residual { " plus residual" } else { "" })
+    }
+
+    fn depthwise_layer(channels: usize, stride: usize, real: bool) -> String {
+        format!("3×3 {channels}, stride {stride}{}", if real { ", real" } else { "" })
+    }
+
+    fn add(&self, layer: String, results: usize) {
+        *self.results.lock().unwrap().entry(layer).or_default() += results;
+    }
+
+    /// What `shapes` say.
+    fn expected(shapes: &[LayerShape]) -> Results {
+        let mut expected = Results::new();
+        for shape in shapes {
+            let (layer, each) = match shape.operation {
+                Operation::Pointwise { inputs, outputs, residual, .. } => {
+                    (Self::pointwise_layer(inputs, outputs, residual), outputs)
+                }
+                Operation::Depthwise { channels, stride, real } => {
+                    (Self::depthwise_layer(channels, stride, real), channels)
+                }
+            };
+            *expected.entry(layer).or_default() += shape.rows * shape.columns * each;
+        }
+        expected
+    }
+}
+
+impl Kernels for Recorder {
+    fn name(&self) -> &'static str {
+        self.kernels.name()
+    }
+
+    fn offset(&self) -> u8 {
+        self.kernels.offset()
+    }
+
+    fn panel(&self) -> usize {
+        self.kernels.panel()
+    }
+
+    fn lane(&self, output: usize) -> usize {
+        self.kernels.lane(output)
+    }
+
+    fn prepare(&self, layer: &Depthwise) -> Vec<CacheLine> {
+        self.kernels.prepare(layer)
+    }
+
+    unsafe fn pointwise(
+        &self,
+        layer: &Pointwise,
+        groups: Range<usize>,
+        area: Area,
+        source: SourceMap,
+        target: TargetMap,
+        residual: Option<&Residual>,
+    ) {
+        let name = Self::pointwise_layer(layer.inputs(), layer.outputs(), residual.is_some());
+        self.add(name, area.rows * area.columns * groups.len() * GROUP);
+        // SAFETY: the caller promises the same.
+        unsafe { self.kernels.pointwise(layer, groups, area, source, target, residual) }
+    }
+
+    unsafe fn depthwise(
+        &self,
+        layer: &Depthwise,
+        groups: Range<usize>,
+        windows: &Windows,
+        target: *mut u8,
+        pixel: usize,
+    ) {
+        let name = Self::depthwise_layer(layer.channels(), windows.stride, false);
+        self.add(name, windows.columns * groups.len() * GROUP);
+        // SAFETY: the caller promises the same.
+        unsafe { self.kernels.depthwise(layer, groups, windows, target, pixel) }
+    }
+
+    unsafe fn depthwise_real(
+        &self,
+        layer: &Depthwise,
+        groups: Range<usize>,
+        windows: &Windows,
+        target: *mut f32,
+        pixel: usize,
+    ) {
+        let name = Self::depthwise_layer(layer.channels(), windows.stride, true);
+        self.add(name, windows.columns * groups.len() * GROUP);
+        // SAFETY: the caller promises the same.
+        unsafe { self.kernels.depthwise_real(layer, groups, windows, target, pixel) }
+    }
+}
+
+/// The tables that the kernels' tests and measurements use are what the networks really run.
+#[test]
+fn the_networks_run_the_layers_of_the_tables() {
+    let weights = QuantizedWeights::embedded().unwrap();
+    let team = SharedTeam::new(1).unwrap();
+    for side in [96, 224] {
+        let recorder = Recorder::new();
+        let network = Arc::new(MobileNetV2::new(&weights, recorder).unwrap());
+        let classifier = Classifier::new(network, side, team.clone()).unwrap();
+        classifier.logits(&vec![7; side * side * 3]).unwrap();
+        let results = recorder.results.lock().unwrap();
+        assert_eq!(*results, Recorder::expected(&shapes::mobilenet_v2(side)), "{side}");
+    }
+    let recorder = Recorder::new();
+    let network = Landmarks::new(&weights, recorder, team.clone()).unwrap();
+    network.values(&[7; INPUT * INPUT * 3]).unwrap();
+    assert_eq!(*recorder.results.lock().unwrap(), Recorder::expected(&shapes::landmarks()));
+    let recorder = Recorder::new();
+    let network = YuNet::new(&weights, recorder).unwrap();
+    let detector = Detector::new(&network, (320, 256), team).unwrap();
+    detector.run(&vec![7; 320 * 256 * 3], |_, _| {}).unwrap();
+    assert_eq!(*recorder.results.lock().unwrap(), Recorder::expected(&shapes::yunet(320, 256)));
 }
 
 /// What is built in is the file in `models/`, and that was made from the f32 files beside it.

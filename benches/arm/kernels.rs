@@ -21,6 +21,7 @@ mod arm {
     use maskwatch_kernels::int8::{
         Area, Depthwise, GROUP, Kernels, Map, Pointwise, Residual, Windows, available,
     };
+    use maskwatch_kernels::shapes::{self, LayerShape, Operation};
     use std::arch::asm;
 
     /// Bytes read by a recorded call of a 1×1 convolution, about: long enough that what comes before and
@@ -35,27 +36,11 @@ mod arm {
         if pixels <= wanted + 12 { pixels } else { wanted }
     }
 
-    /// A layer at one size.
-    struct Layer {
-        name: String,
-        kind: Kind,
-        rows: usize,
-        columns: usize,
-    }
-
-    enum Kind {
-        /// Inputs, outputs, whether a residual is added, whether rows lie apart (the target is a ring with
-        /// padding).
-        Pointwise { inputs: usize, outputs: usize, residual: bool, apart: bool },
-        /// Channels and stride; `rows` and `columns` are those of the output.
-        Depthwise { channels: usize, stride: usize, real: bool },
-    }
-
     pub(super) fn main() {
         let networks = [
-            ("classifier 224", classifier(224)),
-            ("classifier 128", classifier(128)),
-            ("detector 320x256", detector(320, 256)),
+            ("classifier 224", shapes::mobilenet_v2(224)),
+            ("classifier 128", shapes::mobilenet_v2(128)),
+            ("detector 320x256", shapes::yunet(320, 256)),
         ];
         for kernels in available() {
             if kernels.name() == "scalar" {
@@ -72,80 +57,6 @@ mod arm {
         }
     }
 
-    fn pointwise(
-        name: &str,
-        size: [usize; 2],
-        inputs: usize,
-        outputs: usize,
-        residual: bool,
-        apart: bool,
-    ) -> Layer {
-        let kind = Kind::Pointwise { inputs, outputs, residual, apart };
-        Layer { name: format!("{name} {inputs}-{outputs}"), kind, rows: size[0], columns: size[1] }
-    }
-
-    fn depthwise(name: &str, size: [usize; 2], channels: usize, stride: usize, real: bool) -> Layer {
-        let kind = Kind::Depthwise { channels, stride, real };
-        Layer { name: format!("{name} {channels}/{stride}"), kind, rows: size[0], columns: size[1] }
-    }
-
-    /// MobileNetV2 1.0 (Sandler et al. 2018, table 2) on pictures of `side` pixels.
-    fn classifier(side: usize) -> Vec<Layer> {
-        let mut size = [side / 2; 2];
-        let mut layers = vec![pointwise("stem", size, 32, 32, false, true)];
-        let mut inputs = 32;
-        let table = [
-            (1, 16, 1, 1),
-            (6, 24, 2, 2),
-            (6, 32, 3, 2),
-            (6, 64, 4, 2),
-            (6, 96, 3, 1),
-            (6, 160, 3, 2),
-            (6, 320, 1, 1),
-        ];
-        for (expansion, outputs, repetitions, first_stride) in table {
-            for repetition in 0..repetitions {
-                let stride = if repetition == 0 { first_stride } else { 1 };
-                let hidden = inputs * expansion;
-                if expansion > 1 {
-                    layers.push(pointwise("expand", size, inputs, hidden, false, true));
-                }
-                size = size.map(|length| length.div_ceil(stride));
-                layers.push(depthwise("depthwise", size, hidden, stride, false));
-                layers.push(pointwise("project", size, hidden, outputs, repetition > 0, false));
-                inputs = outputs;
-            }
-        }
-        layers.push(pointwise("last", size, 320, 1280, false, false));
-        layers
-    }
-
-    /// YuNet-n with its head's four parts as one unit.
-    fn detector(width: usize, height: usize) -> Vec<Layer> {
-        let mut size = [height / 2, width / 2];
-        let mut layers = vec![pointwise("stem", size, 32, 16, false, true)];
-        let mut unit = |size: [usize; 2], inputs: usize, outputs: usize, real: bool| {
-            layers.push(pointwise("pointwise", size, inputs, outputs, false, true));
-            layers.push(depthwise("depthwise", size, outputs, 1, real));
-        };
-        unit(size, 16, 16, false);
-        let pool = |size: &mut [usize; 2]| *size = size.map(|length| length / 2);
-        pool(&mut size);
-        unit(size, 16, 16, false);
-        unit(size, 16, 64, false);
-        unit(size, 64, 64, false);
-        unit(size, 64, 64, false);
-        for _ in 0..3 {
-            pool(&mut size);
-            // Two units of the backbone, the neck's and the head's.
-            for outputs in [64, 64, 64, 64] {
-                unit(size, 64, outputs, false);
-            }
-            unit(size, 64, 16, true);
-        }
-        layers
-    }
-
     /// Weights within the limits, of either sign.
     fn weights(length: usize) -> Vec<i8> {
         (0..length).map(|index| (index * 37 % 61) as i8 - 30).collect()
@@ -160,13 +71,26 @@ mod arm {
         }
     }
 
-    fn record(kernels: &dyn Kernels, network: &str, layer: &Layer) -> Result<(), PackError> {
-        let Layer { name, kind, rows, columns } = layer;
+    /// The layer's name with its channels, as a row of the table.
+    fn title(layer: &LayerShape) -> String {
+        let name = layer.name;
+        match layer.operation {
+            Operation::Pointwise { inputs, outputs, .. } => {
+                format!("{name} {}-{outputs}", inputs.next_multiple_of(GROUP))
+            }
+            Operation::Depthwise { channels, stride, .. } => format!("{name} {channels}/{stride}"),
+        }
+    }
+
+    fn record(kernels: &dyn Kernels, network: &str, layer: &LayerShape) -> Result<(), PackError> {
+        let LayerShape { operation, rows, columns, .. } = layer;
+        let name = title(layer);
         let print = |macs: usize, calls: f64| {
             println!("{network}\t{name}\t{}\t{macs}\t{calls}", kernels.name());
         };
-        match *kind {
-            Kind::Pointwise { inputs, outputs, residual, apart } => {
+        match *operation {
+            Operation::Pointwise { inputs, outputs, residual, apart } => {
+                let inputs = inputs.next_multiple_of(GROUP);
                 // 0 where a ReLU follows; kernels may be slower with an odd one.
                 let zero_point = if name.starts_with("project") { 101 } else { 0 };
                 let requantization = requantization(outputs, zero_point);
@@ -191,7 +115,7 @@ mod arm {
                 let whole = (rows * columns * outputs) as f64 / (GROUP * groups) as f64;
                 print(sampled * sample * inputs * groups * GROUP, whole / (sampled * sample) as f64);
             }
-            Kind::Depthwise { channels, stride, real } => {
+            Operation::Depthwise { channels, stride, real } => {
                 let packed = Depthwise::new(kernels, &weights(9 * channels), &requantization(channels, 0))?;
                 let sample = (*columns).min(WINDOWS);
                 let pixels = stride * (sample - 1) + 3;

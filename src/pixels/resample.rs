@@ -7,7 +7,7 @@
 //! byte.
 
 use super::picture::View;
-use maskwatch_kernels::rows::{GROUP, PADDING, Rows, Span, Weights, sum_of_rows, sums_of_pixels};
+use maskwatch_kernels::rows::{GROUP, PADDING, RowWeights, Rows, Span, sum_of_rows, sums_of_pixels};
 
 /// The target pixels that are wanted of a resized picture.
 #[derive(Debug, Clone, Copy)]
@@ -126,12 +126,12 @@ impl Taps {
         self.longest = self.spans.iter().map(|span| span.end - span.start).max().unwrap_or(0);
     }
 
-    fn weights(&self) -> Weights<'_> {
-        Weights { values: &self.weights, shift: self.shift }
+    fn weights(&self) -> RowWeights<'_> {
+        RowWeights { values: &self.weights, shift: self.shift }
     }
 
-    fn weights_of(&self, span: &Span) -> Weights<'_> {
-        Weights { values: &self.weights[span.first..], shift: self.shift }
+    fn weights_of(&self, span: &Span) -> RowWeights<'_> {
+        RowWeights { values: &self.weights[span.first..], shift: self.shift }
     }
 }
 

@@ -1,52 +1,44 @@
 //! Every set of int8 kernels that this CPU can run gives the reference's values, bit for bit: on all layer
-//! shapes of both networks, on odd sizes, on extreme values, with and without a residual.
+//! shapes of the networks, on odd sizes, on extreme values, with and without a residual.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail loudly")]
 
 use maskwatch_kernels::int8::pack::{DEPTHWISE_SUMS, LIMIT, POINTWISE_SUMS, PackError, Requantization};
 use maskwatch_kernels::int8::{
     Area, Depthwise, GROUP, Kernels, Map, Pointwise, Reference, Residual, Windows, available, fastest,
 };
+use maskwatch_kernels::shapes::{self, Operation};
+use std::collections::BTreeSet;
 
-/// Input and output channels of all 1×1 convolutions of MobileNetV2 and YuNet; the first convolution's 27
-/// taps are padded to 32.
-const POINTWISE: [(usize, usize); 33] = [
-    (27, 32),
-    (32, 16),
-    (16, 96),
-    (96, 24),
-    (24, 144),
-    (144, 24),
-    (144, 32),
-    (32, 192),
-    (192, 32),
-    (192, 64),
-    (64, 384),
-    (384, 64),
-    (384, 96),
-    (96, 576),
-    (576, 96),
-    (576, 160),
-    (160, 960),
-    (960, 160),
-    (960, 320),
-    (320, 1280),
-    (27, 16),
-    (16, 16),
-    (16, 64),
-    (64, 64),
-    // No layer has these: the smallest, odd numbers of panels, inputs that have to be padded.
-    (8, 8),
-    (1, 8),
-    (3, 24),
-    (40, 40),
-    (72, 8),
-    (13, 56),
-    (24, 120),
-    (9, 72),
-    (104, 16),
-];
-/// Channels of all depthwise convolutions, and others.
-const DEPTHWISE: [usize; 13] = [32, 96, 144, 192, 384, 576, 960, 16, 64, 8, 24, 40, 104];
+/// Inputs and outputs of 1×1 convolutions that no network has: the smallest, odd numbers of panels, inputs
+/// that have to be padded.
+const ODD_POINTWISE: [(usize, usize); 9] =
+    [(8, 8), (1, 8), (3, 24), (40, 40), (72, 8), (13, 56), (24, 120), (9, 72), (104, 16)];
+/// Channels of depthwise convolutions that no network has.
+const ODD_DEPTHWISE: [usize; 4] = [8, 24, 40, 104];
+
+/// All layers of the networks.
+fn layers() -> impl Iterator<Item = Operation> {
+    let networks = [shapes::mobilenet_v2(224), shapes::landmarks(), shapes::yunet(320, 256)];
+    networks.into_iter().flatten().map(|layer| layer.operation)
+}
+
+/// Inputs and outputs of all 1×1 convolutions, each once.
+fn pointwise_shapes() -> BTreeSet<(usize, usize)> {
+    let networks = layers().filter_map(|operation| match operation {
+        Operation::Pointwise { inputs, outputs, .. } => Some((inputs, outputs)),
+        Operation::Depthwise { .. } => None,
+    });
+    networks.chain(ODD_POINTWISE).collect()
+}
+
+/// Channels of all depthwise convolutions, each once.
+fn depthwise_channels() -> BTreeSet<usize> {
+    let networks = layers().filter_map(|operation| match operation {
+        Operation::Depthwise { channels, .. } => Some(channels),
+        Operation::Pointwise { .. } => None,
+    });
+    networks.chain(ODD_DEPTHWISE).collect()
+}
 
 /// Marsaglia's xorshift: the tests need the same numbers on every machine, not good ones.
 struct Random(u64);
@@ -200,7 +192,7 @@ fn compare_pointwise(random: &mut Random, (inputs, outputs): (usize, usize), are
 #[test]
 fn pointwise_is_the_references_on_all_shapes() {
     let mut random = Random(0x9E37_79B9_7F4A_7C15);
-    for shape in POINTWISE {
+    for shape in pointwise_shapes() {
         for (rows, columns) in [(1, 1), (1, 2), (2, 3), (1, 4), (1, 5), (2, 7), (1, 14)] {
             compare_pointwise(&mut random, shape, Area { rows, columns }, None);
         }
@@ -313,7 +305,7 @@ fn run_depthwise(
 #[test]
 fn depthwise_is_the_references_on_all_shapes_and_at_the_extremes() {
     let mut random = Random(0xA076_1D64_78BD_642F);
-    for channels in DEPTHWISE {
+    for channels in depthwise_channels() {
         for (stride, columns) in [(1, 1), (1, 2), (1, 7), (2, 1), (2, 2), (2, 7), (1, 9)] {
             let weights = random.depthwise_weights(channels);
             let requantization = random.requantization(channels, 9);
@@ -402,6 +394,7 @@ fn layers_that_do_not_fit_are_refused() {
     assert_eq!(pointwise(64, 8, &good(9)), PackError::Lengths);
     assert_eq!(pointwise(0, 8, &good(8)), PackError::Lengths);
     assert_eq!(pointwise(12 * 8, 12, &good(12)), PackError::Channels(12));
+    assert_eq!(pointwise(2049 * 8, 8, &good(8)), PackError::Inputs(2049));
     for multiplier in [f32::NAN, -0.1, f32::INFINITY, 5.0] {
         let bad = Requantization { multiplier: vec![multiplier; 8], ..good(8) };
         assert_eq!(pointwise(64, 8, &bad), PackError::Range { output: 0 });

@@ -12,7 +12,7 @@
 
 use super::team::Member;
 use maskwatch_kernels::int8::{
-    Area, Depthwise, GROUP, Kernels, Map, Pointwise, Residual, Source, Windows, maps,
+    Area, Depthwise, GROUP, Kernels, Map, Pointwise, Residual, SourceMap, Windows, maps,
 };
 use std::ops::Range;
 
@@ -466,7 +466,7 @@ impl Ring {
         kernels: &dyn Kernels,
         picture: &[u8],
         row: usize,
-    ) -> Source {
+    ) -> SourceMap {
         let line = 3 * plan.input.columns;
         let rows = [0, 1, 2].map(|tap| {
             let y = (2 * row + tap).checked_sub(1).filter(|y| *y < plan.input.rows)?;

@@ -1,14 +1,20 @@
-//! What moves maps about: patches of a picture, pooling, the sum of a map and an enlarged one. Plain Rust,
-//! which compilers vectorise well.
+//! The small operations around convolutions: patches of a picture, pooling, the sum of a map's pixels, and
+//! the sum of a map and an enlarged one. Plain Rust, which compilers vectorise well.
+//!
+//! `offset` is [`Kernels::offset`](super::Kernels::offset) throughout.
 
-/// Bytes of a patch: 27 of the picture, rounded up to a multiple of [`super::GROUP`].
+/// Bytes of a patch: 27 of the picture, padded to a multiple of [`GROUP`](super::GROUP).
 pub const PATCH: usize = 32;
 
-/// One row of 3×3 patches at stride 2 with one pixel of padding, for a first convolution over RGB: `target`
-/// gets [`PATCH`] bytes per patch, row by row `[ky, kx, channel]`, the last five 0.
+/// Cuts one row of 3×3 patches out of an RGB picture, at stride 2 with one pixel of padding, so that a first
+/// convolution is a 1×1 convolution of patches.
 ///
-/// `rows` are those below the patches, of a picture with an even number of pixels; none where they are
-/// padding. `padding` is the pixel that stands for them; `offset` as of [`super::Kernels::offset`].
+/// `target` is `[patch, 32]`: for each patch `[ky, kx, channel]`, then five bytes 0. `rows` are the three
+/// rows of the picture that the patches cover, `[2 · patches, 3]` unsigned bytes each, or `None` where
+/// padding takes their place. `padding` is the padding's pixel.
+///
+/// # Panics
+/// When a row is shorter than the patches are wide.
 pub fn patches(rows: [Option<&[u8]>; 3], padding: [u8; 3], offset: u8, target: &mut [u8]) {
     for (row, bytes) in rows.into_iter().enumerate() {
         let at = 9 * row;
@@ -38,7 +44,8 @@ pub fn patches(rows: [Option<&[u8]>; 3], padding: [u8; 3], offset: u8, target: &
     }
 }
 
-/// The larger one of each 2×2 values with stride 2, of two neighbouring rows of a map.
+/// Maximum of each 2×2 values at stride 2: `rows` are two neighbouring rows of a map, `[2 · column, channel]`
+/// each, and `target` is `[column, channel]`.
 pub fn max_pool(rows: [&[u8]; 2], channels: usize, offset: u8, target: &mut [u8]) {
     // Signed storage is unsigned storage with the sign bit flipped.
     let larger = |a: u8, b: u8| if offset == 0 { a.max(b) } else { (a as i8).max(b as i8) as u8 };
@@ -54,18 +61,24 @@ pub fn max_pool(rows: [&[u8]; 2], channels: usize, offset: u8, target: &mut [u8]
     }
 }
 
-/// Scale and zero point of a map, relative to the one that is written:
-/// `value = (stored + offset − zero point) · multiplier`.
+/// Scale and zero point of a map that is added to another: it adds `(value − zero_point) · multiplier` steps
+/// of the target's scale.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Term {
-    /// Scale over that of the target.
+    /// Scale of the map divided by the target's scale.
     pub multiplier: f32,
-    /// Zero point, 0 to 255.
+    /// Zero point of the map, 0 to 255.
     pub zero_point: u8,
 }
 
-/// One row of a map plus one of a map half as large, each of whose pixels is used twice; rounded as [`super`]
-/// says.
+/// Adds one row of a map and one of a map half as large, each of whose pixels counts twice (nearest
+/// neighbour), and rounds as [`super`] says.
+///
+/// `row` and `target` are `[column, channel]`, `half` is `[column / 2, channel]`. `zero_point` is that of the
+/// target, 0 to 255.
+///
+/// # Panics
+/// When `half` is shorter than half of `row`.
 pub fn upsample_add(
     (row, term): (&[u8], Term),
     (half, half_term): (&[u8], Term),
@@ -87,23 +100,26 @@ pub fn upsample_add(
     }
 }
 
-/// The nearest whole number, the even one of two, of what is then clamped to 0..=255 anyway.
+/// The nearest integer, ties to even, of a number that is then clamped to 0..=255 anyway.
 ///
-/// `round_ties_even` is a function call on x86 without SSE 4.1. Added to 1.5 · 2²³, whose last bit counts
-/// ones, a number is rounded by the addition itself, and compilers make vectors of that.
+/// `round_ties_even` is a function call on x86 without SSE 4.1. Here the addition itself rounds: the last bit
+/// of 1.5 · 2²³ counts ones. Compilers vectorise that.
 fn rounded(real: f32) -> i32 {
     const ONES: f32 = 12_582_912.0;
     let sum = real.clamp(-1024.0, 1024.0) + ONES;
     sum.to_bits() as i32 - ONES.to_bits() as i32
 }
 
-/// The byte that stands for `real` steps: rounded, clamped to 0..=255, and as it is stored.
+/// The byte to be stored for `real` steps of a scale whose zero point is 0: rounded and clamped to 0..=255.
 #[must_use]
 pub fn stored(real: f32, offset: u8) -> u8 {
     (rounded(real).clamp(0, 255) as u8).wrapping_sub(offset)
 }
 
-/// Adds the values (0 to 255) of `pixels` `[.., channels]` to `sums` `[channels]`.
+/// Adds the values (0 to 255) of `pixels` `[pixel, channel]` to `sums` `[channel]`.
+///
+/// # Panics
+/// When `sums` is empty.
 pub fn add_up(pixels: &[u8], offset: u8, sums: &mut [u32]) {
     for pixel in pixels.chunks_exact(sums.len()) {
         for (sum, byte) in sums.iter_mut().zip(pixel) {

@@ -1,77 +1,24 @@
-//! AVX2: 32 products per multiplication of bytes.
-//!
-//! `vpmaddubsw` multiplies unsigned bytes by signed ones and adds neighbours up in 16 bits. Two of these are
-//! added, still in 16 bits ([`super::pack`] has checked that they fit), before `vpmaddwd` with ones widens
-//! them: 64 products for three multiplications and two additions, where the multiplications alone bound the
-//! speed on most CPUs (two per cycle).
+//! The 1×1 convolution: tiles of four pixels and one or two panels.
 
-use super::avx2_depthwise::depthwise;
-use super::pack::{Depthwise, Pointwise};
-use super::{Area, GROUP, Kernels, Residual, Source, Target, Windows};
+use crate::int8::layers::Pointwise;
+use crate::int8::layout::{Area, GROUP, Residual, SourceMap, TargetMap};
 use std::arch::x86_64::*;
 use std::ops::Range;
 
-/// Kernels for CPUs with AVX2.
-#[derive(Debug)]
-pub(super) struct Avx2;
+/// Most pixels of a tile: their sums are in registers at once.
+const PIXELS: usize = 4;
 
-/// Rows of a tile: pixels whose sums are in registers at once.
-const ROWS: usize = 4;
-
-impl Kernels for Avx2 {
-    fn name(&self) -> &'static str {
-        "avx2"
-    }
-
-    fn offset(&self) -> u8 {
-        0
-    }
-
-    unsafe fn pointwise(
-        &self,
-        layer: &Pointwise,
-        groups: Range<usize>,
-        area: Area,
-        source: Source,
-        target: Target,
-        residual: Option<&Residual>,
-    ) {
-        // SAFETY: the caller promises the instructions and the pixels.
-        unsafe { pointwise(layer, groups, area, source, target, residual) }
-    }
-
-    unsafe fn depthwise(
-        &self,
-        layer: &Depthwise,
-        groups: Range<usize>,
-        windows: &Windows,
-        target: *mut u8,
-        pixel: usize,
-    ) {
-        // SAFETY: the caller promises the instructions and the pixels.
-        unsafe { depthwise::<false>(layer, groups, windows, target, pixel) }
-    }
-
-    unsafe fn depthwise_real(
-        &self,
-        layer: &Depthwise,
-        groups: Range<usize>,
-        windows: &Windows,
-        target: *mut f32,
-        pixel: usize,
-    ) {
-        // SAFETY: as above; four bytes for each value.
-        unsafe { depthwise::<true>(layer, groups, windows, target.cast(), 4 * pixel) }
-    }
-}
-
+/// Computes all groups, two panels at a time.
+///
+/// # Safety
+/// As for [`Kernels::pointwise`](crate::int8::Kernels::pointwise).
 #[target_feature(enable = "avx2")]
-unsafe fn pointwise(
+pub(super) unsafe fn pointwise(
     layer: &Pointwise,
     groups: Range<usize>,
     area: Area,
-    source: Source,
-    target: Target,
+    source: SourceMap,
+    target: TargetMap,
     residual: Option<&Residual>,
 ) {
     let mut group = groups.start;
@@ -80,7 +27,7 @@ unsafe fn pointwise(
         let offset = (group - groups.start) * GROUP;
         // SAFETY: the caller promises these pixels, and `offset` bytes more of each.
         unsafe {
-            let target = Target { start: target.start.add(offset), ..target };
+            let target = TargetMap { start: target.start.add(offset), ..target };
             let residual =
                 residual.map(|residual| Residual { start: residual.start.add(offset), ..*residual });
             if group + 2 <= groups.end {
@@ -94,8 +41,9 @@ unsafe fn pointwise(
     }
 }
 
-/// `C` neighbouring panels of a layer, with what does not change from pixel to pixel.
+/// `C` neighbouring panels of a layer: what is the same for all pixels.
 struct Panels<const C: usize> {
+    /// Inputs in eights.
     octets: usize,
     weights: [*const i8; C],
     bias: [__m256i; C],
@@ -104,6 +52,10 @@ struct Panels<const C: usize> {
 }
 
 impl<const C: usize> Panels<C> {
+    /// The panels from output `8 · group` on.
+    ///
+    /// # Safety
+    /// The layer has these panels.
     #[inline]
     #[target_feature(enable = "avx2")]
     unsafe fn new(layer: &Pointwise, group: usize) -> Self {
@@ -114,7 +66,7 @@ impl<const C: usize> Panels<C> {
             multiplier: [_mm256_setzero_ps(); C],
             zero_point: _mm256_set1_epi16(i16::from(layer.zero_point())),
         };
-        // Written with loops, here and below: a closure would be a function without AVX2 until it is inlined.
+        // Loops, here and below, since a closure would be a function without AVX2 until it is inlined.
         for c in 0..C {
             this.weights[c] = layer.weights(group + c);
             // SAFETY: biases and multipliers are there for whole panels.
@@ -127,9 +79,13 @@ impl<const C: usize> Panels<C> {
         this
     }
 
+    /// Computes these panels for all pixels of `area`.
+    ///
+    /// # Safety
+    /// As for [`pointwise`].
     #[inline]
     #[target_feature(enable = "avx2")]
-    unsafe fn run(&self, area: Area, source: Source, target: Target, residual: Option<&Residual>) {
+    unsafe fn run(&self, area: Area, source: SourceMap, target: TargetMap, residual: Option<&Residual>) {
         for row in 0..area.rows {
             // SAFETY: the caller promises these pixels.
             unsafe {
@@ -137,9 +93,9 @@ impl<const C: usize> Panels<C> {
                 let mut at = row * target.row;
                 let mut left = area.columns;
                 while left > 0 {
-                    // Five pixels are three and two, not four and one: a tile of one row wastes most of its
-                    // loads.
-                    let pixels = if left == ROWS + 1 { ROWS - 1 } else { left.min(ROWS) };
+                    // Five pixels become three and two, not four and one: a tile of one pixel wastes most of
+                    // its loads.
+                    let pixels = if left == PIXELS + 1 { PIXELS - 1 } else { left.min(PIXELS) };
                     match pixels {
                         4 => self.tile::<4>(input, source.pixel, &target, at, residual),
                         3 => self.tile::<3>(input, source.pixel, &target, at, residual),
@@ -154,15 +110,18 @@ impl<const C: usize> Panels<C> {
         }
     }
 
-    /// `R` pixels, whose sums are in registers at once; they are read from `input` on and written `at` bytes
-    /// behind the target's start.
+    /// Computes `R` pixels, all of whose sums are in registers at once. It reads them from `input` on and
+    /// writes them `at` bytes behind the target's start.
+    ///
+    /// # Safety
+    /// As for [`pointwise`], for these pixels.
     #[inline]
     #[target_feature(enable = "avx2")]
     unsafe fn tile<const R: usize>(
         &self,
         input: *const u8,
         input_pixel: usize,
-        target: &Target,
+        target: &TargetMap,
         at: usize,
         residual: Option<&Residual>,
     ) {
@@ -214,6 +173,9 @@ impl<const C: usize> Panels<C> {
     }
 
     /// Adds the zero point, clamps, and writes the `8 · C` values of a pixel.
+    ///
+    /// # Safety
+    /// `target` has room for them.
     #[inline]
     #[target_feature(enable = "avx2")]
     unsafe fn store(&self, values: [__m256i; C], target: *mut u8) {

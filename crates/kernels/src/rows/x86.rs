@@ -1,9 +1,43 @@
-//! The kernels for AVX2: pairs of values against pairs of weights, summed in 32 bits (`pmaddwd`). Written
-//! without closures, which would be functions without AVX2 wherever they are not inlined.
+//! AVX2: pairs of values times pairs of weights, added up in 32 bits (`pmaddwd`).
+//!
+//! Written without closures, which would be functions without AVX2 wherever they are not inlined.
 
-use super::convert::{FRACTION_BITS, Factors, ROUND, Samples};
-use super::{GROUP, Rows, Span, Weights, portable};
+use super::kernels::RowKernels;
+use super::layout::{GROUP, RowWeights, Rows, Span};
+use super::portable;
+use super::samples::{EightPairs, FRACTION_BITS, Factors, PAIRS, ROUND, Samples};
+use crate::cpu::Avx2;
 use std::arch::x86_64::*;
+
+impl RowKernels for Avx2 {
+    fn sum_of_rows(&self, rows: Rows<'_>, span: Span, weights: RowWeights<'_>, line: &mut [u8]) {
+        // SAFETY: `self` proves the instructions.
+        unsafe { sum_of_rows(rows, span, weights, line) }
+    }
+
+    fn sums_of_pixels(
+        &self,
+        line: &[u8],
+        first: usize,
+        spans: &[Span],
+        weights: RowWeights<'_>,
+        target: &mut [u8],
+    ) {
+        // SAFETY: `self` proves the instructions.
+        unsafe { sums_of_pixels(line, first, spans, weights, target) }
+    }
+
+    fn convert_eights(
+        &self,
+        factors: Factors,
+        samples: Samples<'_>,
+        first: usize,
+        chunks: &mut [EightPairs],
+    ) {
+        // SAFETY: `self` proves the instructions.
+        unsafe { convert_eights(factors, samples, first, chunks) }
+    }
+}
 
 /// Two weights for `pmaddwd`.
 #[inline]
@@ -29,8 +63,9 @@ fn thirty_two(bytes: &[u8]) -> __m256i {
     unsafe { _mm256_loadu_si256(bytes.as_ptr().cast()) }
 }
 
+/// See [`RowKernels::sum_of_rows`]: 32 bytes at a time, two rows per multiplication.
 #[target_feature(enable = "avx2")]
-pub(super) fn sum_of_rows(rows: Rows<'_>, span: Span, weights: Weights<'_>, line: &mut [u8]) {
+fn sum_of_rows(rows: Rows<'_>, span: Span, weights: RowWeights<'_>, line: &mut [u8]) {
     const CHUNK: usize = 32;
     let zero = _mm256_setzero_si256();
     let half = _mm256_set1_epi32(1 << weights.shift >> 1);
@@ -63,14 +98,9 @@ pub(super) fn sum_of_rows(rows: Rows<'_>, span: Span, weights: Weights<'_>, line
     portable::sum_of_rows(rows, span, weights, line, done);
 }
 
+/// See [`RowKernels::sums_of_pixels`]: four target pixels at a time.
 #[target_feature(enable = "avx2")]
-pub(super) fn sums_of_pixels(
-    line: &[u8],
-    first: usize,
-    spans: &[Span],
-    weights: Weights<'_>,
-    target: &mut [u8],
-) {
+fn sums_of_pixels(line: &[u8], first: usize, spans: &[Span], weights: RowWeights<'_>, target: &mut [u8]) {
     let (fours, rest) = spans.as_chunks::<4>();
     let (targets, rest_of_target) = target.split_at_mut(target.len().min(12 * fours.len()));
     for ([a, b, c, d], to) in fours.iter().zip(targets.as_chunks_mut::<12>().0) {
@@ -85,11 +115,11 @@ pub(super) fn sums_of_pixels(
     }
 }
 
-/// The weighted sums of a span's pixels, channel by channel; the fourth is for nothing.
+/// The weighted sums of a span's pixels, colour by colour. The fourth has no meaning.
 #[inline]
 #[target_feature(enable = "avx2")]
-fn sum(line: &[u8], first: usize, span: &Span, weights: Weights<'_>) -> __m128i {
-    // Bytes of four pixels → their first two, or last two, channel by channel in 16 bits.
+fn sum(line: &[u8], first: usize, span: &Span, weights: RowWeights<'_>) -> __m128i {
+    // Bytes of four pixels → their first two, or last two, colour by colour in 16 bits.
     let front = _mm_setr_epi8(0, -1, 3, -1, 1, -1, 4, -1, 2, -1, 5, -1, -1, -1, -1, -1);
     let back = _mm_setr_epi8(6, -1, 9, -1, 7, -1, 10, -1, 8, -1, 11, -1, -1, -1, -1, -1);
     let groups = (span.end - span.start).div_ceil(GROUP);
@@ -108,7 +138,7 @@ fn sum(line: &[u8], first: usize, span: &Span, weights: Weights<'_>) -> __m128i 
     _mm_sra_epi32(sum, _mm_cvtsi32_si128(weights.shift as i32))
 }
 
-/// Four times four words, the last of which is for nothing → four pixels.
+/// Four times four 16-bit numbers, of which the last has no meaning → four pixels.
 #[inline]
 #[target_feature(enable = "avx2")]
 fn pixels(low: __m128i, high: __m128i) -> [u8; 16] {
@@ -120,8 +150,8 @@ fn pixels(low: __m128i, high: __m128i) -> [u8; 16] {
     pixels
 }
 
-/// Eight pairs from pair `first` on: Y0 then Cb, eight bytes each, in one vector, Y1 then Cr in the other;
-/// none where the row has fewer.
+/// Eight pairs from pair `first` on: Y0, then Cb, eight bytes each, in one vector; Y1, then Cr in the other.
+/// `None` if the row has fewer.
 #[inline]
 #[target_feature(enable = "avx2")]
 fn eight_pairs(samples: Samples<'_>, first: usize) -> Option<(__m128i, __m128i)> {
@@ -149,7 +179,7 @@ fn eight_pairs(samples: Samples<'_>, first: usize) -> Option<(__m128i, __m128i)>
     }
 }
 
-/// Eight packed pairs, each brought into the `order` Y0 Cb Y1 Cr.
+/// Eight packed pairs; `order` brings four of them into the order Y0, Cb, Y1, Cr.
 #[inline]
 #[target_feature(enable = "avx2")]
 fn unpacked(pairs: &[u8], order: __m128i) -> (__m128i, __m128i) {
@@ -166,7 +196,7 @@ fn even_odd(bytes: &[u8]) -> __m128i {
     _mm_shuffle_epi8(sixteen(bytes), order)
 }
 
-/// One colour of eight pairs in words: of four first pixels, then of their partners, in each half.
+/// One colour of eight pairs in 16 bits: in each half, four first pixels, then their partners.
 #[inline]
 #[target_feature(enable = "avx2")]
 fn colour(even: __m256i, odd: __m256i, chroma: __m256i) -> __m256i {
@@ -177,24 +207,25 @@ fn colour(even: __m256i, odd: __m256i, chroma: __m256i) -> __m256i {
     )
 }
 
-/// `values` (eight bytes) less `offset`.
+/// Eight bytes, each minus `offset`.
 #[inline]
 #[target_feature(enable = "avx2")]
 fn less(values: __m128i, offset: i32) -> __m256i {
     _mm256_sub_epi32(_mm256_cvtepu8_epi32(values), _mm256_set1_epi32(offset))
 }
 
+/// Eight numbers, each times `factor`.
 #[inline]
 #[target_feature(enable = "avx2")]
 fn times(values: __m256i, factor: i32) -> __m256i {
     _mm256_mullo_epi32(values, _mm256_set1_epi32(factor))
 }
 
-/// The conversion of whole chunks of eight pairs, from pair `first` on.
+/// See [`RowKernels::convert_eights`].
 #[target_feature(enable = "avx2")]
-pub(super) fn convert_eights(f: Factors, samples: Samples<'_>, first: usize, chunks: &mut [[u8; 48]]) {
-    // Per half: R of four first pixels, R of their partners, G, G and, in another vector, B, B → R G B in
-    // turns, of which the first 16 bytes and the 8 others.
+fn convert_eights(f: Factors, samples: Samples<'_>, first: usize, chunks: &mut [EightPairs]) {
+    // Each half has R of four first pixels, R of their partners, then G and G likewise; another vector has B
+    // and B. They become R, G, B in turns: the first 16 bytes, and the 8 others.
     let red_green_front =
         _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 8, -1, 4, 12, -1, 1, 9, -1, 5, 13, -1, 2, 10, -1, 6));
     let red_green_back = _mm256_broadcastsi128_si256(_mm_setr_epi8(
@@ -207,7 +238,7 @@ pub(super) fn convert_eights(f: Factors, samples: Samples<'_>, first: usize, chu
     ));
     let round = _mm256_set1_epi32(ROUND);
     for (index, rgb) in chunks.iter_mut().enumerate() {
-        let Some((even, odd)) = eight_pairs(samples, first + 8 * index) else { return };
+        let Some((even, odd)) = eight_pairs(samples, first + PAIRS * index) else { return };
         let (cb, cr) = (less(_mm_srli_si128::<8>(even), 128), less(_mm_srli_si128::<8>(odd), 128));
         let (even, odd) = (times(less(even, f.luma_offset), f.luma), times(less(odd, f.luma_offset), f.luma));
         let green = _mm256_add_epi32(times(cb, f.green_from_cb), times(cr, f.green_from_cr));

@@ -1,15 +1,50 @@
-//! The kernels for NEON, which every aarch64 CPU has.
+//! NEON: four pixels' colours, or sixteen bytes of a row, per step, added up in 32 bits.
 
-use super::{Rows, Span, Weights, portable};
+use super::kernels::RowKernels;
+use super::layout::{RowWeights, Rows, Span};
+use super::portable;
+use super::samples::{EightPairs, Factors, Samples};
+use crate::cpu::Neon;
 use std::arch::aarch64::*;
 
-pub(super) fn sum_of_rows(rows: Rows<'_>, span: Span, weights: Weights<'_>, line: &mut [u8]) {
+impl RowKernels for Neon {
+    fn sum_of_rows(&self, rows: Rows<'_>, span: Span, weights: RowWeights<'_>, line: &mut [u8]) {
+        // SAFETY: `self` proves the instructions.
+        unsafe { sum_of_rows(rows, span, weights, line) }
+    }
+
+    fn sums_of_pixels(
+        &self,
+        line: &[u8],
+        first: usize,
+        spans: &[Span],
+        weights: RowWeights<'_>,
+        target: &mut [u8],
+    ) {
+        // SAFETY: `self` proves the instructions.
+        unsafe { sums_of_pixels(line, first, spans, weights, target) }
+    }
+
+    fn convert_eights(
+        &self,
+        factors: Factors,
+        samples: Samples<'_>,
+        first: usize,
+        chunks: &mut [EightPairs],
+    ) {
+        // Compilers vectorise that for NEON.
+        portable::convert_eights(factors, samples, first, chunks);
+    }
+}
+
+/// See [`RowKernels::sum_of_rows`]: 16 bytes at a time.
+#[target_feature(enable = "neon")]
+fn sum_of_rows(rows: Rows<'_>, span: Span, weights: RowWeights<'_>, line: &mut [u8]) {
     const CHUNK: usize = 16;
     let (chunks, _) = line.as_chunks_mut::<CHUNK>();
     let done = CHUNK * chunks.len();
     for (index, chunk) in chunks.iter_mut().enumerate() {
-        // SAFETY: NEON is part of aarch64; the slices that are read from and the chunk that is written to
-        // have 16 bytes.
+        // SAFETY: the slices that are read and the chunk that is written have 16 bytes.
         unsafe {
             let half = vdupq_n_s32(1 << weights.shift >> 1);
             let shift = vdupq_n_s32(-(weights.shift as i32));
@@ -34,19 +69,14 @@ pub(super) fn sum_of_rows(rows: Rows<'_>, span: Span, weights: Weights<'_>, line
     portable::sum_of_rows(rows, span, weights, line, done);
 }
 
-pub(super) fn sums_of_pixels(
-    line: &[u8],
-    first: usize,
-    spans: &[Span],
-    weights: Weights<'_>,
-    target: &mut [u8],
-) {
+/// See [`RowKernels::sums_of_pixels`]: one target pixel at a time.
+#[target_feature(enable = "neon")]
+fn sums_of_pixels(line: &[u8], first: usize, spans: &[Span], weights: RowWeights<'_>, target: &mut [u8]) {
     for (span, to) in spans.iter().zip(target.as_chunks_mut::<3>().0) {
         let count = span.end - span.start;
         let values = &weights.values[span.first..][..count];
         let pixels: &[u8] = &line[3 * (span.start - first)..][..3 * count + 5];
-        // SAFETY: NEON is part of aarch64; of each pixel eight bytes are read, and there are five behind the
-        // last one.
+        // SAFETY: eight bytes are read of each pixel, and there are five behind the last pixel.
         let bytes = unsafe {
             let mut sum = vdupq_n_s32(1 << weights.shift >> 1);
             for (index, &weight) in values.iter().enumerate() {

@@ -1,20 +1,21 @@
-//! The depthwise convolution of [`super::neon`]: eight channels of two to four neighbouring windows at a
-//! time, so that one's instructions fill the gaps of the other's on CPUs that execute in order.
+//! The depthwise convolution: eight channels of two to four neighbouring windows at a time, so that the
+//! instructions of one fill the gaps of another on CPUs that execute in order.
 
-use super::pack::Depthwise;
-use super::requantize::Rounding;
-use super::{GROUP, Windows};
+use crate::int8::arm::requantize::Rounding;
+use crate::int8::layers::Depthwise;
+use crate::int8::layout::{GROUP, Windows};
 use std::arch::aarch64::*;
 use std::arch::asm;
 use std::ops::Range;
 
-/// Eight channels of a column of a window, row by row.
-type Column = [int8x8_t; 3];
+/// Eight channels of a column of a window: top, middle, bottom.
+type ColumnRows = [int8x8_t; 3];
 
-/// As [`super::Kernels::depthwise`].
+/// Computes values, as [`Kernels::depthwise`](crate::int8::Kernels::depthwise) does.
 ///
 /// # Safety
 /// As there.
+#[target_feature(enable = "neon")]
 pub(super) unsafe fn bytes(
     layer: &Depthwise,
     groups: Range<usize>,
@@ -32,10 +33,11 @@ pub(super) unsafe fn bytes(
     }
 }
 
-/// As [`super::Kernels::depthwise_real`].
+/// Computes real numbers, as [`Kernels::depthwise_real`](crate::int8::Kernels::depthwise_real) does.
 ///
 /// # Safety
 /// As there.
+#[target_feature(enable = "neon")]
 pub(super) unsafe fn reals(
     layer: &Depthwise,
     groups: Range<usize>,
@@ -47,13 +49,13 @@ pub(super) unsafe fn reals(
     unsafe { all::<false, false, f32>(layer, groups, windows, target, pixel) }
 }
 
-/// All channels; for `SMALL` and `EVEN` see [`Rounding`].
+/// Computes all channels of `groups`. For `SMALL` and `EVEN` see [`Rounding`].
 ///
 /// # Safety
-/// As for [`super::Kernels::depthwise`].
+/// As for [`bytes`] or [`reals`].
 #[inline]
 #[target_feature(enable = "neon")]
-unsafe fn all<const SMALL: bool, const EVEN: bool, Value: Store>(
+unsafe fn all<const SMALL: bool, const EVEN: bool, Value: StoreWindows>(
     layer: &Depthwise,
     groups: Range<usize>,
     windows: &Windows,
@@ -68,32 +70,19 @@ unsafe fn all<const SMALL: bool, const EVEN: bool, Value: Store>(
             let [top, middle, bottom] = windows.rows;
             let rows = [top.add(at).cast(), middle.add(at).cast(), bottom.add(at).cast()];
             let target = target.add(at);
+            let filter = Filter::new(layer, group);
             if windows.stride == 1 {
-                row::<1, SMALL, EVEN, Value>(
-                    &Filter::new(layer, group),
-                    rows,
-                    windows,
-                    target,
-                    pixel,
-                    &rounding,
-                );
+                row::<1, SMALL, EVEN, Value>(&filter, rows, windows, target, pixel, &rounding);
             } else {
-                row::<2, SMALL, EVEN, Value>(
-                    &Filter::new(layer, group),
-                    rows,
-                    windows,
-                    target,
-                    pixel,
-                    &rounding,
-                );
+                row::<2, SMALL, EVEN, Value>(&filter, rows, windows, target, pixel, &rounding);
             }
         }
     }
 }
 
-/// Eight channels of a layer.
+/// Eight channels of a layer: weights by columns, and what turns sums into values.
 struct Filter {
-    taps: [Column; 3],
+    taps: [ColumnRows; 3],
     bias: [int32x4_t; 2],
     multiplier: [float32x4_t; 2],
 }
@@ -106,7 +95,7 @@ impl Filter {
         let (bias, multiplier) =
             (&layer.bias()[channel..channel + 8], &layer.multiplier()[channel..channel + 8]);
         let mut taps = [[vdup_n_s8(0); 3]; 3];
-        // SAFETY: the slices have eight, and so many weights there are of each tap.
+        // SAFETY: the slices have eight numbers, and the layer eight weights of each tap from `channel` on.
         unsafe {
             for (column, taps) in taps.iter_mut().enumerate() {
                 for (row, tap) in taps.iter_mut().enumerate() {
@@ -121,10 +110,10 @@ impl Filter {
         }
     }
 
-    /// The sums of `W` windows. A column of three products is summed up in 16 bits.
+    /// The sums of `W` windows. The three products of a column are added up in 16 bits.
     #[inline]
     #[target_feature(enable = "neon")]
-    fn sums<const W: usize>(&self, windows: [[Column; 3]; W]) -> [[int32x4_t; 2]; W] {
+    fn sums<const W: usize>(&self, windows: [[ColumnRows; 3]; W]) -> [[int32x4_t; 2]; W] {
         let mut products = [[vdupq_n_s16(0); 3]; W];
         for row in 0..3 {
             for (products, window) in products.iter_mut().zip(&windows) {
@@ -146,7 +135,7 @@ impl Filter {
         sums
     }
 
-    /// Sums in units of the output's scale, step by step for all windows.
+    /// Sums in units of the output's scale. Each step is done for all windows before the next.
     #[inline]
     #[target_feature(enable = "neon")]
     fn reals<const W: usize>(&self, sums: [[int32x4_t; 2]; W]) -> [[float32x4_t; 2]; W] {
@@ -161,13 +150,13 @@ impl Filter {
     }
 }
 
-/// Eight channels of a row of windows.
+/// Computes eight channels of a row of windows.
 ///
 /// # Safety
-/// As for [`super::Kernels::depthwise`].
+/// As for [`bytes`] or [`reals`], for these channels.
 #[inline]
 #[target_feature(enable = "neon")]
-unsafe fn row<const STRIDE: usize, const SMALL: bool, const EVEN: bool, Value: Store>(
+unsafe fn row<const STRIDE: usize, const SMALL: bool, const EVEN: bool, Value: StoreWindows>(
     filter: &Filter,
     rows: [*const i8; 3],
     windows: &Windows,
@@ -224,31 +213,34 @@ unsafe fn row<const STRIDE: usize, const SMALL: bool, const EVEN: bool, Value: S
     }
 }
 
-/// Eight channels of the column that lies `offset` behind where the rows begin. Written out, since compilers
-/// make more pointers of these numbers than are good for a CPU that executes in order.
+/// Eight channels of the column `offset` bytes behind the starts of the rows.
+///
+/// In assembly, since compilers turn the sums of these numbers into more pointers than a CPU that executes in
+/// order can update in time.
 ///
 /// # Safety
-/// It is there.
+/// Eight bytes are readable there, in each row.
 #[inline]
 #[target_feature(enable = "neon")]
-unsafe fn load(rows: [*const i8; 3], offset: usize) -> Column {
+unsafe fn load(rows: [*const i8; 3], offset: usize) -> ColumnRows {
     let mut column = [vdup_n_s8(0); 3];
     for (bytes, row) in column.iter_mut().zip(rows) {
         // SAFETY: as the caller promises.
         unsafe {
-            asm!("ldr {bytes:d}, [{row}, {offset}]", bytes = lateout(vreg) *bytes, row = in(reg) row, offset = in(reg) offset,
+            asm!("ldr {bytes:d}, [{row}, {offset}]",
+                bytes = lateout(vreg) *bytes, row = in(reg) row, offset = in(reg) offset,
                 options(readonly, nostack, preserves_flags));
         }
     }
     column
 }
 
-/// What a depthwise convolution results in.
-trait Store: Copy {
-    /// Writes the results of `W` windows, `pixel` values apart.
+/// A type of results: i8 for values, f32 for real numbers.
+trait StoreWindows: Copy {
+    /// Writes the results of `W` windows, `pixel` elements apart.
     ///
     /// # Safety
-    /// There is room for them.
+    /// `target` has room for them; the CPU has NEON.
     unsafe fn store<const W: usize, const SMALL: bool, const EVEN: bool>(
         target: *mut Self,
         pixel: usize,
@@ -257,7 +249,7 @@ trait Store: Copy {
     );
 }
 
-impl Store for i8 {
+impl StoreWindows for i8 {
     #[inline]
     unsafe fn store<const W: usize, const SMALL: bool, const EVEN: bool>(
         target: *mut Self,
@@ -265,7 +257,7 @@ impl Store for i8 {
         reals: [[float32x4_t; 2]; W],
         rounding: &Rounding<SMALL, EVEN>,
     ) {
-        // SAFETY: NEON is part of every 64-bit Arm CPU; the caller promises the room.
+        // SAFETY: the caller promises NEON and the room.
         unsafe {
             for (index, values) in rounding.in_order(reals).into_iter().enumerate() {
                 vst1_s8(target.wrapping_add(index * pixel), values);
@@ -274,7 +266,7 @@ impl Store for i8 {
     }
 }
 
-impl Store for f32 {
+impl StoreWindows for f32 {
     #[inline]
     unsafe fn store<const W: usize, const SMALL: bool, const EVEN: bool>(
         target: *mut Self,
@@ -282,7 +274,7 @@ impl Store for f32 {
         reals: [[float32x4_t; 2]; W],
         _: &Rounding<SMALL, EVEN>,
     ) {
-        // SAFETY: as above.
+        // SAFETY: the caller promises NEON and the room.
         unsafe {
             for (index, reals) in reals.into_iter().enumerate() {
                 let target = target.wrapping_add(index * pixel);

@@ -1,28 +1,28 @@
-//! How a 1×1 convolution is cut up for registers: one panel of outputs at a time, of rows of pixels.
+//! How a 1×1 convolution is cut up for registers: strips of pixels, one panel of outputs each.
 
-use super::pack::Pointwise;
-use super::{Area, GROUP, Residual, Source, Target};
+use crate::int8::layers::Pointwise;
+use crate::int8::layout::{Area, GROUP, Residual, SourceMap, TargetMap};
 use std::ops::Range;
 
-/// Rows of pixels and the panel of outputs that is computed of them.
+/// Rows of pixels and the panel of outputs that is computed for them.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Strip<'a> {
+pub(super) struct PanelStrip<'a> {
     pub(super) layer: &'a Pointwise,
-    /// The panel; its outputs begin at `8 · group`.
+    /// Index of the panel; its outputs begin at `8 · group`.
     pub(super) group: usize,
     pub(super) area: Area,
-    /// The pixels' inputs.
-    pub(super) source: Source,
-    /// The pixels' outputs of this panel.
-    pub(super) target: Target,
+    /// Where the inputs lie.
+    pub(super) source: SourceMap,
+    /// Where the outputs of this panel go.
+    pub(super) target: TargetMap,
     /// What is added, from the first pixel's first output of this panel on.
     pub(super) residual: Option<Residual>,
 }
 
-/// What kernels tell apart before they begin with a strip.
+/// What decides which code computes a strip.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Kind {
-    /// All sums and results are small: see [`Pointwise::small`].
+pub(super) struct StripVariant {
+    /// All sums and results are small; see [`Pointwise::small`].
     pub(super) small: bool,
     /// The output's zero point is even.
     pub(super) even: bool,
@@ -30,10 +30,10 @@ pub(super) struct Kind {
     pub(super) add: bool,
 }
 
-impl Strip<'_> {
-    pub(super) fn kind(&self) -> Kind {
+impl PanelStrip<'_> {
+    pub(super) fn variant(&self) -> StripVariant {
         let small_residual = self.residual.is_none_or(|residual| residual.multiplier.abs() <= 32.0);
-        Kind {
+        StripVariant {
             small: self.layer.small() && small_residual,
             even: self.layer.zero_point().is_multiple_of(2),
             add: self.residual.is_some(),
@@ -41,17 +41,17 @@ impl Strip<'_> {
     }
 }
 
-/// Calls `run` for the panels of `groups`, so that a panel's weights stay in the first cache. Rows that lie
-/// one behind the other are one row.
+/// Calls `run` for each panel of `groups`: panels outside, pixels inside, so that a panel's weights stay in
+/// the first cache. Rows without a gap between them become one row.
 #[inline]
 pub(super) fn strips<'a>(
     layer: &'a Pointwise,
     groups: Range<usize>,
     mut area: Area,
-    source: Source,
-    target: Target,
+    source: SourceMap,
+    target: TargetMap,
     residual: Option<&Residual>,
-    run: impl Fn(&Strip<'a>),
+    run: impl Fn(&PanelStrip<'a>),
 ) {
     let joined = |pixel: usize, row: usize| row == area.columns * pixel;
     if joined(source.pixel, source.row) && joined(target.pixel, target.row) {
@@ -59,12 +59,12 @@ pub(super) fn strips<'a>(
     }
     for (index, group) in groups.enumerate() {
         let at = index * GROUP;
-        run(&Strip {
+        run(&PanelStrip {
             layer,
             group,
             area,
             source,
-            target: Target { start: target.start.wrapping_add(at), ..target },
+            target: TargetMap { start: target.start.wrapping_add(at), ..target },
             residual: residual
                 .map(|residual| Residual { start: residual.start.wrapping_add(at), ..*residual }),
         });

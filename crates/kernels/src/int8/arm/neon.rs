@@ -1,21 +1,20 @@
 //! NEON without dot product, as on Cortex-A53 and A72: eight products per multiplication of bytes.
 //!
-//! `smull` and `smlal` multiply bytes and add up two products in 16 bits; `addp` makes that four, still in 16
-//! bits ([`super::pack`] has checked that they fit), and `sadalp` widens them. That is one more addition, but
-//! half as many sums in registers, as widening at once; the multiplications alone bound the speed of an A72,
-//! all of them together that of an A53.
+//! `smull` and `smlal` multiply bytes and add up two products in 16 bits. `addp` makes that four, still in 16
+//! bits ([`pack`](crate::int8::pack) has checked that they fit), and `sadalp` widens them to 32 bits. That is
+//! one more addition than widening at once, but half as many sums in registers. The multiplications alone
+//! bound the speed of an A72, all of these instructions together that of an A53.
 
-use super::neon_depthwise as depthwise;
-use super::neon_pointwise::pointwise;
-use super::pack::{Depthwise, Pointwise};
+mod depthwise;
+mod pointwise;
+
 use super::requantize;
 use super::strip::strips;
-use super::{Area, Kernels, Residual, Source, Target, Windows};
+use crate::cpu::Neon;
+use crate::int8::kernels::Kernels;
+use crate::int8::layers::{Depthwise, Pointwise};
+use crate::int8::layout::{Area, Residual, SourceMap, TargetMap, Windows};
 use std::ops::Range;
-
-/// Kernels for every 64-bit Arm CPU.
-#[derive(Debug)]
-pub(super) struct Neon;
 
 impl Kernels for Neon {
     fn name(&self) -> &'static str {
@@ -35,13 +34,13 @@ impl Kernels for Neon {
         layer: &Pointwise,
         groups: Range<usize>,
         area: Area,
-        source: Source,
-        target: Target,
+        source: SourceMap,
+        target: TargetMap,
         residual: Option<&Residual>,
     ) {
         strips(layer, groups, area, source, target, residual, |strip| {
-            // SAFETY: the caller promises the pixels.
-            unsafe { pointwise(strip) }
+            // SAFETY: `self` proves the instructions; the caller promises the pixels.
+            unsafe { pointwise::pointwise(strip) }
         });
     }
 
@@ -53,7 +52,7 @@ impl Kernels for Neon {
         target: *mut u8,
         pixel: usize,
     ) {
-        // SAFETY: the caller promises the pixels.
+        // SAFETY: `self` proves the instructions; the caller promises the pixels.
         unsafe { depthwise::bytes(layer, groups, windows, target.cast(), pixel) }
     }
 
@@ -65,7 +64,7 @@ impl Kernels for Neon {
         target: *mut f32,
         pixel: usize,
     ) {
-        // SAFETY: the caller promises the pixels.
+        // SAFETY: `self` proves the instructions; the caller promises the pixels.
         unsafe { depthwise::reals(layer, groups, windows, target, pixel) }
     }
 }

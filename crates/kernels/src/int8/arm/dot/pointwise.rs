@@ -1,87 +1,22 @@
-//! NEON with dot product, as on Cortex-A76: sixteen products per instruction, summed up in 32 bits at once.
-//!
-//! `sdot` adds four products of bytes to each of four sums. Where the standard library has no stable function
-//! for it, it is one line of assembly.
+//! The 1×1 convolution: tiles of eight pixels and eight outputs.
 
-use super::dot_depthwise as depthwise;
-use super::pack::{Depthwise, Line, Pointwise};
-use super::requantize::{self, Rounding, Scales, residual_term};
-use super::strip::{Kind, Strip, strips};
-use super::{Area, GROUP, Kernels, Residual, Source, Target, Windows};
+use crate::int8::arm::requantize::{Rounding, Scales, residual_term};
+use crate::int8::arm::strip::{PanelStrip, StripVariant};
+use crate::int8::layout::GROUP;
 use std::arch::aarch64::*;
 use std::arch::asm;
-use std::ops::Range;
-
-/// Kernels for 64-bit Arm CPUs with dot product.
-#[derive(Debug)]
-pub(super) struct Dot;
 
 /// Pixels of a tile.
 const PIXELS: usize = 8;
+/// Bytes of the weights of four neighbouring inputs in a panel.
+const QUAD: usize = 4 * GROUP;
 
-impl Kernels for Dot {
-    fn name(&self) -> &'static str {
-        "neon-dot"
-    }
-
-    fn offset(&self) -> u8 {
-        128
-    }
-
-    fn lane(&self, output: usize) -> usize {
-        requantize::lane(output)
-    }
-
-    fn prepare(&self, layer: &Depthwise) -> Vec<Line> {
-        depthwise::prepare(layer)
-    }
-
-    unsafe fn pointwise(
-        &self,
-        layer: &Pointwise,
-        groups: Range<usize>,
-        area: Area,
-        source: Source,
-        target: Target,
-        residual: Option<&Residual>,
-    ) {
-        strips(layer, groups, area, source, target, residual, |strip| {
-            // SAFETY: the caller promises the instructions and the pixels.
-            unsafe { pointwise(strip) }
-        });
-    }
-
-    unsafe fn depthwise(
-        &self,
-        layer: &Depthwise,
-        groups: Range<usize>,
-        windows: &Windows,
-        target: *mut u8,
-        pixel: usize,
-    ) {
-        // SAFETY: the caller promises the instructions and the pixels.
-        unsafe { depthwise::all(layer, groups, windows, target.cast::<i8>(), pixel) }
-    }
-
-    unsafe fn depthwise_real(
-        &self,
-        layer: &Depthwise,
-        groups: Range<usize>,
-        windows: &Windows,
-        target: *mut f32,
-        pixel: usize,
-    ) {
-        // SAFETY: the caller promises the instructions and the pixels.
-        unsafe { depthwise::all(layer, groups, windows, target, pixel) }
-    }
-}
-
-/// Adds to each sum the products of four weights and the four inputs of `LANE`.
+/// Adds to each of four sums the products of its four weights and the four inputs of lane `LANE`.
 #[inline]
 #[target_feature(enable = "neon,dotprod")]
 fn dot_lane<const LANE: usize>(sums: int32x4_t, weights: int8x16_t, inputs: int8x16_t) -> int32x4_t {
     let mut result = sums;
-    // SAFETY: the CPU has the instruction, as the caller's target feature says; it touches registers only.
+    // SAFETY: the CPU has the instruction, as the target feature says; it touches registers only.
     unsafe {
         asm!(
             "sdot {sums:v}.4s, {weights:v}.16b, {inputs:v}.4b[{lane}]",
@@ -93,41 +28,44 @@ fn dot_lane<const LANE: usize>(sums: int32x4_t, weights: int8x16_t, inputs: int8
     result
 }
 
-/// All pixels of a strip, eight at a time.
+/// Computes all pixels of a strip.
 ///
 /// # Safety
-/// The strip's pixels are there.
+/// As for [`Kernels::pointwise`](crate::int8::Kernels::pointwise), for the strip's pixels and panel.
 #[target_feature(enable = "neon,dotprod")]
-unsafe fn pointwise(strip: &Strip<'_>) {
+pub(super) unsafe fn pointwise(strip: &PanelStrip<'_>) {
     // SAFETY: the caller promises the pixels.
     unsafe {
-        match strip.kind() {
-            Kind { small: true, even: true, add: false } => tiles::<true, true, false>(strip),
-            Kind { small: true, add: false, .. } => tiles::<true, false, false>(strip),
-            Kind { small: true, add: true, .. } => tiles::<true, false, true>(strip),
-            Kind { small: false, add: false, .. } => tiles::<false, false, false>(strip),
-            Kind { small: false, add: true, .. } => tiles::<false, false, true>(strip),
+        match strip.variant() {
+            StripVariant { small: true, even: true, add: false } => tiles::<true, true, false>(strip),
+            StripVariant { small: true, add: false, .. } => tiles::<true, false, false>(strip),
+            StripVariant { small: true, add: true, .. } => tiles::<true, false, true>(strip),
+            StripVariant { small: false, add: false, .. } => tiles::<false, false, false>(strip),
+            StripVariant { small: false, add: true, .. } => tiles::<false, false, true>(strip),
         }
     }
 }
 
-/// What all tiles of a strip need.
-struct Panel<'a, const SMALL: bool, const EVEN: bool> {
+/// What all tiles of a strip have in common.
+struct DotPanel<'a, const SMALL: bool, const EVEN: bool> {
     weights: *const i8,
     inputs: usize,
     scales: &'a Scales<2, SMALL>,
     rounding: &'a Rounding<SMALL, EVEN>,
 }
 
-/// As [`pointwise`], for a layer with [`Pointwise::small`] sums or without; `EVEN`: and an even zero point;
-/// `ADD`: with the residual, which is there.
+/// Computes all pixels of a strip, eight at a time. For `SMALL` and `EVEN` see [`Rounding`]; `ADD` adds the
+/// strip's residual.
+///
+/// # Safety
+/// As for [`pointwise`].
 #[inline]
 #[target_feature(enable = "neon,dotprod")]
-unsafe fn tiles<const SMALL: bool, const EVEN: bool, const ADD: bool>(strip: &Strip<'_>) {
-    let Strip { layer, area, source, target, .. } = strip;
+unsafe fn tiles<const SMALL: bool, const EVEN: bool, const ADD: bool>(strip: &PanelStrip<'_>) {
+    let PanelStrip { layer, area, source, target, .. } = strip;
     let scales = Scales::<2, SMALL>::eight(layer.bias(), layer.multiplier(), strip.group * GROUP);
     let rounding = Rounding::<SMALL, EVEN>::new(layer.zero_point(), Scales::<2, SMALL>::UNIT);
-    let panel = Panel {
+    let panel = DotPanel {
         weights: layer.weights(strip.group),
         inputs: layer.inputs(),
         scales: &scales,
@@ -159,15 +97,16 @@ unsafe fn tiles<const SMALL: bool, const EVEN: bool, const ADD: bool>(strip: &St
     }
 }
 
-/// `P` pixels whose inputs begin at `input`, their outputs `at` behind the strip's first.
+/// Computes `P` pixels, whose inputs begin at `input` and whose outputs go `at` bytes behind the strip's
+/// first.
 ///
 /// # Safety
-/// The strip has these pixels.
+/// As for [`pointwise`], for these pixels of the strip.
 #[inline]
 #[target_feature(enable = "neon,dotprod")]
 unsafe fn tile<const P: usize, const SMALL: bool, const EVEN: bool, const ADD: bool>(
-    strip: &Strip<'_>,
-    panel: &Panel<'_, SMALL, EVEN>,
+    strip: &PanelStrip<'_>,
+    panel: &DotPanel<'_, SMALL, EVEN>,
     input: *const i8,
     at: usize,
 ) {
@@ -181,7 +120,7 @@ unsafe fn tile<const P: usize, const SMALL: bool, const EVEN: bool, const ADD: b
         let mut weights = panel.weights;
         macro_rules! quad {
             ($lane:literal, $values:ident) => {
-                let w = [vld1q_s8(weights.add($lane * 32)), vld1q_s8(weights.add($lane * 32 + 16))];
+                let w = [vld1q_s8(weights.add($lane * QUAD)), vld1q_s8(weights.add($lane * QUAD + 16))];
                 for p in 0..P {
                     sums[p][0] = dot_lane::<$lane>(sums[p][0], w[0], $values[p]);
                     sums[p][1] = dot_lane::<$lane>(sums[p][1], w[1], $values[p]);
@@ -199,7 +138,7 @@ unsafe fn tile<const P: usize, const SMALL: bool, const EVEN: bool, const ADD: b
             quad!(1, values);
             quad!(2, values);
             quad!(3, values);
-            weights = weights.add(128);
+            weights = weights.add(4 * QUAD);
             input = input.add(16);
         }
         if !panel.inputs.is_multiple_of(16) {
@@ -224,11 +163,12 @@ unsafe fn tile<const P: usize, const SMALL: bool, const EVEN: bool, const ADD: b
     }
 }
 
-/// `BYTES` (8 or 16) bytes of a pixel, the rest 0; the next pixel's are `pixel` bytes further. Written out,
-/// here and below, since compilers make more pointers of one that moves on than there are registers.
+/// `BYTES` (8 or 16) bytes of a pixel, the rest 0. Moves `from` on by `pixel` bytes, to the next pixel.
+///
+/// In assembly, here and below, since compilers turn one moving pointer into more than there are registers.
 ///
 /// # Safety
-/// They are readable.
+/// The bytes are readable.
 #[inline]
 #[target_feature(enable = "neon")]
 unsafe fn load_next<const BYTES: usize>(from: &mut *const i8, pixel: usize) -> int8x16_t {
@@ -248,10 +188,10 @@ unsafe fn load_next<const BYTES: usize>(from: &mut *const i8, pixel: usize) -> i
     to
 }
 
-/// Writes eight values of a pixel; the next pixel's are `pixel` bytes further.
+/// Writes eight values of a pixel. Moves `to` on by `pixel` bytes, to the next pixel.
 ///
 /// # Safety
-/// There is room for them.
+/// There is room for the values.
 #[inline]
 #[target_feature(enable = "neon")]
 unsafe fn store_next(to: &mut *mut i8, pixel: usize, values: int8x8_t) {

@@ -1,15 +1,34 @@
-//! A row of windows of [`super::dot_depthwise`], for small sums and an even zero point, as all are that end
-//! with a ReLU.
+//! Sixteen channels of a row of windows, for small sums and an even zero point: the layers that end with a
+//! ReLU or ReLU6, which are nearly all.
 //!
-//! Written out, since compilers run out of registers here: v0 to v11 are the weights, v12 to v15, v16 to v19
-//! and v20 to v23 columns that take turns as left, middle and right one of a window.
+//! In assembly, since compilers run out of registers here: v0 to v11 are the weights; v12 to v15, v16 to v19
+//! and v20 to v23 are three columns, which take turns as the left, middle and right one of a window.
 
-use super::Windows;
-use super::dot_depthwise::Block;
-use super::requantize::{Rounding, Scales};
+use super::block::PreparedBlock;
+use crate::int8::arm::requantize::{Rounding, Scales};
+use crate::int8::layout::Windows;
 use std::arch::asm;
 
-/// Loads a column, the rows side by side as in [`super::dot_depthwise`], into four registers.
+/// The block that the assembly reads. Where its parts lie is given to the assembly as constants.
+type SmallBlock = PreparedBlock<true>;
+
+// Within each part the assembly counts registers of 16 bytes: twelve of weights, column by column, and four
+// of each other part.
+const _: () = {
+    let [after_taps, after_start, after_multiplier, after_shift] = [
+        SmallBlock::TAPS + 12 * 16,
+        SmallBlock::START + 4 * 16,
+        SmallBlock::MULTIPLIER + 4 * 16,
+        SmallBlock::SHIFT + 4 * 16,
+    ];
+    assert!(SmallBlock::TAPS == 0, "the assembly addresses the weights in pairs, from the block's start");
+    assert!(after_taps == SmallBlock::START);
+    assert!(after_start == SmallBlock::MULTIPLIER);
+    assert!(after_multiplier == SmallBlock::SHIFT);
+    assert!(after_shift == size_of::<SmallBlock>());
+};
+
+/// Loads a column into four registers, the rows side by side, as [`super::block`] describes.
 #[rustfmt::skip]
 macro_rules! load_column {
     ($a:literal, $b:literal, $c:literal, $d:literal) => {
@@ -27,18 +46,18 @@ macro_rules! load_column {
     };
 }
 
-/// The sixteen results of a window, of whose columns each is in four registers; v28 is [`Rounding::magic`],
-/// v31 the first multipliers.
+/// Computes the sixteen results of a window, each of whose columns is in four registers. v28 is
+/// [`Rounding::magic`], v31 the first register of multipliers.
 #[rustfmt::skip]
 macro_rules! window {
     (($l0:literal, $l1:literal, $l2:literal, $l3:literal), ($m0:literal, $m1:literal, $m2:literal, $m3:literal),
      ($r0:literal, $r1:literal, $r2:literal, $r3:literal)) => {
         concat!(
             // Where the sums begin.
-            "ldr q24, [{block}, #192]\n",
-            "ldr q25, [{block}, #208]\n",
-            "ldr q26, [{block}, #224]\n",
-            "ldr q27, [{block}, #240]\n",
+            "ldr q24, [{block}, #{start}]\n",
+            "ldr q25, [{block}, #{start} + 16]\n",
+            "ldr q26, [{block}, #{start} + 32]\n",
+            "ldr q27, [{block}, #{start} + 48]\n",
             "sdot v24.4s, v0.16b, v", $l0, ".16b\n",
             "sdot v25.4s, v1.16b, v", $l1, ".16b\n",
             "sdot v26.4s, v2.16b, v", $l2, ".16b\n",
@@ -52,16 +71,16 @@ macro_rules! window {
             "sdot v26.4s, v10.16b, v", $r2, ".16b\n",
             "sdot v27.4s, v11.16b, v", $r3, ".16b\n",
             // As Scales::reals.
-            "ldr q29, [{block}, #320]\n",
+            "ldr q29, [{block}, #{shift}]\n",
             "fmla v29.4s, v24.4s, v31.4s\n",
-            "ldr q24, [{block}, #336]\n",
-            "ldr q30, [{block}, #272]\n",
+            "ldr q24, [{block}, #{shift} + 16]\n",
+            "ldr q30, [{block}, #{multiplier} + 16]\n",
             "fmla v24.4s, v25.4s, v30.4s\n",
-            "ldr q25, [{block}, #352]\n",
-            "ldr q30, [{block}, #288]\n",
+            "ldr q25, [{block}, #{shift} + 32]\n",
+            "ldr q30, [{block}, #{multiplier} + 32]\n",
             "fmla v25.4s, v26.4s, v30.4s\n",
-            "ldr q26, [{block}, #368]\n",
-            "ldr q30, [{block}, #304]\n",
+            "ldr q26, [{block}, #{shift} + 48]\n",
+            "ldr q30, [{block}, #{multiplier} + 48]\n",
             "fmla v26.4s, v27.4s, v30.4s\n",
             // As Rounding::sixteen, the even channels and the odd ones brought together when they are stored.
             "fadd v29.4s, v29.4s, v28.4s\n",
@@ -77,15 +96,15 @@ macro_rules! window {
     };
 }
 
-/// Sixteen channels of a row of windows, to pixels that lie `next` bytes apart from `target` on; `zero_point`
-/// is even.
+/// Computes sixteen channels of a row of windows. Results go to `target` and on, `next` bytes apart.
+/// `zero_point` must be even.
 ///
 /// # Safety
-/// As for [`super::Kernels::depthwise`].
+/// As for [`Kernels::depthwise`](crate::int8::Kernels::depthwise), for these channels.
 #[inline]
 #[target_feature(enable = "neon,dotprod")]
 pub(super) unsafe fn row(
-    block: &Block<true>,
+    block: &SmallBlock,
     zero_point: u8,
     windows: &Windows,
     target: *mut i8,
@@ -95,13 +114,13 @@ pub(super) unsafe fn row(
         ($($code:expr),+) => {
             asm!(
                 "cbz {left}, 4f",
-                "ldp q0, q1, [{block}]",
-                "ldp q2, q3, [{block}, #32]",
-                "ldp q4, q5, [{block}, #64]",
-                "ldp q6, q7, [{block}, #96]",
-                "ldp q8, q9, [{block}, #128]",
-                "ldp q10, q11, [{block}, #160]",
-                "ldr q31, [{block}, #256]",
+                "ldp q0, q1, [{block}, #{taps}]",
+                "ldp q2, q3, [{block}, #{taps} + 32]",
+                "ldp q4, q5, [{block}, #{taps} + 64]",
+                "ldp q6, q7, [{block}, #{taps} + 96]",
+                "ldp q8, q9, [{block}, #{taps} + 128]",
+                "ldp q10, q11, [{block}, #{taps} + 160]",
+                "ldr q31, [{block}, #{multiplier}]",
                 $($code,)+
                 "4:",
                 left = inout(reg) windows.columns => _,
@@ -112,12 +131,16 @@ pub(super) unsafe fn row(
                 target = inout(reg) target => _,
                 next = in(reg) next,
                 block = in(reg) block,
+                taps = const SmallBlock::TAPS,
+                start = const SmallBlock::START,
+                multiplier = const SmallBlock::MULTIPLIER,
+                shift = const SmallBlock::SHIFT,
                 in("v28") Rounding::<true, true>::new(zero_point, Scales::<4, true>::UNIT).magic(),
-                out("v0") _, out("v1") _, out("v2") _, out("v3") _, out("v4") _, out("v5") _, out("v6") _, out("v7") _,
-                out("v8") _, out("v9") _, out("v10") _, out("v11") _, out("v12") _, out("v13") _, out("v14") _,
-                out("v15") _, out("v16") _, out("v17") _, out("v18") _, out("v19") _, out("v20") _, out("v21") _,
-                out("v22") _, out("v23") _, out("v24") _, out("v25") _, out("v26") _, out("v27") _, out("v29") _,
-                out("v30") _, out("v31") _,
+                out("v0") _, out("v1") _, out("v2") _, out("v3") _, out("v4") _, out("v5") _, out("v6") _,
+                out("v7") _, out("v8") _, out("v9") _, out("v10") _, out("v11") _, out("v12") _, out("v13") _,
+                out("v14") _, out("v15") _, out("v16") _, out("v17") _, out("v18") _, out("v19") _,
+                out("v20") _, out("v21") _, out("v22") _, out("v23") _, out("v24") _, out("v25") _,
+                out("v26") _, out("v27") _, out("v29") _, out("v30") _, out("v31") _,
                 options(nostack),
             )
         };

@@ -1,41 +1,42 @@
-//! The 1×1 convolution of [`super::neon`]: tiles of four pixels and eight outputs.
+//! The 1×1 convolution: tiles of four pixels and eight outputs.
 
-use super::GROUP;
-use super::requantize::{Rounding, Scales, residual_term};
-use super::strip::{Kind, Strip};
+use crate::int8::arm::requantize::{Rounding, Scales, residual_term};
+use crate::int8::arm::strip::{PanelStrip, StripVariant};
+use crate::int8::layout::GROUP;
 use std::arch::aarch64::*;
 use std::arch::asm;
 
 /// Pixels of a tile.
 const PIXELS: usize = 4;
 
-/// All pixels of a strip.
+/// Computes all pixels of a strip.
 ///
 /// # Safety
-/// The strip's pixels are there.
-pub(super) unsafe fn pointwise(strip: &Strip<'_>) {
-    // SAFETY: NEON is part of every 64-bit Arm CPU; the caller promises the pixels.
+/// As for [`Kernels::pointwise`](crate::int8::Kernels::pointwise), for the strip's pixels and panel.
+#[target_feature(enable = "neon")]
+pub(super) unsafe fn pointwise(strip: &PanelStrip<'_>) {
+    // SAFETY: the caller promises the pixels.
     unsafe {
-        match strip.kind() {
-            Kind { small: true, even: true, add: false } => tiles::<true, true, false>(strip),
-            Kind { small: true, add: false, .. } => tiles::<true, false, false>(strip),
-            Kind { small: true, add: true, .. } => tiles::<true, false, true>(strip),
-            Kind { small: false, add: false, .. } => tiles::<false, false, false>(strip),
-            Kind { small: false, add: true, .. } => tiles::<false, false, true>(strip),
+        match strip.variant() {
+            StripVariant { small: true, even: true, add: false } => tiles::<true, true, false>(strip),
+            StripVariant { small: true, add: false, .. } => tiles::<true, false, false>(strip),
+            StripVariant { small: true, add: true, .. } => tiles::<true, false, true>(strip),
+            StripVariant { small: false, add: false, .. } => tiles::<false, false, false>(strip),
+            StripVariant { small: false, add: true, .. } => tiles::<false, false, true>(strip),
         }
     }
 }
 
-/// All pixels of a strip, four at a time; for `SMALL` and `EVEN` see [`Rounding`]; `ADD`: with the residual,
-/// which is there.
+/// Computes all pixels of a strip, four at a time. For `SMALL` and `EVEN` see [`Rounding`]; `ADD` adds the
+/// strip's residual.
 ///
 /// # Safety
-/// The strip's pixels are there.
+/// As for [`pointwise`].
 #[target_feature(enable = "neon")]
-unsafe fn tiles<const SMALL: bool, const EVEN: bool, const ADD: bool>(strip: &Strip<'_>) {
-    let Strip { layer, area, source, target, .. } = strip;
+unsafe fn tiles<const SMALL: bool, const EVEN: bool, const ADD: bool>(strip: &PanelStrip<'_>) {
+    let PanelStrip { layer, area, source, target, .. } = strip;
     let scales = Scales::<2, false>::eight(layer.bias(), layer.multiplier(), strip.group * GROUP);
-    let panel = Panel::<SMALL, EVEN> {
+    let panel = NeonPanel::<SMALL, EVEN> {
         weights: layer.weights(strip.group),
         octets: layer.inputs() / 8,
         scales: &scales,
@@ -63,23 +64,25 @@ unsafe fn tiles<const SMALL: bool, const EVEN: bool, const ADD: bool>(strip: &St
     }
 }
 
-/// What all tiles of a strip need.
-struct Panel<'a, const SMALL: bool, const EVEN: bool> {
+/// What all tiles of a strip have in common.
+struct NeonPanel<'a, const SMALL: bool, const EVEN: bool> {
     weights: *const i8,
+    /// Inputs in eights.
     octets: usize,
     scales: &'a Scales<2, false>,
     rounding: Rounding<SMALL, EVEN>,
 }
 
-/// `P` pixels whose inputs begin at `input`, their outputs `at` behind the strip's first.
+/// Computes `P` pixels, whose inputs begin at `input` and whose outputs go `at` bytes behind the strip's
+/// first.
 ///
 /// # Safety
-/// The strip has these pixels.
+/// As for [`pointwise`], for these pixels of the strip.
 #[inline]
 #[target_feature(enable = "neon")]
 unsafe fn tile<const P: usize, const SMALL: bool, const EVEN: bool, const ADD: bool>(
-    strip: &Strip<'_>,
-    panel: &Panel<'_, SMALL, EVEN>,
+    strip: &PanelStrip<'_>,
+    panel: &NeonPanel<'_, SMALL, EVEN>,
     input: *const i8,
     at: usize,
 ) {
@@ -97,7 +100,7 @@ unsafe fn tile<const P: usize, const SMALL: bool, const EVEN: bool, const ADD: b
         } else {
             add(&mut sums, panel.weights, inputs, panel.octets);
         }
-        // Step by step for all pixels, since an A53 executes in order.
+        // Each step is done for all pixels before the next, since an A53 executes in order.
         let multiplier = panel.scales.multiplier();
         let mut reals = [[vdupq_n_f32(0.0); 2]; P];
         for (reals, sums) in reals.iter_mut().zip(sums) {
@@ -117,10 +120,10 @@ unsafe fn tile<const P: usize, const SMALL: bool, const EVEN: bool, const ADD: b
     }
 }
 
-/// Adds the products of `octets` times eight inputs of each pixel.
+/// Adds the products of `8 · octets` inputs of each pixel.
 ///
 /// # Safety
-/// There are so many bytes at each of `inputs`, and eight times as many at `weights`.
+/// `8 · octets` bytes are readable at each of `inputs`, and eight times as many at `weights`.
 #[inline]
 #[target_feature(enable = "neon")]
 unsafe fn add<const P: usize>(
@@ -151,11 +154,11 @@ unsafe fn add<const P: usize>(
     }
 }
 
-/// The sums of four pixels, in an order that suits CPUs which execute in order: few loads, in groups, and six
-/// instructions or more from a result to its use, where compilers keep what belongs together side by side.
+/// As [`add`], for four pixels and in an order that suits CPUs which execute in order: few loads, in groups,
+/// and at least six instructions from a result to its use. Compilers keep what belongs together side by side.
 ///
 /// # Safety
-/// There are `octets` times eight bytes at each of `inputs`, and 64 at `weights`; `octets` is not 0.
+/// As for [`add`]; `octets` is not 0.
 #[inline]
 #[target_feature(enable = "neon")]
 unsafe fn add_four(
@@ -164,9 +167,11 @@ unsafe fn add_four(
     inputs: [*const i8; 4],
     octets: usize,
 ) {
+    // The loop reads, per octet, two quads of weights of a panel with eight outputs, and advances by as much.
+    const { assert!(2 * 4 * GROUP == 64) };
     let [[s0, s1], [s2, s3], [s4, s5], [s6, s7]] = sums;
-    // SAFETY: NEON is part of every 64-bit Arm CPU; what is read the caller promises. v8 to v11 are weights,
-    // v12 to v19 the first and the last four inputs of an octet, v20 to v31 products.
+    // SAFETY: the CPU has NEON, as the target feature says; the caller promises what is read. v8 to v11 are
+    // weights, v12 to v19 the first and the last four inputs of an octet, v20 to v31 products.
     unsafe {
         asm!(
             "2:",

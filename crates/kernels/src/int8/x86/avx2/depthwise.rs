@@ -1,17 +1,21 @@
-//! The depthwise convolution of [`super::avx2`]: the rows of a column interleaved, so that one instruction
-//! multiplies and adds two.
+//! The depthwise convolution: the rows of a column are interleaved, so that one instruction multiplies and
+//! adds two of them.
 
-use super::pack::Depthwise;
-use super::{GROUP, Windows};
+use crate::int8::layers::Depthwise;
+use crate::int8::layout::{GROUP, Windows};
 use std::arch::x86_64::*;
 use std::ops::Range;
 
-/// One column of a window, `[half][(top, middle), (bottom, 0)]`, or the weights for it.
-type Column = [[__m256i; 2]; 2];
+/// One column of a window, or the weights for it: `[half][(top, middle), (bottom, 0)]`.
+type InterleavedColumn = [[__m256i; 2]; 2];
 
-/// All channels of `groups`; results are bytes, or with `REAL` f32, of pixels that lie `pixel` bytes apart.
+/// Computes all channels of `groups`. Results are bytes, or f32 with `REAL`; those of a pixel lie `pixel`
+/// bytes behind those of the last.
+///
+/// # Safety
+/// As for [`Kernels::depthwise`](crate::int8::Kernels::depthwise).
 #[target_feature(enable = "avx2")]
-pub(super) unsafe fn depthwise<const REAL: bool>(
+pub(in crate::int8::x86) unsafe fn depthwise<const REAL: bool>(
     layer: &Depthwise,
     groups: Range<usize>,
     windows: &Windows,
@@ -38,11 +42,14 @@ pub(super) unsafe fn depthwise<const REAL: bool>(
     }
 }
 
-/// The channels of `G` groups (1, 2 or 4), from `channel` on.
+/// Computes the channels of `G` groups (1, 2 or 4) from `channel` on.
 ///
 /// Registers hold one column of the window for 16 channels as pairs of bytes: (top, middle) and (bottom, 0).
-/// Each column is read once and multiplied with the left, middle and right column of the filter, for up to
+/// Each column is read once and multiplied by the left, middle and right column of the filter, for up to
 /// three neighbouring outputs.
+///
+/// # Safety
+/// As for [`depthwise`], for these channels.
 #[target_feature(enable = "avx2")]
 unsafe fn slice<const G: usize, const REAL: bool>(
     layer: &Depthwise,
@@ -86,9 +93,12 @@ unsafe fn slice<const G: usize, const REAL: bool>(
 }
 
 /// The weights of column `column` of the filters.
+///
+/// # Safety
+/// The layer has `channel`.
 #[inline]
 #[target_feature(enable = "avx2")]
-unsafe fn weights<const G: usize>(layer: &Depthwise, channel: usize, column: usize) -> Column {
+unsafe fn weights<const G: usize>(layer: &Depthwise, channel: usize, column: usize) -> InterleavedColumn {
     // SAFETY: weights may be read 64 bytes beyond their end.
     unsafe {
         interleave(
@@ -99,10 +109,13 @@ unsafe fn weights<const G: usize>(layer: &Depthwise, channel: usize, column: usi
     }
 }
 
-/// Column `index` below the windows.
+/// Column `index` of the rows.
+///
+/// # Safety
+/// Each row has that many pixels, with the channels of `G` groups.
 #[inline]
 #[target_feature(enable = "avx2")]
-unsafe fn column<const G: usize>(windows: &Windows, index: usize) -> Column {
+unsafe fn column<const G: usize>(windows: &Windows, index: usize) -> InterleavedColumn {
     let [top, middle, bottom] = windows.rows;
     let at = index * windows.pixel;
     // SAFETY: the caller promises the pixels.
@@ -115,10 +128,10 @@ unsafe fn column<const G: usize>(windows: &Windows, index: usize) -> Column {
     }
 }
 
-/// Three products per channel, in 16 bits.
+/// The sums of three products per channel, in 16 bits.
 #[inline]
 #[target_feature(enable = "avx2")]
-fn products(column: &Column, taps: &Column) -> [__m256i; 2] {
+fn products(column: &InterleavedColumn, taps: &InterleavedColumn) -> [__m256i; 2] {
     [
         _mm256_add_epi16(
             _mm256_maddubs_epi16(column[0][0], taps[0][0]),
@@ -132,6 +145,9 @@ fn products(column: &Column, taps: &Column) -> [__m256i; 2] {
 }
 
 /// `8 · G` bytes, the rest 0.
+///
+/// # Safety
+/// They are readable.
 #[inline]
 #[target_feature(enable = "avx2")]
 unsafe fn load<const G: usize>(at: *const u8) -> __m256i {
@@ -145,17 +161,17 @@ unsafe fn load<const G: usize>(at: *const u8) -> __m256i {
     }
 }
 
-/// For 16 channels or fewer: eight in the lower half of each lane, so that one interleaving reaches all.
+/// Spreads 16 channels or fewer over the lower halves of both lanes, so that one interleaving reaches all.
 #[inline]
 #[target_feature(enable = "avx2")]
 fn spread<const G: usize>(bytes: __m256i) -> __m256i {
     if G == 4 { bytes } else { _mm256_permute4x64_epi64::<0b01_01_00_00>(bytes) }
 }
 
-/// `[half][(top, middle), (bottom, 0)]`; the second half is of use only where there are 32 channels.
+/// The rows of a column as pairs of bytes. The second half is used only for 32 channels.
 #[inline]
 #[target_feature(enable = "avx2")]
-fn interleave(top: __m256i, middle: __m256i, bottom: __m256i) -> [[__m256i; 2]; 2] {
+fn interleave(top: __m256i, middle: __m256i, bottom: __m256i) -> InterleavedColumn {
     let zero = _mm256_setzero_si256();
     [
         [_mm256_unpacklo_epi8(top, middle), _mm256_unpacklo_epi8(bottom, zero)],
@@ -163,7 +179,10 @@ fn interleave(top: __m256i, middle: __m256i, bottom: __m256i) -> [[__m256i; 2]; 
     ]
 }
 
-/// Sums up the three columns in 32 bits, requantizes and writes.
+/// Adds up the three columns in 32 bits, requantizes and writes the results of a window.
+///
+/// # Safety
+/// The layer has these channels, and `target` has room for their results.
 #[inline]
 #[target_feature(enable = "avx2")]
 unsafe fn finish<const G: usize, const REAL: bool>(
@@ -206,8 +225,11 @@ unsafe fn finish<const G: usize, const REAL: bool>(
     }
 }
 
-/// The sums of 16 channels times their multipliers: channels `lanes[0]`.. in the lower lanes, `lanes[1]`.. in
-/// the upper ones, the first four of each in the first register.
+/// The sums of 16 channels times their multipliers: channels from `lanes[0]` on in the lower lanes, from
+/// `lanes[1]` on in the upper ones, the first four of each in the first register.
+///
+/// # Safety
+/// The layer, padded to whole 32s, has these channels.
 #[inline]
 #[target_feature(enable = "avx2")]
 unsafe fn scaled(
@@ -231,8 +253,11 @@ unsafe fn scaled(
     unsafe { [times(layer, lanes, low), times(layer, [lanes[0] + 4, lanes[1] + 4], high)] }
 }
 
-/// (sum + bias) · multiplier, of four channels from `lanes[0]` on in the lower lane, and from `lanes[1]` on
-/// in the upper one.
+/// (sum + bias) · multiplier of four channels from `lanes[0]` on in the lower lane, and of four from
+/// `lanes[1]` on in the upper one.
+///
+/// # Safety
+/// The layer, padded to whole 32s, has these channels.
 #[inline]
 #[target_feature(enable = "avx2")]
 unsafe fn times(layer: &Depthwise, lanes: [usize; 2], sums: __m256i) -> __m256 {
@@ -245,15 +270,18 @@ unsafe fn times(layer: &Depthwise, lanes: [usize; 2], sums: __m256i) -> __m256 {
     }
 }
 
-/// Rounded to whole numbers of 16 bits.
+/// Rounded to integers of 16 bits.
 #[inline]
 #[target_feature(enable = "avx2")]
 fn words(real: [__m256; 2]) -> __m256i {
     _mm256_packs_epi32(_mm256_cvtps_epi32(real[0]), _mm256_cvtps_epi32(real[1]))
 }
 
-/// Writes eight values of the lower lanes and, where there are more than eight channels, eight of the upper
-/// ones `apart` behind them.
+/// Writes the eight values of the lower lanes and, if there are more than eight channels, the eight of the
+/// upper lanes `apart` values behind.
+///
+/// # Safety
+/// `target` has room for them.
 #[inline]
 #[target_feature(enable = "avx2")]
 unsafe fn store_real<const G: usize>(real: [__m256; 2], target: *mut f32, apart: usize) {
