@@ -43,3 +43,27 @@ fn detect_prints_one_object_for_each_picture_and_draws_it() {
         assert_eq!(image::open(drawn.join(name)).unwrap().into_rgb8().dimensions(), (512, 512));
     }
 }
+
+/// The daemon asks nobody about a face that is too dark, and `detect` does the same: it names the gate instead.
+#[test]
+fn a_face_that_a_gate_stops_is_not_judged_unless_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let dark = folder.path().join("dark.png");
+    let mut picture = image::open("tests/fixtures/astronaut.jpg").unwrap().into_rgb8();
+    picture.iter_mut().for_each(|value| *value /= 8);
+    picture.save(&dark).unwrap();
+    let face = |more: &[&str]| {
+        let arguments = [&["detect", "--format=jsonl", dark.to_str().unwrap()], more].concat();
+        let ended = super::command::run(env!("CARGO_BIN_EXE_maskwatch"), &arguments);
+        assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "{ended:?}");
+        let line: Value = serde_json::from_str(&ended.stdout).unwrap();
+        let [face] = line["faces"].as_array().unwrap().as_slice() else { panic!("{line}") };
+        face.clone()
+    };
+    let stopped = face(&[]);
+    assert_eq!((&stopped["label"], &stopped["stopped_by"]), (&"unsure".into(), &"too dark".into()));
+    assert_eq!((&stopped["p_mask"], &stopped["p_incorrect"]), (&Value::Null, &Value::Null));
+    let judged = face(&["--ungated"]);
+    assert!(judged["p_mask"].is_f64() && judged.get("stopped_by").is_none(), "{judged}");
+    assert_eq!((&judged["box"], &judged["score"]), (&stopped["box"], &stopped["score"]));
+}
