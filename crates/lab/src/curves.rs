@@ -68,13 +68,13 @@ const COLOURS: [Rgb888; 5] = [
 pub fn draw(charts: &[Chart]) -> RgbImage {
     let mut picture = RgbImage::from_pixel(WIDTH * charts.len().max(1) as u32, HEIGHT, Rgb([255; 3]));
     for (place, chart) in charts.iter().enumerate() {
-        let mut canvas = Canvas { picture: &mut picture, left: place as u32 * WIDTH };
+        let mut canvas = ChartCanvas { picture: &mut picture, left: place as u32 * WIDTH };
         draw_chart(&mut canvas, chart);
     }
     picture
 }
 
-fn draw_chart(canvas: &mut Canvas<'_>, chart: &Chart) {
+fn draw_chart(canvas: &mut ChartCanvas<'_>, chart: &Chart) {
     let axes = Axes::of(chart);
     canvas.text(&chart.title, Point::new(WIDTH as i32 / 2, 22), &TITLE, Alignment::Center);
     let corner = Point::new(LEFT, TOP);
@@ -111,7 +111,7 @@ fn draw_chart(canvas: &mut Canvas<'_>, chart: &Chart) {
 }
 
 /// The legend stands in the corner that has the fewest points near it, right above or right below.
-fn draw_legend(canvas: &mut Canvas<'_>, chart: &Chart, axes: &Axes) {
+fn draw_legend(canvas: &mut ChartCanvas<'_>, chart: &Chart, axes: &Axes) {
     let letters = chart.series.iter().map(|series| series.name.len()).max().unwrap_or(0) as i32;
     let size = Size::new((letters * 9 + 58) as u32, (chart.series.len() * 20 + 10) as u32);
     let left = WIDTH as i32 - RIGHT - 10 - size.width as i32;
@@ -194,12 +194,12 @@ fn number(value: f64, (low, high): (f64, f64)) -> String {
 }
 
 /// One chart's part of the picture.
-struct Canvas<'a> {
+struct ChartCanvas<'a> {
     picture: &'a mut RgbImage,
     left: u32,
 }
 
-impl Canvas<'_> {
+impl ChartCanvas<'_> {
     fn line(&mut self, from: Point, to: Point, colour: Rgb888, width: u32) {
         let style = PrimitiveStyle::with_stroke(colour, width);
         let Ok(()) = Line::new(from, to).into_styled(style).draw(self);
@@ -215,13 +215,13 @@ impl Canvas<'_> {
     }
 }
 
-impl OriginDimensions for Canvas<'_> {
+impl OriginDimensions for ChartCanvas<'_> {
     fn size(&self) -> Size {
         Size::new(WIDTH, HEIGHT)
     }
 }
 
-impl DrawTarget for Canvas<'_> {
+impl DrawTarget for ChartCanvas<'_> {
     type Color = Rgb888;
     type Error = Infallible;
 

@@ -3,7 +3,7 @@
 //! always the same. What training and its test sets draw, by chance and in all shapes, is in
 //! [`super::drawn`].
 
-use super::drawn::frame::{Frame, dot, from, point, smooth};
+use super::drawn::frame::{FaceFrame, dot, from, point, smooth};
 use image::{Rgb, RgbImage, imageops};
 use maskwatch::geometry::Point;
 use maskwatch::vision::detector::Detection;
@@ -37,7 +37,7 @@ impl MaskKind {
 }
 
 /// The right half of the outline, from the nose's bridge over the cheek to the chin, in the face's own
-/// coordinates (see [`Frame`]). The cheek's corner is given twice, which makes the curve sharp there.
+/// coordinates (see [`FaceFrame`]). The cheek's corner is given twice, which makes the curve sharp there.
 const OUTLINE: [Point; 11] = [
     point(0.0, 0.2),
     point(0.16, 0.26),
@@ -56,10 +56,10 @@ const OUTLINE: [Point; 11] = [
 ///
 /// The parts of the mask that fall outside the picture are left out. Deterministic.
 pub fn draw_mask(picture: &mut RgbImage, face: &Detection, kind: MaskKind) {
-    let frame = Frame::of(&face.landmarks);
+    let frame = FaceFrame::of(&face.landmarks);
     let outline = outline(&frame);
     let unit = frame.height / 39.0; // the strokes below were tuned on a face whose eyes and mouth are 39 px apart
-    let light = Light::of(picture, &frame);
+    let light = MaskLight::of(picture, &frame);
     let loops = ear_loops(&frame);
     let Some((columns, rows)) = bounds(picture, outline.iter().chain(loops.iter().flatten())) else { return };
 
@@ -133,14 +133,14 @@ fn top_edge(x: f32) -> f32 {
 
 /// The light that falls on the face, taken from the picture itself before anything is drawn: coarse, relative
 /// to its own mean, so that a mask on a half-lit face is half lit too.
-struct Light {
+struct MaskLight {
     coarse: RgbImage,
     mean: f32,
     level: f32,
 }
 
-impl Light {
-    fn of(picture: &RgbImage, frame: &Frame) -> Self {
+impl MaskLight {
+    fn of(picture: &RgbImage, frame: &FaceFrame) -> Self {
         let size = 24u32;
         let patch = RgbImage::from_fn(size, size, |column, row| {
             let p = point(
@@ -168,7 +168,7 @@ impl Light {
 }
 
 /// The closed outline in picture coordinates, as a polygon fine enough to look curved.
-fn outline(frame: &Frame) -> Vec<Point> {
+fn outline(frame: &FaceFrame) -> Vec<Point> {
     let right = OUTLINE.iter().copied();
     let left = OUTLINE.iter().rev().skip(1).take(OUTLINE.len() - 2).map(|p| point(-p.x, p.y));
     let corners: Vec<Point> = right.chain(left).map(|p| frame.to_picture(p)).collect();
@@ -183,7 +183,7 @@ fn outline(frame: &Frame) -> Vec<Point> {
 }
 
 /// Four strokes: from each upper and each lower corner of the mask towards the ear.
-fn ear_loops(frame: &Frame) -> [Vec<Point>; 4] {
+fn ear_loops(frame: &FaceFrame) -> [Vec<Point>; 4] {
     let stroke = |side: f32, start: Point, bend: Point, end: Point| {
         (0..=10)
             .map(|step| {

@@ -5,31 +5,52 @@
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-/// What a stream is drawn for; streams of different purposes have nothing in common.
+/// What a stream is drawn for. Streams of one run for different purposes have nothing in common.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
 pub enum Purpose {
-    /// First values of weights that no file gives.
-    Weights = 1,
-    /// Which samples belong to which subset.
-    Subsets = 2,
-    /// Which samples make up a batch.
-    Batch = 3,
-    /// How one view of one sample is changed.
-    View = 4,
-    /// Which activations a dropout layer lets through.
-    Dropout = 5,
-    /// What is drawn on a face.
-    Drawn = 6,
-    /// What is drawn on a face of a test set.
-    HardSet = 7,
+    /// Training: first values of weights that no file gives.
+    Weights,
+    /// Training: which samples belong to which subset.
+    Subsets,
+    /// Training: which samples make up a batch.
+    Batch,
+    /// Training: how one view of one sample is changed.
+    View,
+    /// Training: which activations a dropout layer lets through.
+    Dropout,
+    /// Training: what is drawn on a face.
+    Drawn,
+    /// Evaluation: what is drawn on a face of a test set.
+    HardSet,
+    /// Evaluation at a door: who comes.
+    Persons,
+    /// Evaluation at a door: who comes together.
+    Groups,
+    /// Evaluation at a door: what one clip shows.
+    Clip,
+}
+
+impl Purpose {
+    /// The number of its streams. Those of the door share theirs with purposes of training, which no
+    /// evaluation draws for: so a seed names the clips that it has always named.
+    const fn number(self) -> u64 {
+        match self {
+            Self::Weights | Self::Persons => 1,
+            Self::Subsets | Self::Groups => 2,
+            Self::Batch | Self::Clip => 3,
+            Self::View => 4,
+            Self::Dropout => 5,
+            Self::Drawn => 6,
+            Self::HardSet => 7,
+        }
+    }
 }
 
 /// The generator for one purpose and index; only the lower 56 bits of `index` count.
 #[must_use]
 pub fn stream(seed: u64, purpose: Purpose, index: u64) -> ChaCha8Rng {
     let mut generator = ChaCha8Rng::seed_from_u64(seed);
-    generator.set_stream(((purpose as u64) << 56) | (index & ((1 << 56) - 1)));
+    generator.set_stream((purpose.number() << 56) | (index & ((1 << 56) - 1)));
     generator
 }
 

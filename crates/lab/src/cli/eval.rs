@@ -5,32 +5,27 @@ mod door;
 mod gates;
 mod hard;
 mod landmarks;
+mod settings;
 mod tables;
 
-use crate::data::labels::Split;
-use crate::data::matching::MIN_IOU;
-use crate::eval::faces;
-use crate::eval::{detector, scenes};
+use crate::eval::networks::{Classify, Detect};
+use crate::eval::{detector, faces, scenes};
 use data::{Data, DataArgs};
 use maskwatch::cli::networks::{DetectorArgs, ModelArgs, VerdictArgs};
 use maskwatch::cli::outcome::Outcome;
 use maskwatch::geometry::Rect;
 use maskwatch::vision::Judgement;
-use maskwatch::vision::classifier::Input;
-use maskwatch::vision::models::{ModelOptions, Models};
-use serde::Serialize;
-use std::fmt::{self, Display};
-use std::path::PathBuf;
+use settings::{EvalSettings, MeasuredDetector, VerdictSettings, open};
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]
-    what: What,
+    what: Measurement,
 }
 
 #[derive(Debug, clap::Subcommand)]
-enum What {
+enum Measurement {
     /// How often the classifier is right on annotated faces
     Faces {
         #[command(flatten)]
@@ -80,63 +75,28 @@ enum What {
     Door(Box<door::Args>),
 }
 
-/// What was measured, and how; printed with the figures.
-#[derive(Debug, Serialize)]
-struct Settings {
-    labels: PathBuf,
-    images: PathBuf,
-    split: Split,
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    set_aside: bool,
-    min_side: f32,
-    precision: &'static str,
-    weights: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    classifier_input: Option<Input>,
-    #[serde(flatten)]
-    detector: Option<DetectorSettings>,
-    #[serde(flatten)]
-    verdict: Option<VerdictSettings>,
-    #[serde(flatten)]
-    door: Option<door::DoorSettings>,
-}
-
-#[derive(Debug, Serialize)]
-struct DetectorSettings {
-    detector_input: [u32; 2],
-    score_threshold: f32,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    min_iou: Option<f32>,
-}
-
-#[derive(Debug, Serialize)]
-struct VerdictSettings {
-    certainty: f32,
-    min_face_side: f32,
-}
-
 pub(crate) fn run(args: Args) -> Outcome {
     match args.what {
-        What::Faces { data, models } => {
+        Measurement::Faces { data, models } => {
             let input = models.input;
             let data = Data::read(data, models.threads, "faces.csv")?;
             let models = open(&models)?;
             let network = models.classifier()?;
             let classifier_input = Some(input);
-            let settings = Settings { classifier_input, ..data.settings(&models) };
+            let settings = EvalSettings { classifier_input, ..data.settings(&models) };
             data.measure(settings, |progress| {
                 let classify = |picture: &_, rects: &[_]| Ok(network.classify(picture, rects)?);
                 faces::evaluate(&data.pictures, &data.images, data.args.min_side, &classify, progress)
             })
         }
-        What::Scenes { data, models, detector, verdict } => {
+        Measurement::Scenes { data, models, detector, verdict } => {
             let input = models.input;
             let data = Data::read(data, models.threads, "scenes.csv")?;
             let models = open(&models)?;
             let (finder, network, rules) = (detector.make(&models)?, models.classifier()?, verdict.rules());
-            let settings = Settings {
+            let settings = EvalSettings {
                 classifier_input: Some(input),
-                detector: Some(DetectorSettings::of(&detector)),
+                detector: Some(MeasuredDetector::of(&detector)),
                 verdict: Some(VerdictSettings {
                     certainty: verdict.certainty,
                     min_face_side: verdict.min_face_side,
@@ -149,15 +109,15 @@ pub(crate) fn run(args: Args) -> Outcome {
                 let verdict =
                     |face: &Rect, answer: &_| rules.verdict(face.side(), &Judgement::Answered(*answer));
                 let min_side = data.args.min_side;
-                let networks: (&detector::Detect<'_>, &faces::Classify<'_>) = (&detect, &classify);
+                let networks: (&Detect<'_>, &Classify<'_>) = (&detect, &classify);
                 scenes::evaluate(&data.pictures, &data.images, min_side, networks, &verdict, progress)
             })
         }
-        What::Detector { data, models, detector } => {
+        Measurement::Detector { data, models, detector } => {
             let data = Data::read(data, models.threads, "scenes.csv")?;
             let models = open(&models)?;
             let settings =
-                Settings { detector: Some(DetectorSettings::of(&detector)), ..data.settings(&models) };
+                EvalSettings { detector: Some(MeasuredDetector::of(&detector)), ..data.settings(&models) };
             let (finder, threshold) = (detector.make(&models)?, detector.score_threshold);
             data.measure(settings, |progress| {
                 let detect = |picture: &_| Ok(finder.detect(picture)?);
@@ -165,59 +125,9 @@ pub(crate) fn run(args: Args) -> Outcome {
                 detector::evaluate(&data.pictures, &data.images, min_side, threshold, &detect, progress)
             })
         }
-        What::Hard(args) => hard::run(args),
-        What::Landmarks(args) => landmarks::run(args),
-        What::Gates(args) => gates::run(args),
-        What::Door(args) => door::run(*args),
-    }
-}
-
-/// The pictures are shared among the threads, not the work of a network.
-fn open(args: &ModelArgs) -> anyhow::Result<Models> {
-    Ok(Models::open(&ModelOptions { threads: Some(1), ..args.options() })?)
-}
-
-impl DetectorSettings {
-    fn of(args: &DetectorArgs) -> Self {
-        Self {
-            detector_input: args.detector_input.into(),
-            score_threshold: args.score_threshold,
-            min_iou: Some(MIN_IOU),
-        }
-    }
-}
-
-impl Display for Settings {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (labels, images) = (self.labels.display(), self.images.display());
-        if self.set_aside {
-            out.write_str("what training sets aside of ")?;
-        }
-        writeln!(out, "split {} of {labels}, pictures in {images}", self.split)?;
-        if self.min_side > 0.0 {
-            writeln!(out, "faces of at least {} px (shorter side)", self.min_side)?;
-        }
-        writeln!(out, "{}, {}", self.precision, self.weights)?;
-        if let Some(input) = self.classifier_input {
-            writeln!(out, "classifier input {input}")?;
-        }
-        if let Some(detector) = &self.detector {
-            let [width, height] = detector.detector_input;
-            let matched =
-                detector.min_iou.map_or_else(String::new, |iou| format!(", matched at IoU {iou} or more"));
-            let threshold = detector.score_threshold;
-            writeln!(out, "detector input {width}x{height}, score threshold {threshold}{matched}")?;
-        }
-        if let Some(verdict) = &self.verdict {
-            let VerdictSettings { certainty, min_face_side } = verdict;
-            writeln!(
-                out,
-                "unsure below a probability of {certainty} or a shorter side of {min_face_side} px"
-            )?;
-        }
-        if let Some(door) = &self.door {
-            out.write_str(&door.lines())?;
-        }
-        Ok(())
+        Measurement::Hard(args) => hard::run(args),
+        Measurement::Landmarks(args) => landmarks::run(args),
+        Measurement::Gates(args) => gates::run(args),
+        Measurement::Door(args) => door::run(*args),
     }
 }

@@ -12,13 +12,13 @@ use std::process::ExitCode;
 /// The arguments of the `maskwatch-lab` command.
 #[derive(Debug, Parser)]
 #[command(name = "maskwatch-lab", version, about, max_term_width = 100, arg_required_else_help = true)]
-pub struct Cli {
+pub struct LabCli {
     #[command(subcommand)]
-    command: Command,
+    command: LabCommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {
+enum LabCommand {
     /// Fit the networks to labelled pictures
     Train(train::Args),
     /// Turn the f32 weights of the networks into the int8 file that the daemon runs
@@ -32,11 +32,11 @@ enum Command {
 /// Parses the command line, runs the subcommand and reports its error as one sentence on standard error.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = LabCli::parse();
     maskwatch::cli::outcome::report(match cli.command {
-        Command::Train(args) => train::run(args),
-        Command::Quantize(args) => quantize::run(args),
-        Command::Eval(args) => eval::run(args),
-        Command::Draw(args) => draw::run(args),
+        LabCommand::Train(args) => train::run(args),
+        LabCommand::Quantize(args) => quantize::run(args),
+        LabCommand::Eval(args) => eval::run(args),
+        LabCommand::Draw(args) => draw::run(args),
     })
 }

@@ -1,6 +1,6 @@
 //! `maskwatch-lab quantize`: the networks' f32 weights → the one int8 file that the daemon runs.
 
-use crate::data::dataset::{Dataset, Options};
+use crate::data::dataset::{Dataset, DatasetOptions};
 use crate::quantize::{Choices, Comparison, Real, compare, quantize};
 use anyhow::Context;
 use maskwatch::cli::outcome::Outcome;
@@ -56,7 +56,8 @@ pub(crate) fn run(args: Args) -> Outcome {
         detector: load(args.detector, "detector.safetensors")?,
         landmarks: load(args.landmarks, "landmarks.safetensors")?,
     };
-    let dataset = Dataset::load(&args.data, &Options { seed: args.seed, ..Options::default() })?;
+    let dataset =
+        Dataset::load(&args.data, &DatasetOptions { seed: args.seed, ..DatasetOptions::default() })?;
     let choices = Choices {
         quantile: args.quantile,
         faces: args.faces,

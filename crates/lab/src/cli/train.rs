@@ -1,9 +1,9 @@
 //! `maskwatch-lab train`: fits the networks to labelled pictures.
 
-use crate::data::dataset::{Dataset, Options, Subset};
-use crate::drawn::Kind;
-use crate::train::augment::Augmentation;
-use crate::train::classifier::{self, Depth, Session, Settings};
+use crate::data::augment::Augmentation;
+use crate::data::dataset::{Dataset, DatasetOptions, Subset};
+use crate::drawn::DrawnKind;
+use crate::train::classifier::{self, ClassifierSettings, Depth, Session};
 use crate::train::detector;
 use crate::train::landmarks;
 use crate::train::optimizer::Rule;
@@ -19,11 +19,11 @@ use std::process::ExitCode;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]
-    what: What,
+    what: FittedNetwork,
 }
 
 #[derive(Debug, clap::Subcommand)]
-enum What {
+enum FittedNetwork {
     /// Fit the classifier: mask or no mask
     ///
     /// Fits the head to the features of a frozen backbone, or with --unfreeze the backbone too. The data is a
@@ -50,12 +50,12 @@ enum What {
 
 pub(crate) fn run(args: Args) -> Outcome {
     match args.what {
-        What::Classifier(args) => fit_classifier(&args),
-        What::Detector(args) => {
+        FittedNetwork::Classifier(args) => fit_classifier(&args),
+        FittedNetwork::Detector(args) => {
             println!("{}", detector::run(&args)?);
             Ok(ExitCode::SUCCESS)
         }
-        What::Landmarks(args) => {
+        FittedNetwork::Landmarks(args) => {
             println!("{}", landmarks::run(&args)?);
             Ok(ExitCode::SUCCESS)
         }
@@ -116,7 +116,7 @@ struct ClassifierArgs {
     around_masked: f64,
     /// Kinds of things that are not drawn
     #[arg(long, value_name = "KIND,…", value_delimiter = ',', help_heading = "Data")]
-    without: Vec<Kind>,
+    without: Vec<DrawnKind>,
     /// Sides of the network's input; the first is used later, more are mixed in while fine-tuning
     #[arg(long, value_name = "PX,…", value_delimiter = ',', default_value = "128", help_heading = "Data")]
     input: Vec<u32>,
@@ -184,8 +184,8 @@ struct ClassifierArgs {
 }
 
 impl ClassifierArgs {
-    fn options(&self) -> Options {
-        Options {
+    fn options(&self) -> DatasetOptions {
+        DatasetOptions {
             tables: self.table.clone(),
             weights: self.weight.clone(),
             min_side: self.min_side,
@@ -195,9 +195,9 @@ impl ClassifierArgs {
         }
     }
 
-    fn settings(&self) -> Settings {
-        let usual = Settings::new(self.unfreeze, self.optimizer);
-        Settings {
+    fn settings(&self) -> ClassifierSettings {
+        let usual = ClassifierSettings::new(self.unfreeze, self.optimizer);
+        ClassifierSettings {
             inputs: self.input.clone(),
             margin: self.margin,
             augmentation: Augmentation { aspect: self.aspect, ..usual.augmentation },

@@ -37,7 +37,7 @@ impl Subset {
 
 /// One labelled face.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Face {
+pub struct DatasetFace {
     /// The picture's file.
     pub picture: PathBuf,
     /// Where the face is, in pixels of the picture.
@@ -56,11 +56,11 @@ pub struct Face {
 
 /// How a folder is turned into a [`Dataset`].
 #[derive(Debug, Clone, PartialEq)]
-pub struct Options {
+pub struct DatasetOptions {
     /// Names of the CSV tables in the folder; empty for `faces.csv` and `scenes.csv`, whichever are there.
     pub tables: Vec<String>,
-    /// Factors on [`Face::weight`] by name: a table (`scenes`), a source (`prajnasb`), or a text file in the
-    /// folder that lists pictures (`scenes_volunteers.txt`). All that fit a face are multiplied.
+    /// Factors on [`DatasetFace::weight`] by name: a table (`scenes`), a source (`prajnasb`), or a text file
+    /// in the folder that lists pictures (`scenes_volunteers.txt`). All that fit a face are multiplied.
     pub weights: Vec<(String, f64)>,
     /// Faces whose shorter side has fewer pixels are left out.
     pub min_side: f32,
@@ -72,7 +72,7 @@ pub struct Options {
     pub seed: u64,
 }
 
-impl Default for Options {
+impl Default for DatasetOptions {
     fn default() -> Self {
         Self {
             tables: Vec::new(),
@@ -141,7 +141,7 @@ pub struct Dataset {
     /// The folder that was read.
     pub folder: PathBuf,
     /// The faces.
-    pub faces: Vec<Face>,
+    pub faces: Vec<DatasetFace>,
 }
 
 impl Dataset {
@@ -151,7 +151,7 @@ impl Dataset {
     /// # Errors
     /// The folder is of neither kind, a file in it cannot be read, a weight fits nothing, or a class is
     /// missing.
-    pub fn load(folder: &Path, options: &Options) -> Result<Self, DatasetError> {
+    pub fn load(folder: &Path, options: &DatasetOptions) -> Result<Self, DatasetError> {
         let tables = if options.tables.is_empty() {
             let usual = ["faces.csv", "scenes.csv"].map(str::to_owned);
             usual.into_iter().filter(|name| folder.join(name).is_file()).collect()
@@ -177,7 +177,8 @@ impl Dataset {
         };
         for subset in subsets {
             for label in [Label::Mask, Label::NoMask] {
-                let drawn = |face: &&Face| face.subset == *subset && face.label == label && face.weight > 0.0;
+                let drawn =
+                    |face: &&DatasetFace| face.subset == *subset && face.label == label && face.weight > 0.0;
                 if !dataset.faces.iter().any(|face| drawn(&face)) {
                     let (folder, class, subset) = (folder.to_owned(), label.name(), subset.name());
                     return Err(DatasetError::Empty { folder, class, subset });
@@ -213,7 +214,7 @@ impl Dataset {
     #[must_use]
     pub fn checksum(&self) -> String {
         let mut hasher = crc32fast::Hasher::new();
-        for Face { picture, rect, label, subset, weight, .. } in &self.faces {
+        for DatasetFace { picture, rect, label, subset, weight, .. } in &self.faces {
             let picture = picture.strip_prefix(&self.folder).unwrap_or(picture);
             let line = format!("{} {rect:?} {label} {} {weight}\n", picture.display(), subset.name());
             hasher.update(line.as_bytes());
@@ -235,7 +236,11 @@ impl Dataset {
     }
 }
 
-fn from_tables(folder: &Path, tables: &[String], options: &Options) -> Result<Vec<Face>, DatasetError> {
+fn from_tables(
+    folder: &Path,
+    tables: &[String],
+    options: &DatasetOptions,
+) -> Result<Vec<DatasetFace>, DatasetError> {
     let paths = tables.iter().map(|name| folder.join(name));
     let rows: Vec<Vec<LabelledBox>> = paths.map(|path| labels::read(&path)).collect::<Result<_, _>>()?;
     let mut faces = faces_of(folder, tables, &rows, options);
@@ -249,13 +254,18 @@ fn from_tables(folder: &Path, tables: &[String], options: &Options) -> Result<Ve
 }
 
 /// The faces in the rows of the tables of these names, nothing set aside yet.
-fn faces_of(folder: &Path, tables: &[String], rows: &[Vec<LabelledBox>], options: &Options) -> Vec<Face> {
+fn faces_of(
+    folder: &Path,
+    tables: &[String],
+    rows: &[Vec<LabelledBox>],
+    options: &DatasetOptions,
+) -> Vec<DatasetFace> {
     let mut faces = Vec::new();
     for (name, rows) in tables.iter().zip(rows) {
         let table =
             Path::new(name).file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
         let large = rows.iter().filter(|row| row.rect.side() >= options.min_side);
-        faces.extend(large.map(|row| Face {
+        faces.extend(large.map(|row| DatasetFace {
             picture: folder.join("images").join(&row.image),
             rect: row.rect,
             label: row.label,
@@ -269,7 +279,7 @@ fn faces_of(folder: &Path, tables: &[String], rows: &[Vec<LabelledBox>], options
 }
 
 /// Whole pictures of train that are set aside, the same share of every source.
-fn selection(faces: &[Face], options: &Options) -> BTreeSet<PathBuf> {
+fn selection(faces: &[DatasetFace], options: &DatasetOptions) -> BTreeSet<PathBuf> {
     let mut pictures: BTreeMap<(&str, &str), BTreeSet<PathBuf>> = BTreeMap::new();
     for face in faces.iter().filter(|face| face.subset == Subset::Train) {
         pictures.entry((&face.table, &face.source)).or_default().insert(face.picture.clone());
@@ -293,7 +303,7 @@ fn take<T>(mut items: Vec<T>, share: f64, generator: &mut ChaCha8Rng) -> Vec<T> 
     items
 }
 
-fn from_tree(folder: &Path, options: &Options) -> Result<Vec<Face>, DatasetError> {
+fn from_tree(folder: &Path, options: &DatasetOptions) -> Result<Vec<DatasetFace>, DatasetError> {
     let mut faces = Vec::new();
     let labels = Label::ALL.into_iter().filter(|label| folder.join(label.name()).is_dir());
     for (stratum, label) in labels.enumerate() {
@@ -303,7 +313,7 @@ fn from_tree(folder: &Path, options: &Options) -> Result<Vec<Face>, DatasetError
             take(paths.clone(), options.val_share, &mut generator).into_iter().collect();
         for picture in paths {
             let (width, height) = dimensions(&picture)?;
-            faces.push(Face {
+            faces.push(DatasetFace {
                 rect: Rect::new(0.0, 0.0, width as f32, height as f32),
                 label,
                 subset: if val.contains(&picture) { Subset::Val } else { Subset::Train },
@@ -353,7 +363,7 @@ pub fn open_picture(path: &Path) -> Result<image::RgbImage, DatasetError> {
         .map_err(|error| DatasetError::Picture { path: path.to_owned(), reason: error.to_string() })
 }
 
-fn weigh(faces: &mut [Face], folder: &Path, name: &str, factor: f64) -> Result<(), DatasetError> {
+fn weigh(faces: &mut [DatasetFace], folder: &Path, name: &str, factor: f64) -> Result<(), DatasetError> {
     let list = folder.join(name);
     let listed: BTreeSet<PathBuf> = if list.is_file() {
         let text =

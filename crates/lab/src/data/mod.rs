@@ -2,7 +2,11 @@
 //! which faces a training sees, [`matching`] pairs detections with labelled boxes. Below both training and
 //! evaluation.
 
+pub mod augment;
 pub mod dataset;
 pub mod labels;
+pub mod landmarks;
 pub mod matching;
 pub mod pictures;
+pub mod sampler;
+pub mod teacher;

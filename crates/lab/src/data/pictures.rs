@@ -3,9 +3,11 @@
 
 use super::labels::LabelledBox;
 use image::RgbImage;
+use maskwatch::geometry::Rect;
 use maskwatch::source::files;
 use rayon::prelude::*;
 use std::collections::HashMap;
+use std::error::Error;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -65,22 +67,23 @@ pub struct Measured<T> {
 /// of the current rayon pool. `progress` is called with the number of pictures done so far. A picture that
 /// cannot be opened, has a box that lies wholly outside of it, or whose measurement fails, becomes a
 /// [`Failure`].
-pub fn measure<T: Send>(
+pub fn measure<T: Send, E: Error>(
     pictures: &[LabelledPicture],
     images: &Path,
     progress: &(dyn Fn(usize) + Sync),
-    measurement: impl Fn(&LabelledPicture, &RgbImage) -> anyhow::Result<T> + Sync,
+    measurement: impl Fn(&LabelledPicture, &RgbImage) -> Result<T, E> + Sync,
 ) -> Measured<T> {
     let done = AtomicUsize::new(0);
     let outcomes: Vec<Result<T, Failure>> = pictures
         .par_iter()
         .map(|picture| {
-            let outcome = files::load(&images.join(&picture.image)).map_err(Into::into).and_then(|pixels| {
+            let pixels = files::load(&images.join(&picture.image)).map_err(|error| with_causes(&error));
+            let outcome = pixels.and_then(|pixels| {
                 check_boxes(picture, &pixels)?;
-                measurement(picture, &pixels)
+                measurement(picture, &pixels).map_err(|error| with_causes(&error))
             });
             progress(done.fetch_add(1, Ordering::Relaxed) + 1);
-            outcome.map_err(|error| Failure { image: picture.image.clone(), problem: format!("{error:#}") })
+            outcome.map_err(|problem| Failure { image: picture.image.clone(), problem })
         })
         .collect();
     let mut measured = Measured { results: Vec::with_capacity(outcomes.len()), failures: Vec::new() };
@@ -93,27 +96,32 @@ pub fn measure<T: Send>(
     measured
 }
 
-fn check_boxes(picture: &LabelledPicture, pixels: &RgbImage) -> anyhow::Result<()> {
-    let (width, height) = pixels.dimensions();
-    for row in &picture.boxes {
-        let rect = row.rect;
-        anyhow::ensure!(
-            rect.clipped(width, height).area() > 0.0,
-            "the box {},{} {}×{} lies outside of this picture of {width}×{height} pixels",
-            rect.x,
-            rect.y,
-            rect.w,
-            rect.h
-        );
+/// An error with its causes in one line.
+pub(crate) fn with_causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text += &format!(": {error}");
+        cause = error.source();
     }
-    Ok(())
+    text
+}
+
+fn check_boxes(picture: &LabelledPicture, pixels: &RgbImage) -> Result<(), String> {
+    let (width, height) = pixels.dimensions();
+    let outside = picture.boxes.iter().find(|row| row.rect.clipped(width, height).area() <= 0.0);
+    match outside.map(|row| row.rect) {
+        Some(Rect { x, y, w, h }) => {
+            Err(format!("the box {x},{y} {w}×{h} lies outside of this picture of {width}×{height} pixels"))
+        }
+        None => Ok(()),
+    }
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
     use crate::data::labels::{Label, Split};
-    use maskwatch::geometry::Rect;
 
     pub(crate) fn row(image: &str, rect: [f32; 4], label: Label) -> LabelledBox {
         let [x, y, w, h] = rect;
@@ -171,7 +179,9 @@ pub(crate) mod tests {
                 last.fetch_max(done, Ordering::Relaxed);
             },
             |picture, pixels| {
-                anyhow::ensure!(picture.image != "refused.png", "not today");
+                if picture.image == "refused.png" {
+                    return Err(std::io::Error::other("not today"));
+                }
                 Ok((picture.image.clone(), pixels.width(), picture.boxes.len()))
             },
         );

@@ -1,6 +1,6 @@
 //! Beards, from stubble to long ones: hair over jaw, chin and upper lip, the lips bare or half hidden.
 
-use super::canvas::{Canvas, Touch};
+use super::canvas::{FaceCanvas, Touch};
 use super::dice::{Dice, cloud, noise};
 use super::frame::{point, smooth};
 use rand_chacha::ChaCha8Rng;
@@ -53,7 +53,7 @@ impl Beard {
 }
 
 /// Draws a beard.
-pub(super) fn draw(canvas: &mut Canvas<'_>, dice: &mut ChaCha8Rng) {
+pub(super) fn draw(canvas: &mut FaceCanvas<'_>, dice: &mut ChaCha8Rng) {
     let beard = Beard::random(dice);
     let [right, left] = canvas.mouth;
     let mouth = point((right.x + left.x) / 2.0, (right.y + left.y) / 2.0);

@@ -2,7 +2,7 @@
 //! thing.
 
 use super::dice::{Dice, hash};
-use super::frame::{Frame, dot, from, point};
+use super::frame::{FaceFrame, dot, from, point};
 use super::light::Light;
 use image::{Rgb, RgbImage};
 use maskwatch::geometry::Point;
@@ -38,9 +38,9 @@ impl Touch {
     }
 }
 
-pub(super) struct Canvas<'a> {
+pub(super) struct FaceCanvas<'a> {
     pub(super) picture: &'a mut RgbImage,
-    pub(super) frame: Frame,
+    pub(super) frame: FaceFrame,
     pub(super) light: Light,
     /// Pixels of the distance from the eyes to the mouth in a face seen from the front.
     pub(super) unit: f32,
@@ -52,9 +52,9 @@ pub(super) struct Canvas<'a> {
     grain: u32,
 }
 
-impl<'a> Canvas<'a> {
+impl<'a> FaceCanvas<'a> {
     pub(super) fn new(picture: &'a mut RgbImage, landmarks: &[Point; 5], dice: &mut ChaCha8Rng) -> Self {
-        let frame = Frame::of(landmarks);
+        let frame = FaceFrame::of(landmarks);
         let [right_eye, left_eye, nose, right_mouth, left_mouth] = *landmarks;
         let eyes = from(right_eye, left_eye);
         let unit = frame.height.max(0.9 * eyes.x.hypot(eyes.y)).max(1.0);
@@ -72,7 +72,7 @@ impl<'a> Canvas<'a> {
         }
     }
 
-    /// The middle of the mouth in head coordinates (see [`Canvas::head`]).
+    /// The middle of the mouth in head coordinates (see [`FaceCanvas::head`]).
     pub(super) fn mouth_in_head(&self) -> Point {
         let [right, left] = self.mouth.map(|corner| self.head(self.frame.to_picture(corner)));
         point((right.x + left.x) / 2.0, (right.y + left.y) / 2.0)
@@ -138,7 +138,7 @@ impl<'a> Canvas<'a> {
 
 /// Where a thing is held: its own coordinates, in units of the face, laid over the head.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Pose {
+pub(super) struct HeadPose {
     origin: Point,
     right: Point,
     down: Point,
@@ -147,11 +147,11 @@ pub(super) struct Pose {
     mirror: f32,
 }
 
-impl Pose {
+impl HeadPose {
     /// The thing's origin is at `at` in head coordinates, it is turned clockwise by `angle` (radians), `size`
     /// times as large, and left and right change places where `mirror` is −1.
-    pub(super) fn new(canvas: &Canvas<'_>, at: Point, angle: f32, size: f32, mirror: f32) -> Self {
-        let Frame { origin, across, down, .. } = canvas.frame;
+    pub(super) fn new(canvas: &FaceCanvas<'_>, at: Point, angle: f32, size: f32, mirror: f32) -> Self {
+        let FaceFrame { origin, across, down, .. } = canvas.frame;
         let (sin, cos) = (angle * mirror).sin_cos();
         let turned = |a: f32, b: f32| point(a * across.x + b * down.x, a * across.y + b * down.y);
         let shift = turned(at.x * canvas.unit, at.y * canvas.unit);

@@ -7,7 +7,7 @@ use rand_chacha::ChaCha8Rng;
 use std::f32::consts::{FRAC_PI_2, PI, TAU};
 
 #[derive(Debug, Clone, Copy)]
-enum Pattern {
+enum FabricPattern {
     Plain,
     Stripes,
     Checks,
@@ -25,7 +25,7 @@ enum Pattern {
 pub(super) struct Fabric {
     pub(super) ground: [f32; 3],
     others: [[f32; 3]; 3],
-    pattern: Pattern,
+    pattern: FabricPattern,
     period: f32,
     direction: Point,
     /// How far threads lighten and darken it.
@@ -37,14 +37,14 @@ impl Fabric {
     /// Any fabric; `skin` is the reflectance to take for a skin-coloured one.
     pub(super) fn random(skin: [f32; 3], dice: &mut ChaCha8Rng) -> Self {
         let pattern = dice.weighted([
-            (Pattern::Plain, 0.58),
-            (Pattern::Stripes, 0.07),
-            (Pattern::Checks, 0.06),
-            (Pattern::Dots, 0.06),
-            (Pattern::Flowers, 0.08),
-            (Pattern::Camouflage, 0.05),
-            (Pattern::Halves, 0.03),
-            (Pattern::Mark, 0.07),
+            (FabricPattern::Plain, 0.58),
+            (FabricPattern::Stripes, 0.07),
+            (FabricPattern::Checks, 0.06),
+            (FabricPattern::Dots, 0.06),
+            (FabricPattern::Flowers, 0.08),
+            (FabricPattern::Camouflage, 0.05),
+            (FabricPattern::Halves, 0.03),
+            (FabricPattern::Mark, 0.07),
         ]);
         let ground = any_colour(skin, dice);
         Self::with(pattern, ground, dice)
@@ -58,15 +58,18 @@ impl Fabric {
         let black = jitter([38.0, 38.0, 42.0], dice);
         let any = any_colour(skin, dice);
         let ground = dice.weighted([(blue, 0.42), (white, 0.28), (black, 0.14), (any, 0.16)]);
-        let pattern =
-            dice.weighted([(Pattern::Plain, 0.93), (Pattern::Mark, 0.04), (Pattern::Flowers, 0.03)]);
+        let pattern = dice.weighted([
+            (FabricPattern::Plain, 0.93),
+            (FabricPattern::Mark, 0.04),
+            (FabricPattern::Flowers, 0.03),
+        ]);
         Self::with(pattern, ground, dice)
     }
 
-    fn with(pattern: Pattern, ground: [f32; 3], dice: &mut ChaCha8Rng) -> Self {
+    fn with(pattern: FabricPattern, ground: [f32; 3], dice: &mut ChaCha8Rng) -> Self {
         let angle = match pattern {
-            Pattern::Checks if dice.chance(0.7) => 0.0,
-            Pattern::Stripes if dice.chance(0.6) => {
+            FabricPattern::Checks if dice.chance(0.7) => 0.0,
+            FabricPattern::Stripes if dice.chance(0.6) => {
                 if dice.chance(0.5) {
                     0.0
                 } else {
@@ -103,8 +106,8 @@ impl Fabric {
         let along = at.y * self.direction.x - at.x * self.direction.y;
         let between = |low: f32, high: f32| low + (high - low) * self.period;
         let base = match self.pattern {
-            Pattern::Plain => self.ground,
-            Pattern::Stripes => {
+            FabricPattern::Plain => self.ground,
+            FabricPattern::Stripes => {
                 let place = across / between(0.09, 0.45);
                 let phase = (place - place.floor() - 0.5).abs();
                 let mixed = blend(self.ground, self.others[0], smooth(0.22, 0.28, phase));
@@ -114,7 +117,7 @@ impl Fabric {
                     mixed
                 }
             }
-            Pattern::Checks => {
+            FabricPattern::Checks => {
                 let size = between(0.12, 0.5);
                 let band = |place: f32| {
                     let place = place / size;
@@ -132,15 +135,15 @@ impl Fabric {
                     mixed
                 }
             }
-            Pattern::Dots => {
+            FabricPattern::Dots => {
                 let size = between(0.1, 0.32);
                 let row = (along / size).floor();
                 let place = across / size + 0.5 * row;
                 let (x, y) = (place - place.floor() - 0.5, along / size - row - 0.5);
                 blend(self.ground, self.others[0], 1.0 - smooth(0.24, 0.32, x.hypot(y)))
             }
-            Pattern::Flowers => self.flowers(across, along, between(0.16, 0.45)),
-            Pattern::Camouflage => {
+            FabricPattern::Flowers => self.flowers(across, along, between(0.16, 0.45)),
+            FabricPattern::Camouflage => {
                 let size = between(0.18, 0.45);
                 let patch = |seed: u32, level: f32| {
                     let value = cloud(across / size, along / (0.7 * size), self.seed ^ seed);
@@ -153,7 +156,7 @@ impl Fabric {
                 }
                 colour
             }
-            Pattern::Halves => {
+            FabricPattern::Halves => {
                 let edge = between(-0.2, 0.2);
                 blend(
                     self.ground,
@@ -161,7 +164,7 @@ impl Fabric {
                     smooth(edge - 0.02, edge + 0.02, across - 0.7 * self.direction.y),
                 )
             }
-            Pattern::Mark => {
+            FabricPattern::Mark => {
                 let centre = point(between(-0.5, 0.5), 0.9 + 0.3 * (self.direction.x - 0.5));
                 let (x, y) = ((at.x - centre.x) / 0.2, (at.y - centre.y) / 0.11);
                 let inside = 1.0 - smooth(0.7, 1.0, x.abs().max(y.abs()));

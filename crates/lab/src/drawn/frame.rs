@@ -28,7 +28,7 @@ pub(crate) fn smooth(low: f32, high: f32, x: f32) -> f32 {
 /// its own scale, so that a turned head gets a narrower far half); `y` runs down, 0 at the eyes and 1 at the
 /// mouth.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Frame {
+pub(crate) struct FaceFrame {
     pub(crate) origin: Point,
     pub(crate) across: Point,
     pub(crate) down: Point,
@@ -37,7 +37,7 @@ pub(crate) struct Frame {
     pub(crate) height: f32,
 }
 
-impl Frame {
+impl FaceFrame {
     pub(crate) fn of(landmarks: &[Point; 5]) -> Self {
         let [right_eye, left_eye, nose, right_mouth, left_mouth] = *landmarks;
         let eyes = middle(right_eye, left_eye);

@@ -1,14 +1,14 @@
 //! Hands before mouth and chin, and hands that hold something there.
 
-use super::canvas::{Canvas, Pose};
+use super::canvas::{FaceCanvas, HeadPose};
 use super::dice::Dice;
 use super::frame::point;
-use super::limbs::{self, Limb, Part, Skin};
+use super::limbs::{self, Limb, LimbPart, Skin};
 use maskwatch::geometry::Point;
 use rand_chacha::ChaCha8Rng;
 
 /// Draws a hand over the mouth or the chin, from below or from the side.
-pub(super) fn draw(canvas: &mut Canvas<'_>, dice: &mut ChaCha8Rng) {
+pub(super) fn draw(canvas: &mut FaceCanvas<'_>, dice: &mut ChaCha8Rng) {
     let skin = Skin::of(canvas, dice);
     let mouth = canvas.mouth_in_head();
     let mirror = dice.side();
@@ -28,24 +28,24 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, dice: &mut ChaCha8Rng) {
                 mouth.x - mirror * sin * reach + dice.between(-0.2, 0.2),
                 mouth.y + cos * reach + dice.between(-0.15, 0.3),
             );
-            let pose = Pose::new(canvas, at, angle, size, mirror);
+            let pose = HeadPose::new(canvas, at, angle, size, mirror);
             limbs::draw(canvas, pose, &open(dice), &skin);
         }
         Gesture::Fist => {
             let at = point(mouth.x + dice.between(-0.25, 0.25), mouth.y + dice.between(0.0, 0.55));
-            let pose = Pose::new(canvas, at, dice.between(-0.9, 0.5), size, mirror);
+            let pose = HeadPose::new(canvas, at, dice.between(-0.9, 0.5), size, mirror);
             limbs::draw(canvas, pose, &fist(dice), &skin);
         }
         Gesture::Fingers => {
             let at = point(mouth.x + mirror * dice.between(0.0, 0.3), mouth.y + dice.between(0.75, 1.0));
-            let pose = Pose::new(canvas, at, dice.between(-0.5, 0.3), size, mirror);
+            let pose = HeadPose::new(canvas, at, dice.between(-0.5, 0.3), size, mirror);
             limbs::draw(canvas, pose, &pointing(dice), &skin);
         }
         Gesture::Both => {
             for side in [mirror, -mirror] {
                 let angle = dice.between(-1.3, -0.5);
                 let at = point(mouth.x + side * dice.between(0.5, 0.75), mouth.y + dice.between(0.15, 0.5));
-                let pose = Pose::new(canvas, at, angle, 0.95 * size, side);
+                let pose = HeadPose::new(canvas, at, angle, 0.95 * size, side);
                 limbs::draw(canvas, pose, &open(dice), &skin);
             }
         }
@@ -60,7 +60,7 @@ enum Gesture {
     Both,
 }
 
-fn limb(a: (f32, f32), b: (f32, f32), widths: [f32; 2], part: Part) -> Limb {
+fn limb(a: (f32, f32), b: (f32, f32), widths: [f32; 2], part: LimbPart) -> Limb {
     Limb { from: point(a.0, a.1), to: point(b.0, b.1), widths, part }
 }
 
@@ -69,13 +69,13 @@ fn arm(dice: &mut ChaCha8Rng) -> [Limb; 2] {
     let tilt = dice.between(-0.5, 0.5);
     let grey = dice.between(20.0, 210.0);
     let sleeve = if dice.chance(0.5) {
-        Part::Sleeve(std::array::from_fn(|_| grey * dice.between(0.75, 1.2)))
+        LimbPart::Sleeve(std::array::from_fn(|_| grey * dice.between(0.75, 1.2)))
     } else {
-        Part::Palm
+        LimbPart::Palm
     };
     [
         limb((0.7 * tilt, 1.55), (1.4 * tilt, 3.2), [0.38, 0.5], sleeve),
-        limb((0.0, 0.55), (0.6 * tilt, 1.5), [0.36, 0.33], Part::Palm),
+        limb((0.0, 0.55), (0.6 * tilt, 1.5), [0.36, 0.33], LimbPart::Palm),
     ]
 }
 
@@ -85,17 +85,17 @@ fn open(dice: &mut ChaCha8Rng) -> Vec<Limb> {
     let spread = dice.between(0.0, 0.16);
     let bent = dice.between(0.7, 1.0);
     let mut limbs = arm(dice).to_vec();
-    limbs.push(limb((0.0, 0.2), (0.0, 0.62), [0.52, 0.4], Part::Palm));
+    limbs.push(limb((0.0, 0.2), (0.0, 0.62), [0.52, 0.4], LimbPart::Palm));
     let thumb = dice.between(0.2, 1.0);
     let thumb_end = (-0.72 - 0.15 * thumb, 0.1 - 0.35 * thumb);
-    limbs.push(limb((-0.34, 0.62), thumb_end, [0.2, 0.13], Part::Finger { nail: back }));
+    limbs.push(limb((-0.34, 0.62), thumb_end, [0.2, 0.13], LimbPart::Finger { nail: back }));
     for (k, length) in [0.95f32, 1.1, 1.02, 0.78].into_iter().enumerate() {
         let x = -0.42 + 0.28 * k as f32;
         let lean = (k as f32 - 1.5) * spread + dice.between(-0.03, 0.03);
         let length = length * bent * dice.between(0.94, 1.04);
         let start = (x, 0.08 + 0.05 * (k as f32 - 1.0).powi(2) / 2.0);
         let end = (x + lean * length, start.1 - length);
-        limbs.push(limb(start, end, [0.155, 0.12], Part::Finger { nail: back }));
+        limbs.push(limb(start, end, [0.155, 0.12], LimbPart::Finger { nail: back }));
     }
     limbs
 }
@@ -103,7 +103,7 @@ fn open(dice: &mut ChaCha8Rng) -> Vec<Limb> {
 /// A closed hand, seen from the fingers' side.
 fn fist(dice: &mut ChaCha8Rng) -> Vec<Limb> {
     let mut limbs = arm(dice).to_vec();
-    limbs.push(limb((-0.1, 0.15), (0.1, 0.5), [0.54, 0.44], Part::Palm));
+    limbs.push(limb((-0.1, 0.15), (0.1, 0.5), [0.54, 0.44], LimbPart::Palm));
     for k in 0..4 {
         let x = -0.42 + 0.28 * k as f32;
         let sag = 0.05 * (k as f32 - 1.3).powi(2);
@@ -111,10 +111,10 @@ fn fist(dice: &mut ChaCha8Rng) -> Vec<Limb> {
             (x, -0.28 + sag),
             (x + 0.03, 0.2 + sag),
             [0.165, 0.14],
-            Part::Finger { nail: false },
+            LimbPart::Finger { nail: false },
         ));
     }
-    limbs.push(limb((-0.5, 0.55), (0.12, 0.32), [0.19, 0.14], Part::Finger { nail: true }));
+    limbs.push(limb((-0.5, 0.55), (0.12, 0.32), [0.19, 0.14], LimbPart::Finger { nail: true }));
     limbs
 }
 
@@ -122,31 +122,31 @@ fn fist(dice: &mut ChaCha8Rng) -> Vec<Limb> {
 fn pointing(dice: &mut ChaCha8Rng) -> Vec<Limb> {
     let two = dice.chance(0.4);
     let mut limbs = arm(dice).to_vec();
-    limbs.push(limb((0.0, 0.2), (0.0, 0.55), [0.5, 0.42], Part::Palm));
+    limbs.push(limb((0.0, 0.2), (0.0, 0.55), [0.5, 0.42], LimbPart::Palm));
     for k in 0..4 {
         let x = -0.42 + 0.28 * k as f32;
         let stretched = k == 0 || (two && k == 1);
         let end = if stretched { (x + 0.1, -0.95) } else { (x + 0.02, 0.34) };
-        limbs.push(limb((x, 0.0), end, [0.16, 0.125], Part::Finger { nail: stretched }));
+        limbs.push(limb((x, 0.0), end, [0.16, 0.125], LimbPart::Finger { nail: stretched }));
     }
-    limbs.push(limb((-0.48, 0.6), (0.02, 0.36), [0.19, 0.14], Part::Finger { nail: true }));
+    limbs.push(limb((-0.48, 0.6), (0.02, 0.36), [0.19, 0.14], LimbPart::Finger { nail: true }));
     limbs
 }
 
 /// Fingers that reach around a thing from one side: `edge` is a place on that side in head coordinates,
 /// `down` the direction along the thing (radians, 0 is down the face). Without an arm, which the thing hides.
-pub(super) fn grip(canvas: &mut Canvas<'_>, edge: Point, angle: f32, mirror: f32, dice: &mut ChaCha8Rng) {
+pub(super) fn grip(canvas: &mut FaceCanvas<'_>, edge: Point, angle: f32, mirror: f32, dice: &mut ChaCha8Rng) {
     let skin = Skin::of(canvas, dice);
-    let pose = Pose::new(canvas, edge, angle, dice.between(0.9, 1.1), mirror);
+    let pose = HeadPose::new(canvas, edge, angle, dice.between(0.9, 1.1), mirror);
     let reach = dice.between(0.3, 0.75);
     let mut limbs = vec![
-        limb((-0.35, 0.35), (-0.75, 1.6), [0.42, 0.36], Part::Palm),
-        limb((-0.3, 0.0), (-0.25, 0.4), [0.3, 0.34], Part::Palm),
+        limb((-0.35, 0.35), (-0.75, 1.6), [0.42, 0.36], LimbPart::Palm),
+        limb((-0.3, 0.0), (-0.25, 0.4), [0.3, 0.34], LimbPart::Palm),
     ];
     for k in 0..4 {
         let y = -0.42 + 0.28 * k as f32;
         let end = reach * [0.9, 1.0, 0.95, 0.8][k] * dice.between(0.9, 1.1);
-        limbs.push(limb((-0.3, y + 0.06), (end, y), [0.155, 0.125], Part::Finger { nail: true }));
+        limbs.push(limb((-0.3, y + 0.06), (end, y), [0.155, 0.125], LimbPart::Finger { nail: true }));
     }
     limbs::draw(canvas, pose, &limbs, &skin);
 }

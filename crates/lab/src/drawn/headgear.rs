@@ -1,13 +1,13 @@
 //! Helmets and hoods: around the face, which stays bare from the brows to the chin.
 
-use super::canvas::{Canvas, Pose, Touch};
+use super::canvas::{FaceCanvas, HeadPose, Touch};
 use super::dice::{Dice, cloud, noise};
 use super::fabric::{Fabric, blend};
 use super::frame::{point, smooth};
 use rand_chacha::ChaCha8Rng;
 
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Make {
+enum HeadgearMake {
     /// Open in front, down over ears and cheeks.
     Motorcycle,
     /// A shell with a brim, straps down the cheeks.
@@ -17,11 +17,15 @@ enum Make {
 }
 
 /// Draws a helmet over the forehead and the sides of the face.
-pub(super) fn helmet(canvas: &mut Canvas<'_>, dice: &mut ChaCha8Rng) {
-    let make = dice.weighted([(Make::Motorcycle, 0.5), (Make::Construction, 0.27), (Make::Bicycle, 0.23)]);
+pub(super) fn helmet(canvas: &mut FaceCanvas<'_>, dice: &mut ChaCha8Rng) {
+    let make = dice.weighted([
+        (HeadgearMake::Motorcycle, 0.5),
+        (HeadgearMake::Construction, 0.27),
+        (HeadgearMake::Bicycle, 0.23),
+    ]);
     let shell = Fabric::random(canvas.light.colour_of_skin(), dice);
     let trim = [dice.between(15.0, 70.0); 3];
-    let closed = make == Make::Motorcycle;
+    let closed = make == HeadgearMake::Motorcycle;
     let brow = dice.between(-0.62, -0.36);
     let half = dice.between(0.84, 0.98);
     let end = if closed { dice.between(0.7, 1.35) } else { brow + 0.1 };
@@ -45,7 +49,7 @@ pub(super) fn helmet(canvas: &mut Canvas<'_>, dice: &mut ChaCha8Rng) {
         let bow = 0.12 * (1.0 - (p.x / half).powi(2).min(1.0));
         let opening = x.hypot(y) - 0.35 + if closed { 0.0 } else { bow };
         let mut distance = outside.max(-opening);
-        if make == Make::Construction {
+        if make == HeadgearMake::Construction {
             let brim = (p.x.abs() - 1.3).max((p.y - brow - 0.02 + bow).abs() - 0.07);
             distance = distance.min(brim);
         }
@@ -69,12 +73,12 @@ pub(super) fn helmet(canvas: &mut Canvas<'_>, dice: &mut ChaCha8Rng) {
             let lining = 1.0 - smooth(0.05, 0.09, opening);
             colour = blend(colour, trim, lining);
         }
-        if make == Make::Bicycle && belt >= distance {
+        if make == HeadgearMake::Bicycle && belt >= distance {
             let slot = smooth(0.1, 0.3, (7.0 * p.x / (1.2 + 0.4 * p.y)).sin());
             let slot = slot * smooth(brow - 0.2, brow - 0.35, p.y) * smooth(-top + 0.15, -top + 0.5, p.y);
             colour = blend(colour, [18.0; 3], 0.9 * slot);
         }
-        if make == Make::Construction && p.y < brow - 0.1 {
+        if make == HeadgearMake::Construction && p.y < brow - 0.1 {
             brightness += 0.12 * (1.0 - smooth(0.08, 0.13, p.x.abs()));
         }
         let spot = (u - 0.6 * light).hypot((v + 0.62) * 1.6);
@@ -87,7 +91,7 @@ pub(super) fn helmet(canvas: &mut Canvas<'_>, dice: &mut ChaCha8Rng) {
 }
 
 /// Draws a hood, a shawl or the like around the face; chin and mouth stay bare.
-pub(super) fn hood(canvas: &mut Canvas<'_>, dice: &mut ChaCha8Rng) {
+pub(super) fn hood(canvas: &mut FaceCanvas<'_>, dice: &mut ChaCha8Rng) {
     let cloth = Fabric::random(canvas.light.colour_of_skin(), dice);
     let tight = dice.chance(0.4);
     let half = if tight { dice.between(0.84, 0.96) } else { dice.between(0.95, 1.2) };
@@ -96,7 +100,7 @@ pub(super) fn hood(canvas: &mut Canvas<'_>, dice: &mut ChaCha8Rng) {
     let thick = dice.between(0.25, 0.6);
     let (peak, depth) = (dice.between(0.0, 0.35), dice.between(0.3, 0.7));
     let (folds, seed) = (dice.between(0.08, 0.25), dice.seed());
-    let pose = Pose::new(canvas, point(0.0, 0.0), 0.0, 1.0, 1.0);
+    let pose = HeadPose::new(canvas, point(0.0, 0.0), 0.0, 1.0, 1.0);
     let widths = canvas.frame.half_widths.map(|width| width / canvas.unit);
     let reach = 2.2 * widths[0].max(widths[1]);
     canvas.paint(&pose.corners([-reach, top - thick - 0.6, reach, 4.2]), |canvas, at| {

@@ -3,7 +3,7 @@
 //! picture.
 
 use super::dice::Dice;
-use super::frame::{Frame, point};
+use super::frame::{FaceFrame, point};
 use image::RgbImage;
 use maskwatch::geometry::Point;
 use rand_chacha::ChaCha8Rng;
@@ -44,7 +44,7 @@ pub(super) struct Light {
 }
 
 impl Light {
-    pub(super) fn of(picture: &RgbImage, frame: &Frame, dice: &mut ChaCha8Rng) -> Self {
+    pub(super) fn of(picture: &RgbImage, frame: &FaceFrame, dice: &mut ChaCha8Rng) -> Self {
         let at = |x: f32, y: f32| sample(picture, frame.to_picture(point(x, y)));
         let mut grid = [[0.0; SIDE]; SIDE];
         for (row, values) in grid.iter_mut().enumerate() {
@@ -167,7 +167,7 @@ fn blurred(grid: &[[f32; SIDE]; SIDE]) -> [[f32; SIDE]; SIDE] {
 }
 
 /// The noise on the cheeks: how far pixels lie from the mean of their neighbours.
-fn grain(picture: &RgbImage, frame: &Frame) -> f32 {
+fn grain(picture: &RgbImage, frame: &FaceFrame) -> f32 {
     let mut deviations: Vec<f32> = (0..64)
         .map(|k| {
             let side = if k % 2 == 0 { 1.0 } else { -1.0 };

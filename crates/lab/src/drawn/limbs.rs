@@ -1,24 +1,24 @@
 //! Fingers, palms and arms as tapered round limbs, one drawn over the other, in the colour of the face's own
 //! skin.
 
-use super::canvas::{Canvas, Pose, Touch};
+use super::canvas::{FaceCanvas, HeadPose, Touch};
 use super::dice::{Dice, cloud};
 use super::fabric::blend;
 use super::frame::{dot, from, point, smooth};
 use maskwatch::geometry::Point;
 use rand_chacha::ChaCha8Rng;
 
-/// From one round end to the other, in the coordinates of a [`Pose`].
+/// From one round end to the other, in the coordinates of a [`HeadPose`].
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limb {
     pub(super) from: Point,
     pub(super) to: Point,
     pub(super) widths: [f32; 2],
-    pub(super) part: Part,
+    pub(super) part: LimbPart,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Part {
+pub(super) enum LimbPart {
     /// With creases at its joints, and a nail where the back of the hand is seen.
     Finger { nail: bool },
     /// The flat of the hand: less round.
@@ -53,7 +53,7 @@ pub(super) struct Skin {
 
 impl Skin {
     /// As the face's; a hand is often a little darker or redder than the face.
-    pub(super) fn of(canvas: &Canvas<'_>, dice: &mut ChaCha8Rng) -> Self {
+    pub(super) fn of(canvas: &FaceCanvas<'_>, dice: &mut ChaCha8Rng) -> Self {
         let brightness = dice.between(0.82, 1.12);
         let red = dice.between(0.98, 1.06);
         let [r, g, b] = canvas.light.skin;
@@ -74,7 +74,7 @@ impl Skin {
         let axis = from(limb.from, limb.to);
         let length = dot(axis, axis).sqrt().max(1e-4);
         let normal = point(-axis.y / length, axis.x / length);
-        let round = if limb.part == Part::Palm { 0.5 } else { 1.0 };
+        let round = if limb.part == LimbPart::Palm { 0.5 } else { 1.0 };
         let slope = round * across.clamp(-1.0, 1.0);
         let lit = dot(normal, self.light) * slope;
         // Light from the side, and less of it wherever the surface turns away.
@@ -82,7 +82,7 @@ impl Skin {
         brightness += 0.07 * cloud(5.0 * p.x, 5.0 * p.y, self.seed);
         let mut colour = self.colour;
         match limb.part {
-            Part::Finger { nail } => {
+            LimbPart::Finger { nail } => {
                 for joint in [0.34, 0.66] {
                     let crease = (-((along - joint) / 0.025).powi(2)).exp();
                     brightness -= 0.13 * self.contrast * crease;
@@ -98,8 +98,8 @@ impl Skin {
                     brightness += 0.06 * inside;
                 }
             }
-            Part::Palm => brightness -= 0.1 * self.contrast * smooth(-0.06, 0.0, distance),
-            Part::Sleeve(cloth) => {
+            LimbPart::Palm => brightness -= 0.1 * self.contrast * smooth(-0.06, 0.0, distance),
+            LimbPart::Sleeve(cloth) => {
                 colour = cloth;
                 brightness += 0.16 * cloud(2.0 * p.x, 6.0 * p.y, self.seed ^ 5);
             }
@@ -109,7 +109,7 @@ impl Skin {
 }
 
 /// Draws limbs, the later ones over the earlier.
-pub(super) fn draw(canvas: &mut Canvas<'_>, pose: Pose, limbs: &[Limb], skin: &Skin) {
+pub(super) fn draw(canvas: &mut FaceCanvas<'_>, pose: HeadPose, limbs: &[Limb], skin: &Skin) {
     let mut extent = [f32::MAX, f32::MAX, f32::MIN, f32::MIN];
     for limb in limbs {
         for (p, width) in [(limb.from, limb.widths[0]), (limb.to, limb.widths[1])] {

@@ -1,11 +1,11 @@
 //! Masks, scarves, bandanas and gaiters on a face. Worn properly or not, they are drawn from the same cuts
 //! and fabrics, so that nothing but the place of the edges tells the label.
 
-use super::canvas::{Canvas, Pose, Touch};
+use super::canvas::{FaceCanvas, HeadPose, Touch};
 use super::dice::{Dice, cloud, noise};
 use super::fabric::{Fabric, blend};
 use super::frame::{point, smooth};
-use super::shape::{Cut, Shape, Wear};
+use super::shape::{Cut, DrawnShape, Wear};
 use super::straps;
 use maskwatch::geometry::Point;
 use rand_chacha::ChaCha8Rng;
@@ -27,7 +27,7 @@ struct Cloth {
 }
 
 impl Cloth {
-    fn random(canvas: &Canvas<'_>, cut: Cut, dice: &mut ChaCha8Rng) -> Self {
+    fn random(canvas: &FaceCanvas<'_>, cut: Cut, dice: &mut ChaCha8Rng) -> Self {
         let skin = canvas.light.colour_of_skin();
         let medical = matches!(cut, Cut::Surgical | Cut::Cup | Cut::Duckbill) && dice.chance(0.75);
         let fabric = if medical { Fabric::medical(skin, dice) } else { Fabric::random(skin, dice) };
@@ -93,20 +93,20 @@ fn pleat(below: f32) -> f32 {
 }
 
 /// Draws a covering of any cut.
-pub(super) fn draw(canvas: &mut Canvas<'_>, wear: Wear, dice: &mut ChaCha8Rng) {
+pub(super) fn draw(canvas: &mut FaceCanvas<'_>, wear: Wear, dice: &mut ChaCha8Rng) {
     let cut = Cut::random(dice);
     let cloth = Cloth::random(canvas, cut, dice);
     if wear == Wear::UnderMouth && cut.has_loops() && dice.chance(0.12) {
         return dangle(canvas, &cloth, dice);
     }
-    let shape = Shape::random(canvas, cut, wear, dice);
+    let shape = DrawnShape::random(canvas, cut, wear, dice);
     if cut.has_loops() {
         straps::draw(canvas, &shape, cloth.fabric.ground, dice);
     }
     lay(canvas, &cloth, &shape, wear);
 }
 
-fn lay(canvas: &mut Canvas<'_>, cloth: &Cloth, shape: &Shape, wear: Wear) {
+fn lay(canvas: &mut FaceCanvas<'_>, cloth: &Cloth, shape: &DrawnShape, wear: Wear) {
     let [left, top, right, bottom] = shape.extent();
     let corners = [(left, top - 0.1), (right, top - 0.1), (right, bottom + 0.12), (left, bottom + 0.12)];
     let corners = corners.map(|(x, y)| canvas.frame.to_picture(point(x, y)));
@@ -165,11 +165,11 @@ fn lips(below: [f32; 3], p: Point, seed: u32) -> [f32; 3] {
 }
 
 /// A mask that hangs by one loop from one ear, beside the cheek.
-fn dangle(canvas: &mut Canvas<'_>, cloth: &Cloth, dice: &mut ChaCha8Rng) {
+fn dangle(canvas: &mut FaceCanvas<'_>, cloth: &Cloth, dice: &mut ChaCha8Rng) {
     let side = dice.side();
     let half = canvas.frame.half_widths[usize::from(side > 0.0)] / canvas.unit;
     let at = point(side * half * dice.between(0.98, 1.12), dice.between(1.0, 1.3));
-    let pose = Pose::new(canvas, at, dice.between(-0.3, 0.3), 1.0, side);
+    let pose = HeadPose::new(canvas, at, dice.between(-0.3, 0.3), 1.0, side);
     let (width, height) = (dice.between(0.22, 0.42), dice.between(0.55, 0.75));
     straps::hang(canvas, point(side * half * 1.04, 0.2), pose.to_picture(point(0.0, -height)), dice);
     canvas.paint(&pose.corners([-width - 0.1, -height - 0.1, width + 0.1, height + 0.1]), |canvas, at| {

@@ -1,6 +1,6 @@
 //! Microphones: in a hand or on a stand before the mouth, or on a boom from a headset.
 
-use super::canvas::{Canvas, Pose, Touch};
+use super::canvas::{FaceCanvas, HeadPose, Touch};
 use super::dice::{Dice, cloud, noise};
 use super::fabric::blend;
 use super::frame::{point, smooth};
@@ -8,7 +8,7 @@ use super::hand;
 use rand_chacha::ChaCha8Rng;
 
 /// Draws a microphone.
-pub(super) fn draw(canvas: &mut Canvas<'_>, dice: &mut ChaCha8Rng) {
+pub(super) fn draw(canvas: &mut FaceCanvas<'_>, dice: &mut ChaCha8Rng) {
     let mouth = canvas.mouth_in_head();
     let mirror = dice.side();
     let headset = dice.chance(0.18);
@@ -18,7 +18,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, dice: &mut ChaCha8Rng) {
         mouth.x + mirror * if headset { dice.between(0.3, 0.55) } else { dice.between(-0.2, 0.3) },
         mouth.y + if headset { dice.between(0.05, 0.25) } else { dice.between(-0.05, 0.6) },
     );
-    let pose = Pose::new(canvas, at, if headset { angle - 3.4 } else { angle }, 1.0, mirror);
+    let pose = HeadPose::new(canvas, at, if headset { angle - 3.4 } else { angle }, 1.0, mirror);
     let foam = headset || dice.chance(0.45);
     let hue = [dice.between(20.0, 220.0), dice.between(20.0, 160.0), dice.between(20.0, 200.0)];
     let dark = dice.between(18.0, 50.0);

@@ -14,7 +14,6 @@ mod fabric;
 pub(crate) mod frame;
 mod hand;
 mod headgear;
-pub mod landmarks;
 mod light;
 mod limbs;
 mod mask;
@@ -28,7 +27,7 @@ mod tests;
 mod vessel;
 
 use crate::data::labels::Label;
-use canvas::Canvas;
+use canvas::FaceCanvas;
 use image::{RgbImage, imageops};
 use maskwatch::geometry::{Point, Rect};
 use maskwatch::pixels::preprocess;
@@ -41,7 +40,7 @@ use std::str::FromStr;
 /// What is drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Kind {
+pub enum DrawnKind {
     /// A mask, scarf, bandana or gaiter over nose, mouth and chin.
     Mask,
     /// The same over the mouth, with nose tip and nostrils bare.
@@ -68,7 +67,7 @@ pub enum Kind {
     Backlight,
 }
 
-impl Kind {
+impl DrawnKind {
     /// Every kind, in the order in which tables list them.
     pub const ALL: [Self; 12] = [
         Self::Mask,
@@ -121,7 +120,7 @@ impl Kind {
     }
 }
 
-impl FromStr for Kind {
+impl FromStr for DrawnKind {
     type Err = String;
 
     fn from_str(word: &str) -> Result<Self, String> {
@@ -133,7 +132,7 @@ impl FromStr for Kind {
     }
 }
 
-impl fmt::Display for Kind {
+impl fmt::Display for DrawnKind {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.pad(self.name())
     }
@@ -154,7 +153,7 @@ pub fn on_face(
     picture: &RgbImage,
     rect: &Rect,
     landmarks: &[Point; 5],
-    kind: Kind,
+    kind: DrawnKind,
     generator: &mut ChaCha8Rng,
 ) -> (RgbImage, Rect) {
     let (centre, longest) = (rect.centre(), rect.w.max(rect.h));
@@ -182,7 +181,7 @@ pub fn on_picture(
     picture: &mut RgbImage,
     rect: &Rect,
     landmarks: &[Point; 5],
-    kind: Kind,
+    kind: DrawnKind,
     generator: &mut ChaCha8Rng,
 ) {
     let (part, moved) = on_face(picture, rect, landmarks, kind, generator);
@@ -192,23 +191,23 @@ pub fn on_picture(
 /// Draws `kind` on the bare face whose landmarks (right eye, left eye, nose tip, right and left corner of the
 /// mouth, in pixels of `picture`; right and left are the person's own) are given. What falls outside of the
 /// picture is left out; any finite landmarks are taken. The same generator state draws the same thing.
-pub fn draw(picture: &mut RgbImage, landmarks: &[Point; 5], kind: Kind, generator: &mut ChaCha8Rng) {
+pub fn draw(picture: &mut RgbImage, landmarks: &[Point; 5], kind: DrawnKind, generator: &mut ChaCha8Rng) {
     if picture.is_empty() {
         return;
     }
-    let mut canvas = Canvas::new(picture, landmarks, generator);
+    let mut canvas = FaceCanvas::new(picture, landmarks, generator);
     match kind {
-        Kind::Mask => mask::draw(&mut canvas, Wear::Properly, generator),
-        Kind::UnderNose => mask::draw(&mut canvas, Wear::UnderNose, generator),
-        Kind::UnderMouth => mask::draw(&mut canvas, Wear::UnderMouth, generator),
-        Kind::Hand => hand::draw(&mut canvas, generator),
-        Kind::Cup => vessel::draw(&mut canvas, generator),
-        Kind::Phone => phone::draw(&mut canvas, generator),
-        Kind::Microphone => microphone::draw(&mut canvas, generator),
-        Kind::Beard => beard::draw(&mut canvas, generator),
-        Kind::Helmet => headgear::helmet(&mut canvas, generator),
-        Kind::Hood => headgear::hood(&mut canvas, generator),
-        Kind::SideLight => relight::from_the_side(&mut canvas, generator),
-        Kind::Backlight => relight::from_behind(&mut canvas, generator),
+        DrawnKind::Mask => mask::draw(&mut canvas, Wear::Properly, generator),
+        DrawnKind::UnderNose => mask::draw(&mut canvas, Wear::UnderNose, generator),
+        DrawnKind::UnderMouth => mask::draw(&mut canvas, Wear::UnderMouth, generator),
+        DrawnKind::Hand => hand::draw(&mut canvas, generator),
+        DrawnKind::Cup => vessel::draw(&mut canvas, generator),
+        DrawnKind::Phone => phone::draw(&mut canvas, generator),
+        DrawnKind::Microphone => microphone::draw(&mut canvas, generator),
+        DrawnKind::Beard => beard::draw(&mut canvas, generator),
+        DrawnKind::Helmet => headgear::helmet(&mut canvas, generator),
+        DrawnKind::Hood => headgear::hood(&mut canvas, generator),
+        DrawnKind::SideLight => relight::from_the_side(&mut canvas, generator),
+        DrawnKind::Backlight => relight::from_behind(&mut canvas, generator),
     }
 }

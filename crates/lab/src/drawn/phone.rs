@@ -1,6 +1,6 @@
 //! Phones: before the mouth, before the lower face, at the cheek.
 
-use super::canvas::{Canvas, Pose, Touch};
+use super::canvas::{FaceCanvas, HeadPose, Touch};
 use super::dice::Dice;
 use super::fabric::{Fabric, blend};
 use super::frame::{point, smooth};
@@ -19,7 +19,7 @@ enum Held {
 }
 
 /// Draws a phone, mostly with the fingers that hold it.
-pub(super) fn draw(canvas: &mut Canvas<'_>, dice: &mut ChaCha8Rng) {
+pub(super) fn draw(canvas: &mut FaceCanvas<'_>, dice: &mut ChaCha8Rng) {
     let mouth = canvas.mouth_in_head();
     let mirror = dice.side();
     let held = dice.weighted([(Held::Before, 0.35), (Held::Level, 0.3), (Held::Cheek, 0.35)]);
@@ -39,7 +39,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, dice: &mut ChaCha8Rng) {
             (at, dice.between(0.05, 0.5), dice.between(0.8, 1.05))
         }
     };
-    let pose = Pose::new(canvas, at, angle, size, mirror);
+    let pose = HeadPose::new(canvas, at, angle, size, mirror);
     // At the cheek the phone is seen from its narrow side.
     let width = if held == Held::Cheek { width * dice.between(0.35, 0.9) } else { width };
     let (radius, skin) = (dice.between(0.05, 0.14), canvas.light.colour_of_skin());

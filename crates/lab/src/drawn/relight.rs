@@ -1,13 +1,13 @@
 //! Light that makes faces hard to read: from one side only, and from behind. It changes the whole picture.
 
-use super::canvas::Canvas;
+use super::canvas::FaceCanvas;
 use super::dice::Dice;
 use super::frame::smooth;
 use super::light::{bent, luminance};
 use rand_chacha::ChaCha8Rng;
 
 /// Leaves one half of the face in the dark.
-pub(super) fn from_the_side(canvas: &mut Canvas<'_>, dice: &mut ChaCha8Rng) {
+pub(super) fn from_the_side(canvas: &mut FaceCanvas<'_>, dice: &mut ChaCha8Rng) {
     let side = dice.side();
     let dark = dice.between(0.08, 0.38);
     let bright = dice.between(1.0, 1.45);
@@ -31,7 +31,7 @@ pub(super) fn from_the_side(canvas: &mut Canvas<'_>, dice: &mut ChaCha8Rng) {
 }
 
 /// Puts a bright window behind a face that is left dark, and its glare over the picture.
-pub(super) fn from_behind(canvas: &mut Canvas<'_>, dice: &mut ChaCha8Rng) {
+pub(super) fn from_behind(canvas: &mut FaceCanvas<'_>, dice: &mut ChaCha8Rng) {
     let dark = dice.between(0.14, 0.42);
     let window = dice.between(1.3, 2.6);
     let white = dice.between(0.15, 0.85);

@@ -1,7 +1,7 @@
 //! The outlines of masks: an upper and a lower edge as heights over the width of the face, and how they lie
 //! on it.
 
-use super::canvas::Canvas;
+use super::canvas::FaceCanvas;
 use super::dice::Dice;
 use super::frame::smooth;
 use maskwatch::geometry::Point;
@@ -62,7 +62,7 @@ const STEPS: usize = 64;
 const REACH: f32 = 1.5;
 
 #[derive(Debug, Clone)]
-pub(super) struct Shape {
+pub(super) struct DrawnShape {
     top: [f32; STEPS + 1],
     bottom: [f32; STEPS + 1],
     /// How far it reaches to the left and right, at the face and at the neck.
@@ -87,8 +87,8 @@ impl Edge {
     }
 }
 
-impl Shape {
-    pub(super) fn random(canvas: &Canvas<'_>, cut: Cut, wear: Wear, dice: &mut ChaCha8Rng) -> Self {
+impl DrawnShape {
+    pub(super) fn random(canvas: &FaceCanvas<'_>, cut: Cut, wear: Wear, dice: &mut ChaCha8Rng) -> Self {
         let mut between = |low, high| dice.between(low, high);
         let (mut top, mut bottom, side, neck) = match cut {
             Cut::Surgical => (
@@ -179,7 +179,7 @@ impl Shape {
     }
 
     /// Pushes the upper edge to where the label says it is, whatever chance did.
-    fn fit(&mut self, canvas: &Canvas<'_>, wear: Wear, lip: f32) {
+    fn fit(&mut self, canvas: &FaceCanvas<'_>, wear: Wear, lip: f32) {
         let nose = canvas.nose;
         let [right, left] = canvas.mouth.map(|corner| corner.x);
         let over_the_mouth = |x: f32| x > right.min(left) - 0.05 && x < right.max(left) + 0.05;
@@ -236,7 +236,7 @@ impl Shape {
 
     /// How far `p` lies beyond each edge in pixels, negative inside: above the top, below the bottom, beyond
     /// the side.
-    pub(super) fn distances(&self, canvas: &Canvas<'_>, p: Point) -> [f32; 3] {
+    pub(super) fn distances(&self, canvas: &FaceCanvas<'_>, p: Point) -> [f32; 3] {
         let height = canvas.frame.height;
         let right = p.x > 0.0;
         [

@@ -1,17 +1,17 @@
 //! What holds a mask: loops around the ears, bands around the head.
 
-use super::canvas::{Canvas, Touch};
+use super::canvas::{FaceCanvas, Touch};
 use super::dice::Dice;
 use super::fabric::blend;
 use super::frame::{dot, from, point};
-use super::shape::Shape;
+use super::shape::DrawnShape;
 use maskwatch::geometry::Point;
 use rand_chacha::ChaCha8Rng;
 
 const STEPS: usize = 6;
 
 /// Draws loops or bands from the shape's corners; now and then none, as under hair.
-pub(super) fn draw(canvas: &mut Canvas<'_>, shape: &Shape, cloth: [f32; 3], dice: &mut ChaCha8Rng) {
+pub(super) fn draw(canvas: &mut FaceCanvas<'_>, shape: &DrawnShape, cloth: [f32; 3], dice: &mut ChaCha8Rng) {
     if dice.chance(0.15) {
         return;
     }
@@ -44,7 +44,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, shape: &Shape, cloth: [f32; 3], dice
 }
 
 /// A loop from an ear (in head coordinates, about its middle) to a place of the picture.
-pub(super) fn hang(canvas: &mut Canvas<'_>, ear: Point, to: Point, dice: &mut ChaCha8Rng) {
+pub(super) fn hang(canvas: &mut FaceCanvas<'_>, ear: Point, to: Point, dice: &mut ChaCha8Rng) {
     let end = canvas.frame.to_face(to);
     let scale = canvas.unit / canvas.frame.height;
     let start = point(ear.x.signum() * 1.08, ear.y * scale);
@@ -53,7 +53,7 @@ pub(super) fn hang(canvas: &mut Canvas<'_>, ear: Point, to: Point, dice: &mut Ch
 }
 
 /// A thin line along a bent path, with its shadow.
-fn stroke(canvas: &mut Canvas<'_>, [a, b, c]: [Point; 3], width: f32, colour: [f32; 3]) {
+fn stroke(canvas: &mut FaceCanvas<'_>, [a, b, c]: [Point; 3], width: f32, colour: [f32; 3]) {
     let mut path = [a; STEPS + 1];
     for (step, p) in path.iter_mut().enumerate() {
         let t = step as f32 / STEPS as f32;

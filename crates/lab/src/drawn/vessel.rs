@@ -1,6 +1,6 @@
 //! Cups, paper cups, glasses and bottles at the mouth, mostly with the fingers that hold them.
 
-use super::canvas::{Canvas, Pose, Touch};
+use super::canvas::{FaceCanvas, HeadPose, Touch};
 use super::dice::{Dice, cloud};
 use super::fabric::{Fabric, blend};
 use super::frame::{point, smooth};
@@ -11,7 +11,7 @@ use maskwatch::geometry::Point;
 use rand_chacha::ChaCha8Rng;
 
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Make {
+enum VesselMake {
     Mug,
     Paper,
     Glass,
@@ -20,7 +20,7 @@ enum Make {
 
 /// A body of revolution seen a little from above: its rim at `y` 0, its base at `height`.
 struct Vessel {
-    make: Make,
+    make: VesselMake,
     rim: f32,
     base: f32,
     height: f32,
@@ -36,20 +36,24 @@ struct Vessel {
 
 impl Vessel {
     fn random(skin: [f32; 3], dice: &mut ChaCha8Rng) -> Self {
-        let make =
-            dice.weighted([(Make::Mug, 0.42), (Make::Paper, 0.25), (Make::Glass, 0.2), (Make::Bottle, 0.13)]);
+        let make = dice.weighted([
+            (VesselMake::Mug, 0.42),
+            (VesselMake::Paper, 0.25),
+            (VesselMake::Glass, 0.2),
+            (VesselMake::Bottle, 0.13),
+        ]);
         let mut between = |low, high| dice.between(low, high);
         let rim = match make {
-            Make::Bottle => between(0.2, 0.3),
+            VesselMake::Bottle => between(0.2, 0.3),
             _ => between(0.5, 0.78),
         };
         let (base, height) = match make {
-            Make::Mug => (rim * between(0.82, 1.02), between(1.1, 1.5)),
-            Make::Paper => (rim * between(0.66, 0.8), between(1.3, 2.0)),
-            Make::Glass => (rim * between(0.7, 1.0), between(1.2, 2.0)),
-            Make::Bottle => (between(0.42, 0.55), between(2.2, 3.0)),
+            VesselMake::Mug => (rim * between(0.82, 1.02), between(1.1, 1.5)),
+            VesselMake::Paper => (rim * between(0.66, 0.8), between(1.3, 2.0)),
+            VesselMake::Glass => (rim * between(0.7, 1.0), between(1.2, 2.0)),
+            VesselMake::Bottle => (between(0.42, 0.55), between(2.2, 3.0)),
         };
-        let fabric = if make == Make::Bottle || dice.chance(0.3) {
+        let fabric = if make == VesselMake::Bottle || dice.chance(0.3) {
             Fabric::random(skin, dice)
         } else {
             Fabric::medical([225.0, 222.0, 214.0], dice)
@@ -65,7 +69,7 @@ impl Vessel {
             lid,
             light: dice.between(-0.7, 0.7),
             gloss: dice.between(0.0, 0.5),
-            handle: if make == Make::Mug && dice.chance(0.6) { dice.side() } else { 0.0 },
+            handle: if make == VesselMake::Mug && dice.chance(0.6) { dice.side() } else { 0.0 },
             seed: dice.seed(),
         }
     }
@@ -74,7 +78,7 @@ impl Vessel {
         let t = (y / self.height).clamp(0.0, 1.0);
         match self.make {
             // A neck, then the body.
-            Make::Bottle => self.rim + (self.base - self.rim) * smooth(0.18, 0.38, t),
+            VesselMake::Bottle => self.rim + (self.base - self.rim) * smooth(0.18, 0.38, t),
             _ => self.rim + (self.base - self.rim) * t,
         }
     }
@@ -97,14 +101,15 @@ impl Vessel {
 }
 
 /// Draws a vessel that somebody drinks from or holds before the mouth.
-pub(super) fn draw(canvas: &mut Canvas<'_>, dice: &mut ChaCha8Rng) {
+pub(super) fn draw(canvas: &mut FaceCanvas<'_>, dice: &mut ChaCha8Rng) {
     let vessel = Vessel::random(canvas.light.colour_of_skin(), dice);
     let mouth = canvas.mouth_in_head();
     let mirror = dice.side();
-    let angle = if vessel.make == Make::Bottle { dice.between(-0.9, 0.9) } else { dice.between(-0.55, 0.55) };
+    let angle =
+        if vessel.make == VesselMake::Bottle { dice.between(-0.9, 0.9) } else { dice.between(-0.55, 0.55) };
     let lift = dice.between(-0.35, 0.15);
     let at = point(mouth.x + dice.between(-0.15, 0.15) + 0.3 * angle.sin(), mouth.y + lift);
-    let pose = Pose::new(canvas, at, angle, 1.0, mirror);
+    let pose = HeadPose::new(canvas, at, angle, 1.0, mirror);
     paint(canvas, &vessel, pose);
     if dice.chance(0.75) {
         let y = vessel.height * dice.between(0.4, 0.7);
@@ -116,9 +121,9 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, dice: &mut ChaCha8Rng) {
     }
 }
 
-fn paint(canvas: &mut Canvas<'_>, vessel: &Vessel, pose: Pose) {
+fn paint(canvas: &mut FaceCanvas<'_>, vessel: &Vessel, pose: HeadPose) {
     let wide = vessel.rim.max(vessel.base) + 0.5;
-    let behind = if vessel.make == Make::Glass { canvas.picture.clone() } else { RgbImage::default() };
+    let behind = if vessel.make == VesselMake::Glass { canvas.picture.clone() } else { RgbImage::default() };
     let corners = pose.corners([-wide, -0.3, wide, vessel.height + 0.4]);
     canvas.paint(&corners, |canvas, at| {
         let p = pose.to_thing(at);
@@ -136,7 +141,7 @@ fn paint(canvas: &mut Canvas<'_>, vessel: &Vessel, pose: Pose) {
         let mut amount = inside;
         let gloss = vessel.gloss * (-((x - 0.8 * vessel.light) / 0.07).powi(2)).exp();
         match vessel.make {
-            Make::Paper => {
+            VesselMake::Paper => {
                 if p.y < 0.16 {
                     colour = vessel.lid;
                 } else if p.y < 0.2 {
@@ -148,7 +153,7 @@ fn paint(canvas: &mut Canvas<'_>, vessel: &Vessel, pose: Pose) {
                     colour = blend(colour, [168.0, 128.0, 90.0], sleeve);
                 }
             }
-            Make::Glass => {
+            VesselMake::Glass => {
                 // What is behind is seen through it, bent outwards; drinks have a colour.
                 let shifted = pose.to_picture(point(p.x * (1.0 + 0.25 * x * x), p.y));
                 let seen = sample(&behind, shifted);
@@ -163,13 +168,13 @@ fn paint(canvas: &mut Canvas<'_>, vessel: &Vessel, pose: Pose) {
                 colour = blend(colour, canvas.light.expose([250.0; 3], 1.1), gloss.min(1.0));
                 return Some(Touch { shadow: 1.0 - 0.15 * near * (1.0 - inside), colour, amount: inside });
             }
-            Make::Bottle => {
+            VesselMake::Bottle => {
                 let label = smooth(0.5, 0.51, p.y / vessel.height);
                 let clear = blend([150.0, 180.0, 190.0], [40.0, 70.0, 40.0], (vessel.seed % 2) as f32);
                 colour = blend(clear, colour, label);
                 amount *= 0.85 + 0.15 * label;
             }
-            Make::Mug => {
+            VesselMake::Mug => {
                 if p.y < 0.05 {
                     brightness *= 1.12;
                 }

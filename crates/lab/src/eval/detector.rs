@@ -1,21 +1,19 @@
 //! The detector on annotated pictures: which faces does it find, and how often does it see one where none is
 //! annotated? Every label counts here, `incorrect` too: a face is a face.
 
-use super::Named;
-use super::faces::Evaluation;
+use super::error::EvalError;
+use super::evaluation::Evaluation;
 use super::metrics::{FRAME_SHARE_BANDS, Proportion};
 use super::mistakes::Mistake;
+use super::named::Named;
+use super::networks::Detect;
 use crate::data::labels::{Label, LabelledBox};
 use crate::data::matching::{MIN_IOU, match_faces};
 use crate::data::pictures::{self, LabelledPicture, Measured};
-use image::RgbImage;
 use maskwatch::geometry::Rect;
 use maskwatch::vision::detector::Detection;
 use serde::{Serialize, Serializer};
 use std::path::Path;
-
-/// Gives the faces of one picture, in its own pixels; see `Detector::detect`.
-pub type Detect<'a> = dyn Fn(&RgbImage) -> anyhow::Result<Vec<Detection>> + Sync + 'a;
 
 /// Score thresholds that the report tells figures for, besides the one in use, as far as they are above it.
 pub const THRESHOLDS: [f32; 8] = [0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9];
@@ -27,7 +25,7 @@ pub struct Recall {
 }
 
 impl Recall {
-    fn of<'a>(faces: impl Iterator<Item = &'a Face>) -> Self {
+    fn of<'a>(faces: impl Iterator<Item = &'a AnnotatedFace>) -> Self {
         let mut by_label = [Proportion::default(); Label::ALL.len()];
         for face in faces {
             for (label, proportion) in Label::ALL.iter().zip(&mut by_label) {
@@ -111,7 +109,7 @@ pub struct DetectorReport {
 }
 
 /// One annotated face and whether it was found.
-struct Face {
+struct AnnotatedFace {
     label: Label,
     found: bool,
     /// Its width in percent of the picture's width.
@@ -130,7 +128,7 @@ struct Searched {
 
 /// The figures of some pictures at one threshold, before they are put together.
 struct Counted {
-    faces: Vec<Face>,
+    faces: Vec<AnnotatedFace>,
     fully_labelled: u64,
     false_positives: u64,
     mistakes: Vec<Mistake>,
@@ -158,7 +156,7 @@ impl Counted {
             }
             let found = found_by.is_some();
             let share = 100.0 * face.rect.w / picture.width as f32;
-            self.faces.push(Face { label: face.label, found, share });
+            self.faces.push(AnnotatedFace { label: face.label, found, share });
             if !found {
                 self.mistakes.push(Mistake {
                     image: face.image.clone(),
@@ -204,7 +202,7 @@ pub fn evaluate(
     progress: &(dyn Fn(usize) + Sync),
 ) -> Evaluation<DetectorReport> {
     let Measured { results, failures } = pictures::measure(pictures, images, progress, |picture, pixels| {
-        Ok(Searched {
+        Ok::<_, EvalError>(Searched {
             width: pixels.width(),
             fully_labelled: picture.is_fully_labelled(),
             boxes: picture.boxes.clone(),
@@ -244,6 +242,7 @@ mod tests {
     use super::*;
     use crate::data::pictures::tests::row;
     use crate::eval::faces::tests::paint;
+    use image::RgbImage;
     use maskwatch::geometry::Point;
 
     fn detection(rect: [f32; 4], score: f32) -> Detection {

@@ -2,11 +2,14 @@
 //! does not cover nose and mouth) are left out of the two-class figures, which are those of the paper's
 //! softmax, and reported apart.
 
-use super::Named;
+use super::error::EvalError;
+use super::evaluation::Evaluation;
 use super::metrics::{self, Calibration, Confusion, FACE_SIZE_BANDS, Proportion};
 use super::mistakes::Mistake;
+use super::named::Named;
+use super::networks::Classify;
 use crate::data::labels::{Label, LabelledBox};
-use crate::data::pictures::{self, Failure, LabelledPicture, Measured};
+use crate::data::pictures::{self, LabelledPicture, Measured};
 use image::RgbImage;
 use maskwatch::geometry::Rect;
 use maskwatch::vision::classifier::Probabilities;
@@ -14,30 +17,16 @@ use serde::{Serialize, Serializer};
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// Says something of each of the boxes of one picture; see `Classifier::classify`.
-pub type Classify<'a> = dyn Fn(&RgbImage, &[Rect]) -> anyhow::Result<Vec<Probabilities>> + Sync + 'a;
-
-/// What a measurement hands back.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Evaluation<Report> {
-    /// The figures, over the pictures that could be measured.
-    pub report: Report,
-    /// The faces behind the wrong answers.
-    pub mistakes: Vec<Mistake>,
-    /// The pictures that could not be measured.
-    pub failures: Vec<Failure>,
-}
-
 /// The classifier's answer to one annotated face.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Answer {
+pub struct FaceAnswer {
     /// The annotated face.
     pub face: LabelledBox,
     /// What the classifier says.
     pub probabilities: Probabilities,
 }
 
-impl Answer {
+impl FaceAnswer {
     /// *Mask* where that is as probable as all else, however narrow; else the more probable of the others.
     #[must_use]
     pub fn called(&self) -> Label {
@@ -78,16 +67,13 @@ pub(super) fn ask(
     classify: &Classify<'_>,
     pixels: &RgbImage,
     rects: &[Rect],
-) -> anyhow::Result<Vec<Probabilities>> {
+) -> Result<Vec<Probabilities>, EvalError> {
     if rects.is_empty() {
         return Ok(Vec::new());
     }
     let answers = classify(pixels, rects)?;
-    anyhow::ensure!(
-        answers.len() == rects.len() && answers.iter().all(Probabilities::are_sound),
-        "the classifier does not give a probability for each face; its weights may be damaged"
-    );
-    Ok(answers)
+    let are_sound = answers.len() == rects.len() && answers.iter().all(Probabilities::are_sound);
+    if are_sound { Ok(answers) } else { Err(EvalError::Answers) }
 }
 
 /// How often faces labelled `mask` and `no_mask` were called so.
@@ -97,7 +83,7 @@ pub struct TwoClass(pub Confusion);
 impl TwoClass {
     /// Counts `answers`; those to faces labelled otherwise are passed over.
     #[must_use]
-    pub fn of<'a>(answers: impl IntoIterator<Item = &'a Answer>) -> Self {
+    pub fn of<'a>(answers: impl IntoIterator<Item = &'a FaceAnswer>) -> Self {
         let mut confusion = Confusion::new(&[Label::Mask, Label::NoMask]);
         for answer in answers {
             confusion.add(answer.face.label, answer.called_of_two());
@@ -166,7 +152,7 @@ pub struct FacesReport {
 impl FacesReport {
     /// The figures over `answers`.
     #[must_use]
-    pub fn of(answers: &[Answer]) -> Self {
+    pub fn of(answers: &[FaceAnswer]) -> Self {
         let scores = |label| -> Vec<f32> {
             let labelled = answers.iter().filter(|answer| answer.face.label == label);
             labelled.map(|answer| answer.probabilities.of_two()).collect()
@@ -208,8 +194,8 @@ impl FacesReport {
 }
 
 /// The mistakes among `answers`.
-pub(super) fn mistakes(answers: &[Answer]) -> Vec<Mistake> {
-    answers.iter().filter_map(Answer::mistake).collect()
+pub(super) fn mistakes(answers: &[FaceAnswer]) -> Vec<Mistake> {
+    answers.iter().filter_map(FaceAnswer::mistake).collect()
 }
 
 /// Measures the classifier on the annotated boxes of `pictures` below the folder `images`, leaving out faces
@@ -233,9 +219,10 @@ pub fn evaluate(
         let rects: Vec<Rect> = picture.boxes.iter().map(|face| face.rect).collect();
         let answers = ask(classify, pixels, &rects)?;
         let faces = picture.boxes.iter().cloned().zip(answers);
-        Ok(faces.map(|(face, probabilities)| Answer { face, probabilities }).collect::<Vec<_>>())
+        let answers = faces.map(|(face, probabilities)| FaceAnswer { face, probabilities });
+        Ok::<_, EvalError>(answers.collect::<Vec<_>>())
     });
-    let answers: Vec<Answer> = results.into_iter().flatten().collect();
+    let answers: Vec<FaceAnswer> = results.into_iter().flatten().collect();
     Evaluation { report: FacesReport::of(&answers), mistakes: mistakes(&answers), failures }
 }
 
@@ -246,7 +233,10 @@ pub(super) mod tests {
     use proptest::prelude::*;
 
     /// A classifier that reads its answer off the pixel in the middle of the box: red 0 to 255 is 0 to 1.
-    pub(in crate::eval) fn read_off(pixels: &RgbImage, rects: &[Rect]) -> anyhow::Result<Vec<Probabilities>> {
+    pub(in crate::eval) fn read_off(
+        pixels: &RgbImage,
+        rects: &[Rect],
+    ) -> Result<Vec<Probabilities>, EvalError> {
         let answer = |rect: &Rect| {
             let centre = rect.centre();
             Probabilities::of_mask(f32::from(pixels.get_pixel(centre.x as u32, centre.y as u32)[0]) / 255.0)
@@ -344,9 +334,9 @@ pub(super) mod tests {
                 (prop::sample::select(&Label::ALL[..]), 1.0f32..200.0, 0.0f32..=1.0, 0usize..3), 0..50,
             ),
         ) {
-            let answers: Vec<Answer> = answers
+            let answers: Vec<FaceAnswer> = answers
                 .into_iter()
-                .map(|(label, side, p_mask, source)| Answer {
+                .map(|(label, side, p_mask, source)| FaceAnswer {
                     face: row(&format!("{source}/a.png"), [0.0, 0.0, side, side + 1.0], label),
                     probabilities: Probabilities::of_mask(p_mask),
                 })

@@ -6,9 +6,13 @@
 //! Faces whose mask is worn incorrectly are left out: whether they should be let through at all is another
 //! question.
 
-use super::faces::{self, Evaluation};
+use super::error::EvalError;
+use super::evaluation::Evaluation;
+use super::faces;
 use super::metrics::Proportion;
-use super::{Named, Networks, table};
+use super::named::Named;
+use super::networks::EvalNetworks;
+use super::table;
 use crate::curves::{self, Chart, Series};
 use crate::data::labels::Label;
 use crate::data::matching::{MIN_IOU, match_faces};
@@ -32,7 +36,7 @@ const FALSE_ALARMS: f64 = 0.05;
 
 /// One face that the detector found and the classifier was asked about.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Asked {
+pub struct JudgedFace {
     /// Whether it wears a mask.
     pub masked: bool,
     /// The probability of a mask, 0 to 1.
@@ -43,7 +47,7 @@ pub struct Asked {
     pub quality: Quality,
 }
 
-impl Asked {
+impl JudgedFace {
     fn is_right(&self) -> bool {
         self.masked == (self.p_mask >= 0.5)
     }
@@ -56,7 +60,7 @@ impl Asked {
 
 /// What one threshold does.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Row {
+pub struct GateRow {
     /// The threshold, in the gate's own unit.
     pub threshold: f32,
     /// Faces that are let through, of all: the coverage.
@@ -73,9 +77,9 @@ pub struct Row {
     pub wrong_stopped: Proportion,
 }
 
-impl Row {
-    fn of(faces: &[Asked], threshold: f32, passes: impl Fn(&Asked) -> bool) -> Self {
-        let share = |of: &dyn Fn(&Asked) -> bool, hit: &dyn Fn(&Asked) -> bool| -> Proportion {
+impl GateRow {
+    fn of(faces: &[JudgedFace], threshold: f32, passes: impl Fn(&JudgedFace) -> bool) -> Self {
+        let share = |of: &dyn Fn(&JudgedFace) -> bool, hit: &dyn Fn(&JudgedFace) -> bool| -> Proportion {
             faces.iter().filter(|face| of(face)).map(hit).collect()
         };
         Self {
@@ -84,7 +88,7 @@ impl Row {
             wrong: share(&passes, &|face| !face.is_right()),
             missed_unmasked: share(&|face| !face.masked, &|face| passes(face) && !face.is_right()),
             false_alarms: share(&|face| face.masked, &|face| passes(face) && !face.is_right()),
-            right_stopped: share(&Asked::is_right, &|face| !passes(face)),
+            right_stopped: share(&JudgedFace::is_right, &|face| !passes(face)),
             wrong_stopped: share(&|face| !face.is_right(), &|face| !passes(face)),
         }
     }
@@ -98,31 +102,31 @@ pub struct GatesReport {
     /// Labelled faces that the detector did not find, which are not among them.
     pub not_found: u64,
     /// What each gate does by itself, at thresholds that stop more and more.
-    pub gates: Named<Vec<Row>>,
+    pub gates: Named<Vec<GateRow>>,
     /// What the usual gates of the configuration do together; the threshold is 0.
-    pub usual_gates: Row,
+    pub usual_gates: GateRow,
     #[serde(skip)]
-    asked: Vec<Asked>,
+    asked: Vec<JudgedFace>,
 }
 
 /// What is plotted of some of the faces, of so many in all.
-type Curve = fn(&[Asked], usize) -> Vec<(f64, f64)>;
+type Curve = fn(&[JudgedFace], usize) -> Vec<(f64, f64)>;
 
 impl GatesReport {
-    fn of(asked: Vec<Asked>, not_found: u64) -> Self {
+    fn of(asked: Vec<JudgedFace>, not_found: u64) -> Self {
         let faces = &asked;
         // Gates let values through that are at least the threshold; those with a greatest value look at it
         // with its sign changed.
-        let gate = |name, sign: f32, value: &dyn Fn(&Asked) -> f32| {
+        let gate = |name, sign: f32, value: &dyn Fn(&JudgedFace) -> f32| {
             let mut values: Vec<f32> = faces.iter().map(|face| sign * value(face)).collect();
             values.sort_by(f32::total_cmp);
             let threshold = |share: f64| values.get((share * values.len() as f64) as usize).copied();
             let mut thresholds: Vec<f32> = STOPPED.into_iter().filter_map(threshold).collect();
             thresholds.dedup();
-            let row = |t: f32| Row::of(faces, sign * t, |face| sign * value(face) >= t);
+            let row = |t: f32| GateRow::of(faces, sign * t, |face| sign * value(face) >= t);
             (name, thresholds.into_iter().map(row).collect::<Vec<_>>())
         };
-        let certainty = CERTAINTIES.map(|t| Row::of(faces, t, |face| face.certainty() >= t));
+        let certainty = CERTAINTIES.map(|t| GateRow::of(faces, t, |face| face.certainty() >= t));
         let gates = [
             gate("min_face_side", 1.0, &|face| face.side),
             gate("min_sharpness", 1.0, &|face| face.quality.sharpness),
@@ -136,7 +140,7 @@ impl GatesReport {
             faces: faces.len() as u64,
             not_found,
             gates: gates.into_iter().collect(),
-            usual_gates: Row::of(faces, 0.0, |face| Gates::default().stopping(&face.quality).is_none()),
+            usual_gates: GateRow::of(faces, 0.0, |face| Gates::default().stopping(&face.quality).is_none()),
             asked,
         }
     }
@@ -144,7 +148,7 @@ impl GatesReport {
     /// Risk over coverage, and missed unmasked over false alarms, without gates and behind the usual ones.
     #[must_use]
     pub fn curves(&self) -> RgbImage {
-        let behind: Vec<Asked> = self
+        let behind: Vec<JudgedFace> = self
             .asked
             .iter()
             .filter(|face| Gates::default().stopping(&face.quality).is_none())
@@ -170,7 +174,7 @@ impl GatesReport {
 }
 
 /// The share of wrong answers among the surest 1, 2, … faces, over their share of `all` faces.
-fn risk_over_coverage(faces: &[Asked], all: usize) -> Vec<(f64, f64)> {
+fn risk_over_coverage(faces: &[JudgedFace], all: usize) -> Vec<(f64, f64)> {
     let mut surest = faces.to_vec();
     surest.sort_by(|a, b| b.certainty().total_cmp(&a.certainty()));
     let mut wrong = 0u32;
@@ -186,7 +190,7 @@ fn risk_over_coverage(faces: &[Asked], all: usize) -> Vec<(f64, f64)> {
 
 /// The share of bare faces called *mask* over that of masked faces that raise an alarm, of those in `faces`,
 /// for every probability that could part them.
-fn missed_over_false_alarms(faces: &[Asked], _: usize) -> Vec<(f64, f64)> {
+fn missed_over_false_alarms(faces: &[JudgedFace], _: usize) -> Vec<(f64, f64)> {
     let mut by_mask = faces.to_vec();
     by_mask.sort_by(|a, b| a.p_mask.total_cmp(&b.p_mask));
     let masked = by_mask.iter().filter(|face| face.masked).count() as f64;
@@ -230,7 +234,7 @@ pub fn evaluate(
     pictures: &[LabelledPicture],
     images: &Path,
     min_side: f32,
-    networks: &Networks<'_>,
+    networks: &EvalNetworks<'_>,
     progress: &(dyn Fn(usize) + Sync),
 ) -> Evaluation<GatesReport> {
     let Measured { results, failures } = pictures::measure(pictures, images, progress, |picture, pixels| {
@@ -251,14 +255,14 @@ pub fn evaluate(
         let mut examiner = Examiner::default();
         let asked = found.into_iter().zip(answers).map(|((label, Detection { rect, .. }), answer)| {
             let landmarks = (networks.locate)(pixels, rect)?;
-            Ok(Asked {
+            Ok(JudgedFace {
                 masked: label == Label::Mask,
                 p_mask: answer.mask,
                 side: rect.side(),
                 quality: examiner.examine(pixels, rect, &landmarks),
             })
         });
-        Ok((asked.collect::<anyhow::Result<Vec<_>>>()?, not_found))
+        Ok::<_, EvalError>((asked.collect::<Result<Vec<_>, EvalError>>()?, not_found))
     });
     let not_found = results.iter().map(|(_, not_found)| not_found).sum();
     let asked = results.into_iter().flat_map(|(asked, _)| asked).collect();
@@ -299,18 +303,18 @@ mod tests {
     use maskwatch::vision::detector::Detection;
     use proptest::prelude::*;
 
-    fn asked(masked: bool, p_mask: f32, sharpness: f32) -> Asked {
+    fn asked(masked: bool, p_mask: f32, sharpness: f32) -> JudgedFace {
         let quality = Quality { sharpness, brightness: 0.5, contrast: 0.2, yaw: 0.0 };
-        Asked { masked, p_mask, side: 40.0, quality }
+        JudgedFace { masked, p_mask, side: 40.0, quality }
     }
 
     #[test]
     fn a_row_counts_what_is_let_through_and_what_is_stopped() {
         let faces =
             [asked(true, 0.9, 1.0), asked(true, 0.2, 0.1), asked(false, 0.7, 2.0), asked(false, 0.1, 0.1)];
-        let row = Row::of(&faces, 0.5, |face| face.quality.sharpness >= 0.5);
+        let row = GateRow::of(&faces, 0.5, |face| face.quality.sharpness >= 0.5);
         let share = |hits, of| Proportion { hits, of };
-        let expected = Row {
+        let expected = GateRow {
             threshold: 0.5,
             let_through: share(2, 4),
             wrong: share(1, 2),
@@ -347,7 +351,7 @@ mod tests {
             let at = |x: f32, y: f32| Point { x: rect.x + x, y: rect.y + y };
             Ok([at(8.0, 10.0), at(22.0, 10.0), at(15.0, 15.0), at(10.0, 20.0), at(20.0, 20.0)])
         };
-        let networks = Networks { detect: &detect, classify: &read_off, locate: &locate };
+        let networks = EvalNetworks { detect: &detect, classify: &read_off, locate: &locate };
         let run = |min_side| evaluate(&group(rows.clone()), folder.path(), min_side, &networks, &|_| ());
         let Evaluation { report, failures, .. } = run(24.0);
         assert_eq!(failures, []);
@@ -367,7 +371,7 @@ mod tests {
         fn every_face_is_let_through_or_stopped(
             faces in prop::collection::vec((any::<bool>(), 0f32..=1.0, 0f32..3.0), 0..60),
         ) {
-            let faces: Vec<Asked> = faces.into_iter().map(|(masked, p, sharp)| asked(masked, p, sharp)).collect();
+            let faces: Vec<JudgedFace> = faces.into_iter().map(|(masked, p, sharp)| asked(masked, p, sharp)).collect();
             let report = GatesReport::of(faces.clone(), 0);
             for (name, rows) in &report.gates.0 {
                 let mut before = u64::MAX;

@@ -9,14 +9,17 @@
 //! What is drawn depends on the seed, the kind and the face's place in its table alone, so that a seed names
 //! one set on every machine, as long as the detector gives the same landmarks.
 
-use super::Named;
-use super::detector::Detect;
-use super::faces::{self, Answer, Classify, Evaluation};
+use super::error::EvalError;
+use super::evaluation::Evaluation;
+use super::faces::{self, FaceAnswer};
 use super::metrics::Proportion;
+use super::named::Named;
+use super::networks::{Classify, Detect};
 use super::sheet::Sheets;
 use crate::data::labels::{Label, LabelledBox, Split};
+use crate::data::landmarks;
 use crate::data::pictures::{self, LabelledPicture, Measured};
-use crate::drawn::{self, Kind, landmarks};
+use crate::drawn::{self, DrawnKind};
 use crate::random::{Purpose, stream};
 use image::{RgbImage, imageops};
 use maskwatch::geometry::{Point, Rect};
@@ -84,8 +87,8 @@ pub struct Called {
 }
 
 impl Called {
-    fn of(label: Label, asked: &[&(Option<Kind>, Answer, bool)]) -> Self {
-        let answers: Vec<&Answer> = asked.iter().map(|(_, answer, _)| answer).collect();
+    fn of(label: Label, asked: &[&(Option<DrawnKind>, FaceAnswer, bool)]) -> Self {
+        let answers: Vec<&FaceAnswer> = asked.iter().map(|(_, answer, _)| answer).collect();
         let counts: Named<Proportion> = CALLED
             .into_iter()
             .map(|label| (label.name(), answers.iter().map(|answer| answer.called() == label).collect()))
@@ -115,10 +118,10 @@ pub struct HardReport {
 
 /// What came out for one picture.
 #[derive(Default)]
-struct Asked {
+struct DrawnAnswers {
     without_landmarks: u64,
     /// With each answer whether the face was found.
-    answers: Vec<(Option<Kind>, Answer, bool)>,
+    answers: Vec<(Option<DrawnKind>, FaceAnswer, bool)>,
 }
 
 /// Draws every kind on every face of `bare`, whose pictures are below the folder `images`, and asks the
@@ -134,18 +137,18 @@ pub fn evaluate(
 ) -> Evaluation<HardReport> {
     let measured = pictures::measure(&bare.pictures, images, progress, |picture, pixels| {
         let detections = detect(pixels)?;
-        let mut asked = Asked::default();
+        let mut asked = DrawnAnswers::default();
         for (face, place) in picture.boxes.iter().zip(bare.places(&picture.image)) {
             let Some(landmarks) = landmarks::find(&detections, &face.rect) else {
                 asked.without_landmarks += 1;
                 continue;
             };
             let close_up = CloseUp::of(pixels, &face.rect, &landmarks);
-            for kind in std::iter::once(None).chain(Kind::ALL.map(Some)) {
+            for kind in std::iter::once(None).chain(DrawnKind::ALL.map(Some)) {
                 let picture = close_up.with(kind, seed, *place);
                 let given = faces::ask(classify, &picture, &[close_up.rect])?;
                 let answers =
-                    given.into_iter().map(|probabilities| Answer { face: face.clone(), probabilities });
+                    given.into_iter().map(|probabilities| FaceAnswer { face: face.clone(), probabilities });
                 // The whole picture is searched as before, so that nothing but what is drawn makes the
                 // difference.
                 let mut whole = pixels.clone();
@@ -153,18 +156,18 @@ pub fn evaluate(
                 let found = kind.is_none() || landmarks::find(&detect(&whole)?, &face.rect).is_some();
                 asked.answers.extend(answers.map(|answer| (kind, answer, found)));
                 if let (Some(sheets), Some((_, answer, _))) = (sheets, asked.answers.last()) {
-                    let label = kind.map_or(Label::NoMask, Kind::label);
+                    let label = kind.map_or(Label::NoMask, DrawnKind::label);
                     sheets.add(name(kind), *place, label, answer, &picture, &close_up.rect);
                 }
             }
         }
-        Ok(asked)
+        Ok::<_, EvalError>(asked)
     });
     let Measured { results, failures } = measured;
-    let rows = std::iter::once(None).chain(Kind::ALL.map(Some)).map(|kind| {
+    let rows = std::iter::once(None).chain(DrawnKind::ALL.map(Some)).map(|kind| {
         let all = results.iter().flat_map(|asked| &asked.answers);
         let asked: Vec<_> = all.filter(|(of, ..)| *of == kind).collect();
-        (name(kind), Called::of(kind.map_or(Label::NoMask, Kind::label), &asked))
+        (name(kind), Called::of(kind.map_or(Label::NoMask, DrawnKind::label), &asked))
     });
     let kinds: Named<Called> = rows.collect();
     let report = HardReport {
@@ -176,8 +179,8 @@ pub fn evaluate(
 }
 
 /// What the faces are called in reports on which `kind` is drawn.
-pub(super) fn name(kind: Option<Kind>) -> &'static str {
-    kind.map_or(UNTOUCHED, Kind::name)
+pub(super) fn name(kind: Option<DrawnKind>) -> &'static str {
+    kind.map_or(UNTOUCHED, DrawnKind::name)
 }
 
 /// A face and what is around it.
@@ -204,7 +207,7 @@ impl CloseUp {
     }
 
     /// The picture with `kind` drawn on the face, which is at `place` in the tables.
-    pub(super) fn with(&self, kind: Option<Kind>, seed: u64, place: u64) -> RgbImage {
+    pub(super) fn with(&self, kind: Option<DrawnKind>, seed: u64, place: u64) -> RgbImage {
         let mut picture = self.picture.clone();
         if let Some(kind) = kind {
             let mut generator = stream(seed, Purpose::HardSet, (kind as u64) << 48 | place);
@@ -278,12 +281,14 @@ mod tests {
         let Evaluation { report, failures, .. } = run(1);
         assert_eq!(failures, []);
         assert_eq!((report.faces, report.without_landmarks), (1, 1));
-        assert_eq!(report.kinds.0.len(), 1 + Kind::ALL.len());
+        assert_eq!(report.kinds.0.len(), 1 + DrawnKind::ALL.len());
         let json = serde_json::to_value(&report).unwrap();
         assert_eq!(json["kinds"][UNTOUCHED]["called"]["no_mask"], 1.0);
         assert_eq!(json["kinds"][UNTOUCHED]["mean_p_mask"], 0.25);
         assert_eq!(json["kinds"][UNTOUCHED]["found"]["hits"], 1);
-        for (kind, covered) in [(Kind::Mask, true), (Kind::UnderNose, true), (Kind::UnderMouth, false)] {
+        for (kind, covered) in
+            [(DrawnKind::Mask, true), (DrawnKind::UnderNose, true), (DrawnKind::UnderMouth, false)]
+        {
             let row = report.kinds.get(kind.name()).unwrap();
             let expected = Some(if covered { 1.0 } else { 0.0 });
             assert_eq!((row.n, row.called.get("mask")), (1, Some(&expected)), "{kind}");
@@ -302,8 +307,8 @@ mod tests {
         let crop = |picture: &RgbImage, rect| preprocess::face_crop(picture, rect, 1.3, 64);
         assert_eq!(crop(&close_up.picture, &close_up.rect), crop(&portrait, &face.rect));
         assert_eq!(close_up.with(None, 1, 2), close_up.picture);
-        assert_eq!(close_up.with(Some(Kind::Cup), 1, 2), close_up.with(Some(Kind::Cup), 1, 2));
-        assert_ne!(close_up.with(Some(Kind::Cup), 1, 2), close_up.with(Some(Kind::Cup), 2, 2));
-        assert_ne!(close_up.with(Some(Kind::Cup), 1, 2), close_up.with(Some(Kind::Cup), 1, 3));
+        assert_eq!(close_up.with(Some(DrawnKind::Cup), 1, 2), close_up.with(Some(DrawnKind::Cup), 1, 2));
+        assert_ne!(close_up.with(Some(DrawnKind::Cup), 1, 2), close_up.with(Some(DrawnKind::Cup), 2, 2));
+        assert_ne!(close_up.with(Some(DrawnKind::Cup), 1, 2), close_up.with(Some(DrawnKind::Cup), 1, 3));
     }
 }

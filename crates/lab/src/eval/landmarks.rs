@@ -2,18 +2,21 @@
 //! network, on the box that the detector finds in the changed picture, and those of the detector itself.
 //!
 //! Where they should be is what another detector, the teacher, says of the untouched face on average of ten
-//! looks ([`crate::train::landmarks::views`]). One look differs from that by the *spread*; of faces on which
+//! looks ([`crate::data::teacher`]). One look differs from that by the *spread*; of faces on which
 //! the looks differ by much, as from the side, the truth is not known well enough to measure by, so figures
 //! are also given for those of which it is.
 
-use super::faces::Evaluation;
+use super::error::EvalError;
+use super::evaluation::Evaluation;
 use super::hard::{BareFaces, CloseUp, UNTOUCHED, name};
 use super::metrics::Proportion;
-use super::{Named, Networks, table};
+use super::named::Named;
+use super::networks::EvalNetworks;
+use super::table;
+use crate::data::landmarks::distance;
 use crate::data::pictures::{self, Measured};
-use crate::drawn::Kind;
-use crate::drawn::landmarks::distance;
-use crate::train::landmarks::views::Views;
+use crate::data::teacher::Teacher;
+use crate::drawn::DrawnKind;
 use image::imageops;
 use maskwatch::vision::detector::Detection;
 use serde::Serialize;
@@ -48,7 +51,7 @@ impl Errors {
 
 /// The faces of one kind.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Row {
+pub struct LandmarkRow {
     /// How many the detector found; the figures are of those.
     pub found: Proportion,
     /// The landmark network on all of them.
@@ -71,19 +74,19 @@ pub struct LandmarksReport {
     /// Mean spread of the teacher's looks.
     pub spread: Option<f64>,
     /// Untouched, and by what is drawn.
-    pub kinds: Named<Row>,
+    pub kinds: Named<LandmarkRow>,
 }
 
 /// One face with one thing drawn on it: the spread of its truth and, where it was found, both errors.
 #[derive(Debug, Clone, Copy)]
-struct Asked {
-    kind: Option<Kind>,
+struct LocatedFace {
+    kind: Option<DrawnKind>,
     spread: f32,
     errors: Option<[f32; 2]>,
 }
 
-impl Row {
-    fn of(asked: &[&Asked]) -> Self {
+impl LandmarkRow {
+    fn of(asked: &[&LocatedFace]) -> Self {
         let errors = |which: usize, limit: f32| {
             let of = asked.iter().filter(|asked| asked.spread <= limit);
             Errors::of(of.filter_map(|asked| asked.errors.map(|errors| f64::from(errors[which]))).collect())
@@ -103,12 +106,12 @@ impl Row {
 pub fn evaluate(
     bare: &BareFaces,
     images: &Path,
-    networks: &Networks<'_>,
-    teacher: &Views,
+    networks: &EvalNetworks<'_>,
+    teacher: &Teacher,
     seed: u64,
     progress: &(dyn Fn(usize) + Sync),
 ) -> Evaluation<LandmarksReport> {
-    let kinds = || std::iter::once(None).chain(Kind::ALL.map(Some));
+    let kinds = || std::iter::once(None).chain(DrawnKind::ALL.map(Some));
     let measured = pictures::measure(&bare.pictures, images, progress, |picture, pixels| {
         let (mut asked, mut unknown) = (Vec::new(), 0u64);
         for (face, place) in picture.boxes.iter().zip(bare.places(&picture.image)) {
@@ -131,18 +134,18 @@ pub fn evaluate(
                     }
                     None => None,
                 };
-                asked.push(Asked { kind, spread: truth.spread, errors });
+                asked.push(LocatedFace { kind, spread: truth.spread, errors });
             }
         }
-        Ok((asked, unknown))
+        Ok::<_, EvalError>((asked, unknown))
     });
     let Measured { results, failures } = measured;
-    let all: Vec<&Asked> = results.iter().flat_map(|(asked, _)| asked).collect();
+    let all: Vec<&LocatedFace> = results.iter().flat_map(|(asked, _)| asked).collect();
     let rows = kinds().map(|kind| {
-        let of_kind: Vec<&Asked> = all.iter().filter(|asked| asked.kind == kind).copied().collect();
-        (name(kind), Row::of(&of_kind))
+        let of_kind: Vec<&LocatedFace> = all.iter().filter(|asked| asked.kind == kind).copied().collect();
+        (name(kind), LandmarkRow::of(&of_kind))
     });
-    let kinds: Named<Row> = rows.collect();
+    let kinds: Named<LandmarkRow> = rows.collect();
     let spreads = all.iter().filter(|asked| asked.kind.is_none()).map(|asked| f64::from(asked.spread));
     let report = LandmarksReport {
         faces: kinds.get(UNTOUCHED).map_or(0, |row| row.found.of),
@@ -185,14 +188,14 @@ mod tests {
 
     #[test]
     fn errors_are_those_of_faces_found_and_certain_ones_apart() {
-        let asked = |spread, errors| Asked { kind: None, spread, errors };
+        let asked = |spread, errors| LocatedFace { kind: None, spread, errors };
         let faces = [
             asked(0.01, Some([0.1, 0.2])),
             asked(0.5, Some([0.3, 0.6])),
             asked(0.02, None),
             asked(0.03, Some([0.2, 0.1])),
         ];
-        let row = Row::of(&faces.iter().collect::<Vec<_>>());
+        let row = LandmarkRow::of(&faces.iter().collect::<Vec<_>>());
         assert_eq!((row.found.hits, row.found.of), (3, 4));
         assert_eq!((row.all.n, row.certain.n), (3, 2));
         let near = |value: Option<f64>, wanted: f64| (value.unwrap() - wanted).abs() < 1e-6;

@@ -1,7 +1,7 @@
 //! Figures of merit from counts and scores: proportions with Wilson intervals, confusion matrices, area under
 //! the curve, calibration error, bands. Pure arithmetic; which faces are counted is decided by the callers.
 
-use super::Named;
+use super::named::Named;
 use crate::data::labels::Label;
 use serde::{Serialize, Serializer};
 

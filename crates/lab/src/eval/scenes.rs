@@ -2,11 +2,13 @@
 //! on the annotated boxes (as in [`super::faces`]) this tells what an entrance would make of each annotated
 //! face: missed, or found and called mask, no mask, incorrect or unsure.
 
-use super::Named;
-use super::detector::Detect;
-use super::faces::{self, Answer, Classify, Evaluation, FacesReport};
+use super::error::EvalError;
+use super::evaluation::Evaluation;
+use super::faces::{self, FaceAnswer, FacesReport};
 use super::metrics::{FACE_SIZE_BANDS, Proportion};
 use super::mistakes::Mistake;
+use super::named::Named;
+use super::networks::{Classify, Detect};
 use crate::data::labels::{Label, LabelledBox};
 use crate::data::matching::{MIN_IOU, match_faces};
 use crate::data::pictures::{self, LabelledPicture, Measured};
@@ -37,14 +39,14 @@ pub struct Outcomes {
 }
 
 impl Outcomes {
-    fn add(&mut self, outcome: Outcome) {
+    fn add(&mut self, outcome: FaceOutcome) {
         self.n += 1;
         match outcome {
-            Outcome::Missed => self.missed += 1,
-            Outcome::Found(Verdict::Masked) => self.mask += 1,
-            Outcome::Found(Verdict::Unmasked) => self.no_mask += 1,
-            Outcome::Found(Verdict::Incorrect) => self.incorrect += 1,
-            Outcome::Found(Verdict::Unsure) => self.unsure += 1,
+            FaceOutcome::Missed => self.missed += 1,
+            FaceOutcome::Found(Verdict::Masked) => self.mask += 1,
+            FaceOutcome::Found(Verdict::Unmasked) => self.no_mask += 1,
+            FaceOutcome::Found(Verdict::Incorrect) => self.incorrect += 1,
+            FaceOutcome::Found(Verdict::Unsure) => self.unsure += 1,
         }
     }
 
@@ -63,7 +65,7 @@ impl Outcomes {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Outcome {
+enum FaceOutcome {
     Missed,
     Found(Verdict),
 }
@@ -80,7 +82,7 @@ pub struct EndToEnd {
 }
 
 impl EndToEnd {
-    fn of<'a>(faces: impl Iterator<Item = &'a (LabelledBox, Outcome)>) -> Self {
+    fn of<'a>(faces: impl Iterator<Item = &'a (LabelledBox, FaceOutcome)>) -> Self {
         let mut figures = Self::default();
         for (face, outcome) in faces {
             match face.label {
@@ -159,9 +161,9 @@ pub struct ScenesReport {
 }
 
 /// One picture, searched and classified.
-struct Scene {
-    answers: Vec<Answer>,
-    outcomes: Vec<(LabelledBox, Outcome)>,
+struct SearchedScene {
+    answers: Vec<FaceAnswer>,
+    outcomes: Vec<(LabelledBox, FaceOutcome)>,
     mistakes: Vec<Mistake>,
     fully_labelled: bool,
     alarms_without_a_face: u64,
@@ -188,7 +190,7 @@ pub fn evaluate(
         let answers = annotated.split_off(rects.len());
         let matching = match_faces(&rects, &detections, MIN_IOU);
 
-        let mut scene = Scene {
+        let mut scene = SearchedScene {
             answers: Vec::new(),
             outcomes: Vec::new(),
             mistakes: Vec::new(),
@@ -199,12 +201,12 @@ pub fn evaluate(
         let wanted = |face: &LabelledBox| face.rect.side() >= min_side;
         let annotated = picture.boxes.iter().zip(annotated).zip(&matching.found_by);
         for ((face, probabilities), found_by) in annotated.filter(|((face, _), _)| wanted(face)) {
-            scene.answers.push(Answer { face: face.clone(), probabilities });
+            scene.answers.push(FaceAnswer { face: face.clone(), probabilities });
             let (outcome, p_found) = match found_by {
                 Some(index) => {
-                    (Outcome::Found(judge(&found[*index], &answers[*index])), Some(answers[*index].mask))
+                    (FaceOutcome::Found(judge(&found[*index], &answers[*index])), Some(answers[*index].mask))
                 }
-                None => (Outcome::Missed, None),
+                None => (FaceOutcome::Missed, None),
             };
             scene.outcomes.push((face.clone(), outcome));
             if let Some(problem) = problem(face.label, outcome) {
@@ -222,9 +224,9 @@ pub fn evaluate(
                 scene.mistakes.push(Mistake { image, rect, label: None, p_mask: Some(answer.mask), problem });
             }
         }
-        Ok(scene)
+        Ok::<_, EvalError>(scene)
     });
-    let answers: Vec<Answer> = results.iter().flat_map(|scene| &scene.answers).cloned().collect();
+    let answers: Vec<FaceAnswer> = results.iter().flat_map(|scene| &scene.answers).cloned().collect();
     let outcomes = || results.iter().flat_map(|scene| &scene.outcomes);
     let fully_labelled = results.iter().filter(|scene| scene.fully_labelled).count();
     let alarms: u64 = results.iter().map(|scene| scene.alarms_without_a_face).sum();
@@ -244,16 +246,16 @@ pub fn evaluate(
     Evaluation { report: ScenesReport { faces: FacesReport::of(&answers), end_to_end }, mistakes, failures }
 }
 
-fn problem(label: Label, outcome: Outcome) -> Option<&'static str> {
+fn problem(label: Label, outcome: FaceOutcome) -> Option<&'static str> {
     match (label, outcome) {
-        (_, Outcome::Missed) => Some("end to end: missed"),
-        (Label::Mask, Outcome::Found(Verdict::Unmasked | Verdict::Incorrect)) => {
+        (_, FaceOutcome::Missed) => Some("end to end: missed"),
+        (Label::Mask, FaceOutcome::Found(Verdict::Unmasked | Verdict::Incorrect)) => {
             Some("end to end: false alarm")
         }
-        (Label::NoMask | Label::Incorrect, Outcome::Found(Verdict::Masked)) => {
+        (Label::NoMask | Label::Incorrect, FaceOutcome::Found(Verdict::Masked)) => {
             Some("end to end: called mask")
         }
-        (_, Outcome::Found(Verdict::Unsure)) => Some("end to end: unsure"),
+        (_, FaceOutcome::Found(Verdict::Unsure)) => Some("end to end: unsure"),
         _ => None,
     }
 }

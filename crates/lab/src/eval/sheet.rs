@@ -1,7 +1,7 @@
 //! Contact sheets of what a classifier was shown, one picture a kind: the faces it was most wrong about come
 //! first, those that it called wrongly are framed.
 
-use super::faces::Answer;
+use super::faces::FaceAnswer;
 use crate::data::labels::Label;
 use image::{Rgb, RgbImage, imageops};
 use maskwatch::geometry::Rect;
@@ -19,7 +19,7 @@ const ROWS: usize = 10;
 const MARGIN: f32 = 1.4;
 const WRONG: Rgb<u8> = Rgb([220, 30, 30]);
 
-struct Tile {
+struct SheetTile {
     /// The probability of the label; the sheet begins with the lowest.
     right: f32,
     place: u64,
@@ -29,7 +29,7 @@ struct Tile {
 /// Sheets under names; several threads may add to them.
 #[derive(Default)]
 pub struct Sheets {
-    tiles: Mutex<BTreeMap<&'static str, Vec<Tile>>>,
+    tiles: Mutex<BTreeMap<&'static str, Vec<SheetTile>>>,
 }
 
 impl Sheets {
@@ -39,7 +39,7 @@ impl Sheets {
         name: &'static str,
         place: u64,
         label: Label,
-        answer: &Answer,
+        answer: &FaceAnswer,
         picture: &RgbImage,
         rect: &Rect,
     ) {
@@ -55,7 +55,7 @@ impl Sheets {
         // A panic between the two lines of a `push` left whole tiles behind.
         let mut tiles = self.tiles.lock().unwrap_or_else(PoisonError::into_inner);
         let sheet = tiles.entry(name).or_default();
-        sheet.push(Tile { right, place, picture: tile });
+        sheet.push(SheetTile { right, place, picture: tile });
         if sheet.len() >= 2 * COLUMNS * ROWS {
             keep_worst(sheet);
         }
@@ -81,7 +81,7 @@ impl Sheets {
     }
 }
 
-fn keep_worst(sheet: &mut Vec<Tile>) {
+fn keep_worst(sheet: &mut Vec<SheetTile>) {
     sheet.sort_by(|a, b| a.right.total_cmp(&b.right).then(a.place.cmp(&b.place)));
     sheet.truncate(COLUMNS * ROWS);
 }
@@ -101,7 +101,7 @@ mod tests {
             let face = row("a.png", [0.0, 0.0, 40.0, 40.0], Label::NoMask);
             let shade = (place / 2) as u8;
             let picture = RgbImage::from_pixel(40, 40, Rgb([shade; 3]));
-            let answer = Answer { face, probabilities: Probabilities::of_mask(p_mask) };
+            let answer = FaceAnswer { face, probabilities: Probabilities::of_mask(p_mask) };
             sheets.add("cup", place, Label::NoMask, &answer, &picture, &rect);
         }
         let folder = tempfile::tempdir().unwrap();
@@ -115,7 +115,7 @@ mod tests {
         let sheets = Sheets::default();
         let face = row("a.png", [0.0, 0.0, 40.0, 40.0], Label::NoMask);
         let picture = RgbImage::from_pixel(40, 40, Rgb([7; 3]));
-        let answer = Answer { face, probabilities: Probabilities::of_mask(0.9) };
+        let answer = FaceAnswer { face, probabilities: Probabilities::of_mask(0.9) };
         sheets.add("mask", 0, Label::Mask, &answer, &picture, &rect);
         sheets.write(folder.path()).unwrap();
         let sheet = image::open(folder.path().join("mask.png")).unwrap().into_rgb8();

@@ -1,9 +1,9 @@
 //! The reports as tables for a terminal. What they contain is decided by the reports.
 
-use super::Named;
 use super::detector::{DetectorReport, Recall};
 use super::faces::{FacesReport, TwoClass};
 use super::metrics::Proportion;
+use super::named::Named;
 use super::scenes::{EndToEndReport, Outcomes, ScenesReport};
 use crate::data::labels::Label;
 use std::fmt::{self, Display, Formatter, Write};

@@ -1,9 +1,9 @@
 //! YuNet → the tensors `detector.*`. The four parts of a level's head become one unit of 16 channels.
 
-use super::classifier::{picture, read_by};
-use super::ranges::{Observations, Quantization, Seen, least_unsigned};
+use super::choices::Choices;
+use super::coding::{picture, read_by};
+use super::ranges::{Observations, ObservedMap, Quantization, least_unsigned};
 use super::rounding::{Reads, RealLayer, quantize};
-use super::{Choices, real_layer};
 use maskwatch::nn::convolution::Convolution;
 use maskwatch::nn::int8::file::Draft;
 use maskwatch::nn::int8::yunet::{BACKBONE, LEVELS};
@@ -24,7 +24,7 @@ struct Quantizer<'a> {
 
 impl Quantizer<'_> {
     fn layer(&self, name: &str) -> Result<RealLayer, NetworkError> {
-        real_layer(self.convolutions[name])
+        RealLayer::of(self.convolutions[name])
     }
 
     fn reads(&self, (name, coding): &Coded) -> Reads {
@@ -80,9 +80,9 @@ impl Quantizer<'_> {
 
     /// The parts of a level's head, with real numbers as results.
     fn parts(&mut self, level: usize, input: &Coded) -> Result<(), NetworkError> {
-        let maps: Vec<Seen> =
+        let maps: Vec<ObservedMap> =
             part_names(level).iter().map(|name| self.seen.get(&format!("{name}.conv1"))).collect();
-        let seen = Seen::beside(&maps);
+        let seen = ObservedMap::beside(&maps);
         let between = Quantization::signed_per_channel(&seen.ranges(self.choices.quantile));
         let (values, requantization) = quantize(&self.joined(level, "conv1")?, &self.reads(input), &between);
         let name = format!("detector.head.{level}");

@@ -1,9 +1,10 @@
 //! The landmark network → the tensors `landmarks.*`.
 
-use super::classifier::{front, reads};
+use super::choices::Choices;
+use super::coding::reads;
+use super::front::front;
 use super::ranges::{Observations, Quantization};
-use super::rounding::quantize;
-use super::{Choices, real_layer};
+use super::rounding::{RealLayer, quantize};
 use maskwatch::nn::int8::file::Draft;
 use maskwatch::nn::landmarks::{BLOCKS, Landmarks, TENSORS};
 use maskwatch::nn::weights::Weights;
@@ -24,7 +25,7 @@ pub fn add(
     let name = "landmarks.0";
     let writes = Quantization::unsigned_per_channel(&seen.get(name).ranges(choices.quantile));
     let (values, requantization) =
-        quantize(&real_layer(network.reduce())?, &reads(seen, &from, &coding), &writes);
+        quantize(&RealLayer::of(network.reduce())?, &reads(seen, &from, &coding), &writes);
     draft.layer(name, &values, &requantization);
     draft.reals(&format!("{name}.scale"), &[writes.scale.len()], &writes.scale);
     for (name, shape) in &TENSORS[2..] {

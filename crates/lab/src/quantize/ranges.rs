@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 /// What has been seen of one map, per channel.
 #[derive(Debug, Clone, Default)]
-pub struct Seen {
+pub struct ObservedMap {
     /// The lowest and highest value of each picture, per channel.
     extremes: Vec<Vec<(f32, f32)>>,
     sums: Vec<f64>,
@@ -15,7 +15,7 @@ pub struct Seen {
 
 /// All maps of a network by name.
 #[derive(Debug, Clone, Default)]
-pub struct Observations(BTreeMap<String, Seen>);
+pub struct Observations(BTreeMap<String, ObservedMap>);
 
 impl Observations {
     /// Takes note of a map `[N, H, W, C]`.
@@ -46,12 +46,12 @@ impl Observations {
 
     /// What was seen of the map `name`; nothing at all where there was none.
     #[must_use]
-    pub fn get(&self, name: &str) -> Seen {
+    pub fn get(&self, name: &str) -> ObservedMap {
         self.0.get(name).cloned().unwrap_or_default()
     }
 }
 
-impl Seen {
+impl ObservedMap {
     /// Channels of the map.
     #[must_use]
     pub fn channels(&self) -> usize {
@@ -186,7 +186,7 @@ mod tests {
     use super::*;
     use candle_core::Device;
 
-    fn seen(values: &[f32], shape: (usize, usize, usize, usize)) -> Seen {
+    fn seen(values: &[f32], shape: (usize, usize, usize, usize)) -> ObservedMap {
         let mut observations = Observations::default();
         let map = Tensor::from_vec(values.to_vec(), shape, &Device::Cpu).unwrap();
         observations.add("map", &map).unwrap();
@@ -216,6 +216,6 @@ mod tests {
     #[test]
     fn maps_beside_one_another_keep_their_order() {
         let (left, right) = (seen(&[1.0, 2.0], (1, 1, 1, 2)), seen(&[3.0], (1, 1, 1, 1)));
-        assert_eq!(Seen::beside(&[left, right]).means(), [1.0, 2.0, 3.0]);
+        assert_eq!(ObservedMap::beside(&[left, right]).means(), [1.0, 2.0, 3.0]);
     }
 }

@@ -2,6 +2,8 @@
 //! average.
 
 use super::ranges::Quantization;
+use maskwatch::nn::NetworkError;
+use maskwatch::nn::convolution::{Convolution, Kind};
 use maskwatch_kernels::int8::GROUP;
 use maskwatch_kernels::int8::pack::{DEPTHWISE_SUMS, LIMIT, POINTWISE_SUMS, Requantization};
 
@@ -99,6 +101,24 @@ pub struct RealLayer {
     pub bias: Vec<f32>,
     /// Which layer it is.
     pub sums: Sums,
+}
+
+impl RealLayer {
+    /// A convolution's weights, outputs first.
+    ///
+    /// # Errors
+    /// When the network was made for training.
+    pub fn of(convolution: &Convolution) -> Result<Self, NetworkError> {
+        let sums = match convolution.kind() {
+            Kind::Depthwise { .. } => Sums::Depthwise,
+            Kind::Full { .. } | Kind::Pointwise { .. } => Sums::Pointwise,
+        };
+        let Some((weight, bias)) = convolution.folded() else {
+            let message = "only networks made for inference are quantized".to_owned();
+            return Err(NetworkError::Run(candle_core::Error::Msg(message)));
+        };
+        Ok(Self { weights: weight.t()?.to_vec2()?, bias: bias.to_vec1()?, sums })
+    }
 }
 
 /// What a layer reads: how its values are coded, and what is known of them.

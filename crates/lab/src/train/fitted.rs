@@ -1,7 +1,7 @@
 //! Weights that are being fitted: the variables, the optimiser's moments and a moving average, together in
 //! and out of a checkpoint.
 
-use super::optimizer::{Optimizer, Parameter, Settings, WeightAverage};
+use super::optimizer::{Optimizer, OptimizerSettings, Parameter, WeightAverage};
 use candle_core::Var;
 use candle_core::backprop::GradStore;
 use maskwatch::nn::weights::Weights;
@@ -22,7 +22,7 @@ impl Fitted {
     /// A variable is not f32.
     pub(super) fn new(
         variables: BTreeMap<String, Var>,
-        settings: Settings,
+        settings: OptimizerSettings,
         decay: f64,
         factor: impl Fn(&str, &Var) -> candle_core::Result<f64>,
     ) -> candle_core::Result<Self> {

@@ -1,7 +1,8 @@
 //! What a classifier run has reached so far: figures per epoch (or every so many steps), as CSV and as
 //! curves.
 
-use super::{TrainError, write_file};
+use super::error::TrainError;
+use super::files::write_file;
 use crate::curves::{self, Chart, Series};
 use crate::data::dataset::Subset;
 use maskwatch::nn::head::{MASK, NO_MASK};
@@ -66,7 +67,7 @@ impl Tally {
 
 /// The figures at one point of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Entry {
+pub struct ClassifierEntry {
     /// Epochs or steps done.
     pub at: u64,
     /// Learning rate of the last step.
@@ -80,7 +81,7 @@ pub struct Entry {
     pub val: Option<Figures>,
 }
 
-impl Entry {
+impl ClassifierEntry {
     fn of(&self, subset: Subset) -> Option<&Figures> {
         match subset {
             Subset::Train => Some(&self.train),
@@ -93,12 +94,12 @@ impl Entry {
 /// All figures of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct History {
-    /// What [`Entry::at`] counts, `epoch` or `step`.
+    /// What [`ClassifierEntry::at`] counts, `epoch` or `step`.
     pub unit: String,
     /// How many of them the whole run has.
     pub total: u64,
     /// In the order of time.
-    pub entries: Vec<Entry>,
+    pub entries: Vec<ClassifierEntry>,
 }
 
 const SUBSETS: [Subset; 3] = [Subset::Train, Subset::Selection, Subset::Val];
@@ -107,7 +108,7 @@ impl History {
     /// The entry with the lowest loss on a subset, the first of equal ones. Not the most accurate: over some
     /// hundred faces accuracy moves in steps of one face, and good epochs differ by less.
     #[must_use]
-    pub fn best(&self, chosen_by: Subset) -> Option<&Entry> {
+    pub fn best(&self, chosen_by: Subset) -> Option<&ClassifierEntry> {
         let measured =
             self.entries.iter().filter_map(|entry| entry.of(chosen_by).map(|figures| (entry, figures.loss)));
         measured.min_by(|(_, one), (_, other)| one.total_cmp(other)).map(|(entry, _)| entry)
@@ -115,7 +116,7 @@ impl History {
 
     /// One line for people about an entry.
     #[must_use]
-    pub fn line(&self, entry: &Entry) -> String {
+    pub fn line(&self, entry: &ClassifierEntry) -> String {
         let mut line = format!("{} {}/{}", self.unit, entry.at, self.total);
         for subset in SUBSETS {
             if let Some(Figures { loss, accuracy, .. }) = entry.of(subset) {
@@ -196,7 +197,7 @@ mod tests {
     }
 
     fn history() -> History {
-        let entry = |at, accuracy, loss| Entry {
+        let entry = |at, accuracy, loss| ClassifierEntry {
             at,
             learning_rate: 0.001,
             train: figures(0.5, 0.7),

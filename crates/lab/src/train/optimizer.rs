@@ -39,7 +39,7 @@ impl Rule {
 
 /// Settings of an [`Optimizer`] that stay the same over a run.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Settings {
+pub struct OptimizerSettings {
     /// How gradients change parameters.
     pub rule: Rule,
     /// AdamW: decay of the gradient's moving average.
@@ -57,7 +57,7 @@ pub struct Settings {
     pub clip: Option<f64>,
 }
 
-impl Settings {
+impl OptimizerSettings {
     /// The usual settings, without clipping.
     #[must_use]
     pub fn new(rule: Rule) -> Self {
@@ -68,13 +68,13 @@ impl Settings {
 /// Changes parameters by their gradients, step by step.
 #[derive(Debug)]
 pub struct Optimizer {
-    settings: Settings,
-    slots: Vec<Slot>,
+    settings: OptimizerSettings,
+    slots: Vec<ParameterSlot>,
     steps: u64,
 }
 
 #[derive(Debug)]
-struct Slot {
+struct ParameterSlot {
     parameter: Parameter,
     /// As many as the rule names; SGD leaves the second one empty.
     moments: [Vec<f32>; 2],
@@ -83,12 +83,12 @@ struct Slot {
 impl Optimizer {
     /// An optimiser over the given parameters, its moments at zero.
     #[must_use]
-    pub fn new(parameters: Vec<Parameter>, settings: Settings) -> Self {
+    pub fn new(parameters: Vec<Parameter>, settings: OptimizerSettings) -> Self {
         let kept = settings.rule.moments().len();
         let slots = parameters.into_iter().map(|parameter| {
             let count = parameter.variable.elem_count();
             let moments = [0, 1].map(|moment| vec![0.0; if moment < kept { count } else { 0 }]);
-            Slot { parameter, moments }
+            ParameterSlot { parameter, moments }
         });
         Self { settings, slots: slots.collect(), steps: 0 }
     }
@@ -118,7 +118,7 @@ impl Optimizer {
             Some(longest) if norm > longest => longest / norm,
             _ => 1.0,
         };
-        let Settings { rule, beta1, beta2, epsilon, momentum, weight_decay, .. } = self.settings;
+        let OptimizerSettings { rule, beta1, beta2, epsilon, momentum, weight_decay, .. } = self.settings;
         let exponent = self.steps.min(i32::MAX as u64) as i32;
         let (correct1, correct2) = (1.0 - beta1.powi(exponent), 1.0 - beta2.powi(exponent));
         for (slot, gradient) in self.slots.iter_mut().zip(values) {
@@ -167,7 +167,7 @@ impl Optimizer {
     /// None in practice: the tensors are made from vectors of their own length.
     pub fn state(&self) -> Result<BTreeMap<String, Tensor>> {
         let mut state = BTreeMap::new();
-        for Slot { parameter, moments } in &self.slots {
+        for ParameterSlot { parameter, moments } in &self.slots {
             for (moment, values) in self.settings.rule.moments().iter().zip(moments) {
                 let tensor = Tensor::from_slice(values, parameter.variable.shape(), &Device::Cpu)?;
                 state.insert(format!("{moment}.{}", parameter.name), tensor);
@@ -324,7 +324,11 @@ mod tests {
     }
 
     /// Twenty steps with each of two optimisers; both must have come to the same values.
-    fn same_way(settings: Settings, rate: f64, mut theirs: impl FnMut(&Var) -> Box<dyn FnMut(&GradStore)>) {
+    fn same_way(
+        settings: OptimizerSettings,
+        rate: f64,
+        mut theirs: impl FnMut(&Var) -> Box<dyn FnMut(&GradStore)>,
+    ) {
         let (our_variable, their_variable) = (variable(&[3.0, -2.0, 0.5]), variable(&[3.0, -2.0, 0.5]));
         let mut ours = Optimizer::new(vec![parameter("v", &our_variable)], settings);
         let mut theirs = theirs(&their_variable);
@@ -340,12 +344,13 @@ mod tests {
 
     #[test]
     fn steps_as_candle_does() {
-        same_way(Settings::new(Rule::AdamW), 0.1, |variable| {
+        same_way(OptimizerSettings::new(Rule::AdamW), 0.1, |variable| {
             let settings = ParamsAdamW { lr: 0.1, ..Default::default() };
             let mut theirs = candle_nn::AdamW::new(vec![variable.clone()], settings).unwrap();
             Box::new(move |gradients| theirs.step(gradients).unwrap())
         });
-        let plain = Settings { momentum: 0.0, weight_decay: 0.0, ..Settings::new(Rule::Sgd) };
+        let plain =
+            OptimizerSettings { momentum: 0.0, weight_decay: 0.0, ..OptimizerSettings::new(Rule::Sgd) };
         same_way(plain, 0.05, |variable| {
             let mut theirs = candle_nn::SGD::new(vec![variable.clone()], 0.05).unwrap();
             Box::new(move |gradients| theirs.step(gradients).unwrap())
@@ -357,7 +362,8 @@ mod tests {
         let variable = variable(&[2.0]);
         let mut slow = parameter("v", &variable);
         slow.rate_factor = 0.5;
-        let settings = Settings { weight_decay: 0.2, clip: Some(3.0), ..Settings::new(Rule::Sgd) };
+        let settings =
+            OptimizerSettings { weight_decay: 0.2, clip: Some(3.0), ..OptimizerSettings::new(Rule::Sgd) };
         let mut optimizer = Optimizer::new(vec![slow], settings);
         // The gradient is 2 · (v − 1); a step goes a tenth of it and of nine tenths of the velocity, which
         // has it already.
@@ -375,7 +381,7 @@ mod tests {
         let run = |rule: Rule, stop_at: Option<usize>| {
             let variable = variable(&[3.0, -2.0]);
             let parameters = || vec![parameter("v", &variable)];
-            let mut optimizer = Optimizer::new(parameters(), Settings::new(rule));
+            let mut optimizer = Optimizer::new(parameters(), OptimizerSettings::new(rule));
             let mut average = WeightAverage::new(parameters(), 0.9).unwrap();
             for step in 0..10 {
                 if stop_at == Some(step) {
@@ -384,7 +390,7 @@ mod tests {
                     assert_eq!(moments, ["first.v", "second.v"][..if rule == Rule::Sgd { 1 } else { 2 }]);
                     state.extend(average.state().unwrap());
                     let steps = (optimizer.steps(), average.steps());
-                    optimizer = Optimizer::new(parameters(), Settings::new(rule));
+                    optimizer = Optimizer::new(parameters(), OptimizerSettings::new(rule));
                     average = WeightAverage::new(parameters(), 0.9).unwrap();
                     optimizer.restore(&state, steps.0).unwrap();
                     average.restore(&state, steps.1).unwrap();
@@ -419,7 +425,7 @@ mod tests {
     #[test]
     fn clips_and_reports_the_norm() {
         let variable = variable(&[101.0]);
-        let settings = Settings { clip: Some(2.0), ..Settings::new(Rule::AdamW) };
+        let settings = OptimizerSettings { clip: Some(2.0), ..OptimizerSettings::new(Rule::AdamW) };
         let mut optimizer = Optimizer::new(vec![parameter("v", &variable)], settings);
         assert!((optimizer.step(&gradients(&variable), 0.1).unwrap() - 200.0).abs() < 1e-3);
         let first = optimizer.state().unwrap()["first.v"].flatten_all().unwrap().to_vec1::<f32>().unwrap();
@@ -429,11 +435,12 @@ mod tests {
     #[test]
     fn refuses_the_state_of_another_network() {
         let mut optimizer =
-            Optimizer::new(vec![parameter("v", &variable(&[1.0]))], Settings::new(Rule::AdamW));
+            Optimizer::new(vec![parameter("v", &variable(&[1.0]))], OptimizerSettings::new(Rule::AdamW));
         assert!(
             optimizer.restore(&BTreeMap::new(), 1).unwrap_err().to_string().contains("first.v is missing")
         );
-        let other = Optimizer::new(vec![parameter("v", &variable(&[1.0, 2.0]))], Settings::new(Rule::AdamW));
+        let other =
+            Optimizer::new(vec![parameter("v", &variable(&[1.0, 2.0]))], OptimizerSettings::new(Rule::AdamW));
         assert!(optimizer.restore(&other.state().unwrap(), 1).is_err());
     }
 

@@ -1,11 +1,11 @@
 //! What every measurement starts from, labelled pictures, and how it is carried out: on several threads, with
 //! progress, its figures printed and what failed told.
 
-use super::Settings;
+use super::settings::EvalSettings;
 use crate::data::labels::LabelledBox;
 use crate::data::labels::{self, Split};
 use crate::data::pictures::{self, LabelledPicture};
-use crate::eval::faces::Evaluation;
+use crate::eval::evaluation::Evaluation;
 use crate::eval::mistakes;
 use anyhow::Context;
 use maskwatch::cli::outcome::{Outcome, print};
@@ -109,8 +109,8 @@ impl Data {
         Ok(Self { args, threads, labels, images, pictures, steps })
     }
 
-    pub(super) fn settings(&self, models: &Models) -> Settings {
-        Settings {
+    pub(super) fn settings(&self, models: &Models) -> EvalSettings {
+        EvalSettings {
             labels: self.labels.clone(),
             images: self.images.clone(),
             split: self.args.split,
@@ -185,13 +185,13 @@ struct Json<Settings, Report> {
 
 /// Leaves the boxes of the pictures that training sets aside by default.
 fn set_aside(boxes: &mut Vec<LabelledBox>, args: &DataArgs, labels: &Path) -> anyhow::Result<()> {
-    use crate::data::dataset::{Dataset, Options, Subset};
+    use crate::data::dataset::{Dataset, DatasetOptions, Subset};
     anyhow::ensure!(
         args.split == Split::Train,
         "training sets aside pictures of split train only; add --split train, or leave out --set-aside"
     );
     let folder = labels.parent().unwrap_or(Path::new(""));
-    let dataset = Dataset::load(folder, &Options::default())?;
+    let dataset = Dataset::load(folder, &DatasetOptions::default())?;
     let pictures = dataset.pictures(Subset::Selection);
     boxes.retain(|row| pictures.contains(folder.join("images").join(&row.image).as_path()));
     Ok(())

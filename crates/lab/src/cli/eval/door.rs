@@ -1,18 +1,15 @@
 //! `maskwatch-lab eval door`: persons at the door, through the daemon's own loop.
 
 use super::data::{Data, DataArgs};
-use super::{DetectorSettings, Settings, open};
+use super::settings::{DoorSettings, EvalSettings, MeasuredDetector, RulesSettings, open};
 use crate::data::labels::Label;
-use crate::eval::door::{self, Plan, cast};
+use crate::eval::door::{self, DoorPlan, cast};
 use anyhow::Context;
 use maskwatch::cli::networks::ModelArgs;
 use maskwatch::cli::outcome::Outcome;
 use maskwatch::cli::values::fraction;
 use maskwatch::config::Config;
-use maskwatch::decide::{IncorrectMeans, Rules};
-use maskwatch::vision::quality::Gates;
 use maskwatch::vision::{Chain, Vision};
-use serde::Serialize;
 use std::path::PathBuf;
 
 /// Arguments.
@@ -47,42 +44,6 @@ pub(super) struct Args {
     pictures: Option<PathBuf>,
 }
 
-/// What was shown; printed with the figures.
-#[derive(Debug, Serialize)]
-pub(super) struct DoorSettings {
-    seed: u64,
-    masked_persons: usize,
-    unmasked_persons: usize,
-    persons_with_mask_worn_wrongly: usize,
-    rules: RulesSettings,
-}
-
-#[derive(Debug, Serialize)]
-struct RulesSettings {
-    min_face_side: f32,
-    certainty: f32,
-    votes: usize,
-    window: usize,
-    gates: Gates,
-    incorrect: &'static str,
-}
-
-impl DoorSettings {
-    /// For people to read.
-    pub(super) fn lines(&self) -> String {
-        let Self { seed, masked_persons, unmasked_persons, persons_with_mask_worn_wrongly: wrongly, rules } =
-            self;
-        let RulesSettings { min_face_side, certainty, votes, window, gates, incorrect } = rules;
-        let gates = gates.summary();
-        format!(
-            "seed {seed}: {masked_persons} masked and {unmasked_persons} unmasked persons, {wrongly} with the mask worn wrongly, each once alone \
-             and once among two to four\n\
-             {votes} of {window} votes with a probability of {certainty}, faces of at least {min_face_side} px\n\
-             gates: {gates}; a mask worn wrongly: {incorrect}\n"
-        )
-    }
-}
-
 pub(super) fn run(args: Args) -> Outcome {
     let mut config = args.config.as_deref().map_or_else(|| Ok(Config::default()), Config::load)?;
     config.models = args.models.options();
@@ -113,9 +74,9 @@ pub(super) fn run(args: Args) -> Outcome {
     let chains: Vec<Chain> =
         (0..threads.unwrap_or(1)).map(|_| Chain::load(&vision)).collect::<Result<_, _>>()?;
     let rules = config.decision.clone();
-    let settings = Settings {
+    let settings = EvalSettings {
         classifier_input: Some(args.models.input),
-        detector: Some(DetectorSettings {
+        detector: Some(MeasuredDetector {
             detector_input: [config.detector.width, config.detector.height],
             score_threshold: config.detector.score_threshold,
             min_iou: None,
@@ -132,7 +93,7 @@ pub(super) fn run(args: Args) -> Outcome {
     let mut rates = args.rate;
     rates.sort_unstable();
     rates.dedup();
-    let plan = Plan { seed: args.seed, rates, rules };
+    let plan = DoorPlan { seed: args.seed, rates, rules };
     data.steps = (door::groups(&cast.people, plan.seed).len(), "clips");
     data.measure(settings, |progress| {
         // One for each thread: those in 8 bits do one picture at a time.
@@ -144,13 +105,4 @@ pub(super) fn run(args: Args) -> Outcome {
         evaluation.failures.extend(cast.failures);
         evaluation
     })
-}
-
-impl RulesSettings {
-    fn of(rules: &Rules, gates: Gates) -> Self {
-        let Rules { min_face_side, certainty, votes, window, incorrect, .. } = *rules;
-        let name = |(name, means)| (means == incorrect).then_some(name);
-        let incorrect = IncorrectMeans::NAMES.into_iter().find_map(name).unwrap_or_default();
-        Self { min_face_side, certainty, votes, window, gates, incorrect }
-    }
 }

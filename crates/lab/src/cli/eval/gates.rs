@@ -28,11 +28,11 @@ pub(super) struct Args {
 }
 
 #[derive(Debug, Serialize)]
-struct Settings {
+struct GatesSettings {
     min_side: f32,
 }
 
-impl fmt::Display for Settings {
+impl fmt::Display for GatesSettings {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "faces found of at least {} px (shorter side)", self.min_side)
     }
@@ -58,7 +58,7 @@ pub(super) fn run(args: Args) -> Outcome {
     };
     let mut drawn = None;
     let outcome =
-        tables.measure(pictures::group(boxes), Settings { min_side }, |data, networks, progress| {
+        tables.measure(pictures::group(boxes), GatesSettings { min_side }, |data, networks, progress| {
             let evaluation = gates::evaluate(&data.pictures, &data.images, min_side, networks, progress);
             drawn = curve.is_some().then(|| evaluation.report.curves());
             evaluation

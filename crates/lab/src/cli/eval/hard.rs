@@ -29,12 +29,12 @@ pub(super) struct Args {
 
 /// What names the set.
 #[derive(Debug, Serialize)]
-pub(super) struct Settings {
+pub(super) struct DrawnSetSettings {
     pub(super) seed: u64,
     pub(super) min_side: f32,
 }
 
-impl fmt::Display for Settings {
+impl fmt::Display for DrawnSetSettings {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "bare faces of at least {} px (shorter side), seed {}", self.min_side, self.seed)
     }
@@ -53,10 +53,11 @@ pub(super) fn run(args: Args) -> Outcome {
     }
     let sheets = folder.is_some().then(Sheets::default);
     let pictures = faces.pictures.clone();
-    let outcome = tables.measure(pictures, Settings { seed, min_side }, |data, networks, progress| {
-        let networks = (networks.detect, networks.classify);
-        hard::evaluate(&faces, &data.images, networks, seed, sheets.as_ref(), progress)
-    });
+    let outcome =
+        tables.measure(pictures, DrawnSetSettings { seed, min_side }, |data, networks, progress| {
+            let networks = (networks.detect, networks.classify);
+            hard::evaluate(&faces, &data.images, networks, seed, sheets.as_ref(), progress)
+        });
     if let (Some(sheets), Some(folder)) = (sheets, &folder) {
         sheets
             .write(folder)

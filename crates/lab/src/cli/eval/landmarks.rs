@@ -1,9 +1,9 @@
 //! `maskwatch-lab eval landmarks`: arguments in, the figures of [`crate::eval::landmarks`] out.
 
-use super::hard::{Settings, bare_faces};
+use super::hard::{DrawnSetSettings, bare_faces};
 use super::tables::{TableArgs, Tables};
+use crate::data::teacher::Teacher;
 use crate::eval::landmarks;
-use crate::train::landmarks::views::Views;
 use maskwatch::cli::outcome::Outcome;
 use maskwatch::cli::values::pixels;
 use maskwatch::nn::weights::Weights;
@@ -32,9 +32,9 @@ pub(super) fn run(args: Args) -> Outcome {
     let mut tables = Tables::read(tables)?;
     let faces = bare_faces(&mut tables, split, min_side)?;
     let teacher = teacher.unwrap_or_else(|| super::data::shared().join("models").join("yunet_n.safetensors"));
-    let views = Views::new(&Weights::load(&teacher)?)?;
+    let views = Teacher::new(&Weights::load(&teacher)?)?;
     let pictures = faces.pictures.clone();
-    tables.measure(pictures, Settings { seed, min_side }, |data, networks, progress| {
+    tables.measure(pictures, DrawnSetSettings { seed, min_side }, |data, networks, progress| {
         landmarks::evaluate(&faces, &data.images, networks, &views, seed, progress)
     })
 }

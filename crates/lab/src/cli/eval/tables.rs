@@ -2,11 +2,11 @@
 //! networks.
 
 use super::data::{Data, DataArgs, Format, images_beside, usual_table};
-use super::{DetectorSettings, open};
+use super::settings::{MeasuredDetector, open};
 use crate::data::labels::{self, LabelledBox, Split};
 use crate::data::pictures::LabelledPicture;
-use crate::eval::Networks;
-use crate::eval::faces::Evaluation;
+use crate::eval::evaluation::Evaluation;
+use crate::eval::networks::EvalNetworks;
 use maskwatch::cli::networks::{DetectorArgs, ModelArgs};
 use maskwatch::cli::outcome::Outcome;
 use maskwatch::vision::classifier::Input;
@@ -49,7 +49,7 @@ pub(super) struct Tables {
 
 /// What was measured, and how; printed with the figures.
 #[derive(Debug, Serialize)]
-struct Settings<Own> {
+struct TablesSettings<Own> {
     labels: Vec<PathBuf>,
     images: PathBuf,
     split: Split,
@@ -59,10 +59,10 @@ struct Settings<Own> {
     weights: String,
     classifier_input: Input,
     #[serde(flatten)]
-    detector: DetectorSettings,
+    detector: MeasuredDetector,
 }
 
-impl<Own: Display> Display for Settings<Own> {
+impl<Own: Display> Display for TablesSettings<Own> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (labels, images) = (names(&self.labels), self.images.display());
         writeln!(out, "split {} of {labels}, pictures in {images}", self.split)?;
@@ -101,13 +101,13 @@ impl Tables {
         self,
         pictures: Vec<LabelledPicture>,
         own: impl Serialize + Display,
-        evaluate: impl FnOnce(&Data, &Networks<'_>, &(dyn Fn(usize) + Sync)) -> Evaluation<Report> + Send,
+        evaluate: impl FnOnce(&Data, &EvalNetworks<'_>, &(dyn Fn(usize) + Sync)) -> Evaluation<Report> + Send,
     ) -> Outcome {
         let Self { args, paths, images, .. } = self;
         let models = open(&args.models)?;
         let (finder, network) = (args.detector.make(&models)?, models.classifier()?);
         let locator = models.locator()?;
-        let settings = Settings {
+        let settings = TablesSettings {
             labels: paths.clone(),
             images: images.clone(),
             split: args.split,
@@ -115,7 +115,7 @@ impl Tables {
             precision: models.precision().name(),
             weights: models.origin(),
             classifier_input: args.models.input,
-            detector: DetectorSettings::of(&args.detector),
+            detector: MeasuredDetector::of(&args.detector),
         };
         let data = Data {
             args: DataArgs {
@@ -137,7 +137,7 @@ impl Tables {
             let detect = |picture: &_| Ok(finder.detect(picture)?);
             let classify = |picture: &_, rects: &[_]| Ok(network.classify(picture, rects)?);
             let locate = |picture: &_, rect: &_| Ok(locator.locate(picture, rect)?);
-            evaluate(&data, &Networks { detect: &detect, classify: &classify, locate: &locate }, progress)
+            evaluate(&data, &EvalNetworks { detect: &detect, classify: &classify, locate: &locate }, progress)
         })
     }
 }

@@ -36,7 +36,7 @@ fn tree(count: u32) -> tempfile::TempDir {
 #[test]
 fn val_is_never_trained_on_and_pictures_stay_whole() {
     let folder = tables();
-    let dataset = Dataset::load(folder.path(), &Options::default()).unwrap();
+    let dataset = Dataset::load(folder.path(), &DatasetOptions::default()).unwrap();
     let rows = labels::read(&folder.path().join("faces.csv")).unwrap();
     for row in rows.iter().filter(|row| row.split == Split::Val) {
         let path = folder.path().join("images").join(&row.image);
@@ -49,7 +49,7 @@ fn val_is_never_trained_on_and_pictures_stay_whole() {
     };
     assert!(of(Subset::Train).is_disjoint(&of(Subset::Selection)));
     let selected = |source: &str| {
-        let inside = |face: &&Face| face.source == source && face.subset == Subset::Selection;
+        let inside = |face: &&DatasetFace| face.source == source && face.subset == Subset::Selection;
         dataset.faces.iter().filter(inside).count()
     };
     assert_eq!((selected("old"), selected("new")), (4, 4), "a tenth of 40 each");
@@ -59,17 +59,18 @@ fn val_is_never_trained_on_and_pictures_stay_whole() {
 #[test]
 fn small_ones_are_left_out() {
     let folder = tables();
-    let count = |options: Options| Dataset::load(folder.path(), &options).unwrap().faces.len();
-    assert_eq!(count(Options::default()), 182);
-    assert_eq!(count(Options { min_side: 5.0, ..Options::default() }), 202);
-    assert_eq!(count(Options { tables: vec!["faces.csv".into()], ..Options::default() }), 100);
+    let count = |options: DatasetOptions| Dataset::load(folder.path(), &options).unwrap().faces.len();
+    assert_eq!(count(DatasetOptions::default()), 182);
+    assert_eq!(count(DatasetOptions { min_side: 5.0, ..DatasetOptions::default() }), 202);
+    assert_eq!(count(DatasetOptions { tables: vec!["faces.csv".into()], ..DatasetOptions::default() }), 100);
 }
 
 #[test]
 fn weights_multiply_and_must_fit_something() {
     let folder = tables();
     let weights = vec![("scenes".into(), 3.0), ("old".into(), 0.5), ("few.txt".into(), 0.1)];
-    let dataset = Dataset::load(folder.path(), &Options { weights, ..Options::default() }).unwrap();
+    let dataset =
+        Dataset::load(folder.path(), &DatasetOptions { weights, ..DatasetOptions::default() }).unwrap();
     let weight = |name: &str| {
         let face = dataset.faces.iter().find(|face| face.picture.ends_with(name)).unwrap();
         face.weight
@@ -79,14 +80,16 @@ fn weights_multiply_and_must_fit_something() {
     assert!((weight("new/60.jpg") - 1.0).abs() < 1e-12);
     assert!((weight("street/30.jpg") - 3.0).abs() < 1e-12);
     let weights = vec![("nowhere".into(), 1.0)];
-    let error = Dataset::load(folder.path(), &Options { weights, ..Options::default() }).unwrap_err();
+    let error =
+        Dataset::load(folder.path(), &DatasetOptions { weights, ..DatasetOptions::default() }).unwrap_err();
     assert!(error.to_string().contains("faces, new, old, scenes, street"), "{error}");
 }
 
 #[test]
 fn trees_are_split_by_class_the_same_way_each_time() {
     let folder = tree(10);
-    let load = |seed| Dataset::load(folder.path(), &Options { seed, ..Options::default() }).unwrap();
+    let load =
+        |seed| Dataset::load(folder.path(), &DatasetOptions { seed, ..DatasetOptions::default() }).unwrap();
     let dataset = load(3);
     assert_eq!(dataset, load(3));
     assert_ne!(dataset.faces, load(4).faces);
@@ -101,7 +104,7 @@ fn trees_are_split_by_class_the_same_way_each_time() {
 
 #[test]
 fn folders_that_cannot_be_used_say_why() {
-    let message = |folder: &Path| Dataset::load(folder, &Options::default()).unwrap_err().to_string();
+    let message = |folder: &Path| Dataset::load(folder, &DatasetOptions::default()).unwrap_err().to_string();
     let empty = tempfile::tempdir().unwrap();
     assert!(message(empty.path()).contains("neither faces.csv"));
     assert!(message(tree(0).path()).contains("no face of class mask to put into train"));

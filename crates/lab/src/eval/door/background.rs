@@ -11,14 +11,14 @@ type Colour = [f32; 3];
 
 /// An empty door.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Background {
+pub(super) struct DoorBackground {
     pub(super) picture: RgbImage,
     /// How much light there is, 1 for a well-lit room.
     pub(super) light: f32,
 }
 
 /// Draws one of the kinds.
-pub(super) fn draw(random: &mut ChaCha8Rng) -> Background {
+pub(super) fn draw(random: &mut ChaCha8Rng) -> DoorBackground {
     let light = random.random_range(0.45..1.1);
     let mut canvas = match random.random_range(0..5) {
         0 => wall(random),
@@ -31,7 +31,7 @@ pub(super) fn draw(random: &mut ChaCha8Rng) -> Background {
         let amplitude = amplitude * random.random_range(0.3..1.0);
         canvas.texture(cell, amplitude, random);
     }
-    Background { picture: canvas.picture(light), light }
+    DoorBackground { picture: canvas.picture(light), light }
 }
 
 /// A colour of little saturation.
@@ -40,8 +40,8 @@ fn colour(random: &mut ChaCha8Rng, lightness: std::ops::Range<f32>) -> Colour {
     std::array::from_fn(|_| grey + random.random_range(-22.0..22.0))
 }
 
-fn wall(random: &mut ChaCha8Rng) -> Canvas {
-    let mut canvas = Canvas::gradient(colour(random, 120.0..230.0), colour(random, 80.0..200.0));
+fn wall(random: &mut ChaCha8Rng) -> DoorCanvas {
+    let mut canvas = DoorCanvas::gradient(colour(random, 120.0..230.0), colour(random, 80.0..200.0));
     let floor = random.random_range(0.75..0.95);
     canvas.rectangle([0.0, floor, 1.0, 1.0], colour(random, 40.0..140.0));
     canvas.rectangle([0.0, floor - 0.02, 1.0, floor], colour(random, 60.0..240.0));
@@ -55,14 +55,14 @@ fn wall(random: &mut ChaCha8Rng) -> Canvas {
     canvas
 }
 
-fn doorway(random: &mut ChaCha8Rng) -> Canvas {
+fn doorway(random: &mut ChaCha8Rng) -> DoorCanvas {
     let mut canvas = wall(random);
     let (left, right) = (random.random_range(0.2..0.4), random.random_range(0.6..0.8));
     let top = random.random_range(0.02..0.12);
     canvas.rectangle([left - 0.03, top - 0.04, right + 0.03, 1.0], colour(random, 40.0..220.0));
     if random.random_bool(0.5) {
         // An open door, with the daylight of the street behind it.
-        let inside = Canvas::gradient(colour(random, 150.0..255.0), colour(random, 90.0..200.0));
+        let inside = DoorCanvas::gradient(colour(random, 150.0..255.0), colour(random, 90.0..200.0));
         canvas.copy(&inside, [left, top, right, 1.0]);
         canvas.rectangle([left, 0.8, right, 1.0], colour(random, 70.0..150.0));
     } else {
@@ -76,14 +76,14 @@ fn doorway(random: &mut ChaCha8Rng) -> Canvas {
     canvas
 }
 
-fn corridor(random: &mut ChaCha8Rng) -> Canvas {
+fn corridor(random: &mut ChaCha8Rng) -> DoorCanvas {
     let end = [random.random_range(0.4..0.6), random.random_range(0.35..0.5)];
     let [ceiling, floor, left, right] =
         [150.0..240.0, 50.0..150.0, 100.0..220.0, 100.0..220.0].map(|lightness| colour(random, lightness));
     let back = colour(random, 60.0..250.0);
     let depth = random.random_range(0.12..0.25);
     let lamps = random.random_range(2.0..5.0f32);
-    Canvas::painted(|x, y| {
+    DoorCanvas::painted(|x, y| {
         let (dx, dy) = (x - end[0], y - end[1]);
         let (reach_x, reach_y) = (
             dx.abs() / if dx < 0.0 { end[0] } else { 1.0 - end[0] },
@@ -105,12 +105,12 @@ fn corridor(random: &mut ChaCha8Rng) -> Canvas {
     })
 }
 
-fn tiles(random: &mut ChaCha8Rng) -> Canvas {
+fn tiles(random: &mut ChaCha8Rng) -> DoorCanvas {
     let (base, joint) = (colour(random, 90.0..220.0), colour(random, 60.0..200.0));
     let (across, down) = (random.random_range(6..16usize), random.random_range(6..20usize));
     let bond = if random.random_bool(0.5) { 0.5 } else { 0.0 };
     let shades: Vec<f32> = (0..(across + 1) * down).map(|_| random.random_range(0.85..1.12)).collect();
-    Canvas::painted(|x, y| {
+    DoorCanvas::painted(|x, y| {
         let row = ((y * down as f32) as usize).min(down - 1);
         let place = x * across as f32 + bond * (row % 2) as f32;
         let column = (place as usize).min(across);
@@ -122,8 +122,8 @@ fn tiles(random: &mut ChaCha8Rng) -> Canvas {
     })
 }
 
-fn clutter(random: &mut ChaCha8Rng) -> Canvas {
-    let mut canvas = Canvas::gradient(colour(random, 60.0..220.0), colour(random, 40.0..180.0));
+fn clutter(random: &mut ChaCha8Rng) -> DoorCanvas {
+    let mut canvas = DoorCanvas::gradient(colour(random, 60.0..220.0), colour(random, 40.0..180.0));
     for _ in 0..random.random_range(10..25) {
         let centre = [random.random_range(0.0..1.0), random.random_range(0.0..1.0)];
         let radii = [random.random_range(0.03..0.2), random.random_range(0.03..0.3)];
@@ -138,9 +138,9 @@ fn clutter(random: &mut ChaCha8Rng) -> Canvas {
 }
 
 /// A frame's colours; places are shares of its width and height.
-struct Canvas(Vec<Colour>);
+struct DoorCanvas(Vec<Colour>);
 
-impl Canvas {
+impl DoorCanvas {
     fn painted(colour: impl Fn(f32, f32) -> Colour) -> Self {
         let (across, down) = FRAME;
         let place = |index: u32, length: u32| (index as f32 + 0.5) / length as f32;

@@ -1,9 +1,9 @@
 //! Who comes to the door: persons chosen by chance among the labelled faces that are fit for it.
 
-use super::person::{LEAST_SIDE, Person};
-use super::{Purpose, stream};
+use super::person::{DoorPerson, LEAST_SIDE};
 use crate::data::labels::Label;
-use crate::data::pictures::{Failure, LabelledPicture};
+use crate::data::pictures::{Failure, LabelledPicture, with_causes};
+use crate::random::{Purpose, stream};
 use maskwatch::geometry::Rect;
 use maskwatch::source::files;
 use rand::seq::SliceRandom;
@@ -14,7 +14,7 @@ use std::sync::Arc;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Cast {
     /// The masked ones, then the bare ones, then those whose mask is worn wrongly.
-    pub people: Vec<Arc<Person>>,
+    pub people: Vec<Arc<DoorPerson>>,
     /// Pictures that could not be opened; others were taken in their place.
     pub failures: Vec<Failure>,
 }
@@ -43,7 +43,7 @@ pub fn choose(pictures: &[LabelledPicture], images: &Path, min_side: f32, wanted
                 face.label == label && face.rect.side() >= min_side.max(LEAST_SIDE)
             })
             .collect();
-        candidates.shuffle(&mut stream(seed, Purpose::Persons, index));
+        candidates.shuffle(&mut stream(seed, Purpose::Persons, index as u64));
         let mut found = 0;
         for (picture, face) in candidates {
             if found == wanted {
@@ -54,13 +54,13 @@ pub fn choose(pictures: &[LabelledPicture], images: &Path, min_side: f32, wanted
                     let rects = picture.boxes.iter().enumerate();
                     let neighbours: Vec<Rect> =
                         rects.filter(|(other, _)| *other != face).map(|(_, other)| other.rect).collect();
-                    if let Some(person) = Person::cut_out(&pixels, &picture.boxes[face], &neighbours) {
+                    if let Some(person) = DoorPerson::cut_out(&pixels, &picture.boxes[face], &neighbours) {
                         cast.people.push(Arc::new(person));
                         found += 1;
                     }
                 }
                 Err(error) => {
-                    let problem = format!("{:#}", anyhow::Error::from(error));
+                    let problem = with_causes(&error);
                     cast.failures.push(Failure { image: picture.image.clone(), problem });
                 }
             }

@@ -1,9 +1,9 @@
 //! One clip: who comes to which door when, and what the camera makes of it. Every frame is a function of the
 //! clip and the time alone, so the same seed gives the same frames, at any rate and on any number of threads.
 
-use super::background::{self, Background};
+use super::background::{self, DoorBackground};
 use super::path::{FRAME, Path, Wave};
-use super::person::{self, Look, Person};
+use super::person::{self, DoorPerson, PersonLook};
 use image::RgbImage;
 use maskwatch::daemon::Clock;
 use maskwatch::geometry::Rect;
@@ -26,15 +26,15 @@ const FINE: f32 = 0.01;
 /// One person in one clip.
 #[derive(Debug, Clone)]
 struct Appearance {
-    person: Arc<Person>,
+    person: Arc<DoorPerson>,
     path: Path,
-    look: Look,
+    look: PersonLook,
 }
 
 /// A door with people who come to it.
 #[derive(Debug, Clone)]
 pub struct Clip {
-    background: Background,
+    background: DoorBackground,
     appearances: Vec<Appearance>,
     /// How the exposure drifts.
     drift: Wave,
@@ -47,7 +47,7 @@ pub struct Clip {
 impl Clip {
     /// Draws the clip in which these people come.
     #[must_use]
-    pub fn draw(people: &[Arc<Person>], random: &mut ChaCha8Rng) -> Self {
+    pub fn draw(people: &[Arc<DoorPerson>], random: &mut ChaCha8Rng) -> Self {
         let background = background::draw(random);
         let alone = people.len() == 1;
         let lane = FRAME.0 as f32 / people.len().max(1) as f32;
@@ -58,7 +58,11 @@ impl Clip {
                 let appears = EMPTY + if alone { 0.0 } else { random.random_range(0.0..STAGGER) };
                 let lane = lane * index as f32..lane * (index + 1) as f32;
                 let path = Path::draw(appears, lane, alone, person.aspect(), random);
-                Appearance { person: Arc::clone(person), path, look: Look::draw(background.light, random) }
+                Appearance {
+                    person: Arc::clone(person),
+                    path,
+                    look: PersonLook::draw(background.light, random),
+                }
             })
             .collect();
         // The darker, the more noise.
@@ -81,7 +85,7 @@ impl Clip {
     }
 
     /// The people of the clip.
-    pub fn people(&self) -> impl ExactSizeIterator<Item = &Person> {
+    pub fn people(&self) -> impl ExactSizeIterator<Item = &DoorPerson> {
         self.appearances.iter().map(|appearance| &*appearance.person)
     }
 

@@ -25,7 +25,7 @@ const MOST_TAPS: usize = 8;
 
 /// One labelled face with its surroundings: twice the box, as far as the picture has it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Person {
+pub struct DoorPerson {
     /// The row that it is.
     pub face: LabelledBox,
     patch: RgbImage,
@@ -35,7 +35,7 @@ pub struct Person {
     aspect: f32,
 }
 
-impl Person {
+impl DoorPerson {
     /// The face `face` of `picture`, if it is large enough and has enough room around it that belongs to no
     /// other of `neighbours` (the other faces of the picture).
     #[must_use]
@@ -81,7 +81,7 @@ impl Person {
 
 /// What one appearance makes of a person.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Look {
+pub(super) struct PersonLook {
     mirrored: bool,
     /// Factors of red, green and blue.
     tint: [f32; 3],
@@ -95,7 +95,7 @@ pub(super) struct Look {
     coat: [f32; 3],
 }
 
-impl Look {
+impl PersonLook {
     /// Draws a look in so much `light`.
     pub(super) fn draw(light: f32, random: &mut ChaCha8Rng) -> Self {
         // A camera lightens what is dark, though not all the way.
@@ -113,7 +113,13 @@ impl Look {
 }
 
 /// Draws `person` into `frame`, moving at `velocity` (pixels a second).
-pub(super) fn draw(frame: &mut RgbImage, person: &Person, look: &Look, pose: &Pose, velocity: Point) {
+pub(super) fn draw(
+    frame: &mut RgbImage,
+    person: &DoorPerson,
+    look: &PersonLook,
+    pose: &Pose,
+    velocity: Point,
+) {
     let rect = pose.rect(person.aspect);
     draw_coat(frame, &rect, look.coat);
     let size = |length: f32| ((2.0 * length * look.sharpness).round() as u32).max(2);

@@ -1,9 +1,9 @@
 //! The figures of `eval door`: shares of people, and times to the alert.
 
-use super::run::{Fate, Outcome};
+use super::run::{ClipOutcome, Fate};
 use crate::data::labels::Label;
-use crate::eval::Named;
 use crate::eval::metrics::Proportion;
+use crate::eval::named::Named;
 use crate::eval::table::{heading, line};
 use serde::{Serialize, Serializer};
 use std::fmt::{self, Display, Formatter};
@@ -42,7 +42,7 @@ pub struct DoorFigures {
 impl DoorFigures {
     /// The figures over `outcomes`.
     #[must_use]
-    pub fn of<'a>(outcomes: impl IntoIterator<Item = &'a Outcome>) -> Self {
+    pub fn of<'a>(outcomes: impl IntoIterator<Item = &'a ClipOutcome>) -> Self {
         let mut figures = Self::default();
         for outcome in outcomes {
             figures.alert_at_nobody.add(outcome.alert_at_nobody);
@@ -192,8 +192,8 @@ mod tests {
             Some(fate(Label::Incorrect, None)),
             None,
         ];
-        let outcome = Outcome { fates: fates.to_vec(), alert_at_nobody: false };
-        let figures = DoorFigures::of([&outcome, &Outcome { fates: vec![], alert_at_nobody: true }]);
+        let outcome = ClipOutcome { fates: fates.to_vec(), alert_at_nobody: false };
+        let figures = DoorFigures::of([&outcome, &ClipOutcome { fates: vec![], alert_at_nobody: true }]);
         let share = |hits, of| Proportion { hits, of };
         assert_eq!(figures.unmasked_alerted, share(3, 4));
         assert_eq!(figures.unmasked_alerted_in_time, share(2, 4));
@@ -216,7 +216,7 @@ mod tests {
             milliseconds in prop::collection::vec(0u64..5000, 1..50), share in 0.01f64..=1.0,
         ) {
             let fates = milliseconds.iter().map(|time| Some(fate(Label::NoMask, Some(700 + time)))).collect();
-            let figures = DoorFigures::of([&Outcome { fates, alert_at_nobody: false }]);
+            let figures = DoorFigures::of([&ClipOutcome { fates, alert_at_nobody: false }]);
             let quantile = figures.quantile(share).unwrap().as_millis() as u64;
             let below = milliseconds.iter().filter(|time| **time < quantile).count() as f64;
             let within = milliseconds.iter().filter(|time| **time <= quantile).count() as f64;

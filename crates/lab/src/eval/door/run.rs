@@ -2,8 +2,9 @@
 //! networks take none of it, so the machine's speed changes no figure.
 
 use super::clip::{Clip, Film, FilmClock};
-use super::strip::Strip;
+use super::strip::ClipStrip;
 use crate::data::labels::Label;
+use crate::eval::error::EvalError;
 use crate::eval::metrics::Proportion;
 use maskwatch::config::Config;
 use maskwatch::daemon::{Daemon, Event, Face, Flags, Observer, Watch};
@@ -48,7 +49,7 @@ impl Fate {
 
 /// What became of everybody in one clip.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Outcome {
+pub struct ClipOutcome {
     /// One for each person of the clip, in their order; nothing for who never came near enough to be judged.
     pub fates: Vec<Option<Fate>>,
     /// Whether an alert was raised where nobody's face is.
@@ -65,8 +66,8 @@ pub fn run(
     rate: f32,
     vision: Box<dyn Vision>,
     rules: &Rules,
-    strip: Option<&mut Strip>,
-) -> anyhow::Result<Outcome> {
+    strip: Option<&mut ClipStrip>,
+) -> Result<ClipOutcome, EvalError> {
     let config = Config::default();
     let clock = FilmClock::default();
     let film = Film::new(Arc::clone(clip), rate, clock.clone());
@@ -80,8 +81,8 @@ pub fn run(
     daemon.run(Flags { stop: &stop, reload: &reload }, &mut witness)?;
     daemon.outputs.stop()?;
     match witness.fault {
-        Some(fault) => anyhow::bail!("{fault}"),
-        None => Ok(Outcome { fates: witness.fates, alert_at_nobody: witness.alert_at_nobody }),
+        Some(fault) => Err(EvalError::Fault(fault)),
+        None => Ok(ClipOutcome { fates: witness.fates, alert_at_nobody: witness.alert_at_nobody }),
     }
 }
 
@@ -95,13 +96,13 @@ struct Witness<'a> {
     /// Alerts that were raised by the frame which is told next.
     raised: Vec<TrackId>,
     fault: Option<String>,
-    strip: Option<&'a mut Strip>,
+    strip: Option<&'a mut ClipStrip>,
 }
 
 impl<'a> Witness<'a> {
-    fn new(clip: &'a Clip, rules: &'a Rules, strip: Option<&'a mut Strip>) -> Self {
+    fn new(clip: &'a Clip, rules: &'a Rules, strip: Option<&'a mut ClipStrip>) -> Self {
         let side = rules.min_face_side.max(rules.ignore_below);
-        let fate = |(usable_from, person): (Option<Duration>, &super::person::Person)| {
+        let fate = |(usable_from, person): (Option<Duration>, &super::person::DoorPerson)| {
             Some(Fate {
                 label: person.face.label,
                 usable_from: usable_from?,

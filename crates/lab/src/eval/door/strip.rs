@@ -18,19 +18,19 @@ const SIZE: (u32, u32) = (FRAME.0 / 4 * 3, FRAME.1 / 4 * 3);
 
 /// A strip in the making.
 #[derive(Debug, Clone)]
-pub struct Strip {
+pub struct ClipStrip {
     picture: RgbImage,
     count: u32,
     due: Duration,
 }
 
-impl Default for Strip {
+impl Default for ClipStrip {
     fn default() -> Self {
         Self { picture: RgbImage::new(GRID.0 * SIZE.0, GRID.1 * SIZE.1), count: 0, due: Duration::ZERO }
     }
 }
 
-impl Strip {
+impl ClipStrip {
     /// Takes a frame, if one is due, there is room and somebody or something to be seen.
     pub(super) fn add(&mut self, now: Duration, picture: View<'_>, faces: &[Face], state: DoorState) {
         if now < self.due || self.count >= GRID.0 * GRID.1 {

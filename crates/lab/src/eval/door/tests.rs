@@ -13,7 +13,7 @@ use std::time::Duration;
 const SKIN: [u8; 3] = [220, 40, 40];
 
 /// A picture whose face is a rectangle of one colour, in green.
-fn person(label: Label) -> Arc<Person> {
+fn person(label: Label) -> Arc<DoorPerson> {
     let rect = Rect::new(100.0, 90.0, 80.0, 100.0);
     let picture = RgbImage::from_fn(280, 280, |x, y| {
         let inside = (100..180).contains(&x) && (90..190).contains(&y);
@@ -27,7 +27,7 @@ fn person(label: Label) -> Arc<Person> {
         source: None,
         n_faces: None,
     };
-    Arc::new(Person::cut_out(&picture, &face, &[]).unwrap())
+    Arc::new(DoorPerson::cut_out(&picture, &face, &[]).unwrap())
 }
 
 fn clip(labels: &[Label], seed: u64) -> Arc<Clip> {
@@ -64,7 +64,7 @@ fn outcome(
     rate: f32,
     sees: impl FnMut(&[Rect]) -> Result<Vec<Rect>, VisionError> + 'static,
     says: impl FnMut(u64) -> f32 + 'static,
-) -> anyhow::Result<Outcome> {
+) -> Result<ClipOutcome, EvalError> {
     let vision = Script { clip: Arc::clone(clip), rate, frame: 0, sees, says };
     run::run(clip, rate, Box::new(vision), &Rules::default(), None)
 }
@@ -140,7 +140,7 @@ fn a_face_that_never_becomes_large_enough_has_no_fate() {
 fn clips_with_everything_in_them_are_reported_and_drawn() {
     let people: Vec<_> =
         [Label::Mask, Label::NoMask, Label::Mask, Label::NoMask].map(person).into_iter().collect();
-    let plan = Plan { seed: 4, rates: vec![5, 10], rules: Rules::default() };
+    let plan = DoorPlan { seed: 4, rates: vec![5, 10], rules: Rules::default() };
     let folder = tempfile::tempdir().unwrap();
     // Networks that see nothing: every bare person is missed.
     struct Blind;
@@ -158,7 +158,7 @@ fn clips_with_everything_in_them_are_reported_and_drawn() {
     assert_eq!(evaluation.mistakes.len(), 8, "two persons, alone and in company, at two rates");
     let strips = std::fs::read_dir(folder.path()).unwrap().count();
     assert!(strips >= 6, "{strips}");
-    let broken = || anyhow::bail!("no networks today");
+    let broken = || Err(EvalError::Fault("no networks today".into()));
     let failed = evaluate(&people, &plan, &broken, None, &|_| ());
     assert_eq!(failed.failures.len(), groups(&people, 4).len());
     assert_eq!(failed.report.rates.get("5").unwrap().alone, DoorFigures::default());
@@ -214,10 +214,10 @@ proptest! {
     #[test]
     fn everybody_comes_once_alone_and_once_in_company(count in 2usize..40, seed: u64) {
         let someone = person(Label::Mask);
-        let people: Vec<Arc<Person>> = (0..count).map(|_| Arc::new(Person::clone(&someone))).collect();
+        let people: Vec<Arc<DoorPerson>> = (0..count).map(|_| Arc::new(DoorPerson::clone(&someone))).collect();
         let groups = groups(&people, seed);
         let seen = |alone: bool| {
-            let mut seen: Vec<*const Person> = groups
+            let mut seen: Vec<*const DoorPerson> = groups
                 .iter()
                 .filter(|group| (group.len() == 1) == alone)
                 .flatten()
@@ -226,7 +226,7 @@ proptest! {
             seen.sort();
             seen
         };
-        let mut all: Vec<*const Person> = people.iter().map(Arc::as_ptr).collect();
+        let mut all: Vec<*const DoorPerson> = people.iter().map(Arc::as_ptr).collect();
         all.sort();
         prop_assert_eq!(seen(true), all.clone());
         prop_assert_eq!(seen(false), all);
@@ -239,7 +239,7 @@ fn only_faces_fit_for_it_are_cut_out() {
     let picture = RgbImage::new(280, 280);
     let face = person(Label::Mask).face.clone();
     let cut = |rect: Rect, label: Label, neighbours: &[Rect]| {
-        Person::cut_out(&picture, &LabelledBox { rect, label, ..face.clone() }, neighbours).is_some()
+        DoorPerson::cut_out(&picture, &LabelledBox { rect, label, ..face.clone() }, neighbours).is_some()
     };
     let fit = Rect::new(100.0, 90.0, 80.0, 100.0);
     assert!(cut(fit, Label::NoMask, &[Rect::new(225.0, 90.0, 40.0, 40.0)]));

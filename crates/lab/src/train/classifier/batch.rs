@@ -1,13 +1,15 @@
 //! What one step of fine-tuning is fitted to: photographed faces, and bare ones with something drawn on them.
 
-use super::{Run, Settings, TrainError};
-use crate::data::dataset::{Dataset, Face, open_picture};
+use super::{ClassifierSettings, Run, TrainError};
+use crate::data::augment::FaceView;
+use crate::data::dataset::{Dataset, DatasetFace, open_picture};
 use crate::data::labels::Label;
-use crate::drawn::{self, Kind, landmarks};
+use crate::data::landmarks;
+use crate::data::sampler::{DrawableSampler, FaceSampler};
+use crate::drawn::{self, DrawnKind};
 use crate::progress::Progress;
 use crate::random::{Purpose, stream};
-use crate::train::sampler::{DrawableSampler, Sampler};
-use crate::train::{augment::View, prefetch};
+use crate::train::prefetch;
 use candle_core::Tensor;
 use image::RgbImage;
 use maskwatch::geometry::{Point, Rect};
@@ -22,18 +24,18 @@ const SCORE: f32 = 0.5;
 
 /// How often each kind is drawn in comparison with the others: a rightly worn mask as often as a wrong one,
 /// and what is held at the mouth more often than what is not.
-const fn share(kind: Kind) -> u32 {
+const fn share(kind: DrawnKind) -> u32 {
     match kind {
-        Kind::Mask => 6,
-        Kind::UnderNose => 4,
-        Kind::Phone => 3,
-        Kind::UnderMouth | Kind::Hand | Kind::Cup => 2,
+        DrawnKind::Mask => 6,
+        DrawnKind::UnderNose => 4,
+        DrawnKind::Phone => 3,
+        DrawnKind::UnderMouth | DrawnKind::Hand | DrawnKind::Cup => 2,
         _ => 1,
     }
 }
 
 /// One step's faces.
-pub(super) struct Batch {
+pub(super) struct ClassifierBatch {
     /// `[N, side, side, 3]`, normalised.
     pub(super) pictures: Tensor,
     pub(super) labels: Vec<Label>,
@@ -42,11 +44,11 @@ pub(super) struct Batch {
 /// Makes the batches of a run.
 pub(super) struct Batches<'a> {
     run: &'a Run<'a>,
-    sampler: Sampler,
+    sampler: FaceSampler,
     bare: DrawableSampler,
     masked: DrawableSampler,
     landmarks: Vec<Option<[Point; 5]>>,
-    kinds: Vec<Kind>,
+    kinds: Vec<DrawnKind>,
 }
 
 impl<'a> Batches<'a> {
@@ -56,23 +58,23 @@ impl<'a> Batches<'a> {
             DrawableSampler::new(run.dataset, label, has_landmarks)
         };
         let (bare, masked) = (drawable(Label::NoMask), drawable(Label::Mask));
-        let (sampler, kinds) = (Sampler::new(run.dataset), kinds(run.settings));
+        let (sampler, kinds) = (FaceSampler::new(run.dataset), kinds(run.settings));
         Self { run, sampler, bare, masked, landmarks, kinds }
     }
 
     /// Draws and changes the faces of one step; depends on nothing but settings, data and step.
-    pub(super) fn make(&self, step: u64) -> Result<Batch, TrainError> {
+    pub(super) fn make(&self, step: u64) -> Result<ClassifierBatch, TrainError> {
         let settings = self.run.settings;
         let mut generator = stream(settings.seed, Purpose::Batch, step);
         let input = settings.inputs[generator.random_range(0..settings.inputs.len())];
         let of_batch = |share: f64| (settings.batch as f64 * share).round() as usize;
-        let mut chosen: Vec<(usize, Option<Kind>)> = Vec::with_capacity(settings.batch);
+        let mut chosen: Vec<(usize, Option<DrawnKind>)> = Vec::with_capacity(settings.batch);
         let incorrect = self.sampler.draw_incorrect(of_batch(settings.incorrect), &mut generator);
         chosen.extend(incorrect.into_iter().map(|face| (face, None)));
         for _ in 0..of_batch(settings.drawn) {
             let kind = pick(&self.kinds, &mut generator);
             let on_masked = settings.around_masked > 0.0
-                && kind.is_some_and(Kind::suits_masked)
+                && kind.is_some_and(DrawnKind::suits_masked)
                 && generator.random_bool(settings.around_masked);
             let face = if on_masked { &self.masked } else { &self.bare }.draw(&mut generator);
             chosen.extend(face.zip(kind).map(|(face, kind)| (face, Some(kind))));
@@ -86,18 +88,21 @@ impl<'a> Batches<'a> {
             let view = settings.augmentation.view(&mut stream(settings.seed, Purpose::View, number));
             crops.push(self.crop(index, kind, &view, input, number)?);
         }
-        let label = |(index, kind): &(usize, Option<Kind>)| {
+        let label = |(index, kind): &(usize, Option<DrawnKind>)| {
             let own = self.run.dataset.faces[*index].label;
-            kind.filter(|_| own == Label::NoMask).map_or(own, Kind::label)
+            kind.filter(|_| own == Label::NoMask).map_or(own, DrawnKind::label)
         };
-        Ok(Batch { pictures: preprocess::normalised(&crops)?, labels: chosen.iter().map(label).collect() })
+        Ok(ClassifierBatch {
+            pictures: preprocess::normalised(&crops)?,
+            labels: chosen.iter().map(label).collect(),
+        })
     }
 
     fn crop(
         &self,
         index: usize,
-        kind: Option<Kind>,
-        view: &View,
+        kind: Option<DrawnKind>,
+        view: &FaceView,
         input: u32,
         number: u64,
     ) -> Result<RgbImage, TrainError> {
@@ -114,24 +119,24 @@ impl<'a> Batches<'a> {
 }
 
 /// The kinds that are drawn, each as often as its share says; twice as often what goes on masked faces too.
-fn kinds(settings: &Settings) -> Vec<Kind> {
-    let drawn = Kind::ALL.into_iter().filter(|kind| !settings.without.contains(kind));
-    let times = |kind: Kind| {
+fn kinds(settings: &ClassifierSettings) -> Vec<DrawnKind> {
+    let drawn = DrawnKind::ALL.into_iter().filter(|kind| !settings.without.contains(kind));
+    let times = |kind: DrawnKind| {
         let twice = settings.around_masked > 0.0 && kind.suits_masked();
         share(kind) as usize * if twice { 2 } else { 1 }
     };
     drawn.flat_map(|kind| std::iter::repeat_n(kind, times(kind))).collect()
 }
 
-fn pick(kinds: &[Kind], generator: &mut ChaCha8Rng) -> Option<Kind> {
+fn pick(kinds: &[DrawnKind], generator: &mut ChaCha8Rng) -> Option<DrawnKind> {
     (!kinds.is_empty()).then(|| kinds[generator.random_range(0..kinds.len())])
 }
 
 /// The landmarks of the faces that `wanted` names, as the built-in detector sees them; of the others none.
 pub(super) fn landmarks(
     dataset: &Dataset,
-    settings: &Settings,
-    wanted: impl Fn(&Face) -> bool,
+    settings: &ClassifierSettings,
+    wanted: impl Fn(&DatasetFace) -> bool,
 ) -> Result<Vec<Option<[Point; 5]>>, TrainError> {
     let mut found = vec![None; dataset.faces.len()];
     let asked: Vec<usize> = (0..found.len()).filter(|&index| wanted(&dataset.faces[index])).collect();
@@ -170,11 +175,11 @@ pub(super) struct SetAside {
 pub(super) fn set_aside(run: &Run<'_>) -> Result<Vec<SetAside>, TrainError> {
     let (dataset, settings) = (run.dataset, run.settings);
     let subset = dataset.chosen_by();
-    let wanted = |face: &Face| face.subset == subset && face.label == Label::NoMask;
+    let wanted = |face: &DatasetFace| face.subset == subset && face.label == Label::NoMask;
     let landmarks = landmarks(dataset, settings, wanted)?;
     let (faces, kinds) = (dataset.subset(subset), kinds(settings));
     let progress = Progress::new("faces to calibrate by", "faces", faces.len() as u64, 0);
-    let view = View::plain(settings.margin);
+    let view = FaceView::plain(settings.margin);
     let make = |place: u64| {
         let index = faces[place as usize];
         let face = &dataset.faces[index];

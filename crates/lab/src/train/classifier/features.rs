@@ -3,10 +3,10 @@
 //! each to measure.
 
 use super::{Run, TrainError};
-use crate::data::dataset::{Face, Subset, open_picture};
+use crate::data::augment::FaceView;
+use crate::data::dataset::{DatasetFace, Subset, open_picture};
 use crate::progress::Progress;
 use crate::random::{Purpose, stream};
-use crate::train::augment::View;
 use crate::train::prefetch;
 use image::RgbImage;
 use maskwatch::geometry::Rect;
@@ -71,7 +71,7 @@ pub(super) fn compute(run: &Run<'_>, weights: &Weights) -> Result<Features, Trai
     Ok(Features { values, starts })
 }
 
-fn views(run: &Run<'_>, face: &Face) -> usize {
+fn views(run: &Run<'_>, face: &DatasetFace) -> usize {
     if face.subset == Subset::Train { run.settings.views } else { 1 }
 }
 
@@ -147,9 +147,9 @@ fn append(
 fn crops_of(run: &Run<'_>, index: usize) -> Result<Vec<RgbImage>, TrainError> {
     let face = &run.dataset.faces[index];
     let picture = open_picture(&face.picture)?;
-    let crop = |view: &View, rect: &Rect| view.render(&picture, rect, run.settings.input());
+    let crop = |view: &FaceView, rect: &Rect| view.render(&picture, rect, run.settings.input());
     if face.subset != Subset::Train {
-        return Ok(vec![crop(&View::plain(run.settings.margin), &face.rect)]);
+        return Ok(vec![crop(&FaceView::plain(run.settings.margin), &face.rect)]);
     }
     let view = |number: usize| {
         let place = ((index as u64) << 16) | number as u64;

@@ -3,14 +3,14 @@
 //! weights, or are live and move them. The blocks before run without gradients, with their batch norms
 //! folded.
 
-use super::batch::{Batch, Batches, landmarks};
+use super::batch::{Batches, ClassifierBatch, landmarks};
 use super::state::{State, is_statistic};
 use super::{Run, TrainError, dropout, loss, measure, measured, pairs};
-use crate::data::dataset::{Face, Subset};
+use crate::data::dataset::{DatasetFace, Subset};
 use crate::data::labels::Label;
 use crate::progress::Progress;
 use crate::random::{Purpose, stream};
-use crate::train::history::{Entry, Tally};
+use crate::train::history::{ClassifierEntry, Tally};
 use crate::train::optimizer::learning_rate;
 use crate::train::prefetch;
 use maskwatch::nn::convolution::average_pool;
@@ -36,7 +36,7 @@ pub(super) fn fit(run: &Run<'_>, mut weights: Weights, block: usize) -> Result<S
     let landmarks = if settings.drawn > 0.0 {
         let drawn_on =
             |label| label == Label::NoMask || (label == Label::Mask && settings.around_masked > 0.0);
-        let wanted = |face: &Face| face.subset == Subset::Train && drawn_on(face.label);
+        let wanted = |face: &DatasetFace| face.subset == Subset::Train && drawn_on(face.label);
         landmarks(run.dataset, settings, wanted)?
     } else {
         Vec::new()
@@ -49,7 +49,7 @@ pub(super) fn fit(run: &Run<'_>, mut weights: Weights, block: usize) -> Result<S
         state.done..run.session.end(state.done, settings.length, settings.every),
         settings.threads,
         |step| batches.make(step),
-        |step, Batch { pictures, labels }| {
+        |step, ClassifierBatch { pictures, labels }| {
             let map = front.forward_blocks(&pictures, 0..block)?.detach();
             let features = average_pool(&network.forward_blocks(&map, block..BLOCKS)?)?;
             let masks =
@@ -85,7 +85,13 @@ pub(super) fn fit(run: &Run<'_>, mut weights: Weights, block: usize) -> Result<S
                         })?;
                         Ok::<_, TrainError>(measure::over(run.dataset, faces, &logits))
                     });
-                    Ok(Entry { at: step + 1, learning_rate: rate, train, selection: selection?, val: val? })
+                    Ok(ClassifierEntry {
+                        at: step + 1,
+                        learning_rate: rate,
+                        train,
+                        selection: selection?,
+                        val: val?,
+                    })
                 })?;
                 progress.note(&line);
             }

@@ -6,11 +6,11 @@ use super::state::State;
 use super::{Run, TrainError, cross_entropy, dropout, measured, pairs};
 use crate::data::dataset::{Dataset, Subset};
 use crate::data::labels::Label;
+use crate::data::sampler::FaceSampler;
 use crate::progress::Progress;
 use crate::random::{Purpose, stream};
-use crate::train::history::{Entry, Figures, Tally};
+use crate::train::history::{ClassifierEntry, Figures, Tally};
 use crate::train::optimizer::learning_rate;
-use crate::train::sampler::Sampler;
 use candle_core::{Device, Tensor};
 use maskwatch::nn::head::Head;
 use maskwatch::nn::mobilenet_v2::FEATURES;
@@ -28,7 +28,7 @@ pub(super) fn fit(run: &Run<'_>, mut weights: Weights) -> Result<State, TrainErr
     let head = Head::new(&weights)?;
     let mut state = State::new(variables, settings, "epoch", |_| 1.0)?;
     state.resume(run)?;
-    let sampler = Sampler::new(run.dataset);
+    let sampler = FaceSampler::new(run.dataset);
     let steps = run.dataset.subset(Subset::Train).len().div_ceil(settings.batch) as u64;
     let measured = measured(run.dataset);
     let progress = Progress::new("head", "epochs", settings.length, state.done);
@@ -59,7 +59,13 @@ pub(super) fn fit(run: &Run<'_>, mut weights: Weights) -> Result<State, TrainErr
             let [selection, val] =
                 [0, 1].map(|place| measure(run.dataset, &features, &head, &measured[place].1));
             let train = tally.figures().ok_or(TrainError::Diverged { step: epoch * steps })?;
-            Ok(Entry { at: epoch + 1, learning_rate: rate, train, selection: selection?, val: val? })
+            Ok(ClassifierEntry {
+                at: epoch + 1,
+                learning_rate: rate,
+                train,
+                selection: selection?,
+                val: val?,
+            })
         })?;
         progress.advance(1);
         progress.note(&line);

@@ -1,10 +1,10 @@
 //! Measures a network on pictures, cut out as in use. For the figures that a project quotes there is
 //! [`crate::eval`]; these accompany a run.
 
-use super::{Settings, TrainError, measured, pairs};
+use super::{ClassifierSettings, TrainError, measured, pairs};
+use crate::data::augment::FaceView;
 use crate::data::dataset::{Dataset, open_picture};
 use crate::progress::Progress;
-use crate::train::augment::View;
 use crate::train::history::{Figures, Tally};
 use crate::train::prefetch;
 use candle_core::Tensor;
@@ -23,11 +23,11 @@ const BATCH: usize = 32;
 pub(super) fn logits(
     dataset: &Dataset,
     faces: &[usize],
-    settings: &Settings,
+    settings: &ClassifierSettings,
     network: impl Fn(&[RgbImage]) -> candle_core::Result<Tensor>,
 ) -> Result<Vec<[f32; 2]>, TrainError> {
     let progress = Progress::new("measure", "faces", faces.len() as u64, 0);
-    let view = View::plain(settings.margin);
+    let view = FaceView::plain(settings.margin);
     let crop = |index: u64| {
         let face = &dataset.faces[faces[index as usize]];
         Ok::<_, TrainError>(view.render(&open_picture(&face.picture)?, &face.rect, settings.input()))
@@ -59,7 +59,7 @@ pub(super) fn over(dataset: &Dataset, faces: &[usize], logits: &[[f32; 2]]) -> O
 pub(super) fn figures(
     dataset: &Dataset,
     weights: &Weights,
-    settings: &Settings,
+    settings: &ClassifierSettings,
 ) -> Result<BTreeMap<String, Figures>, TrainError> {
     let (network, head) = (MobileNetV2::new(weights, Mode::Inference)?, Head::new(weights)?);
     let mut tallies: BTreeMap<String, Tally> = BTreeMap::new();

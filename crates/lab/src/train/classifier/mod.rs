@@ -15,14 +15,14 @@ mod head;
 mod measure;
 mod state;
 
-use super::TrainError;
-use super::augment::Augmentation;
 use super::blend::blended;
-use super::history::{Entry, Figures, History};
+use super::error::TrainError;
+use super::history::{ClassifierEntry, Figures, History};
 use super::optimizer::Rule;
+use crate::data::augment::Augmentation;
 use crate::data::dataset::{Dataset, Subset};
 use crate::data::labels::Label;
-use crate::drawn::Kind;
+use crate::drawn::DrawnKind;
 use crate::random::{Purpose, stream};
 use candle_core::{Device, Tensor};
 use maskwatch::nn::head::{HIDDEN, INCORRECT_TENSORS, Logits, MASK, TENSORS};
@@ -59,9 +59,9 @@ impl FromStr for Depth {
     }
 }
 
-/// Everything that decides what a run does. [`Settings::new`] gives the values that served best.
+/// Everything that decides what a run does. [`ClassifierSettings::new`] gives the values that served best.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
-pub struct Settings {
+pub struct ClassifierSettings {
     /// How much of the network is fitted.
     pub depth: Depth,
     /// Sides of the network's input in pixels; the first is the one the classifier will use, the others are
@@ -75,12 +75,12 @@ pub struct Settings {
     pub incorrect: f64,
     /// In fine-tuning, the share of each batch that are bare faces with something drawn on them.
     pub drawn: f64,
-    /// How much of what leaves a label true ([`Kind::suits_masked`]) is drawn on masked faces instead of bare
-    /// ones, 0 to 1: drawn on bare ones alone, a hood or a dark side may come to speak against a mask. Above
-    /// 0 they are drawn twice as often.
+    /// How much of what leaves a label true ([`DrawnKind::suits_masked`]) is drawn on masked faces instead of
+    /// bare ones, 0 to 1: drawn on bare ones alone, a hood or a dark side may come to speak against a mask.
+    /// Above 0 they are drawn twice as often.
     pub around_masked: f64,
     /// Kinds of things that are not drawn.
-    pub without: Vec<Kind>,
+    pub without: Vec<DrawnKind>,
     /// Views of every face whose features are computed ([`Depth::Head`] only).
     pub views: usize,
     /// Length of the run: epochs for [`Depth::Head`], else steps.
@@ -119,7 +119,7 @@ pub struct Settings {
     pub threads: usize,
 }
 
-impl Settings {
+impl ClassifierSettings {
     /// The usual settings.
     #[must_use]
     pub fn new(depth: Depth, optimizer: Rule) -> Self {
@@ -259,7 +259,7 @@ impl Session {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Report {
     /// The epoch or step whose weights these are.
-    pub best: Entry,
+    pub best: ClassifierEntry,
     /// Figures over `selection` and `val`, and over each table in them (`val scenes`).
     pub figures: BTreeMap<String, Figures>,
 }
@@ -278,7 +278,7 @@ pub struct Report {
 pub fn run(
     dataset: &Dataset,
     weights: &Weights,
-    settings: &Settings,
+    settings: &ClassifierSettings,
     session: &Session,
     about: &BTreeMap<String, String>,
 ) -> Result<Option<Report>, TrainError> {
@@ -324,7 +324,7 @@ pub fn run(
 /// What both ways of fitting need to know.
 struct Run<'a> {
     dataset: &'a Dataset,
-    settings: &'a Settings,
+    settings: &'a ClassifierSettings,
     session: &'a Session,
     /// Everything that the run depends on; a checkpoint of another key is not taken up.
     key: &'a str,
@@ -335,7 +335,7 @@ fn describe(
     run: &Run<'_>,
     start: &Weights,
     history: &History,
-    best: &Entry,
+    best: &ClassifierEntry,
     figures: &BTreeMap<String, Figures>,
 ) -> Result<(), TrainError> {
     let settings = run.settings;

@@ -1,8 +1,8 @@
 //! Everything a run has reached, so that it can be written to disk and taken up again without a trace.
 
-use super::{Run, Settings, TrainError};
+use super::{ClassifierSettings, Run, TrainError};
 use crate::data::dataset::Subset;
-use crate::train::history::{Entry, History};
+use crate::train::history::{ClassifierEntry, History};
 use crate::train::optimizer::{self, Optimizer, Parameter, WeightAverage};
 use candle_core::{Tensor, Var};
 use maskwatch::nn::weights::Weights;
@@ -39,7 +39,7 @@ impl State {
     /// fitted.
     pub(super) fn new(
         variables: BTreeMap<String, Var>,
-        settings: &Settings,
+        settings: &ClassifierSettings,
         unit: &str,
         rate_factor: impl Fn(&str) -> f64,
     ) -> Result<Self, TrainError> {
@@ -59,10 +59,10 @@ impl State {
         let fitted = parameters.into_iter().filter(|parameter| !is_statistic(&parameter.name)).collect();
         let optimizer = Optimizer::new(
             fitted,
-            optimizer::Settings {
+            optimizer::OptimizerSettings {
                 weight_decay: settings.weight_decay,
                 clip: Some(settings.clip),
-                ..optimizer::Settings::new(settings.optimizer)
+                ..optimizer::OptimizerSettings::new(settings.optimizer)
             },
         );
         let history = History { unit: unit.to_owned(), total: settings.length, entries: Vec::new() };
@@ -164,7 +164,7 @@ impl State {
         &mut self,
         run: &Run<'_>,
         chosen_by: Subset,
-        measure: impl FnOnce() -> Result<Entry, TrainError>,
+        measure: impl FnOnce() -> Result<ClassifierEntry, TrainError>,
     ) -> Result<String, TrainError> {
         self.swap()?;
         let entry = measure()?;

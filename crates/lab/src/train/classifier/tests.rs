@@ -2,7 +2,7 @@
 //! interrupted.
 
 use super::*;
-use crate::data::dataset::{Face, Options};
+use crate::data::dataset::{DatasetFace, DatasetOptions};
 use crate::draw::{MaskKind, draw_mask};
 use image::{Rgb, RgbImage};
 use maskwatch::geometry::{Point, Rect};
@@ -89,8 +89,8 @@ fn backbone() -> Weights {
     weights
 }
 
-fn small(depth: Depth) -> Settings {
-    Settings {
+fn small(depth: Depth) -> ClassifierSettings {
+    ClassifierSettings {
         inputs: vec![32],
         views: 2,
         length: 4,
@@ -99,7 +99,7 @@ fn small(depth: Depth) -> Settings {
         every: 2,
         threads: 2,
         augmentation: Augmentation { downscale: 0.0, erase: 0.0, ..Augmentation::default() },
-        ..Settings::new(depth, Rule::AdamW)
+        ..ClassifierSettings::new(depth, Rule::AdamW)
     }
 }
 
@@ -107,8 +107,8 @@ fn session(root: &Path) -> Session {
     Session { output: root.join("out"), cache: root.join("cache"), resume: false, stop_after: None }
 }
 
-fn fit(data: &Path, settings: &Settings, session: &Session) -> Result<Option<Report>, TrainError> {
-    let dataset = Dataset::load(data, &Options { seed: settings.seed, ..Options::default() })?;
+fn fit(data: &Path, settings: &ClassifierSettings, session: &Session) -> Result<Option<Report>, TrainError> {
+    let dataset = Dataset::load(data, &DatasetOptions { seed: settings.seed, ..DatasetOptions::default() })?;
     run(&dataset, &backbone(), settings, session, &BTreeMap::new())
 }
 
@@ -123,7 +123,7 @@ fn the_same_seed_gives_the_same_bytes_and_another_one_does_not() {
     let data = tree(10);
     let [first, second, third] = [(1, 1), (1, 3), (2, 1)].map(|(seed, threads)| {
         let root = tempfile::tempdir().unwrap();
-        let settings = Settings { seed, threads, ..small(Depth::Head) };
+        let settings = ClassifierSettings { seed, threads, ..small(Depth::Head) };
         fit(data.path(), &settings, &session(root.path())).unwrap().unwrap();
         root
     });
@@ -134,7 +134,7 @@ fn the_same_seed_gives_the_same_bytes_and_another_one_does_not() {
 }
 
 /// Runs in two sessions; what comes out must be what one session gives, to the byte.
-fn two_sessions_are_one(settings: Settings) {
+fn two_sessions_are_one(settings: ClassifierSettings) {
     let data = tree(8);
     let (whole, parts) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     fit(data.path(), &settings, &session(whole.path())).unwrap().unwrap();
@@ -145,7 +145,7 @@ fn two_sessions_are_one(settings: Settings) {
     let refused = fit(data.path(), &settings, &session(parts.path())).unwrap_err().to_string();
     assert!(refused.contains("--resume"), "{refused}");
     let second = Session { resume: true, ..session(parts.path()) };
-    let other = Settings { dropout: 0.3, ..settings.clone() };
+    let other = ClassifierSettings { dropout: 0.3, ..settings.clone() };
     let refused = fit(data.path(), &other, &second).unwrap_err().to_string();
     assert!(refused.contains("other settings"), "{refused}");
     fit(data.path(), &settings, &second).unwrap().unwrap();
@@ -157,14 +157,22 @@ fn two_sessions_are_one(settings: Settings) {
 #[test]
 fn a_head_goes_on_where_it_stopped() {
     two_sessions_are_one(small(Depth::Head));
-    two_sessions_are_one(Settings { optimizer: Rule::Sgd, learning_rate: 0.02, ..small(Depth::Head) });
+    two_sessions_are_one(ClassifierSettings {
+        optimizer: Rule::Sgd,
+        learning_rate: 0.02,
+        ..small(Depth::Head)
+    });
 }
 
 #[test]
 fn fine_tuning_goes_on_where_it_stopped() {
     two_sessions_are_one(small(Depth::From(17)));
     let settings = small(Depth::From(17));
-    two_sessions_are_one(Settings { optimizer: Rule::Sgd, batch_norm: BatchNorm::Live, ..settings });
+    two_sessions_are_one(ClassifierSettings {
+        optimizer: Rule::Sgd,
+        batch_norm: BatchNorm::Live,
+        ..settings
+    });
 }
 
 #[test]
@@ -193,7 +201,7 @@ fn a_run_learns_and_its_weights_can_be_used() {
     let data = tree(20);
     let root = tempfile::tempdir().unwrap();
     let augmentation = Augmentation { colour: 0.0, blur: 0.0, ..small(Depth::Head).augmentation };
-    let settings = Settings { length: 30, learning_rate: 5e-3, augmentation, ..small(Depth::Head) };
+    let settings = ClassifierSettings { length: 30, learning_rate: 5e-3, augmentation, ..small(Depth::Head) };
     let report = fit(data.path(), &settings, &session(root.path())).unwrap().unwrap();
     let val = report.figures["val"];
     assert_eq!((val.n, report.figures["val folder"]), (8, val));
@@ -223,7 +231,7 @@ fn fine_tuning_moves_the_unfrozen_blocks_alone() {
     let data = tree(8);
     for batch_norm in [BatchNorm::Frozen, BatchNorm::Live] {
         let root = tempfile::tempdir().unwrap();
-        let settings = Settings { inputs: vec![32, 48], batch_norm, ..small(Depth::From(16)) };
+        let settings = ClassifierSettings { inputs: vec![32, 48], batch_norm, ..small(Depth::From(16)) };
         fit(data.path(), &settings, &session(root.path())).unwrap().unwrap();
         let (before, after) = (backbone(), Weights::load(&session(root.path()).weights()).unwrap());
         let values = |weights: &Weights, name: &str| {
@@ -252,7 +260,7 @@ fn blended_weights_lie_between_the_starting_and_the_fitted_ones() {
     let data = tree(8);
     let fitted = |blend: f64| {
         let root = tempfile::tempdir().unwrap();
-        let settings = Settings { blend, ..small(Depth::From(17)) };
+        let settings = ClassifierSettings { blend, ..small(Depth::From(17)) };
         fit(data.path(), &settings, &session(root.path())).unwrap().unwrap();
         Weights::load(&session(root.path()).weights()).unwrap()
     };
@@ -285,19 +293,19 @@ fn a_classifier_can_be_the_start_of_another() {
 
 #[test]
 fn settings_that_cannot_work_are_refused() {
-    let head = || Settings::new(Depth::Head, Rule::AdamW);
+    let head = || ClassifierSettings::new(Depth::Head, Rule::AdamW);
     for settings in [
-        Settings { inputs: vec![128, 224], ..head() },
-        Settings { inputs: vec![], ..head() },
-        Settings { inputs: vec![8], ..Settings::new(Depth::From(0), Rule::AdamW) },
-        Settings { dropout: 1.0, ..head() },
-        Settings { batch: 1, ..head() },
-        Settings { learning_rate: f64::NAN, ..head() },
-        Settings { margin: 0.0, ..head() },
-        Settings { batch_norm: BatchNorm::Live, ..head() },
-        Settings { blend: 0.5, ..head() },
-        Settings { blend: 0.0, ..Settings::new(Depth::From(0), Rule::AdamW) },
-        Settings { blend: f64::NAN, ..Settings::new(Depth::From(0), Rule::AdamW) },
+        ClassifierSettings { inputs: vec![128, 224], ..head() },
+        ClassifierSettings { inputs: vec![], ..head() },
+        ClassifierSettings { inputs: vec![8], ..ClassifierSettings::new(Depth::From(0), Rule::AdamW) },
+        ClassifierSettings { dropout: 1.0, ..head() },
+        ClassifierSettings { batch: 1, ..head() },
+        ClassifierSettings { learning_rate: f64::NAN, ..head() },
+        ClassifierSettings { margin: 0.0, ..head() },
+        ClassifierSettings { batch_norm: BatchNorm::Live, ..head() },
+        ClassifierSettings { blend: 0.5, ..head() },
+        ClassifierSettings { blend: 0.0, ..ClassifierSettings::new(Depth::From(0), Rule::AdamW) },
+        ClassifierSettings { blend: f64::NAN, ..ClassifierSettings::new(Depth::From(0), Rule::AdamW) },
     ] {
         assert!(matches!(settings.check(), Err(TrainError::Settings(_))), "{settings:?}");
     }
@@ -361,15 +369,17 @@ fn portrait() -> tempfile::TempDir {
 #[test]
 fn batches_hold_drawn_faces_with_the_labels_of_what_was_drawn() {
     let folder = portrait();
-    let dataset = Dataset::load(folder.path(), &Options::default()).unwrap();
-    let settings = Settings { batch: 16, drawn: 0.5, ..small(Depth::From(17)) };
-    let without_masks =
-        Settings { without: vec![Kind::Mask, Kind::UnderNose, Kind::UnderMouth], ..settings.clone() };
+    let dataset = Dataset::load(folder.path(), &DatasetOptions::default()).unwrap();
+    let settings = ClassifierSettings { batch: 16, drawn: 0.5, ..small(Depth::From(17)) };
+    let without_masks = ClassifierSettings {
+        without: vec![DrawnKind::Mask, DrawnKind::UnderNose, DrawnKind::UnderMouth],
+        ..settings.clone()
+    };
     let root = tempfile::tempdir().unwrap();
     let session = session(root.path());
-    let batches = |settings: &Settings| {
+    let batches = |settings: &ClassifierSettings| {
         let run = Run { dataset: &dataset, settings, session: &session, key: "" };
-        let bare = |face: &Face| face.label == Label::NoMask && face.subset == Subset::Train;
+        let bare = |face: &DatasetFace| face.label == Label::NoMask && face.subset == Subset::Train;
         let landmarks = batch::landmarks(&dataset, settings, bare).unwrap();
         let found = landmarks.iter().filter(|landmarks| landmarks.is_some()).count();
         assert_eq!(found, dataset.faces.iter().filter(|face| bare(face)).count());
@@ -377,10 +387,11 @@ fn batches_hold_drawn_faces_with_the_labels_of_what_was_drawn() {
         (0..4).map(|step| batches.make(step).unwrap()).collect::<Vec<_>>()
     };
     let (first, again, plain) = (batches(&settings), batches(&settings), batches(&without_masks));
-    let incorrect = |batches: &[batch::Batch]| {
+    let incorrect = |batches: &[batch::ClassifierBatch]| {
         batches.iter().flat_map(|batch| &batch.labels).filter(|label| **label == Label::Incorrect).count()
     };
-    let pixels = |batch: &batch::Batch| batch.pictures.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+    let pixels =
+        |batch: &batch::ClassifierBatch| batch.pictures.flatten_all().unwrap().to_vec1::<f32>().unwrap();
     for (one, other) in first.iter().zip(&again) {
         assert_eq!(one.labels.len(), 16);
         assert_eq!((&one.labels, pixels(one)), (&other.labels, pixels(other)));
@@ -391,14 +402,14 @@ fn batches_hold_drawn_faces_with_the_labels_of_what_was_drawn() {
 #[test]
 fn hoods_and_lights_say_nothing_about_a_mask() {
     let folder = portrait();
-    let dataset = Dataset::load(folder.path(), &Options::default()).unwrap();
+    let dataset = Dataset::load(folder.path(), &DatasetOptions::default()).unwrap();
     let root = tempfile::tempdir().unwrap();
     let session = session(root.path());
-    let without = Kind::ALL.into_iter().filter(|kind| !kind.suits_masked()).collect();
-    let usual = Settings { batch: 16, drawn: 0.5, without, ..small(Depth::From(17)) };
+    let without = DrawnKind::ALL.into_iter().filter(|kind| !kind.suits_masked()).collect();
+    let usual = ClassifierSettings { batch: 16, drawn: 0.5, without, ..small(Depth::From(17)) };
     let landmarks = batch::landmarks(&dataset, &usual, |face| face.subset == Subset::Train).unwrap();
     for around_masked in [0.0, 0.5, 1.0] {
-        let settings = Settings { around_masked, ..usual.clone() };
+        let settings = ClassifierSettings { around_masked, ..usual.clone() };
         let run = Run { dataset: &dataset, settings: &settings, session: &session, key: "" };
         let batches = batch::Batches::new(&run, landmarks.clone());
         // What is drawn on comes first.

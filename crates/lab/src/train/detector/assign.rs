@@ -39,7 +39,7 @@ pub(super) struct Match {
     pub(super) overlap: f32,
 }
 
-struct Candidate {
+struct CandidateCell {
     cell: usize,
     overlap: f32,
     cost: f32,
@@ -53,7 +53,7 @@ pub(super) fn cost(score: f32, overlap: f32) -> f32 {
 /// Gives every face its cells. `predictions` belong to `cells` one by one. Each cell is given at most once;
 /// each face has at least one, unless there are not enough cells around it. Ordered by cell.
 pub(super) fn assign(cells: &[Cell], predictions: &[Prediction], faces: &[Rect]) -> Vec<Match> {
-    let candidates: Vec<Vec<Candidate>> =
+    let candidates: Vec<Vec<CandidateCell>> =
         faces.iter().map(|face| candidates(cells, predictions, face)).collect();
     let mut owners: Vec<Option<Owner>> = vec![None; cells.len()];
     for (face, candidates) in candidates.iter().enumerate() {
@@ -87,9 +87,9 @@ struct Owner {
 }
 
 /// The cells that a face may take, cheapest first.
-fn candidates(cells: &[Cell], predictions: &[Prediction], face: &Rect) -> Vec<Candidate> {
+fn candidates(cells: &[Cell], predictions: &[Prediction], face: &Rect) -> Vec<CandidateCell> {
     let middle = face.centre();
-    let mut found: Vec<Candidate> = cells
+    let mut found: Vec<CandidateCell> = cells
         .iter()
         .zip(predictions)
         .enumerate()
@@ -108,7 +108,7 @@ fn candidates(cells: &[Cell], predictions: &[Prediction], face: &Rect) -> Vec<Ca
             let outside = if in_box && near { 0.0 } else { OUTSIDE_COST };
             let cost = cost(prediction.score, overlap) + outside;
             // A network that has diverged predicts no numbers; such a cell is not worth having.
-            cost.is_finite().then_some(Candidate { cell: index, overlap, cost })
+            cost.is_finite().then_some(CandidateCell { cell: index, overlap, cost })
         })
         .collect();
     found.sort_by(|a, b| a.cost.total_cmp(&b.cost).then(a.cell.cmp(&b.cell)));
@@ -117,7 +117,7 @@ fn candidates(cells: &[Cell], predictions: &[Prediction], face: &Rect) -> Vec<Ca
 
 /// How many cells a face takes: the sum of its best overlaps, at least one, and never one from outside while
 /// there is one inside.
-fn wanted(candidates: &[Candidate]) -> usize {
+fn wanted(candidates: &[CandidateCell]) -> usize {
     let inside = candidates.iter().take_while(|candidate| candidate.cost < OUTSIDE_COST).count();
     let mut overlaps: Vec<f32> = candidates[..inside].iter().map(|candidate| candidate.overlap).collect();
     overlaps.sort_by(|a, b| b.total_cmp(a));
@@ -126,7 +126,7 @@ fn wanted(candidates: &[Candidate]) -> usize {
 }
 
 /// Finds a cell for every face that lost all of its own to others.
-fn rescue_all(candidates: &[Vec<Candidate>], owners: &mut [Option<Owner>]) {
+fn rescue_all(candidates: &[Vec<CandidateCell>], owners: &mut [Option<Owner>]) {
     let mut held = vec![0usize; candidates.len()];
     for owner in owners.iter().flatten() {
         held[owner.face] += 1;
@@ -143,7 +143,7 @@ fn rescue_all(candidates: &[Vec<Candidate>], owners: &mut [Option<Owner>]) {
 /// moved elsewhere (an augmenting path). Tells whether that worked; if not, nothing has changed.
 fn rescue(
     face: usize,
-    candidates: &[Vec<Candidate>],
+    candidates: &[Vec<CandidateCell>],
     owners: &mut [Option<Owner>],
     held: &mut [usize],
     visited: &mut [bool],

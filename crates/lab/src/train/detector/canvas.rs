@@ -2,7 +2,7 @@
 //! its faces have the wanted size and cut at random, or, when little of it is left then, a mosaic of such
 //! pictures. So small faces come with as many others as fill the input.
 
-use super::data::{Picture, Sampler};
+use super::data::{PictureSampler, TrainingPicture};
 use super::placement::{Placement, SMALLEST_FACE};
 use super::truth::Truth;
 use super::{covered, distort};
@@ -34,15 +34,15 @@ pub(super) struct Example {
 ///
 /// # Errors
 /// A picture cannot be opened.
-pub(super) fn example(sampler: &Sampler, side: u32, random: &mut impl Rng) -> anyhow::Result<Example> {
-    let first = Opened::new(sampler.draw(random), random)?;
+pub(super) fn example(sampler: &PictureSampler, side: u32, random: &mut impl Rng) -> anyhow::Result<Example> {
+    let first = OpenedPicture::new(sampler.draw(random), random)?;
     let face = first.face(random);
     let scale = (wanted_side(random) / face.side().max(1.0)).min(MOST_ENLARGED);
     let across = (side as f32 / (scale * first.longest())).round().clamp(1.0, MOST_TILES as f32) as u32;
     let mut opened = vec![first];
     if across > 1 {
         for _ in 1..PICTURES {
-            opened.push(Opened::new(sampler.draw(random), random)?);
+            opened.push(OpenedPicture::new(sampler.draw(random), random)?);
         }
     }
     let mut example =
@@ -81,13 +81,13 @@ fn backdrop(random: &mut impl Rng) -> Rgb<u8> {
     }
 }
 
-struct Opened<'a> {
+struct OpenedPicture<'a> {
     truth: &'a Truth,
     pixels: RgbImage,
 }
 
-impl<'a> Opened<'a> {
-    fn new(picture: &'a Picture, random: &mut impl Rng) -> anyhow::Result<Self> {
+impl<'a> OpenedPicture<'a> {
+    fn new(picture: &'a TrainingPicture, random: &mut impl Rng) -> anyhow::Result<Self> {
         let mut pixels = picture.open()?;
         covered::cover(&mut pixels, &picture.truth, random);
         Ok(Self { truth: &picture.truth, pixels })
@@ -116,7 +116,7 @@ impl<'a> Opened<'a> {
 /// Lays the picture on the tile at `corner`, scaled, cut and flipped by chance.
 fn lay(
     example: &mut Example,
-    opened: &Opened<'_>,
+    opened: &OpenedPicture<'_>,
     face: &Rect,
     scale: f32,
     corner: (u32, u32),
@@ -207,7 +207,7 @@ fn render(
 
 #[cfg(test)]
 mod tests {
-    use super::super::truth::Face;
+    use super::super::truth::TrueFace;
     use super::*;
     use proptest::prelude::*;
     use rand::SeedableRng;
@@ -215,7 +215,7 @@ mod tests {
     use std::path::Path;
 
     /// A grey picture whose only bright thing is its face.
-    fn sampler(folder: &Path, size: (u32, u32), face: Rect) -> Sampler {
+    fn sampler(folder: &Path, size: (u32, u32), face: Rect) -> PictureSampler {
         let path = folder.join("picture.png");
         let inside = |x: u32, y: u32| {
             let (x, y) = (x as f32 + 0.5, y as f32 + 0.5);
@@ -224,9 +224,11 @@ mod tests {
         RgbImage::from_fn(size.0, size.1, |x, y| Rgb([if inside(x, y) { 255 } else { 90 }; 3]))
             .save(&path)
             .unwrap();
-        let truth =
-            Truth { faces: vec![Face { rect: face, is_bare: true, landmarks: None }], ignored: Vec::new() };
-        let picture = Picture {
+        let truth = Truth {
+            faces: vec![TrueFace { rect: face, is_bare: true, landmarks: None }],
+            ignored: Vec::new(),
+        };
+        let picture = TrainingPicture {
             name: "picture".into(),
             path,
             table: String::new(),
@@ -235,10 +237,10 @@ mod tests {
             annotated: true,
             weight: 1.0,
         };
-        Sampler::new(vec![picture], 1.0)
+        PictureSampler::new(vec![picture], 1.0)
     }
 
-    fn draw(sampler: &Sampler, seed: u64) -> Example {
+    fn draw(sampler: &PictureSampler, seed: u64) -> Example {
         example(sampler, 128, &mut ChaCha8Rng::seed_from_u64(seed)).unwrap()
     }
 

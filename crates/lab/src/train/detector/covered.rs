@@ -2,10 +2,11 @@
 //! those of the bare face: so the network learns where nose and mouth are below a mask, which a photograph of
 //! a masked face does not tell.
 
-use super::data::Picture;
-use super::truth::{Face, Truth};
+use super::data::TrainingPicture;
+use super::truth::{TrueFace, Truth};
+use crate::data::landmarks;
 use crate::data::matching::match_faces;
-use crate::drawn::{self, Kind, landmarks};
+use crate::drawn::{self, DrawnKind};
 use crate::random::{Purpose, stream};
 use image::RgbImage;
 use maskwatch::vision::detector::Detector;
@@ -24,20 +25,20 @@ const SAME_FACE: f32 = 0.4;
 
 /// Draws on some bare faces of a picture whose landmarks are known.
 pub(super) fn cover(pixels: &mut RgbImage, truth: &Truth, random: &mut impl Rng) {
-    let chosen: Vec<&Face> = truth.faces.iter().filter(|face| can_be_covered(face)).collect();
+    let chosen: Vec<&TrueFace> = truth.faces.iter().filter(|face| can_be_covered(face)).collect();
     for face in chosen.into_iter().filter(|_| random.random_bool(COVERED)).take(MOST).collect::<Vec<_>>() {
-        let masks = [Kind::Mask, Kind::Mask, Kind::UnderNose, Kind::UnderMouth];
-        let kinds: &[Kind] = if random.random_bool(MASKS) { &masks } else { &Kind::ALL };
+        let masks = [DrawnKind::Mask, DrawnKind::Mask, DrawnKind::UnderNose, DrawnKind::UnderMouth];
+        let kinds: &[DrawnKind] = if random.random_bool(MASKS) { &masks } else { &DrawnKind::ALL };
         let kind = kinds[random.random_range(0..kinds.len())];
         draw(pixels, face, kind, &mut ChaCha8Rng::seed_from_u64(random.random()));
     }
 }
 
-fn can_be_covered(face: &Face) -> bool {
+fn can_be_covered(face: &TrueFace) -> bool {
     face.is_bare && face.landmarks.is_some_and(|points| landmarks::are_plausible(&points, &face.rect))
 }
 
-fn draw(pixels: &mut RgbImage, face: &Face, kind: Kind, generator: &mut ChaCha8Rng) {
+fn draw(pixels: &mut RgbImage, face: &TrueFace, kind: DrawnKind, generator: &mut ChaCha8Rng) {
     if let Some(landmarks) = &face.landmarks {
         drawn::on_picture(pixels, &face.rect, landmarks, kind, generator);
     }
@@ -49,14 +50,18 @@ fn draw(pixels: &mut RgbImage, face: &Face, kind: Kind, generator: &mut ChaCha8R
 ///
 /// # Errors
 /// A picture cannot be opened.
-pub(super) fn landmark_error(detector: &Detector, pictures: &[Picture], seed: u64) -> anyhow::Result<f64> {
-    let error = |(index, picture): (usize, &Picture)| -> anyhow::Result<Option<f64>> {
+pub(super) fn landmark_error(
+    detector: &Detector,
+    pictures: &[TrainingPicture],
+    seed: u64,
+) -> anyhow::Result<f64> {
+    let error = |(index, picture): (usize, &TrainingPicture)| -> anyhow::Result<Option<f64>> {
         let Some(face) = picture.truth.faces.iter().find(|face| can_be_covered(face)) else {
             return Ok(None);
         };
         let Some(wanted) = &face.landmarks else { return Ok(None) };
         let mut pixels = picture.open()?;
-        draw(&mut pixels, face, Kind::Mask, &mut stream(seed, Purpose::Drawn, index as u64));
+        draw(&mut pixels, face, DrawnKind::Mask, &mut stream(seed, Purpose::Drawn, index as u64));
         let detections = detector.detect(&pixels)?;
         let found_by = match_faces(&[face.rect], &detections, SAME_FACE).found_by;
         let found = found_by.first().copied().flatten().map(|found| &detections[found].landmarks);
@@ -72,9 +77,9 @@ mod tests {
     use super::*;
     use maskwatch::geometry::{Point, Rect};
 
-    fn face() -> Face {
+    fn face() -> TrueFace {
         let landmarks = [(203.4, 103.6), (247.5, 104.4), (224.1, 127.7), (204.0, 143.1), (242.9, 143.7)];
-        Face {
+        TrueFace {
             rect: Rect::new(178.0, 65.0, 91.0, 111.0),
             is_bare: true,
             landmarks: Some(landmarks.map(|(x, y)| Point { x, y })),
@@ -82,7 +87,7 @@ mod tests {
     }
 
     /// How often out of 40 something was drawn, and how often the mouth was covered by it.
-    fn covered(face: Face) -> (usize, usize) {
+    fn covered(face: TrueFace) -> (usize, usize) {
         let portrait = image::open("../../tests/fixtures/astronaut.jpg").unwrap().into_rgb8();
         let truth = Truth { faces: vec![face], ignored: vec![] };
         let changes = (0..40).map(|seed| {
@@ -98,7 +103,7 @@ mod tests {
     fn about_half_of_the_bare_faces_are_covered_and_no_others() {
         let (all, mouths) = covered(face());
         assert!((10..=30).contains(&all) && mouths * 2 > all, "{all} {mouths}");
-        assert_eq!(covered(Face { is_bare: false, ..face() }), (0, 0));
-        assert_eq!(covered(Face { landmarks: None, ..face() }), (0, 0));
+        assert_eq!(covered(TrueFace { is_bare: false, ..face() }), (0, 0));
+        assert_eq!(covered(TrueFace { landmarks: None, ..face() }), (0, 0));
     }
 }

@@ -3,7 +3,7 @@
 //! A picture is of use only if no face in it is missing from the labels, since what is not listed counts as
 //! background.
 
-use super::truth::{Face, Truth};
+use super::truth::{TrueFace, Truth};
 use crate::data::dataset::{DatasetError, open_picture};
 use crate::data::labels::{self, Label, LabelledBox, Split};
 use anyhow::Context as _;
@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 /// A picture with its faces.
 #[derive(Debug, Clone)]
-pub(super) struct Picture {
+pub(super) struct TrainingPicture {
     /// As the labels name it.
     pub(super) name: String,
     /// Where it lies.
@@ -31,7 +31,7 @@ pub(super) struct Picture {
     pub(super) weight: f64,
 }
 
-impl Picture {
+impl TrainingPicture {
     /// Decodes the picture.
     ///
     /// # Errors
@@ -54,7 +54,7 @@ pub(super) fn read(
     folder: &Path,
     tables: &[String],
     weights: &[(String, f64)],
-) -> anyhow::Result<Vec<Picture>> {
+) -> anyhow::Result<Vec<TrainingPicture>> {
     let usual = ["faces.csv".to_owned(), "scenes.csv".to_owned()];
     let usual = usual.into_iter().filter(|name| folder.join(name).is_file());
     let tables: Vec<String> = if tables.is_empty() { usual.collect() } else { tables.to_vec() };
@@ -83,16 +83,16 @@ pub(super) fn read(
     Ok(pictures)
 }
 
-fn picture(folder: &Path, table: &str, name: String, rows: &[LabelledBox]) -> Option<Picture> {
+fn picture(folder: &Path, table: &str, name: String, rows: &[LabelledBox]) -> Option<TrainingPicture> {
     let listed = u32::try_from(rows.len()).ok()?;
     if rows.iter().any(|row| row.n_faces.is_some_and(|count| count != listed)) {
         return None;
     }
     let faces = rows
         .iter()
-        .map(|row| Face { rect: row.rect, is_bare: row.label == Label::NoMask, landmarks: None })
+        .map(|row| TrueFace { rect: row.rect, is_bare: row.label == Label::NoMask, landmarks: None })
         .collect();
-    Some(Picture {
+    Some(TrainingPicture {
         path: folder.join("images").join(&name),
         table: table.trim_end_matches(".csv").to_owned(),
         source: rows.first()?.source.clone().unwrap_or_default(),
@@ -103,7 +103,7 @@ fn picture(folder: &Path, table: &str, name: String, rows: &[LabelledBox]) -> Op
     })
 }
 
-fn weigh(pictures: &mut [Picture], folder: &Path, name: &str, factor: f64) -> anyhow::Result<()> {
+fn weigh(pictures: &mut [TrainingPicture], folder: &Path, name: &str, factor: f64) -> anyhow::Result<()> {
     let list = folder.join(name);
     let listed: BTreeSet<String> = if list.is_file() {
         let text =
@@ -131,10 +131,10 @@ fn weigh(pictures: &mut [Picture], folder: &Path, name: &str, factor: f64) -> an
 /// those that count for less than others.
 /// Returns what is left for fitting, and the subset.
 pub(super) fn carve(
-    pictures: Vec<Picture>,
+    pictures: Vec<TrainingPicture>,
     most: usize,
     random: &mut impl Rng,
-) -> (Vec<Picture>, Vec<Picture>) {
+) -> (Vec<TrainingPicture>, Vec<TrainingPicture>) {
     let mut candidates: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for picture in pictures.iter().filter(|picture| picture.weight >= 1.0) {
         candidates.entry(picture.source.clone()).or_default().push(picture.name.clone());
@@ -150,16 +150,16 @@ pub(super) fn carve(
 
 /// Draws pictures by chance, some more often than others.
 #[derive(Debug)]
-pub(super) struct Sampler {
-    pictures: Vec<Picture>,
+pub(super) struct PictureSampler {
+    pictures: Vec<TrainingPicture>,
     /// For each picture the sum of the weights up to and with it.
     sums: Vec<f64>,
 }
 
-impl Sampler {
+impl PictureSampler {
     /// Gives `share` of the draws (0..=1) to annotated pictures. The rest is divided among the sources by the
     /// square root of their size, so that large ones do not drown the others.
-    pub(super) fn new(pictures: Vec<Picture>, share: f64) -> Self {
+    pub(super) fn new(pictures: Vec<TrainingPicture>, share: f64) -> Self {
         let mut sources: BTreeMap<(bool, &str), f64> = BTreeMap::new();
         for picture in &pictures {
             *sources.entry((picture.annotated, &picture.source)).or_default() += picture.weight;
@@ -184,7 +184,7 @@ impl Sampler {
     }
 
     /// One picture by chance.
-    pub(super) fn draw(&self, random: &mut impl Rng) -> &Picture {
+    pub(super) fn draw(&self, random: &mut impl Rng) -> &TrainingPicture {
         let last = self.sums.last().copied().unwrap_or_default();
         let at = random.random_range(0.0..1.0) * last;
         let index = self.sums.partition_point(|&sum| sum <= at);
@@ -201,7 +201,7 @@ impl Sampler {
     }
 
     /// All pictures.
-    pub(super) fn pictures(&self) -> &[Picture] {
+    pub(super) fn pictures(&self) -> &[TrainingPicture] {
         &self.pictures
     }
 }
@@ -212,7 +212,7 @@ mod tests {
     use rand::SeedableRng;
     use rand_chacha::ChaCha8Rng;
 
-    fn read_text(tables: &[(&str, &str)], weights: &[(&str, f64)]) -> anyhow::Result<Vec<Picture>> {
+    fn read_text(tables: &[(&str, &str)], weights: &[(&str, f64)]) -> anyhow::Result<Vec<TrainingPicture>> {
         let folder = tempfile::tempdir().unwrap();
         for (name, text) in tables {
             std::fs::write(folder.path().join(name), text).unwrap();
@@ -260,8 +260,8 @@ mod tests {
         assert!(read_text(&[("faces.csv", FACES)], &[("faces", 0.0)]).is_err());
     }
 
-    fn many() -> Vec<Picture> {
-        let picture = |source: &str, index: usize, annotated: bool| Picture {
+    fn many() -> Vec<TrainingPicture> {
+        let picture = |source: &str, index: usize, annotated: bool| TrainingPicture {
             name: format!("{source}/{index}"),
             path: PathBuf::new(),
             table: String::new(),
@@ -281,7 +281,7 @@ mod tests {
         let carved = |seed| carve(many(), 30, &mut ChaCha8Rng::seed_from_u64(seed));
         let (training, selection) = carved(1);
         assert_eq!(training.len() + selection.len(), 500);
-        let names = |pictures: &[Picture]| -> BTreeSet<String> {
+        let names = |pictures: &[TrainingPicture]| -> BTreeSet<String> {
             pictures.iter().map(|picture| picture.name.clone()).collect()
         };
         assert!(names(&training).is_disjoint(&names(&selection)));
@@ -296,7 +296,7 @@ mod tests {
         for share in [0.0, 1.0] {
             for annotated in [false, true] {
                 let pictures = many().into_iter().filter(|picture| picture.annotated == annotated);
-                let sampler = Sampler::new(pictures.collect(), share);
+                let sampler = PictureSampler::new(pictures.collect(), share);
                 let mut random = ChaCha8Rng::seed_from_u64(5);
                 let drawn: BTreeSet<&str> =
                     (0..50).map(|_| sampler.draw(&mut random).name.as_str()).collect();
@@ -307,7 +307,7 @@ mod tests {
 
     #[test]
     fn draws_follow_the_shares() {
-        let sampler = Sampler::new(many(), 0.4);
+        let sampler = PictureSampler::new(many(), 0.4);
         let mut random = ChaCha8Rng::seed_from_u64(5);
         let mut counts: BTreeMap<&str, f64> = BTreeMap::new();
         for _ in 0..20_000 {

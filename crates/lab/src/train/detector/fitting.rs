@@ -3,12 +3,12 @@
 
 use super::canvas::{self, Example};
 use super::cells::grid;
-use super::data::Sampler;
-use super::loss::{Losses, Outputs, Targets};
+use super::data::PictureSampler;
+use super::loss::{CellOutputs, Losses, Targets};
 use super::truth::Truth;
 use crate::random::{Purpose, stream};
 use crate::train::fitted::Fitted;
-use crate::train::optimizer::{Rule, Settings, learning_rate};
+use crate::train::optimizer::{OptimizerSettings, Rule, learning_rate};
 use crate::train::prefetch::in_order;
 use candle_core::{Tensor, Var};
 use maskwatch::nn::weights::Weights;
@@ -37,7 +37,7 @@ const CLIP: f64 = 10.0;
 
 /// How the network is fitted. Runs with equal plans give equal weights.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
-pub(super) struct Plan {
+pub(super) struct DetectorPlan {
     pub(super) epochs: u64,
     /// Steps per epoch.
     pub(super) batches: u64,
@@ -52,23 +52,26 @@ pub(super) struct Plan {
 }
 
 /// A network under way.
-pub(super) struct Fitting {
-    plan: Plan,
+pub(super) struct DetectorFitting {
+    plan: DetectorPlan,
     network: YuNet,
     fitted: Fitted,
 }
 
-impl Fitting {
+impl DetectorFitting {
     /// Starts from the given weights.
     ///
     /// # Errors
     /// They are not the detector's.
-    pub(super) fn new(start: &Weights, plan: Plan) -> anyhow::Result<Self> {
+    pub(super) fn new(start: &Weights, plan: DetectorPlan) -> anyhow::Result<Self> {
         let mut weights = start.clone();
         let variables = weights.unfreeze(|_| true)?;
         let network = YuNet::new(&weights, Mode::Training(BatchNorm::Frozen))?;
-        let settings =
-            Settings { weight_decay: WEIGHT_DECAY, clip: Some(CLIP), ..Settings::new(Rule::AdamW) };
+        let settings = OptimizerSettings {
+            weight_decay: WEIGHT_DECAY,
+            clip: Some(CLIP),
+            ..OptimizerSettings::new(Rule::AdamW)
+        };
         let fitted = Fitted::new(variables, settings, AVERAGE, |name, variable| {
             let heads = if name.contains(LANDMARK_HEADS) { LANDMARK_RATE } else { 1.0 };
             Ok(magnitude(variable)? * heads)
@@ -77,7 +80,7 @@ impl Fitting {
     }
 
     /// How it is fitted.
-    pub(super) fn plan(&self) -> &Plan {
+    pub(super) fn plan(&self) -> &DetectorPlan {
         &self.plan
     }
 
@@ -89,7 +92,7 @@ impl Fitting {
     pub(super) fn epoch(
         &mut self,
         epoch: u64,
-        sampler: &Sampler,
+        sampler: &PictureSampler,
         threads: usize,
         mut after: impl FnMut([f32; 4]),
     ) -> anyhow::Result<[f64; 4]> {
@@ -99,7 +102,7 @@ impl Fitting {
         in_order(
             range,
             threads,
-            |index| Batch::new(&plan, sampler, index),
+            |index| DetectorBatch::new(&plan, sampler, index),
             |index, batch| {
                 let losses = self.step(index, &batch)?;
                 for (sum, loss) in sums.iter_mut().zip(losses) {
@@ -112,7 +115,7 @@ impl Fitting {
         Ok(sums.map(|sum| sum / plan.batches.max(1) as f64))
     }
 
-    fn step(&mut self, index: u64, batch: &Batch) -> anyhow::Result<[f32; 4]> {
+    fn step(&mut self, index: u64, batch: &DetectorBatch) -> anyhow::Result<[f32; 4]> {
         let outputs = join(&self.network.forward(&batch.pictures)?)?;
         let (_, height, width, _) = batch.pictures.dims4()?;
         let targets = Targets::new(&outputs, &grid(width, height), &batch.truths)?;
@@ -123,7 +126,7 @@ impl Fitting {
             "the losses are no longer finite after {index} steps; start again with a lower --learning-rate"
         );
         let gradients = losses.total()?.backward()?;
-        let Plan { epochs, batches, learning_rate: peak, .. } = self.plan;
+        let DetectorPlan { epochs, batches, learning_rate: peak, .. } = self.plan;
         let steps = epochs * batches;
         let rate = learning_rate(index, steps, (steps as f64 * WARM_UP) as u64, peak);
         self.fitted.step(&gradients, rate)?;
@@ -164,13 +167,13 @@ fn magnitude(variable: &Var) -> candle_core::Result<f64> {
     Ok(f64::from(mean).sqrt().max(least))
 }
 
-struct Batch {
+struct DetectorBatch {
     pictures: Tensor,
     truths: Vec<Truth>,
 }
 
-impl Batch {
-    fn new(plan: &Plan, sampler: &Sampler, index: u64) -> anyhow::Result<Self> {
+impl DetectorBatch {
+    fn new(plan: &DetectorPlan, sampler: &PictureSampler, index: u64) -> anyhow::Result<Self> {
         let mut random = stream(plan.seed, Purpose::Batch, index);
         let side = SIDES[random.random_range(0..SIDES.len())];
         let examples = (0..plan.batch).map(|example| {
@@ -185,12 +188,12 @@ impl Batch {
 }
 
 /// Joins the cells of the three levels.
-fn join(levels: &[Level; 3]) -> candle_core::Result<Outputs> {
+fn join(levels: &[Level; 3]) -> candle_core::Result<CellOutputs> {
     let joined = |part: fn(&Level) -> &Tensor| {
         let maps = levels.iter().map(|level| part(level).flatten(1, 2));
         Tensor::cat(&maps.collect::<candle_core::Result<Vec<_>>>()?, 1)
     };
-    Ok(Outputs {
+    Ok(CellOutputs {
         class: joined(|level| &level.class)?.squeeze(2)?,
         objectness: joined(|level| &level.objectness)?.squeeze(2)?,
         boxes: joined(|level| &level.boxes)?,
@@ -200,8 +203,8 @@ fn join(levels: &[Level; 3]) -> candle_core::Result<Outputs> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::data::Picture;
-    use super::super::truth::Face;
+    use super::super::data::TrainingPicture;
+    use super::super::truth::TrueFace;
     use super::*;
     use candle_core::Device;
     use image::{Rgb, RgbImage};
@@ -244,7 +247,7 @@ mod tests {
     }
 
     /// One picture with a face-like blot.
-    fn sampler(folder: &std::path::Path) -> Sampler {
+    fn sampler(folder: &std::path::Path) -> PictureSampler {
         let path = folder.join("picture.png");
         RgbImage::from_fn(160, 120, |x, y| {
             let inside = (60..100).contains(&x) && (30..80).contains(&y);
@@ -253,12 +256,12 @@ mod tests {
         .save(&path)
         .unwrap();
         let landmarks = [(70.0, 45.0), (90.0, 45.0), (80.0, 55.0), (72.0, 68.0), (88.0, 68.0)];
-        let face = Face {
+        let face = TrueFace {
             rect: Rect::new(60.0, 30.0, 40.0, 50.0),
             is_bare: true,
             landmarks: Some(landmarks.map(|(x, y)| Point { x, y })),
         };
-        let picture = Picture {
+        let picture = TrainingPicture {
             name: "picture".into(),
             path,
             table: String::new(),
@@ -267,12 +270,12 @@ mod tests {
             annotated: true,
             weight: 1.0,
         };
-        Sampler::new(vec![picture], 1.0)
+        PictureSampler::new(vec![picture], 1.0)
     }
 
-    fn plan(batches: u64) -> Plan {
+    fn plan(batches: u64) -> DetectorPlan {
         let (pictures, start) = (String::new(), String::new());
-        Plan { epochs: 2, batches, batch: 2, learning_rate: 0.02, seed: 5, pictures, start }
+        DetectorPlan { epochs: 2, batches, batch: 2, learning_rate: 0.02, seed: 5, pictures, start }
     }
 
     fn values(weights: &Weights) -> Vec<f32> {
@@ -283,8 +286,8 @@ mod tests {
     fn a_step_changes_no_tensor_out_of_proportion() {
         let folder = tempfile::tempdir().unwrap();
         let start = random_weights(&mut stream(1, Purpose::Weights, 0));
-        let plan = Plan { epochs: 1, learning_rate: 0.01, ..plan(1) };
-        let mut fitting = Fitting::new(&start, plan).unwrap();
+        let plan = DetectorPlan { epochs: 1, learning_rate: 0.01, ..plan(1) };
+        let mut fitting = DetectorFitting::new(&start, plan).unwrap();
         fitting.epoch(0, &sampler(folder.path()), 1, |_| {}).unwrap();
         for (name, before) in start.tensors() {
             let after = fitting.fitted.variables()[name].as_tensor();
@@ -301,7 +304,7 @@ mod tests {
     fn fitting_lowers_the_losses() {
         let folder = tempfile::tempdir().unwrap();
         let start = random_weights(&mut stream(1, Purpose::Weights, 0));
-        let mut fitting = Fitting::new(&start, plan(6)).unwrap();
+        let mut fitting = DetectorFitting::new(&start, plan(6)).unwrap();
         let sampler = sampler(folder.path());
         let mut totals = Vec::new();
         for epoch in 0..2 {
@@ -318,20 +321,20 @@ mod tests {
         let start = random_weights(&mut stream(1, Purpose::Weights, 0));
         let sampler = sampler(folder.path());
         let path = folder.path().join("checkpoint.safetensors");
-        let mut whole = Fitting::new(&start, plan(2)).unwrap();
+        let mut whole = DetectorFitting::new(&start, plan(2)).unwrap();
         whole.epoch(0, &sampler, 1, |_| {}).unwrap();
         whole.state().unwrap().save(&path).unwrap();
         let halfway = values(&whole.averaged().unwrap());
         whole.epoch(1, &sampler, 1, |_| {}).unwrap();
 
-        let mut resumed = Fitting::new(&start, plan(2)).unwrap();
+        let mut resumed = DetectorFitting::new(&start, plan(2)).unwrap();
         resumed.restore(&Weights::load(&path).unwrap()).unwrap();
         assert_eq!(values(&resumed.averaged().unwrap()), halfway);
         resumed.epoch(1, &sampler, 2, |_| {}).unwrap();
         assert_eq!(values(&resumed.state().unwrap()), values(&whole.state().unwrap()));
         assert_ne!(values(&resumed.averaged().unwrap()), halfway);
 
-        let mut other = Fitting::new(&start, plan(3)).unwrap();
+        let mut other = DetectorFitting::new(&start, plan(3)).unwrap();
         let error = other.restore(&Weights::load(&path).unwrap()).unwrap_err();
         assert!(error.to_string().contains("give the same options"), "{error}");
     }

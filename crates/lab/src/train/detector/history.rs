@@ -2,14 +2,15 @@
 
 use super::ranking::Working;
 use crate::curves::{Chart, Series, draw};
-use crate::train::{TrainError, write_file};
+use crate::train::error::TrainError;
+use crate::train::files::write_file;
 use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
 use std::path::Path;
 
 /// One epoch. Epoch 0 is the starting network, which has no losses.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Row {
+pub(super) struct DetectorEntry {
     pub(super) epoch: u64,
     /// Class, objectness, box and landmark loss, averaged over the epoch.
     pub(super) losses: Option<[f64; 4]>,
@@ -23,7 +24,7 @@ pub(super) struct Row {
 ///
 /// # Errors
 /// A file cannot be written.
-pub(super) fn write(folder: &Path, rows: &[Row], epochs: u64) -> Result<(), TrainError> {
+pub(super) fn write(folder: &Path, rows: &[DetectorEntry], epochs: u64) -> Result<(), TrainError> {
     write_file(&folder.join("history.csv"), table(rows).as_bytes())?;
     let path = folder.join("curves.png");
     let mut bytes = std::io::Cursor::new(Vec::new());
@@ -33,11 +34,11 @@ pub(super) fn write(folder: &Path, rows: &[Row], epochs: u64) -> Result<(), Trai
     write_file(&path, &bytes.into_inner())
 }
 
-fn table(rows: &[Row]) -> String {
+fn table(rows: &[DetectorEntry]) -> String {
     let mut text = "epoch,class_loss,objectness_loss,box_loss,landmark_loss,selection_froc,selection_recall,\
                     selection_bare_recall,selection_false_positives_per_image,selection_landmark_error\n"
         .to_owned();
-    for Row { epoch, losses, figure, working } in rows {
+    for DetectorEntry { epoch, losses, figure, working } in rows {
         let losses = losses
             .map_or_else(|| ",,,".to_owned(), |losses| losses.map(|loss| format!("{loss:.5}")).join(","));
         // Writing to a string cannot fail.
@@ -50,12 +51,12 @@ fn table(rows: &[Row]) -> String {
     text
 }
 
-fn charts(rows: &[Row], epochs: u64) -> [Chart; 2] {
-    let line = |name: &str, value: &dyn Fn(&Row) -> Option<f64>| Series {
+fn charts(rows: &[DetectorEntry], epochs: u64) -> [Chart; 2] {
+    let line = |name: &str, value: &dyn Fn(&DetectorEntry) -> Option<f64>| Series {
         name: name.to_owned(),
         points: rows.iter().filter_map(|row| Some((row.epoch as f64, value(row)?))).collect(),
     };
-    let loss = |index: usize| move |row: &Row| Some(row.losses?[index]);
+    let loss = |index: usize| move |row: &DetectorEntry| Some(row.losses?[index]);
     let chart = |title: &str, series: Vec<Series>, y_limits: (f64, f64)| Chart {
         title: title.to_owned(),
         x_label: "epoch".to_owned(),
@@ -97,8 +98,8 @@ mod tests {
         let working =
             Working { recall: 0.75, bare_recall: 0.625, false_positives: 0.125, landmark_error: 0.0625 };
         let rows = [
-            Row { epoch: 0, losses: None, figure: 0.5, working },
-            Row { epoch: 1, losses: Some([0.1, 0.2, 0.3, 0.4]), figure: 0.625, working },
+            DetectorEntry { epoch: 0, losses: None, figure: 0.5, working },
+            DetectorEntry { epoch: 1, losses: Some([0.1, 0.2, 0.3, 0.4]), figure: 0.625, working },
         ];
         let folder = tempfile::tempdir().unwrap();
         write(folder.path(), &rows, 5).unwrap();

@@ -25,7 +25,7 @@ const IGNORED_MARGIN: f32 = 0.5;
 
 /// The network's raw outputs for a batch, the cells of all levels joined in the order of
 /// [`grid`](super::cells::grid).
-pub(super) struct Outputs {
+pub(super) struct CellOutputs {
     /// Class logits, `[batch, cells]`.
     pub(super) class: Tensor,
     /// Objectness logits, `[batch, cells]`.
@@ -36,7 +36,7 @@ pub(super) struct Outputs {
     pub(super) landmarks: Tensor,
 }
 
-impl Outputs {
+impl CellOutputs {
     /// What every cell of one picture of the batch predicts at present.
     fn predictions(&self, picture: usize, cells: &[Cell]) -> Result<Vec<Prediction>> {
         let column = |tensor: &Tensor| tensor.get(picture)?.to_dtype(DType::F32)?.to_vec1::<f32>();
@@ -79,7 +79,7 @@ impl Targets {
     ///
     /// # Errors
     /// The outputs do not have the promised shapes.
-    pub(super) fn new(outputs: &Outputs, cells: &[Cell], truths: &[Truth]) -> Result<Self> {
+    pub(super) fn new(outputs: &CellOutputs, cells: &[Cell], truths: &[Truth]) -> Result<Self> {
         let all = cells.len() * truths.len();
         let mut targets = Self {
             positives: Vec::new(),
@@ -145,7 +145,7 @@ impl Losses {
     ///
     /// # Errors
     /// The outputs do not have the promised shapes.
-    pub(super) fn new(outputs: &Outputs, targets: &Targets) -> Result<Self> {
+    pub(super) fn new(outputs: &CellOutputs, targets: &Targets) -> Result<Self> {
         let (dtype, device) = (outputs.objectness.dtype(), outputs.objectness.device());
         let vector = |values: &[f32]| Tensor::new(values, device)?.to_dtype(dtype);
         let rows = |values: &[f32], width: usize| vector(values)?.reshape(((), width));
@@ -236,7 +236,7 @@ fn extended_iou_distance(raw: &Tensor, corners: &Tensor) -> Result<Tensor> {
 #[cfg(test)]
 mod tests {
     use super::super::cells::grid;
-    use super::super::truth::Face;
+    use super::super::truth::TrueFace;
     use super::*;
     use candle_core::{Device, Var};
     use maskwatch::geometry::Point;
@@ -245,12 +245,12 @@ mod tests {
 
     fn truths() -> Vec<Truth> {
         let landmarks = [(20.0, 22.0), (33.0, 21.0), (27.0, 28.0), (22.0, 34.0), (31.0, 34.5)];
-        let known = Face {
+        let known = TrueFace {
             rect: Rect::new(14.0, 12.0, 25.0, 29.0),
             is_bare: true,
             landmarks: Some(landmarks.map(|(x, y)| Point { x, y })),
         };
-        let unknown = Face { rect: Rect::new(45.0, 40.0, 11.0, 14.0), is_bare: false, landmarks: None };
+        let unknown = TrueFace { rect: Rect::new(45.0, 40.0, 11.0, 14.0), is_bare: false, landmarks: None };
         vec![
             Truth { faces: vec![known, unknown], ignored: vec![Rect::new(50.0, 2.0, 9.0, 9.0)] },
             Truth { faces: vec![], ignored: vec![] },
@@ -269,10 +269,10 @@ mod tests {
         vec![wave(1, 2.0, 0.0), wave(1, 3.0, -1.0), wave(4, 0.7, 0.6), wave(10, 1.5, 0.5)]
     }
 
-    fn view(variables: &[Var]) -> Outputs {
+    fn view(variables: &[Var]) -> CellOutputs {
         let [class, objectness, boxes, landmarks] =
             [0, 1, 2, 3].map(|index| variables[index].as_tensor().clone());
-        Outputs { class, objectness, boxes, landmarks }
+        CellOutputs { class, objectness, boxes, landmarks }
     }
 
     #[test]
@@ -332,7 +332,7 @@ mod tests {
         let landmarks: Vec<f32> =
             cells.iter().flat_map(|cell| cell.encode_landmarks(&face.landmarks.unwrap())).collect();
         let logits = |value: f32| Tensor::full(value, (1, count), &Device::Cpu).unwrap();
-        let mut outputs = Outputs {
+        let mut outputs = CellOutputs {
             class: logits(20.0),
             objectness: logits(-20.0),
             boxes: Tensor::from_vec(boxes, (1, count, 4), &Device::Cpu).unwrap(),
@@ -351,7 +351,7 @@ mod tests {
         let cells = grid(SIDE, SIDE);
         let ignored = Truth { faces: vec![], ignored: vec![Rect::new(0.0, 0.0, 64.0, 64.0)] };
         let outputs = view(&outputs());
-        let narrowed = Outputs {
+        let narrowed = CellOutputs {
             class: outputs.class.narrow(0, 0, 1).unwrap(),
             objectness: outputs.objectness.narrow(0, 0, 1).unwrap(),
             boxes: outputs.boxes.narrow(0, 0, 1).unwrap(),

@@ -1,7 +1,7 @@
 //! How a picture is laid on a tile of the training input, and where that puts its faces. Geometry only; the
 //! pixels follow in [`canvas`](super::canvas).
 
-use super::truth::{Face, Truth};
+use super::truth::{TrueFace, Truth};
 use maskwatch::geometry::{Point, Rect};
 
 /// Faces whose shorter side is below this, in pixels of the input, are neither demanded nor forbidden.
@@ -76,7 +76,7 @@ impl Placement {
             if rect.side() < SMALLEST_FACE || rect.area() < LEAST_VISIBLE * whole.area() {
                 moved.ignored.push(rect);
             } else {
-                moved.faces.push(Face { rect, is_bare: face.is_bare, landmarks: self.landmarks(face) });
+                moved.faces.push(TrueFace { rect, is_bare: face.is_bare, landmarks: self.landmarks(face) });
             }
         }
         let ignored = truth.ignored.iter().map(|rect| self.rect(rect).clipped(self.tile.0, self.tile.1));
@@ -85,7 +85,7 @@ impl Placement {
     }
 
     /// The face's landmarks on the tile, if they are known and all of them are on it.
-    fn landmarks(&self, face: &Face) -> Option<[Point; 5]> {
+    fn landmarks(&self, face: &TrueFace) -> Option<[Point; 5]> {
         let [right_eye, left_eye, nose, right_mouth, left_mouth] =
             face.landmarks?.map(|point| self.point(point));
         let landmarks = if self.flipped {
@@ -127,7 +127,7 @@ mod tests {
 
     fn truth() -> Truth {
         let landmarks = [(30.0, 30.0), (50.0, 30.0), (40.0, 40.0), (32.0, 50.0), (48.0, 50.0)];
-        let face = Face {
+        let face = TrueFace {
             rect: Rect::new(20.0, 20.0, 40.0, 40.0),
             is_bare: true,
             landmarks: Some(landmarks.map(|(x, y)| Point { x, y })),

@@ -2,7 +2,7 @@
 //! or wrong. Only for choosing between weights; figures to quote come from `maskwatch-lab eval detector`.
 
 use super::covered;
-use super::data::Picture;
+use super::data::TrainingPicture;
 use super::placement::Placement;
 use super::truth::Truth;
 use crate::data::matching::{MIN_IOU, match_faces};
@@ -63,7 +63,7 @@ impl Ranking {
     ///
     /// # Errors
     /// A picture cannot be opened, or the weights are not the detector's.
-    pub(super) fn new(weights: &Weights, pictures: &[Picture]) -> anyhow::Result<Self> {
+    pub(super) fn new(weights: &Weights, pictures: &[TrainingPicture]) -> anyhow::Result<Self> {
         let detector = |side: u32| Detector::new(weights, (side, side), FAINTEST);
         let detectors = [detector(CLOSE_INPUT)?, detector(SCENE_INPUT)?];
         let judged: Vec<Judged> = pictures
@@ -184,7 +184,7 @@ fn meet(one: &Rect, other: &Rect) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::truth::Face;
+    use super::super::truth::TrueFace;
     use super::*;
     use maskwatch::geometry::Point;
     use proptest::prelude::*;
@@ -195,7 +195,7 @@ mod tests {
 
     #[test]
     fn right_wrong_and_neither() {
-        let face = |x: f32, side: f32| Face {
+        let face = |x: f32, side: f32| TrueFace {
             rect: Rect::new(x, 10.0, side, side),
             is_bare: x < 40.0,
             landmarks: None,

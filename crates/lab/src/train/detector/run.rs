@@ -1,8 +1,8 @@
 //! `maskwatch-lab train detector` from its arguments to its weight file.
 
-use super::data::{self, Picture, Sampler};
-use super::fitting::{Fitting, Plan};
-use super::history::{self, Row};
+use super::data::{self, PictureSampler, TrainingPicture};
+use super::fitting::{DetectorFitting, DetectorPlan};
+use super::history::{self, DetectorEntry};
 use super::ranking::{Ranking, Working};
 use super::{Args, Outcome, teacher};
 use crate::progress::Progress;
@@ -37,7 +37,7 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     std::fs::create_dir_all(&args.output)
         .with_context(|| format!("cannot make the folder {}", args.output.display()))?;
     let (sampler, selection) = pictures(args, &start)?;
-    let plan = Plan {
+    let plan = DetectorPlan {
         epochs: args.epochs,
         batches: args.examples.div_ceil(args.batch),
         batch: args.batch,
@@ -48,7 +48,7 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     };
     let mut run = Run {
         args,
-        fitting: Fitting::new(&start, plan)?,
+        fitting: DetectorFitting::new(&start, plan)?,
         rows: Vec::new(),
         best: start.clone(),
         start,
@@ -62,7 +62,7 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     run.finish(&sampler, &selection)
 }
 
-fn pictures(args: &Args, teacher: &Weights) -> anyhow::Result<(Sampler, Vec<Picture>)> {
+fn pictures(args: &Args, teacher: &Weights) -> anyhow::Result<(PictureSampler, Vec<TrainingPicture>)> {
     let mut pictures = data::read(&args.data, &args.table, &args.weight)?;
     {
         let progress =
@@ -74,14 +74,14 @@ fn pictures(args: &Args, teacher: &Weights) -> anyhow::Result<(Sampler, Vec<Pict
         !selection.is_empty(),
         "there are too few pictures to keep some apart for choosing the best weights; label at least five"
     );
-    Ok((Sampler::new(training, args.scenes), selection))
+    Ok((PictureSampler::new(training, args.scenes), selection))
 }
 
 /// A run under way.
 struct Run<'a> {
     args: &'a Args,
-    fitting: Fitting,
-    rows: Vec<Row>,
+    fitting: DetectorFitting,
+    rows: Vec<DetectorEntry>,
     start: Weights,
     best: Weights,
     best_epoch: u64,
@@ -91,13 +91,13 @@ struct Run<'a> {
 /// What a checkpoint says besides the state of the fitting.
 #[derive(serde::Serialize, serde::Deserialize)]
 struct Reached {
-    rows: Vec<Row>,
+    rows: Vec<DetectorEntry>,
     best_epoch: u64,
 }
 
 impl Run<'_> {
-    fn fit(&mut self, sampler: &Sampler, selection: &[Picture]) -> anyhow::Result<()> {
-        let &Plan { epochs, batches, .. } = self.fitting.plan();
+    fn fit(&mut self, sampler: &PictureSampler, selection: &[TrainingPicture]) -> anyhow::Result<()> {
+        let &DetectorPlan { epochs, batches, .. } = self.fitting.plan();
         let done = (self.rows.len() as u64).saturating_sub(1) * batches;
         let progress = Progress::new("fitting", "steps", epochs * batches, done);
         if self.rows.is_empty() {
@@ -142,7 +142,7 @@ impl Run<'_> {
             working.landmark_error,
             if best && epoch > 0 { ", the best so far" } else { "" }
         ));
-        self.rows.push(Row { epoch, losses, figure, working });
+        self.rows.push(DetectorEntry { epoch, losses, figure, working });
         best
     }
 
@@ -173,7 +173,7 @@ impl Run<'_> {
 
     /// Blends the best weights with the starting ones, shifts their scores so that the threshold means what
     /// it meant, and writes them.
-    fn finish(self, sampler: &Sampler, selection: &[Picture]) -> anyhow::Result<Outcome> {
+    fn finish(self, sampler: &PictureSampler, selection: &[TrainingPicture]) -> anyhow::Result<Outcome> {
         let start = self.rows.first().map(|row| row.working).context("no epoch was measured")?;
         let threshold = self.args.score_threshold;
         let (mut weights, share) = self.blend(selection)?;
@@ -202,7 +202,7 @@ impl Run<'_> {
 
     /// The best weights blended with the starting ones, and their share: the wanted one, or that which finds
     /// most faces.
-    fn blend(&self, selection: &[Picture]) -> anyhow::Result<(Weights, f64)> {
+    fn blend(&self, selection: &[TrainingPicture]) -> anyhow::Result<(Weights, f64)> {
         let shares: &[f64] = self.args.blend.as_ref().map_or(&SHARES, std::slice::from_ref);
         let progress = Progress::new("blending", "shares", shares.len() as u64, 0);
         let mut best: Option<(f64, Weights, f64)> = None;
@@ -221,8 +221,8 @@ impl Run<'_> {
 
     fn metadata(
         &self,
-        sampler: &Sampler,
-        selection: &[Picture],
+        sampler: &PictureSampler,
+        selection: &[TrainingPicture],
         (share, shift): (f64, f32),
         (figure, fitted): (f64, Working),
     ) -> anyhow::Result<BTreeMap<String, String>> {
@@ -269,7 +269,7 @@ impl Run<'_> {
 }
 
 /// Pictures and faces per source.
-fn summary(pictures: &[Picture]) -> BTreeMap<String, BTreeMap<&'static str, usize>> {
+fn summary(pictures: &[TrainingPicture]) -> BTreeMap<String, BTreeMap<&'static str, usize>> {
     let mut sources: BTreeMap<String, BTreeMap<&'static str, usize>> = BTreeMap::new();
     for picture in pictures {
         let counts = sources.entry(picture.source.clone()).or_default();

@@ -4,7 +4,7 @@
 //! labels, a face that only the starting network sees may be one that they miss, so it is neither demanded
 //! nor forbidden.
 
-use super::data::Picture;
+use super::data::TrainingPicture;
 use crate::data::matching::match_faces;
 use image::{RgbImage, imageops};
 use maskwatch::geometry::Rect;
@@ -28,7 +28,7 @@ const LONGEST: u32 = 1024;
 /// A picture cannot be opened, or the weights are not the detector's.
 pub(super) fn teach(
     weights: &Weights,
-    pictures: &mut [Picture],
+    pictures: &mut [TrainingPicture],
     done: impl Fn() + Sync,
 ) -> anyhow::Result<()> {
     let network = YuNet::new(weights, Mode::Inference)?;
@@ -54,7 +54,7 @@ fn search(network: &YuNet, picture: &RgbImage) -> anyhow::Result<Vec<Detection>>
     Ok(found.iter().map(|detection| detection.scaled(1.0 / factor)).collect())
 }
 
-fn add(picture: &mut Picture, detections: &[Detection]) {
+fn add(picture: &mut TrainingPicture, detections: &[Detection]) {
     let listed: Vec<Rect> = picture.truth.faces.iter().map(|face| face.rect).collect();
     let matching = match_faces(&listed, detections, SAME_FACE);
     for (face, found_by) in picture.truth.faces.iter_mut().zip(matching.found_by) {
@@ -68,7 +68,7 @@ fn add(picture: &mut Picture, detections: &[Detection]) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::truth::{Face, Truth};
+    use super::super::truth::{TrueFace, Truth};
     use super::*;
     use maskwatch::geometry::Point;
 
@@ -83,9 +83,12 @@ mod tests {
     #[test]
     fn landmarks_come_from_the_same_face_and_strangers_are_ignored() {
         for annotated in [false, true] {
-            let face =
-                |x: f32| Face { rect: Rect::new(x, 0.0, 20.0, 20.0), is_bare: x < 150.0, landmarks: None };
-            let mut picture = Picture {
+            let face = |x: f32| TrueFace {
+                rect: Rect::new(x, 0.0, 20.0, 20.0),
+                is_bare: x < 150.0,
+                landmarks: None,
+            };
+            let mut picture = TrainingPicture {
                 name: String::new(),
                 path: "".into(),
                 table: String::new(),

@@ -4,7 +4,7 @@ use maskwatch::geometry::{Point, Rect};
 
 /// A face that the detector shall find.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Face {
+pub(super) struct TrueFace {
     /// Where it is, in pixels of its picture.
     pub(super) rect: Rect,
     /// Whether it is labelled as wearing no mask, so that one can be drawn on it.
@@ -18,7 +18,7 @@ pub(super) struct Face {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Truth {
     /// Every face worth finding.
-    pub(super) faces: Vec<Face>,
+    pub(super) faces: Vec<TrueFace>,
     /// Where there may be a face or not: too small, cut off, or seen by the starting network alone.
     pub(super) ignored: Vec<Rect>,
 }

@@ -1,12 +1,12 @@
 //! What one step is fitted to: bare faces, on most of which something is drawn, cut out in changed ways, and
 //! where their landmarks lie in these crops.
 
-use super::views::Agreed;
+use crate::data::augment::{Augmentation, FaceView};
 use crate::data::dataset::open_picture;
-use crate::drawn::{self, Kind};
+use crate::data::teacher::AgreedLandmarks;
+use crate::drawn::{self, DrawnKind};
 use crate::random::{Purpose, stream};
-use crate::train::TrainError;
-use crate::train::augment::{Augmentation, View};
+use crate::train::error::TrainError;
 use candle_core::{Device, Tensor};
 use image::RgbImage;
 use maskwatch::geometry::{Point, Rect};
@@ -34,7 +34,7 @@ const NEAREST_EYES: f32 = 0.1;
 pub(super) struct Known {
     pub(super) picture: PathBuf,
     pub(super) rect: Rect,
-    pub(super) agreed: Agreed,
+    pub(super) agreed: AgreedLandmarks,
 }
 
 impl Known {
@@ -42,8 +42,8 @@ impl Known {
     /// its sides.
     pub(super) fn look(
         &self,
-        view: &View,
-        kind: Option<Kind>,
+        view: &FaceView,
+        kind: Option<DrawnKind>,
         generator: &mut ChaCha8Rng,
     ) -> Result<(RgbImage, [Point; 5]), TrainError> {
         let picture = open_picture(&self.picture)?;
@@ -70,7 +70,7 @@ pub(super) fn augmentation() -> Augmentation {
 }
 
 /// One step's faces.
-pub(super) struct Batch {
+pub(super) struct LandmarksBatch {
     /// `[N, 96, 96, 3]`, normalised.
     pub(super) crops: Tensor,
     /// `[N, 5, 2]`, what the network should give.
@@ -81,7 +81,7 @@ pub(super) struct Batch {
     total: f64,
 }
 
-impl Batch {
+impl LandmarksBatch {
     /// The batch of `step`; depends on nothing else but `faces`, `count` and `seed`.
     pub(super) fn make(faces: &[Known], count: u64, seed: u64, step: u64) -> Result<Self, TrainError> {
         let mut chosen = stream(seed, Purpose::Batch, step);
@@ -115,12 +115,12 @@ impl Batch {
     }
 }
 
-fn kind(generator: &mut ChaCha8Rng) -> Option<Kind> {
+fn kind(generator: &mut ChaCha8Rng) -> Option<DrawnKind> {
     if generator.random_bool(BARE) {
         return None;
     }
-    let other = generator.random_range(1..Kind::ALL.len());
-    Some(if generator.random_bool(MASKED) { Kind::Mask } else { Kind::ALL[other] })
+    let other = generator.random_range(1..DrawnKind::ALL.len());
+    Some(if generator.random_bool(MASKED) { DrawnKind::Mask } else { DrawnKind::ALL[other] })
 }
 
 #[cfg(test)]
@@ -132,15 +132,15 @@ pub(super) mod tests {
         Known {
             picture: "../../tests/fixtures/astronaut.jpg".into(),
             rect: Rect::new(178.0, 65.0, 91.0, 111.0),
-            agreed: Agreed { landmarks: landmarks.map(|(x, y)| Point { x, y }), spread: 0.03 },
+            agreed: AgreedLandmarks { landmarks: landmarks.map(|(x, y)| Point { x, y }), spread: 0.03 },
         }
     }
 
     #[test]
     fn a_batch_depends_on_its_step_alone_and_its_loss_is_the_distance() {
         let faces = [astronaut()];
-        let make = |step| Batch::make(&faces, 4, 7, step).unwrap();
-        let values = |batch: &Batch| batch.values.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        let make = |step| LandmarksBatch::make(&faces, 4, 7, step).unwrap();
+        let values = |batch: &LandmarksBatch| batch.values.flatten_all().unwrap().to_vec1::<f32>().unwrap();
         let batch = make(3);
         assert_eq!(values(&batch), values(&make(3)));
         assert_ne!(values(&batch), values(&make(4)));

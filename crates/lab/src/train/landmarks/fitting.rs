@@ -1,11 +1,11 @@
 //! The fitting itself: the blocks from [`FITTED`] on and the layers behind them. The blocks before, which see
 //! edges and colours, stay those of the classifier and run without gradients.
 
-use super::batch::{Batch, Known};
+use super::batch::{Known, LandmarksBatch};
 use crate::random::{Purpose, stream};
-use crate::train::TrainError;
+use crate::train::error::TrainError;
 use crate::train::fitted::Fitted;
-use crate::train::optimizer::{Rule, Settings, learning_rate};
+use crate::train::optimizer::{OptimizerSettings, Rule, learning_rate};
 use crate::train::prefetch::in_order;
 use candle_core::{Device, Tensor};
 use maskwatch::nn::landmarks::{BLOCKS, Landmarks, TENSORS};
@@ -29,7 +29,7 @@ const CLIP: f64 = 2.0;
 
 /// How the network is fitted. Runs with equal plans give equal weights.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
-pub(super) struct Plan {
+pub(super) struct LandmarksPlan {
     pub(super) steps: u64,
     pub(super) batch: u64,
     pub(super) learning_rate: f64,
@@ -41,8 +41,8 @@ pub(super) struct Plan {
 }
 
 /// A network under way.
-pub(super) struct Fitting {
-    plan: Plan,
+pub(super) struct LandmarksFitting {
+    plan: LandmarksPlan,
     front: MobileNetV2,
     network: Landmarks,
     /// Tensors that stay as they are.
@@ -50,15 +50,18 @@ pub(super) struct Fitting {
     fitted: Fitted,
 }
 
-impl Fitting {
+impl LandmarksFitting {
     /// Starts from weights that have the blocks and the layers behind them.
-    pub(super) fn new(start: &Weights, plan: Plan) -> anyhow::Result<Self> {
+    pub(super) fn new(start: &Weights, plan: LandmarksPlan) -> anyhow::Result<Self> {
         let mut weights = start.clone();
         let front = MobileNetV2::front(&weights, FITTED, Mode::Inference)?;
         let variables = weights.unfreeze(moves)?;
         let network = Landmarks::new(&weights, Mode::Training(BatchNorm::Frozen))?;
-        let settings =
-            Settings { weight_decay: WEIGHT_DECAY, clip: Some(CLIP), ..Settings::new(Rule::AdamW) };
+        let settings = OptimizerSettings {
+            weight_decay: WEIGHT_DECAY,
+            clip: Some(CLIP),
+            ..OptimizerSettings::new(Rule::AdamW)
+        };
         let factor = |name: &str, _: &_| Ok(if block_of(name).is_some() { 1.0 } else { NEW });
         let fitted = Fitted::new(variables, settings, AVERAGE, factor)?;
         Ok(Self { plan, front, network, fixed: start.clone(), fitted })
@@ -73,8 +76,8 @@ impl Fitting {
         threads: usize,
         mut after: impl FnMut(f64),
     ) -> Result<(), TrainError> {
-        let Plan { steps: all, batch, learning_rate: peak, seed, .. } = self.plan;
-        let make = |step| Batch::make(faces, batch, seed, step);
+        let LandmarksPlan { steps: all, batch, learning_rate: peak, seed, .. } = self.plan;
+        let make = |step| LandmarksBatch::make(faces, batch, seed, step);
         in_order(steps, threads, make, |step, batch| {
             let map = self.front.forward_blocks(&batch.crops, 0..FITTED)?.detach();
             let loss = batch.loss(&self.network.forward_from(&map, FITTED)?)?;

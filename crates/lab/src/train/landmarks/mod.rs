@@ -1,5 +1,5 @@
-//! `maskwatch-lab train landmarks`: fits the landmark network to bare faces on which masks and other things are
-//! drawn.
+//! `maskwatch-lab train landmarks`: fits the landmark network to bare faces on which masks and other things
+//! are drawn.
 //!
 //! ```text
 //! labels ─▶ views ─▶ truth ─▶ batch ─▶ fitting ─▶ run ─▶ landmarks.safetensors
@@ -16,7 +16,6 @@ mod batch;
 mod fitting;
 mod run;
 mod truth;
-pub mod views;
 
 pub use run::run;
 

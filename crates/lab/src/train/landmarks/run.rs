@@ -1,17 +1,18 @@
 //! `maskwatch-lab train landmarks` from its arguments to its weight file.
 
 use super::batch::Known;
-use super::fitting::{self, Fitting, Plan};
+use super::fitting::{self, LandmarksFitting, LandmarksPlan};
 use super::{Args, Outcome, truth};
 use crate::curves;
 use crate::curves::{Chart, Series};
-use crate::data::dataset::{Dataset, Options};
-use crate::drawn::Kind;
-use crate::drawn::landmarks::distance;
+use crate::data::augment::FaceView;
+use crate::data::dataset::{Dataset, DatasetOptions};
+use crate::data::landmarks::distance;
+use crate::drawn::DrawnKind;
 use crate::progress::Progress;
 use crate::random::{Purpose, stream};
-use crate::train::augment::View;
-use crate::train::{prefetch, write_file};
+use crate::train::files::write_file;
+use crate::train::prefetch;
 use anyhow::Context as _;
 use maskwatch::geometry::{Point, Rect};
 use maskwatch::nn::Mode;
@@ -30,7 +31,7 @@ const BATCH: usize = 16;
 
 /// What was reached after so many steps.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
-struct Row {
+struct LandmarksEntry {
     step: u64,
     /// Mean loss since the last row.
     loss: f64,
@@ -38,7 +39,7 @@ struct Row {
     errors: [f64; 2],
 }
 
-impl Row {
+impl LandmarksEntry {
     fn figure(&self) -> f64 {
         self.errors.iter().sum()
     }
@@ -61,14 +62,15 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     let teacher = Weights::load(&args.teacher)?;
     std::fs::create_dir_all(&args.output)
         .with_context(|| format!("cannot make the folder {}", args.output.display()))?;
-    let dataset = Dataset::load(&args.data, &Options { seed: args.seed, ..Options::default() })?;
+    let dataset =
+        Dataset::load(&args.data, &DatasetOptions { seed: args.seed, ..DatasetOptions::default() })?;
     let [faces, selection] = truth::known(&dataset, &teacher, &args.output.join("known.csv"), args.threads)?;
     anyhow::ensure!(
         !faces.is_empty() && !selection.is_empty(),
         "{} has too few bare faces (no_mask) of 32 pixels and more in split train",
         args.data.display()
     );
-    let plan = Plan {
+    let plan = LandmarksPlan {
         steps: args.steps,
         batch: args.batch,
         learning_rate: args.learning_rate,
@@ -76,13 +78,13 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
         faces: format!("{} and {} of {}", faces.len(), selection.len(), dataset.checksum()),
         start: start.checksum()?,
     };
-    let mut fitting = Fitting::new(&start, plan)?;
+    let mut fitting = LandmarksFitting::new(&start, plan)?;
     let mut reached = (Vec::new(), start.clone());
     if args.resume && checkpoint.exists() {
         reached = restore(&checkpoint, &mut fitting, &start)?;
     }
     let (mut rows, mut best) = reached;
-    let done = |rows: &[Row]| rows.last().map_or(0, |row| row.step);
+    let done = |rows: &[LandmarksEntry]| rows.last().map_or(0, |row| row.step);
     let progress = Progress::new("fitting landmarks", "steps", args.steps, done(&rows));
     while done(&rows) < args.steps {
         let first = done(&rows);
@@ -94,13 +96,13 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
         })?;
         let averaged = fitting.averaged()?;
         let errors = measure(&averaged, &selection, args.threads)?;
-        let row = Row { step, loss: sum / (step - first) as f64, errors };
+        let row = LandmarksEntry { step, loss: sum / (step - first) as f64, errors };
         let [bare, masked] = errors;
         progress.note(&format!(
             "step {step}: loss {:.4}; faces set aside: bare {bare:.4} off, below masks {masked:.4}",
             row.loss
         ));
-        if rows.iter().all(|other: &Row| row.figure() < other.figure()) {
+        if rows.iter().all(|other: &LandmarksEntry| row.figure() < other.figure()) {
             best = averaged;
         }
         rows.push(row);
@@ -115,7 +117,12 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     Ok(Outcome { weights, step: chosen.step, errors: chosen.errors })
 }
 
-fn save(path: &Path, fitting: &Fitting, rows: &[Row], best: &Weights) -> anyhow::Result<()> {
+fn save(
+    path: &Path,
+    fitting: &LandmarksFitting,
+    rows: &[LandmarksEntry],
+    best: &Weights,
+) -> anyhow::Result<()> {
     let mut state = fitting.state()?;
     for (name, tensor) in best.tensors() {
         state.insert(format!("best.{name}"), tensor.clone());
@@ -124,7 +131,11 @@ fn save(path: &Path, fitting: &Fitting, rows: &[Row], best: &Weights) -> anyhow:
     Ok(state.save(path)?)
 }
 
-fn restore(path: &Path, fitting: &mut Fitting, start: &Weights) -> anyhow::Result<(Vec<Row>, Weights)> {
+fn restore(
+    path: &Path,
+    fitting: &mut LandmarksFitting,
+    start: &Weights,
+) -> anyhow::Result<(Vec<LandmarksEntry>, Weights)> {
     let state = Weights::load(path)?;
     fitting.restore(&state)?;
     let rows = state.metadata.get("reached").and_then(|text| serde_json::from_str(text).ok());
@@ -153,10 +164,10 @@ fn measure(weights: &Weights, faces: &[Known], threads: usize) -> anyhow::Result
     let make = |index: u64| {
         let face = &faces[index as usize];
         let mut generator = stream(SELECTION_SEED, Purpose::Drawn, index);
-        let view = View::plain(MARGIN);
+        let view = FaceView::plain(MARGIN);
         Ok::<_, anyhow::Error>([
             face.look(&view, None, &mut generator)?,
-            face.look(&view, Some(Kind::Mask), &mut generator)?,
+            face.look(&view, Some(DrawnKind::Mask), &mut generator)?,
         ])
     };
     prefetch::in_order(0..faces.len() as u64, threads, make, |_, pair| {
@@ -175,14 +186,14 @@ fn distance_in_shares(wanted: &[Point; 5], found: &[Point; 5]) -> f32 {
     distance(&pixels(wanted), &pixels(found))
 }
 
-fn write_history(folder: &Path, rows: &[Row], steps: u64) -> anyhow::Result<()> {
+fn write_history(folder: &Path, rows: &[LandmarksEntry], steps: u64) -> anyhow::Result<()> {
     let mut text = "step,loss,selection_error_bare,selection_error_masked\n".to_owned();
-    for Row { step, loss, errors: [bare, masked] } in rows {
+    for LandmarksEntry { step, loss, errors: [bare, masked] } in rows {
         // Writing to a string cannot fail.
         let _ = writeln!(text, "{step},{loss:.5},{bare:.5},{masked:.5}");
     }
     write_file(&folder.join("history.csv"), text.as_bytes())?;
-    let line = |name: &str, value: &dyn Fn(&Row) -> f64| Series {
+    let line = |name: &str, value: &dyn Fn(&LandmarksEntry) -> f64| Series {
         name: name.to_owned(),
         points: rows.iter().map(|row| (row.step as f64, value(row))).collect(),
     };
@@ -205,7 +216,7 @@ fn write_history(folder: &Path, rows: &[Row], steps: u64) -> anyhow::Result<()> 
 fn metadata(
     args: &Args,
     (teacher, start): (&Weights, &Weights),
-    chosen: &Row,
+    chosen: &LandmarksEntry,
     [faces, selection]: [&[Known]; 2],
 ) -> anyhow::Result<BTreeMap<String, String>> {
     let command: Vec<String> = std::env::args().skip(1).collect();

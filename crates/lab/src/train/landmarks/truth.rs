@@ -2,11 +2,13 @@
 //! takes minutes.
 
 use super::batch::Known;
-use super::views::{Agreed, Views};
 use crate::data::dataset::{Dataset, Subset, open_picture};
 use crate::data::labels::Label;
+use crate::data::teacher::{AgreedLandmarks, Teacher};
 use crate::progress::Progress;
-use crate::train::{TrainError, prefetch, write_file};
+use crate::train::error::TrainError;
+use crate::train::files::write_file;
+use crate::train::prefetch;
 use anyhow::Context as _;
 use maskwatch::geometry::Point;
 use maskwatch::nn::weights::Weights;
@@ -45,8 +47,12 @@ pub(super) fn known(
     }))
 }
 
-fn look(dataset: &Dataset, teacher: &Weights, threads: usize) -> anyhow::Result<BTreeMap<usize, Agreed>> {
-    let views = Views::new(teacher)?;
+fn look(
+    dataset: &Dataset,
+    teacher: &Weights,
+    threads: usize,
+) -> anyhow::Result<BTreeMap<usize, AgreedLandmarks>> {
+    let views = Teacher::new(teacher)?;
     let asked: Vec<usize> = (0..dataset.faces.len())
         .filter(|index| {
             let face = &dataset.faces[*index];
@@ -68,9 +74,9 @@ fn look(dataset: &Dataset, teacher: &Weights, threads: usize) -> anyhow::Result<
 }
 
 /// A line each: the face's place in the data set, the spread, and the ten coordinates.
-fn table(key: &str, agreed: &BTreeMap<usize, Agreed>) -> String {
+fn table(key: &str, agreed: &BTreeMap<usize, AgreedLandmarks>) -> String {
     let mut text = format!("{key}\n");
-    for (index, Agreed { landmarks, spread }) in agreed {
+    for (index, AgreedLandmarks { landmarks, spread }) in agreed {
         // Writing to a string cannot fail.
         let _ = write!(text, "{index},{spread}");
         for point in landmarks {
@@ -81,7 +87,7 @@ fn table(key: &str, agreed: &BTreeMap<usize, Agreed>) -> String {
     text
 }
 
-fn read(text: &str) -> Option<BTreeMap<usize, Agreed>> {
+fn read(text: &str) -> Option<BTreeMap<usize, AgreedLandmarks>> {
     let line = |line: &str| {
         let (index, values) = line.split_once(',')?;
         let values: Vec<f32> = values.split(',').map(str::parse).collect::<Result<_, _>>().ok()?;
@@ -89,7 +95,7 @@ fn read(text: &str) -> Option<BTreeMap<usize, Agreed>> {
         let (points, rest) = coordinates.as_chunks::<2>();
         let landmarks: Vec<Point> = points.iter().map(|[x, y]| Point { x: *x, y: *y }).collect();
         let landmarks = <[Point; 5]>::try_from(landmarks).ok().filter(|_| rest.is_empty())?;
-        Some((index.parse().ok()?, Agreed { landmarks, spread: *spread }))
+        Some((index.parse().ok()?, AgreedLandmarks { landmarks, spread: *spread }))
     };
     // A file that was cut may still end in a number.
     text.ends_with('\n').then(|| text.lines().skip(1).map(line).collect())?
@@ -103,8 +109,8 @@ mod tests {
     fn what_was_written_is_read_again_and_damage_is_seen() {
         let landmarks = std::array::from_fn(|index| Point { x: index as f32 * 1.3, y: 0.1 + index as f32 });
         let agreed = BTreeMap::from([
-            (3, Agreed { landmarks, spread: 0.03125 }),
-            (70, Agreed { landmarks, spread: 0.5 }),
+            (3, AgreedLandmarks { landmarks, spread: 0.03125 }),
+            (70, AgreedLandmarks { landmarks, spread: 0.5 }),
         ]);
         let text = table("key", &agreed);
         assert_eq!(read(&text), Some(agreed));

@@ -1,5 +1,5 @@
 //! Random changes to a face's crop that leave its label true: where it is cut out, its colours, its
-//! sharpness. Without changes a [`View`] is exactly the crop that [`maskwatch::vision::classifier`] sees.
+//! sharpness. Without changes a [`FaceView`] is exactly the crop that [`maskwatch::vision::classifier`] sees.
 
 use image::codecs::jpeg::JpegEncoder;
 use image::{Rgb, RgbImage, imageops};
@@ -59,7 +59,7 @@ impl Default for Augmentation {
 
 impl Augmentation {
     /// Draws one view.
-    pub fn view(&self, generator: &mut ChaCha8Rng) -> View {
+    pub fn view(&self, generator: &mut ChaCha8Rng) -> FaceView {
         let mut within = |limit: f32| if limit > 0.0 { generator.random_range(-limit..=limit) } else { 0.0 };
         let shift = (within(self.shift), within(self.shift));
         let rotation = within(self.rotation).to_radians();
@@ -82,13 +82,13 @@ impl Augmentation {
         // Everything is drawn whether it is used or not: so the strength of one change leaves the others as
         // they were.
         let mut chance = |probability: f64| generator.random_bool(probability.clamp(0.0, 1.0));
-        View {
+        FaceView {
             scale,
             flip: chance(self.flip),
             shift,
             rotation,
             aspect,
-            colour: chance(self.colour).then(|| Colour {
+            colour: chance(self.colour).then(|| ColourChange {
                 brightness: 1.0 + colour[0],
                 contrast: 1.0 + colour[1],
                 saturation: 1.0 + colour[2],
@@ -104,7 +104,7 @@ impl Augmentation {
 
 /// One way to look at a face, drawn from an [`Augmentation`].
 #[derive(Debug, Clone, PartialEq)]
-pub struct View {
+pub struct FaceView {
     scale: f32,
     flip: bool,
     /// Shares of the square's side.
@@ -113,7 +113,7 @@ pub struct View {
     rotation: f32,
     /// How much wider the face becomes in comparison with its height.
     aspect: f32,
-    colour: Option<Colour>,
+    colour: Option<ColourChange>,
     /// Standard deviation in pixels of an input of 128.
     blur: Option<f32>,
     /// Side in pixels.
@@ -123,7 +123,7 @@ pub struct View {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct Colour {
+struct ColourChange {
     brightness: f32,
     contrast: f32,
     saturation: f32,
@@ -140,7 +140,7 @@ struct Eraser {
     colour: Rgb<u8>,
 }
 
-impl View {
+impl FaceView {
     /// The view without any change, as in use: `margin` × the face's longer side is what the network sees.
     #[must_use]
     pub fn plain(margin: f32) -> Self {
@@ -252,7 +252,7 @@ fn interpolated(picture: &RgbImage, x: f32, y: f32) -> Rgb<u8> {
     }))
 }
 
-impl Colour {
+impl ColourChange {
     /// All four changes are linear in the colour, so they are one matrix and one offset.
     fn apply(self, crop: &mut RgbImage) {
         const GREY: [f32; 3] = [0.299, 0.587, 0.114];
@@ -340,7 +340,7 @@ mod tests {
         }
     }
 
-    fn view(augmentation: Augmentation) -> View {
+    fn view(augmentation: Augmentation) -> FaceView {
         augmentation.view(&mut stream(1, Purpose::View, 0))
     }
 
@@ -356,7 +356,7 @@ mod tests {
         let face = Rect::new(20.3, 15.0, 31.0, 40.7);
         for input in [96, 128, 160, 224] {
             let crop = preprocess::face_crop(&picture(), &face, 1.1, input);
-            assert_eq!(View::plain(1.1).render(&picture(), &face, input), crop);
+            assert_eq!(FaceView::plain(1.1).render(&picture(), &face, input), crop);
             assert_eq!(view(none()).render(&picture(), &face, input), crop);
         }
     }
@@ -387,12 +387,12 @@ mod tests {
         // The picture's red is twice the column: a shift by a tenth of 50 pixels is 5 columns, 10 levels of
         // red.
         let face = Rect::new(30.0, 20.0, 20.0, 20.0);
-        let moved = View { shift: (0.1, 0.0), ..View::plain(1.5) };
-        let mean = |view: &View| {
+        let moved = FaceView { shift: (0.1, 0.0), ..FaceView::plain(1.5) };
+        let mean = |view: &FaceView| {
             let crop = view.render(&picture(), &face, 60);
             crop.pixels().map(|pixel| f64::from(pixel.0[0])).sum::<f64>() / 3600.0
         };
-        assert!((mean(&moved) - mean(&View::plain(1.5)) - 6.0).abs() < 1.1);
+        assert!((mean(&moved) - mean(&FaceView::plain(1.5)) - 6.0).abs() < 1.1);
     }
 
     #[test]
@@ -403,7 +403,7 @@ mod tests {
                 marked.put_pixel(x + dx, y + dy, Rgb([255; 3]));
             }
         }
-        let turned = View { rotation: 30f32.to_radians(), ..View::plain(1.0) };
+        let turned = FaceView { rotation: 30f32.to_radians(), ..FaceView::plain(1.0) };
         let crop = turned.render(&marked, &Rect::new(1.0, 1.0, 100.0, 100.0), 100);
         assert!(crop.get_pixel(49, 49).0[0] > 100);
         // 20 pixels above the middle, turned by 30°: 10 to the side, 17.3 above.
@@ -457,10 +457,11 @@ mod tests {
     #[test]
     fn grey_stays_grey_when_only_hue_and_saturation_change() {
         let mut crop = RgbImage::from_pixel(4, 4, Rgb([120, 120, 120]));
-        Colour { brightness: 1.0, contrast: 1.0, saturation: 1.4, hue: 0.3 }.apply(&mut crop);
+        ColourChange { brightness: 1.0, contrast: 1.0, saturation: 1.4, hue: 0.3 }.apply(&mut crop);
         assert!(crop.pixels().all(|pixel| pixel.0.iter().all(|value| value.abs_diff(120) <= 1)));
         let mut crop = RgbImage::from_pixel(4, 4, Rgb([200, 60, 60]));
-        Colour { brightness: 1.0, contrast: 1.0, saturation: 1.0, hue: 120f32.to_radians() }.apply(&mut crop);
+        ColourChange { brightness: 1.0, contrast: 1.0, saturation: 1.0, hue: 120f32.to_radians() }
+            .apply(&mut crop);
         let Rgb([r, g, b]) = *crop.get_pixel(0, 0);
         assert!(
             g.abs_diff(200) <= 1 && r.abs_diff(60) <= 1 && b.abs_diff(60) <= 1,

@@ -1,13 +1,13 @@
 //! Which faces make up a batch: masked and bare ones by turns, and on request those whose mask is worn
 //! incorrectly or on which something can be drawn.
 
-use crate::data::dataset::{Dataset, Face, Subset};
+use crate::data::dataset::{Dataset, DatasetFace, Subset};
 use crate::data::labels::Label;
 use maskwatch::nn::head::{MASK, NO_MASK};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
-/// Faces that are drawn at random by their [`Face::weight`].
+/// Faces that are drawn at random by their [`DatasetFace::weight`].
 #[derive(Debug, Clone, Default)]
 struct Group {
     /// Sum of the weights up to and with a face, and its index.
@@ -15,7 +15,7 @@ struct Group {
 }
 
 impl Group {
-    fn new(dataset: &Dataset, wanted: impl Fn(usize, &Face) -> bool) -> Self {
+    fn new(dataset: &Dataset, wanted: impl Fn(usize, &DatasetFace) -> bool) -> Self {
         let mut sum = 0.0;
         let mut sums = Vec::new();
         for index in dataset.subset(Subset::Train) {
@@ -36,14 +36,14 @@ impl Group {
     }
 }
 
-/// Draws faces of the subset train at random, within each group by [`Face::weight`].
+/// Draws faces of the subset train at random, within each group by [`DatasetFace::weight`].
 #[derive(Debug, Clone)]
-pub struct Sampler {
+pub struct FaceSampler {
     classes: [Group; 2],
     incorrect: Group,
 }
 
-impl Sampler {
+impl FaceSampler {
     /// A sampler over the faces of [`Subset::Train`].
     #[must_use]
     pub fn new(dataset: &Dataset) -> Self {
@@ -83,7 +83,7 @@ impl DrawableSampler {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::dataset::Options;
+    use crate::data::dataset::DatasetOptions;
     use crate::data::dataset::tests::tables;
     use crate::data::labels::Label;
     use crate::random::{Purpose, stream};
@@ -92,11 +92,12 @@ mod tests {
     fn draws_are_balanced_and_follow_the_weights() {
         let folder = tables();
         let weights = vec![("old".into(), 3.0), ("scenes".into(), 0.0)];
-        let dataset = Dataset::load(folder.path(), &Options { weights, ..Options::default() }).unwrap();
-        let sampler = Sampler::new(&dataset);
+        let dataset =
+            Dataset::load(folder.path(), &DatasetOptions { weights, ..DatasetOptions::default() }).unwrap();
+        let sampler = FaceSampler::new(&dataset);
         let drawn = sampler.draw(4000, &mut stream(1, Purpose::Batch, 0));
         assert_eq!(drawn, sampler.draw(4000, &mut stream(1, Purpose::Batch, 0)));
-        let share = |wanted: &dyn Fn(&Face) -> bool| {
+        let share = |wanted: &dyn Fn(&DatasetFace) -> bool| {
             drawn.iter().filter(|&&index| wanted(&dataset.faces[index])).count() as f64 / drawn.len() as f64
         };
         assert!((share(&|face| face.label == Label::Mask) - 0.5).abs() < 1e-9);
@@ -108,9 +109,9 @@ mod tests {
     #[test]
     fn incorrect_and_drawable_faces_are_drawn_on_request() {
         let folder = tables();
-        let dataset = Dataset::load(folder.path(), &Options::default()).unwrap();
+        let dataset = Dataset::load(folder.path(), &DatasetOptions::default()).unwrap();
         let mut generator = stream(1, Purpose::Batch, 0);
-        let incorrect = Sampler::new(&dataset).draw_incorrect(5, &mut generator);
+        let incorrect = FaceSampler::new(&dataset).draw_incorrect(5, &mut generator);
         assert_eq!(incorrect.len(), 5);
         assert!(incorrect.iter().all(|&index| dataset.faces[index].label == Label::Incorrect));
         assert!(incorrect.iter().all(|&index| dataset.faces[index].subset == Subset::Train));

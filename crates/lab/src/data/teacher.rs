@@ -2,7 +2,7 @@
 //! sizes and mirrored. One look is off by about a tenth of the eyes' distance, and by another tenth at
 //! another size; the mean of ten looks is several times as steady, and their spread says how far to trust it.
 
-use crate::drawn::landmarks::{distance, find};
+use crate::data::landmarks::{distance, find};
 use image::{RgbImage, imageops};
 use maskwatch::geometry::{Point, Rect};
 use maskwatch::nn::NetworkError;
@@ -21,7 +21,7 @@ const ENOUGH: usize = SIDES.len();
 
 /// Landmarks that several looks agree on.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Agreed {
+pub struct AgreedLandmarks {
     /// In the order of [`maskwatch::vision::detector::Detection::landmarks`], in pixels of the picture.
     pub landmarks: [Point; 5],
     /// How far a single look is off them, on average, as a share of the eyes' distance.
@@ -29,9 +29,9 @@ pub struct Agreed {
 }
 
 /// The starting detector at all sizes.
-pub struct Views(Vec<Detector>);
+pub struct Teacher(Vec<Detector>);
 
-impl Views {
+impl Teacher {
     /// The detector made from these weights.
     ///
     /// # Errors
@@ -45,7 +45,7 @@ impl Views {
     ///
     /// # Errors
     /// When candle cannot run the network.
-    pub fn agreed(&self, picture: &RgbImage, rect: &Rect) -> Result<Option<Agreed>, NetworkError> {
+    pub fn agreed(&self, picture: &RgbImage, rect: &Rect) -> Result<Option<AgreedLandmarks>, NetworkError> {
         let mut looks = Vec::new();
         for detector in &self.0 {
             let (crop, square) = around(picture, rect, detector.input().0);
@@ -85,7 +85,7 @@ fn around(picture: &RgbImage, rect: &Rect, side: u32) -> (RgbImage, Rect) {
 }
 
 /// Of each coordinate the mean of its middle half.
-fn agree(looks: &[[Point; 5]]) -> Option<Agreed> {
+fn agree(looks: &[[Point; 5]]) -> Option<AgreedLandmarks> {
     if looks.len() < ENOUGH {
         return None;
     }
@@ -99,7 +99,7 @@ fn agree(looks: &[[Point; 5]]) -> Option<Agreed> {
         y: middle(looks.iter().map(|look| look[index].y).collect()),
     });
     let off: f32 = looks.iter().map(|look| distance(&landmarks, look)).sum();
-    Some(Agreed { landmarks, spread: off / looks.len() as f32 })
+    Some(AgreedLandmarks { landmarks, spread: off / looks.len() as f32 })
 }
 
 #[cfg(test)]

@@ -1,0 +1,120 @@
+//! What the maps of the f32 networks contain on training faces and pictures.
+
+use super::choices::Choices;
+use super::error::QuantizeError;
+use super::ranges::Observations;
+use crate::data::augment::FaceView;
+use crate::data::dataset::{Dataset, Subset, open_picture};
+use crate::data::sampler::FaceSampler;
+use crate::progress::Progress;
+use crate::random::{Purpose, stream};
+use candle_core::Tensor;
+use maskwatch::nn::Mode;
+use maskwatch::nn::head::Head;
+use maskwatch::nn::landmarks::{INPUT, Landmarks, MARGIN};
+use maskwatch::nn::mobilenet_v2::MobileNetV2;
+use maskwatch::nn::weights::Weights;
+use maskwatch::nn::yunet::YuNet;
+use maskwatch::pixels::preprocess;
+use std::collections::BTreeSet;
+
+/// What is seen of the pooled features, and of the head's hidden values.
+pub(super) const POOLED: &str = "pooled";
+pub(super) const HIDDEN: &str = "head.0";
+
+/// What the classifier's maps contain on training faces, drawn as for training, without augmentation.
+pub(super) fn observe_faces(
+    weights: &Weights,
+    dataset: &Dataset,
+    choices: &Choices,
+) -> Result<Observations, QuantizeError> {
+    let network = MobileNetV2::new(weights, Mode::Inference)?;
+    let head = Head::new(weights)?;
+    let margin = weights.number("margin")?;
+    let drawn =
+        FaceSampler::new(dataset).draw(choices.faces, &mut stream(choices.seed, Purpose::Subsets, 100));
+    let progress = Progress::new("calibrating the classifier", "faces", drawn.len() as u64, 0);
+    let mut seen = Observations::default();
+    for (batch, faces) in drawn.chunks(8).enumerate() {
+        let side = choices.inputs[batch % choices.inputs.len()];
+        let crops = faces
+            .iter()
+            .map(|index| {
+                let face = &dataset.faces[*index];
+                Ok(FaceView::plain(margin).render(&open_picture(&face.picture)?, &face.rect, side))
+            })
+            .collect::<Result<Vec<_>, QuantizeError>>()?;
+        let (mut failed, mut last) = (None, None);
+        network.observe(&preprocess::normalised(&crops)?, &mut |name, map| {
+            failed = failed.take().or(seen.add(name, map).err());
+            last = Some(map.clone());
+        })?;
+        failed.map_or(Ok(()), Err)?;
+        if let Some(map) = last {
+            let pooled = map.mean((1, 2))?;
+            let as_map = |values: &Tensor| values.unsqueeze(1)?.unsqueeze(1);
+            seen.add(POOLED, &as_map(&pooled)?)?;
+            seen.add(HIDDEN, &as_map(&head.hidden(&pooled)?)?)?;
+        }
+        progress.advance(faces.len() as u64);
+    }
+    Ok(seen)
+}
+
+/// What the landmark network's maps contain on training faces, masked and bare ones by turns.
+pub(super) fn observe_landmarks(
+    weights: &Weights,
+    dataset: &Dataset,
+    choices: &Choices,
+) -> Result<Observations, QuantizeError> {
+    let network = Landmarks::new(weights, Mode::Inference)?;
+    let drawn =
+        FaceSampler::new(dataset).draw(choices.faces, &mut stream(choices.seed, Purpose::Subsets, 101));
+    let progress = Progress::new("calibrating the landmark network", "faces", drawn.len() as u64, 0);
+    let mut seen = Observations::default();
+    for index in drawn {
+        let face = &dataset.faces[index];
+        let crop = FaceView::plain(MARGIN).render(&open_picture(&face.picture)?, &face.rect, INPUT as u32);
+        let mut failed = None;
+        network.observe(&preprocess::normalised(&[crop])?, &mut |name, map| {
+            failed = failed.take().or(seen.add(name, map).err());
+        })?;
+        failed.map_or(Ok(()), Err)?;
+        progress.advance(1);
+    }
+    Ok(seen)
+}
+
+/// What the detector's maps contain on whole training pictures.
+pub(super) fn observe_pictures(
+    weights: &Weights,
+    dataset: &Dataset,
+    choices: &Choices,
+) -> Result<Observations, QuantizeError> {
+    let network = YuNet::new(weights, Mode::Inference)?;
+    // Scenes, where there are any: the detector looks at whole pictures with small faces.
+    let of_table = |table: Option<&str>| -> BTreeSet<_> {
+        let faces = dataset.faces.iter().filter(|face| face.subset == Subset::Train);
+        faces
+            .filter(|face| table.is_none_or(|table| face.table == table))
+            .map(|face| face.picture.clone())
+            .collect()
+    };
+    let scenes = of_table(Some("scenes"));
+    let pictures: Vec<_> = if scenes.is_empty() { of_table(None) } else { scenes }.into_iter().collect();
+    let step = (pictures.len() / choices.pictures.max(1)).max(1);
+    let chosen: Vec<_> = pictures.iter().step_by(step).take(choices.pictures).collect();
+    let progress = Progress::new("calibrating the detector", "pictures", chosen.len() as u64, 0);
+    let mut seen = Observations::default();
+    for path in chosen {
+        let (width, height) = choices.detector_input;
+        let (canvas, _) = preprocess::letterbox(&open_picture(path)?, width, height);
+        let mut failed = None;
+        network.observe(&preprocess::bgr(&[canvas])?, &mut |name, map| {
+            failed = failed.take().or(seen.add(name, map).err());
+        })?;
+        failed.map_or(Ok(()), Err)?;
+        progress.advance(1);
+    }
+    Ok(seen)
+}
