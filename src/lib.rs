@@ -22,6 +22,7 @@ pub mod daemon;
 pub mod decide;
 pub mod geometry;
 pub mod models;
+mod names;
 pub mod nn;
 pub mod outputs;
 pub mod pixels;
