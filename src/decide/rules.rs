@@ -2,6 +2,7 @@
 
 use super::state::DoorState;
 use super::verdict::Verdict;
+use crate::names::named;
 use crate::vision::Judgement;
 use crate::vision::classifier::Probabilities;
 use std::time::Duration;
@@ -18,11 +19,7 @@ pub enum IncorrectMeans {
     Pass,
 }
 
-impl IncorrectMeans {
-    /// Each with its name in the configuration.
-    pub const NAMES: [(&'static str, Self); 3] =
-        [("alert", Self::Alert), ("signal", Self::Signal), ("pass", Self::Pass)];
-}
+named!(IncorrectMeans { Alert => "alert", Signal => "signal", Pass => "pass", });
 
 /// Side in pixels below which a face shows the classifier little: in the first glimpse of somebody far away
 /// it errs most.

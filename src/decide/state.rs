@@ -1,5 +1,6 @@
 //! What the door shows.
 
+use crate::names::named;
 use std::fmt;
 use std::time::Duration;
 
@@ -22,46 +23,18 @@ pub enum DoorState {
     Off,
 }
 
+// The weakest first, with its name in the configuration, the log and on the command line.
+named!(DoorState {
+    Idle => "idle",
+    Pass => "pass",
+    Look => "look",
+    Incorrect => "incorrect",
+    Alert => "alert",
+    Fault => "fault",
+    Off => "off",
+});
+
 impl DoorState {
-    /// Every state, the weakest first.
-    pub const ALL: [Self; 7] = {
-        let mut all = [Self::Idle; 7];
-        let mut last = 0;
-        while let Some(stronger) = all[last].stronger() {
-            last += 1;
-            all[last] = stronger;
-        }
-        assert!(last + 1 == all.len(), "ALL has as many places as there are states");
-        all
-    };
-
-    /// The next stronger state. Each state must be named here, so none can be missing from [`ALL`](Self::ALL).
-    const fn stronger(self) -> Option<Self> {
-        match self {
-            Self::Idle => Some(Self::Pass),
-            Self::Pass => Some(Self::Look),
-            Self::Look => Some(Self::Incorrect),
-            Self::Incorrect => Some(Self::Alert),
-            Self::Alert => Some(Self::Fault),
-            Self::Fault => Some(Self::Off),
-            Self::Off => None,
-        }
-    }
-
-    /// The state's name in the configuration, the log and on the command line.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Idle => "idle",
-            Self::Pass => "pass",
-            Self::Look => "look",
-            Self::Incorrect => "incorrect",
-            Self::Alert => "alert",
-            Self::Fault => "fault",
-            Self::Off => "off",
-        }
-    }
-
     /// The colour of its caption in annotated pictures, RGB.
     #[must_use]
     pub const fn colour(self) -> [u8; 3] {
@@ -72,12 +45,6 @@ impl DoorState {
             Self::Look | Self::Fault => [225, 160, 0],
             Self::Idle | Self::Off => [60, 60, 60],
         }
-    }
-
-    /// The state called `name`, if there is one.
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|state| state.name() == name)
     }
 }
 

@@ -4,6 +4,7 @@
 use super::classifier::{Classifier, Input};
 use super::detector::Detector;
 use super::landmarks::Locator;
+use crate::names::named;
 use crate::nn::NetworkError;
 use crate::nn::int8::{QuantizedWeights, SharedTeam};
 use crate::nn::weights::{self, Weights};
@@ -25,19 +26,7 @@ pub enum Precision {
     F32,
 }
 
-impl Precision {
-    /// Every precision with its name in the configuration.
-    pub const NAMES: [(&'static str, Self); 2] = [("int8", Self::Int8), ("f32", Self::F32)];
-
-    /// Its name in reports and in the configuration.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Int8 => "int8",
-            Self::F32 => "f32",
-        }
-    }
-}
+named!(Precision { Int8 => "int8", F32 => "f32", });
 
 /// What is to be run.
 #[derive(Debug, Clone, PartialEq, Default)]
