@@ -8,8 +8,9 @@ use image::{ImageFormat, RgbImage};
 use maskwatch::bench::{interleaved, machine};
 use maskwatch::geometry::Rect;
 use maskwatch::pixels::buffer::{Bytes, Pool};
-use maskwatch::pixels::decode::{FrameFormat, PixelFormat, frame};
-use maskwatch::pixels::picture::{Picture, View};
+use maskwatch::pixels::decode;
+use maskwatch::pixels::format::{FrameFormat, PixelFormat};
+use maskwatch::pixels::picture::View;
 use maskwatch::pixels::preprocess;
 use maskwatch::pixels::sampler::Sampler;
 use std::cell::RefCell;
@@ -48,7 +49,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             };
             let resized = || {
                 let (_, canvas, resizer) = &mut *state.borrow_mut();
-                let rgb = frame(&bytes, &format).unwrap_or_default();
+                let rgb = decode::frame_to_rgb(&bytes, &format).unwrap_or_default();
                 resize(resizer, &rgb, fitted, canvas);
             };
             let [before, now] = medians([Box::new(resized), Box::new(straight)]);
@@ -85,7 +86,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         Box::new(|| {
             let mut bytes: Bytes = raw.take();
             bytes.as_mut_vec().extend_from_slice(&jpeg);
-            black_box(Picture::decode(bytes, &format, &decoded).is_ok());
+            black_box(decode::frame(bytes, &format, &decoded).is_ok());
         }),
     ]);
     println!("\nJPEG, {} bytes       image crate                  memory used again", jpeg.len());

@@ -21,6 +21,7 @@ pub mod config;
 pub mod daemon;
 pub mod decide;
 pub mod geometry;
+mod names;
 pub mod nn;
 pub mod outputs;
 pub mod pixels;

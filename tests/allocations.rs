@@ -10,8 +10,9 @@ use maskwatch::daemon::{Clock, Daemon, Event, Flags, Observer, SystemClock, Watc
 use maskwatch::geometry::Rect;
 use maskwatch::outputs::{Outputs, Panel, simulated};
 use maskwatch::pixels::buffer::Pool;
-use maskwatch::pixels::decode::{FrameFormat, PixelFormat};
-use maskwatch::pixels::picture::{Picture, View};
+use maskwatch::pixels::decode;
+use maskwatch::pixels::format::{FrameFormat, PixelFormat};
+use maskwatch::pixels::picture::View;
 use maskwatch::source;
 use maskwatch::vision::quality::Gates;
 use maskwatch::vision::{Chain, ChainOptions, Choice, JudgedFace, Vision, VisionError};
@@ -157,7 +158,7 @@ fn frames_cost_no_allocation_outside_the_jpeg_decoder() {
         let mut bytes = pools.0.take();
         bytes.as_mut_vec().extend_from_slice(&jpeg);
         let before = allocations();
-        let decoded = Picture::decode(bytes, &FrameFormat::new(PixelFormat::Mjpeg, 0, 0), &pools.1);
+        let decoded = decode::frame(bytes, &FrameFormat::new(PixelFormat::Mjpeg, 0, 0), &pools.1);
         let cost = allocations() - before;
         assert_eq!(decoded.unwrap().dimensions(), (640, 480));
         cost

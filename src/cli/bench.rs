@@ -5,7 +5,8 @@ use super::outcome::Outcome;
 use crate::bench::{Spread, interleaved, machine, peak_memory_mib};
 use crate::geometry::Rect;
 use crate::pixels::buffer::Pool;
-use crate::pixels::decode::{FrameFormat, PictureError, PixelFormat};
+use crate::pixels::decode;
+use crate::pixels::format::{FrameFormat, PictureError, PixelFormat};
 use crate::pixels::picture::Picture;
 use crate::pixels::preprocess;
 use crate::vision::models::{Precision, usual_threads};
@@ -196,6 +197,6 @@ impl SameFrame {
     fn next(&self) -> Result<Picture, PictureError> {
         let mut bytes = self.raw.take();
         bytes.as_mut_vec().extend_from_slice(&self.jpeg);
-        Picture::decode(bytes, &FrameFormat::new(PixelFormat::Mjpeg, 0, 0), &self.decoded)
+        decode::frame(bytes, &FrameFormat::new(PixelFormat::Mjpeg, 0, 0), &self.decoded)
     }
 }

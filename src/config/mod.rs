@@ -195,7 +195,7 @@ fn source(mut section: Section<'_>) -> Result<SourceConfig, ConfigError> {
     let usual = SourceConfig::default();
     let spec = section.text("spec")?;
     if let Some(Err(error)) = spec.as_ref().map(|spec| spec.value.parse::<SourceSpec>()) {
-        return Err(section.refuse_any(&spec, format!("names no source: {error}")));
+        return Err(section.refuse_any(&spec, format!("is not a source: {error}")));
     }
     // 0 is never.
     let mut limit = |key, usual| {

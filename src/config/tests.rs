@@ -130,7 +130,7 @@ fn every_mistake_gets_one_sentence_with_line_key_and_mend() {
         ),
         (
             "[source]\nspec = \"camera:\"\n",
-            "door.toml line 2: source.spec names no source: no camera is named behind `camera:`; see /dev/v4l/by-id for names",
+            "door.toml line 2: source.spec is not a source: the name after `camera:` is missing; see /dev/v4l/by-id for names",
         ),
         ("source = 1\n", "door.toml line 1: source is a number; use a section [source]"),
         (

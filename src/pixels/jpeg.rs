@@ -1,22 +1,22 @@
-//! Where a JPEG picture ends: a walk over its markers (ITU-T T.81, Annex B), byte by byte, without decoding
+//! Finds where a JPEG picture ends: follows its markers (ITU-T T.81, Annex B) byte by byte, without decoding
 //! anything.
 //!
-//! Markers inside segments (a thumbnail in EXIF data has its own begin and end markers) do not count, so this
-//! is safer than to search for `FF D9`. [`crate::source::mjpeg`] cuts streams with it; [`super::decode`]
-//! tells a cut picture from a whole one.
+//! Markers inside segments do not count: a thumbnail in EXIF data has begin and end markers of its own. So
+//! this is safer than a search for `FF D9`. Streams of JPEG pictures are cut with it, and [`super::decode`]
+//! tells a picture that is cut off from a whole one.
 
-/// What one more byte did.
+/// What a byte is to the JPEG picture in which it stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Step {
-    /// Still before a picture; the byte belongs to none.
+pub enum ByteRole {
+    /// The byte stands before a picture.
     Outside,
-    /// The byte completed a begin marker (`FF D8`), maybe in the midst of an unfinished picture.
+    /// The byte completes a begin marker (`FF D8`), possibly inside an unfinished picture.
     Begin,
     /// The byte is part of a picture.
     Inside,
-    /// The byte was the last one of a whole picture.
+    /// The byte is the last one of a whole picture.
     End,
-    /// The byte cannot follow in a JPEG picture: what has been collected is no picture.
+    /// The byte cannot stand here in a JPEG picture: the bytes since the begin marker are no picture.
     Broken,
 }
 
@@ -24,15 +24,15 @@ pub enum Step {
 enum Place {
     /// Before a begin marker; true after an `FF`.
     Outside(bool),
-    /// A marker's `FF` must come.
+    /// The `FF` of a marker must follow.
     Marker,
-    /// After a marker's `FF` (there may be several).
+    /// The code of a marker must follow, possibly after more `FF` bytes.
     MarkerCode,
-    /// The first byte of a segment's length; the segment is a scan's header if true.
+    /// The first byte of a segment's length must follow; true for the header of a scan.
     LengthHigh(bool),
-    /// The second byte of a segment's length.
+    /// The second byte of a segment's length must follow.
     LengthLow(bool, u8),
-    /// That many bytes of the segment to go.
+    /// That many bytes of the segment are left.
     Segment(bool, u16),
     /// Entropy coded data; true after an `FF`.
     Scan(bool),
@@ -42,7 +42,7 @@ enum Place {
 #[derive(Debug, Clone)]
 pub struct Walk {
     place: Place,
-    /// A scan has begun: an end marker before that ends nothing worth decoding.
+    /// A scan has begun; a picture that ends before its first scan has no pixels.
     scan_seen: bool,
 }
 
@@ -53,15 +53,15 @@ impl Default for Walk {
 }
 
 impl Walk {
-    /// Takes the next byte.
-    pub fn step(&mut self, byte: u8) -> Step {
+    /// Takes the next byte and returns its role.
+    pub fn step(&mut self, byte: u8) -> ByteRole {
         match self.place {
             Place::Outside(after_ff) => {
                 if after_ff && byte == 0xD8 {
                     return self.begin();
                 }
                 self.place = Place::Outside(byte == 0xFF);
-                Step::Outside
+                ByteRole::Outside
             }
             Place::Marker if byte == 0xFF => self.go(Place::MarkerCode),
             Place::Marker => self.broken(),
@@ -78,19 +78,19 @@ impl Walk {
             Place::Scan(true) => match byte {
                 // A stuffed FF or a restart marker.
                 0x00 | 0x01 | 0xD0..=0xD7 => self.go(Place::Scan(false)),
-                0xFF => Step::Inside,
+                0xFF => ByteRole::Inside,
                 _ => self.marker(byte),
             },
         }
     }
 
-    fn marker(&mut self, code: u8) -> Step {
+    fn marker(&mut self, code: u8) -> ByteRole {
         match code {
-            0xFF => Step::Inside,
+            0xFF => ByteRole::Inside,
             0xD8 => self.begin(),
             0xD9 if self.scan_seen => {
                 *self = Self::default();
-                Step::End
+                ByteRole::End
             }
             0x00 | 0xD9 => self.broken(),
             0x01 | 0xD0..=0xD7 => self.go(Place::Marker),
@@ -98,29 +98,29 @@ impl Walk {
         }
     }
 
-    fn after_segment(&mut self, scan: bool) -> Step {
+    fn after_segment(&mut self, scan: bool) -> ByteRole {
         self.scan_seen |= scan;
         self.go(if scan { Place::Scan(false) } else { Place::Marker })
     }
 
-    fn begin(&mut self) -> Step {
+    fn begin(&mut self) -> ByteRole {
         *self = Self { place: Place::Marker, scan_seen: false };
-        Step::Begin
+        ByteRole::Begin
     }
 
-    fn broken(&mut self) -> Step {
+    fn broken(&mut self) -> ByteRole {
         *self = Self::default();
-        Step::Broken
+        ByteRole::Broken
     }
 
-    fn go(&mut self, place: Place) -> Step {
+    fn go(&mut self, place: Place) -> ByteRole {
         self.place = place;
-        Step::Inside
+        ByteRole::Inside
     }
 }
 
-/// The number of bytes up to and with the end marker of the picture that `bytes` begins with; `None` if there
-/// is no begin marker at the start, a marker is damaged, or the picture is cut off.
+/// Length in bytes of the picture that `bytes` begins with, end marker included. `None` if there is no begin
+/// marker at the start, a marker is damaged, or the picture is cut off.
 #[must_use]
 pub fn length(bytes: &[u8]) -> Option<usize> {
     if !bytes.starts_with(&[0xFF, 0xD8]) {
@@ -129,24 +129,24 @@ pub fn length(bytes: &[u8]) -> Option<usize> {
     let mut walk = Walk { place: Place::Marker, scan_seen: false };
     for (index, &byte) in bytes.iter().enumerate().skip(2) {
         match walk.step(byte) {
-            Step::End => return Some(index + 1),
-            Step::Inside => {}
-            Step::Begin | Step::Broken | Step::Outside => return None,
+            ByteRole::End => return Some(index + 1),
+            ByteRole::Inside => {}
+            ByteRole::Begin | ByteRole::Broken | ByteRole::Outside => return None,
         }
     }
     None
 }
 
-/// Whether `bytes` hold a picture that is not cut off. Besides what [`length`] accepts that is an end marker
-/// behind the last scan header: decoders forgive stray bytes between segments, and so does this.
+/// Whether `bytes` hold a whole picture. More than [`length`] this accepts stray bytes between segments, as
+/// decoders do: an end marker after the last scan header is enough.
 #[must_use]
 pub fn is_whole(bytes: &[u8]) -> bool {
     let last = |code: u8| bytes.windows(2).rposition(|pair| pair == [0xFF, code]);
     length(bytes).is_some() || last(0xD9).zip(last(0xDA)).is_some_and(|(end, scan)| end > scan)
 }
 
-/// Whether the scan begins without a Huffman table (`FF C4`) before it, as in the frames of many cameras:
-/// Motion JPEG leaves out the tables of T.81 Annex K and expects the decoder to know them.
+/// Whether no Huffman table (`FF C4`) stands before the scan. Many cameras leave out the tables of T.81 Annex
+/// K in Motion JPEG and expect the decoder to know them.
 #[must_use]
 pub fn lacks_huffman_tables(bytes: &[u8]) -> bool {
     let mut rest = bytes.get(2..).unwrap_or_default();
@@ -211,13 +211,13 @@ mod tests {
     }
 
     #[test]
-    fn a_begin_marker_in_a_scan_starts_anew() {
+    fn a_begin_marker_in_a_scan_starts_again() {
         let mut walk = Walk::default();
         let mut cut = PICTURE[..PICTURE.len() - 3].to_vec();
         cut.extend(PICTURE);
-        let steps: Vec<Step> = cut.iter().map(|&byte| walk.step(byte)).collect();
-        assert_eq!(steps.iter().filter(|&&step| step == Step::Begin).count(), 2);
-        assert_eq!(steps.last(), Some(&Step::End));
+        let steps: Vec<ByteRole> = cut.iter().map(|&byte| walk.step(byte)).collect();
+        assert_eq!(steps.iter().filter(|&&step| step == ByteRole::Begin).count(), 2);
+        assert_eq!(steps.last(), Some(&ByteRole::End));
     }
 
     proptest! {

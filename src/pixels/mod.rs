@@ -1,14 +1,17 @@
-//! Pixels, from whatever a source delivers to what the networks take.
+//! Pixels, from what a source delivers to what the networks take. Nothing here reads files or devices.
 //!
-//! [`picture`] holds frames as they came and reads their pixels as RGB, [`buffer`] lets their memory be used
-//! again. [`decode`] turns JPEG frames and picture files into RGB and refuses what is broken or too large,
-//! [`yuv`] holds the colour arithmetic, [`jpeg`] finds where a JPEG picture ends. [`sampler`] cuts and scales
-//! for the networks, [`preprocess`] does the same for training and measuring, [`annotate`] draws what they
-//! found. Nothing here reads files or devices.
+//! - [`mod@format`] names the pixel formats and what can be wrong with a picture.
+//! - [`picture`] holds frames as they came and reads their pixels as RGB; [`buffer`] reuses their memory.
+//! - [`decode`] decodes JPEG frames and picture files and refuses broken ones; [`jpeg`] finds where a JPEG
+//!   picture ends.
+//! - [`yuv`] holds the colour arithmetic.
+//! - [`sampler`] cuts and scales for the networks; [`preprocess`] does the same for training and measuring.
+//! - [`annotate`] draws frames and labels.
 
 pub mod annotate;
 pub mod buffer;
 pub mod decode;
+pub mod format;
 pub mod jpeg;
 pub mod picture;
 pub mod preprocess;

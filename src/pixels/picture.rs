@@ -1,26 +1,26 @@
 //! Pictures as their sources delivered them: the bytes, and how the pixels lie in them. Colours are converted
-//! where and when somebody looks, a row at a time, so that no full-size RGB copy is made for those who need a
-//! small or partial one.
+//! when they are read, one row at a time, so that a reader of a small or partial picture needs no full-size
+//! RGB copy.
 //!
-//! A [`Picture`] owns its bytes, a [`View`] borrows them; both are checked when made. Compressed pictures are
-//! decoded before ([`super::decode`]).
+//! A [`Picture`] owns its bytes, a [`View`] borrows them. Both check the length of their bytes when they are
+//! made. Compressed pictures have to be decoded first, by [`super::decode`].
 
 use image::RgbImage;
 
-use super::buffer::{Bytes, Pool};
-use super::decode::{self, FrameFormat, Layout, PictureError, PixelFormat};
+use super::buffer::Bytes;
+use super::format::{FrameFormat, Layout, PictureError, PixelFormat};
 use super::yuv::Converter;
 use maskwatch_kernels::rows::convert::Samples;
 
-/// What is known of a picture beside its bytes.
+/// How the bytes of a picture are read.
 #[derive(Debug, Clone, Copy)]
-struct Shape {
+struct Reading {
     format: FrameFormat,
     layout: Layout,
     converter: Converter,
 }
 
-impl Shape {
+impl Reading {
     fn new(bytes: &[u8], format: &FrameFormat) -> Result<Self, PictureError> {
         let FrameFormat { pixels, width, height, .. } = *format;
         let layout = format.layout()?;
@@ -36,47 +36,33 @@ impl Shape {
 #[derive(Debug, Clone)]
 pub struct Picture {
     bytes: Bytes,
-    shape: Shape,
+    reading: Reading,
 }
 
 impl Picture {
-    /// The picture that lies in `bytes` as `format` says; more bytes than it takes are ignored.
+    /// Takes `bytes` as a picture in `format`. Bytes beyond those that the format takes are ignored.
     ///
     /// # Errors
-    /// [`PictureError::ShortFrame`] for fewer bytes, and what [`FrameFormat::bytes`] says of an impossible
-    /// format. [`PixelFormat::Mjpeg`] is one: a JPEG picture has to be decoded.
+    /// [`PictureError::ShortFrame`] for too few bytes, [`PictureError::Compressed`] for
+    /// [`PixelFormat::Mjpeg`], and the errors of [`FrameFormat::bytes`] for an impossible format.
     pub fn new(bytes: Bytes, format: &FrameFormat) -> Result<Self, PictureError> {
-        let shape = Shape::new(&bytes, format)?;
-        Ok(Self { bytes, shape })
+        let reading = Reading::new(&bytes, format)?;
+        Ok(Self { bytes, reading })
     }
 
-    /// The picture that a source delivered as `bytes` in `format`: JPEG is decoded into memory of `pool`,
-    /// everything else stays as it is.
-    ///
-    /// # Errors
-    /// As [`decode::frame`].
-    pub fn decode(bytes: Bytes, format: &FrameFormat, pool: &Pool) -> Result<Self, PictureError> {
-        if format.pixels != PixelFormat::Mjpeg {
-            return Self::new(bytes, format);
-        }
-        let mut rgb = pool.take();
-        let (width, height) = decode::jpeg_into(&bytes, (format.width, format.height), rgb.as_mut_vec())?;
-        Self::new(rgb, &FrameFormat::new(PixelFormat::Rgb24, width, height))
-    }
-
-    /// The same picture, borrowed.
+    /// Borrows the picture.
     #[must_use]
     pub fn view(&self) -> View<'_> {
-        View { bytes: &self.bytes, shape: self.shape }
+        View { bytes: &self.bytes, reading: self.reading }
     }
 
-    /// Pixels across and down.
+    /// Width and height in pixels.
     #[must_use]
     pub fn dimensions(&self) -> (u32, u32) {
         self.view().dimensions()
     }
 
-    /// The whole picture in 8-bit RGB.
+    /// Converts the whole picture to 8-bit RGB.
     #[must_use]
     pub fn to_rgb(&self) -> RgbImage {
         self.view().to_rgb()
@@ -85,8 +71,8 @@ impl Picture {
 
 impl From<RgbImage> for Picture {
     fn from(picture: RgbImage) -> Self {
-        let shape = View::from(&picture).shape;
-        Self { bytes: picture.into_raw().into(), shape }
+        let reading = View::from(&picture).reading;
+        Self { bytes: picture.into_raw().into(), reading }
     }
 }
 
@@ -94,35 +80,35 @@ impl From<RgbImage> for Picture {
 #[derive(Debug, Clone, Copy)]
 pub struct View<'a> {
     bytes: &'a [u8],
-    shape: Shape,
+    reading: Reading,
 }
 
 impl<'a> View<'a> {
-    /// As [`Picture::new`].
+    /// Borrows `bytes` as a picture in `format`. Bytes beyond those that the format takes are ignored.
     ///
     /// # Errors
     /// As [`Picture::new`].
     pub fn new(bytes: &'a [u8], format: &FrameFormat) -> Result<Self, PictureError> {
-        Ok(Self { bytes, shape: Shape::new(bytes, format)? })
+        Ok(Self { bytes, reading: Reading::new(bytes, format)? })
     }
 
-    /// The picture of `size` whose RGB pixels fill `bytes`, row by row without gaps.
+    /// Borrows RGB pixels that fill `bytes` row by row, without gaps.
     pub(super) fn of_rgb(bytes: &'a [u8], (width, height): (u32, u32)) -> Self {
         let format = FrameFormat::new(PixelFormat::Rgb24, width, height);
         let row = 3 * width as usize;
         let total = row * height as usize;
         debug_assert!(bytes.len() >= total);
         let layout = Layout { row, stride: row, plane: total, total };
-        Self { bytes, shape: Shape { format, layout, converter: Converter::new(format.colours) } }
+        Self { bytes, reading: Reading { format, layout, converter: Converter::new(format.colours) } }
     }
 
-    /// Pixels across and down.
+    /// Width and height in pixels.
     #[must_use]
     pub fn dimensions(&self) -> (u32, u32) {
-        (self.shape.format.width, self.shape.format.height)
+        (self.reading.format.width, self.reading.format.height)
     }
 
-    /// The whole picture in 8-bit RGB.
+    /// Converts the whole picture to 8-bit RGB.
     #[must_use]
     pub fn to_rgb(&self) -> RgbImage {
         let (width, height) = self.dimensions();
@@ -133,16 +119,17 @@ impl<'a> View<'a> {
         picture
     }
 
-    /// The pixels from column `left` on and the bytes from one row to the next, if they lie in memory as RGB.
+    /// The bytes from column `left` of the first row on and the distance of two rows, if the picture lies in
+    /// memory as RGB.
     pub(super) fn rgb_rows(&self, left: usize) -> Option<(&'a [u8], usize)> {
         let bytes = self.bytes.get(3 * left..)?;
-        (self.shape.format.pixels == PixelFormat::Rgb24).then_some((bytes, self.shape.layout.stride))
+        let FrameFormat { pixels, .. } = self.reading.format;
+        (pixels == PixelFormat::Rgb24).then_some((bytes, self.reading.layout.stride))
     }
 
-    /// Writes pixels of row `y` from column `left` on, as many as `rgb` has room for, which must not be more
-    /// than there are.
+    /// Converts pixels of row `y` from column `left` on until `rgb` is full. The row must have that many.
     pub(crate) fn read_row(&self, left: usize, y: usize, rgb: &mut [u8]) {
-        let Shape { format, layout: Layout { row, stride, plane, .. }, converter } = &self.shape;
+        let Reading { format, layout: Layout { row, stride, plane, .. }, converter } = &self.reading;
         let first = &self.bytes[y * stride..][..*row];
         let rest = self.bytes.get(*plane..).unwrap_or_default();
         // Chroma is shared by pairs: an odd first column has only the second half of its pair.

@@ -135,7 +135,7 @@ pub(super) fn cut_into(picture: View<'_>, rect: &Rect, square: &mut Vec<u8>) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pixels::decode::{FrameFormat, PixelFormat};
+    use crate::pixels::format::{FrameFormat, PixelFormat};
     use crate::pixels::picture::Picture;
     use fast_image_resize as fir;
     use image::RgbImage;

@@ -1,5 +1,5 @@
-//! Y′CbCr → RGB in fixed point, for the layouts that cameras deliver. Lengths are checked by
-//! [`super::decode`], which is the way in; nothing here knows JPEG.
+//! Converts Y′CbCr to RGB in fixed point, for the layouts that cameras deliver. [`super::picture`] checks the
+//! lengths before it calls this; nothing here knows JPEG.
 //!
 //! With `Kr`, `Kb` the weights of red and blue in luma (ITU-R BT.601: 0.299, 0.114), `y` = (Y − 16) / 219 and
 //! `b`, `r` = (Cb, Cr − 128) / 224 in limited range, or Y / 255 and (Cb, Cr − 128) / 255 in full range:

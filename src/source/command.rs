@@ -1,69 +1,72 @@
-//! A child process that writes frames to its standard output: `rpicam-vid` for CSI cameras, `ffmpeg` for
-//! everything else. The child's pipe is always read, so it never waits for us; of its frames only the newest
-//! is kept.
+//! A command that writes frames to its standard output: `rpicam-vid` for CSI cameras, `ffmpeg` for everything
+//! else. A thread reads its pipe all the time, so the command never has to wait; only the newest frame is
+//! kept.
 //!
-//! Starting the command again when it ends is the work of [`super::reconnect`].
+//! [`super::reconnect`] starts a command again that has ended.
 
 use std::io::Read;
 use std::os::unix::process::CommandExt;
-use std::process::{Child, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::mjpeg::Splitter;
 use super::timing::Patience;
 use super::{CommandLine, Frame, Next, Skipped, Source, SourceError};
 use crate::pixels::buffer::{Bytes, Pool};
-use crate::pixels::decode::{FrameFormat, PixelFormat};
-use crate::pixels::picture::Picture;
+use crate::pixels::decode;
+use crate::pixels::format::{FrameFormat, PixelFormat};
 
-/// How long a command may write no usable frame. Cameras take a few seconds to start.
+/// A command without a usable frame for this long has stalled. Cameras take a few seconds to start.
 const FRAME_LIMIT: Duration = Duration::from_secs(10);
-/// How long to wait at least for a frame before the patience is over.
+/// Minimum wait for a frame before the command counts as stalled.
 const FRESH: Duration = Duration::from_millis(250);
-/// How long a child may take to end by itself when it is told to.
+/// How long a command may take to end after SIGTERM.
 const GRACE: Duration = Duration::from_millis(500);
-/// How long a killed child may take to be gone; longer only if it hangs inside the kernel.
+/// How long a command may take to end after SIGKILL; it takes longer only if it hangs inside the kernel.
 const KILL_LIMIT: Duration = Duration::from_secs(2);
-/// Longer lines of the child's standard error are cut, in bytes.
+/// Maximum length of a line of standard error in bytes; the rest of a line is dropped.
 const LINE_LIMIT: usize = 300;
 
-/// A running command. Dropping it ends the command, with everything that the command started.
+/// A running command. Dropping it ends the command and everything that the command started.
 #[derive(Debug)]
-pub struct Command {
+pub struct CommandSource {
     line: CommandLine,
-    /// As in `line`, with the size of the first JPEG frame: a later one that says it is far larger has a
-    /// damaged header, and must not fill the memory.
+    /// As in `line`, with the size of the first JPEG frame: a later frame that states a far larger size has a
+    /// damaged header and must not fill the memory.
     format: FrameFormat,
     child: Child,
     mailbox: Arc<Mailbox>,
-    /// For what JPEG frames become.
+    /// Memory for decoded JPEG frames.
     decoded: Pool,
+    /// The last line of standard error.
     stderr: Arc<Mutex<String>>,
     stderr_reader: JoinHandle<()>,
     patience: Patience,
     last_defect: Option<String>,
 }
 
-impl Command {
-    /// Starts `line` in a shell. Its standard error goes to the log, at debug level; its last line goes into
-    /// the error when the command ends.
+impl CommandSource {
+    /// Starts `line` in a shell. Its standard error goes to the log at level debug; the last line of it goes
+    /// into the error when the command ends.
     ///
     /// # Errors
     /// [`SourceError::CommandStart`] if there is no shell, [`SourceError::CommandFormat`] for an impossible
-    /// size. A command that does not exist shows when it has ended: [`SourceError::CommandEnded`].
+    /// size. For a command that does not exist, `next` returns [`SourceError::CommandEnded`].
     pub fn start(line: &CommandLine) -> Result<Self, SourceError> {
         let started = |error| SourceError::CommandStart { command: line.shell.clone(), error };
         let cutter = Cutter::new(line)?;
-        let mut shell = std::process::Command::new("/bin/sh");
+        let mut shell = Command::new("/bin/sh");
         shell
             .arg("-c")
             .arg(&line.shell)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
-            // A group of its own, so that a whole pipeline can be ended.
+            // A process group of its own, so that a whole pipeline can be ended.
             .process_group(0);
         #[cfg(target_os = "linux")]
         die_with_parent(&mut shell);
@@ -82,7 +85,7 @@ impl Command {
             move || read_lines(stderr, &name, &last_line)
         };
         let readers = thread::Builder::new().name("command-frames".into()).spawn(frames).and_then(|_| {
-            // Not joined either: a grandchild that outlives the kill could keep the pipe open.
+            // Neither thread is joined: a grandchild that survives SIGKILL could keep the pipe open.
             thread::Builder::new().name("command-stderr".into()).spawn(words)
         });
         match readers {
@@ -105,10 +108,11 @@ impl Command {
     }
 
     fn ended(&mut self) -> SourceError {
-        // Its output has ended, so it is about to; only one that closed the pipe and stays must be stopped.
+        // A command whose output has ended is about to end itself. One that closed its output and goes on is
+        // stopped.
         let status = wait_for(&mut self.child, GRACE);
         let status = stop(&mut self.child, &self.line.shell).or(status);
-        // The pipe of the standard error closes with the child; its reader then has the last line.
+        // The pipe of standard error closes with the command; then its reader has the last line.
         let limit = Instant::now() + Duration::from_millis(200);
         while !self.stderr_reader.is_finished() && Instant::now() < limit {
             thread::sleep(Duration::from_millis(5));
@@ -121,7 +125,7 @@ impl Command {
     }
 
     fn out_of_patience(&mut self) -> SourceError {
-        let Seen { frames, bytes } = self.mailbox.seen();
+        let Received { frames, bytes } = self.mailbox.received();
         let limit = FRAME_LIMIT;
         let name = format!("`{}`", self.line.shell);
         match self.last_defect.take() {
@@ -135,13 +139,13 @@ impl Command {
     }
 }
 
-impl Source for Command {
+impl Source for CommandSource {
     fn next(&mut self, wait: Duration) -> Result<Next, SourceError> {
-        // Long after the last call, as when the process was stopped, a sound command still gets the time for
-        // a new frame.
+        // Long after the last call, for example when the process was stopped, a working command still gets
+        // time for a new frame.
         let wait = wait.min(self.patience.left(Instant::now()).max(FRESH));
         match self.mailbox.take(wait) {
-            Taken::Frame(raw) => match Picture::decode(raw.bytes, &self.format, &self.decoded) {
+            Taken::Frame(raw) => match decode::frame(raw.bytes, &self.format, &self.decoded) {
                 Ok(picture) => {
                     self.patience.renew(Instant::now());
                     self.last_defect = None;
@@ -169,12 +173,13 @@ impl Source for Command {
     }
 }
 
-impl Drop for Command {
+impl Drop for CommandSource {
     fn drop(&mut self) {
         stop(&mut self.child, &self.line.shell);
     }
 }
 
+/// What the command has to write, for messages.
 fn expected(line: &CommandLine) -> String {
     match line.format.pixels {
         PixelFormat::Mjpeg => "Motion JPEG".to_owned(),
@@ -182,18 +187,19 @@ fn expected(line: &CommandLine) -> String {
     }
 }
 
-/// Ends the child and its group, politely first, and reaps it. `None` if it hangs inside the kernel.
+/// Ends the child and its process group, first with SIGTERM, then with SIGKILL, and reaps it. `None` if it
+/// hangs inside the kernel.
 fn stop(child: &mut Child, name: &str) -> Option<ExitStatus> {
     let mut status = wait_for(child, Duration::ZERO);
     if status.is_none() {
-        signal_group(child, libc::SIGTERM);
+        signal_group(child, Signal::TERM);
         status = wait_for(child, GRACE);
     }
-    // Even when the leader is gone, others of its group may not be.
-    signal_group(child, libc::SIGKILL);
+    // When the leader has ended, others of its group may still run.
+    signal_group(child, Signal::KILL);
     let status = status.or_else(|| wait_for(child, KILL_LIMIT));
     if status.is_none() {
-        log::warn!("`{name}` does not end, not even when killed; it is left behind");
+        log::warn!("`{name}` does not end, not even after SIGKILL; it is left running");
     }
     status
 }
@@ -211,29 +217,23 @@ fn wait_for(child: &mut Child, limit: Duration) -> Option<ExitStatus> {
     }
 }
 
-/// Has the kernel end the shell when the thread that started it ends, also where that one is killed and can
-/// do nothing more.
+/// Makes the kernel kill the shell when the thread that started it ends, even if our process is killed.
 #[cfg(target_os = "linux")]
-fn die_with_parent(shell: &mut std::process::Command) {
-    // SAFETY: between fork and exec, prctl takes integers, allocates nothing and touches no memory of ours.
+fn die_with_parent(shell: &mut Command) {
+    // SAFETY: between fork and exec the closure makes one system call with integers; it allocates nothing and
+    // touches no memory of ours.
     unsafe {
-        shell.pre_exec(|| match libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) {
-            0 => Ok(()),
-            _ => Err(std::io::Error::last_os_error()),
-        });
+        shell.pre_exec(|| Ok(rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?));
     }
 }
 
-fn signal_group(child: &Child, signal: libc::c_int) {
-    let Ok(group) = libc::pid_t::try_from(child.id()) else { return };
-    // SAFETY: kill takes two integers and touches no memory of ours. The group is the child's own
-    // (process_group(0)); group 0 or 1 would be ours or everyone's, but no child has such an id.
-    unsafe {
-        libc::kill(-group, signal);
-    }
+/// Sends `signal` to the child's process group, which is its own (`process_group(0)`).
+fn signal_group(child: &Child, signal: Signal) {
+    // The group may have ended already, which is as good.
+    let _ = kill_process_group(Pid::from_child(child), signal);
 }
 
-/// Cuts the child's output into frames.
+/// Cuts the command's output into frames.
 #[derive(Debug)]
 enum Cutter {
     Mjpeg { splitter: Splitter, pool: Pool },
@@ -269,7 +269,7 @@ impl Cutter {
                     part.as_mut_vec().extend_from_slice(now);
                     chunk = later;
                     if part.len() == *size {
-                        // Handed on first: that may give back the memory of a frame that nobody took.
+                        // Before `take`: this may return the memory of a frame that nobody took.
                         found(std::mem::take(part));
                         *part = pool.take();
                     }
@@ -290,7 +290,7 @@ fn read_frames(mut stdout: impl Read, mut cutter: Cutter, mailbox: &Mailbox) {
             }
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
             Err(error) => {
-                log::debug!("a command's output cannot be read: {error}");
+                log::debug!("the output of a command cannot be read: {error}");
                 break;
             }
         }
@@ -326,22 +326,23 @@ fn read_lines(mut stderr: impl Read, name: &str, last: &Mutex<String>) {
     finish(&mut line);
 }
 
-/// One slot between the reading thread and whoever asks: a new frame takes the place of one that nobody took.
+/// Holds the newest frame between the reading thread and the caller; it replaces one that nobody took.
 #[derive(Debug, Default)]
 struct Mailbox {
-    slot: Mutex<Slot>,
-    news: Condvar,
+    content: Mutex<MailboxContent>,
+    changed: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct Slot {
+struct MailboxContent {
     frame: Option<Raw>,
-    seen: Seen,
+    received: Received,
     ended: bool,
 }
 
+/// What the command has written so far.
 #[derive(Debug, Default, Clone, Copy)]
-struct Seen {
+struct Received {
     frames: u64,
     bytes: u64,
 }
@@ -361,41 +362,41 @@ enum Taken {
 
 impl Mailbox {
     fn put(&self, bytes: Bytes) {
-        let mut slot = lock(&self.slot);
-        let sequence = slot.seen.frames;
-        slot.seen.frames += 1;
-        slot.frame = Some(Raw { bytes, sequence, captured: Instant::now() });
-        self.news.notify_one();
+        let mut content = lock(&self.content);
+        let sequence = content.received.frames;
+        content.received.frames += 1;
+        content.frame = Some(Raw { bytes, sequence, captured: Instant::now() });
+        self.changed.notify_one();
     }
 
     fn count(&self, bytes: usize) {
-        lock(&self.slot).seen.bytes += bytes as u64;
+        lock(&self.content).received.bytes += bytes as u64;
     }
 
     fn end(&self) {
-        lock(&self.slot).ended = true;
-        self.news.notify_one();
+        lock(&self.content).ended = true;
+        self.changed.notify_one();
     }
 
-    fn seen(&self) -> Seen {
-        lock(&self.slot).seen
+    fn received(&self) -> Received {
+        lock(&self.content).received
     }
 
-    /// The frame in the slot; the last one is handed out before the end is told.
+    /// Takes the frame and waits for one up to `wait`. The last frame comes before [`Taken::Ended`].
     fn take(&self, wait: Duration) -> Taken {
-        let slot = lock(&self.slot);
-        let empty = |slot: &mut Slot| slot.frame.is_none() && !slot.ended;
-        let (mut slot, _) =
-            self.news.wait_timeout_while(slot, wait, empty).unwrap_or_else(PoisonError::into_inner);
-        match slot.frame.take() {
+        let content = lock(&self.content);
+        let empty = |content: &mut MailboxContent| content.frame.is_none() && !content.ended;
+        let waited = self.changed.wait_timeout_while(content, wait, empty);
+        let (mut content, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        match content.frame.take() {
             Some(frame) => Taken::Frame(frame),
-            None if slot.ended => Taken::Ended,
+            None if content.ended => Taken::Ended,
             None => Taken::Nothing,
         }
     }
 }
 
-/// A poisoned lock guards plain data here, whole at every moment.
+/// Locks `mutex`. A poisoned one guards plain data here, which is consistent at every moment.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,19 +1,18 @@
-//! Tells a camera that sees nothing, with its lens covered or in a room without light, from one that sees a
-//! dark entrance: only a picture that is black in every place counts, and only for a while. Pure: the time is
-//! handed in.
+//! Detects a camera that sees nothing, because its lens is covered or there is no light. A dark entrance is not
+//! enough: the picture must be black everywhere, and for some time. Pure: the time is handed in.
 
 use std::time::{Duration, Instant};
 
 use crate::pixels::picture::View;
 
-/// A value of red, green or blue up to this is black: a sensor's black with a little noise, but no night
-/// scene, in which a lamp, a reflection or a camera's own amplification always stands out.
+/// Values of red, green or blue up to this are black: a sensor's black with some noise. In a night scene a
+/// lamp, a reflection or the camera's amplification always gives higher values.
 const BLACK: u8 = 8;
-/// A value from this on is white: the sensor can tell no more.
+/// Values from this on are white, at the sensor's upper limit.
 const WHITE: u8 = 250;
-/// One row of so many is looked at.
+/// Every fourth row is checked.
 const ROWS: usize = 4;
-/// Pixels converted at a time; in light the first few end the search.
+/// Pixels converted at a time; in a lit picture the first few end the search.
 const RUN: usize = 32;
 
 /// Whether every pixel is black.
@@ -21,8 +20,7 @@ pub(super) fn is_black(picture: View<'_>) -> bool {
     all(picture, |value| value <= BLACK)
 }
 
-/// Whether every pixel is at the same end of what can be told: such pictures are the same from frame to
-/// frame.
+/// Whether every pixel is black, or every pixel is white: such pictures do not change from frame to frame.
 pub(super) fn is_clipped(picture: View<'_>) -> bool {
     is_black(picture) || all(picture, |value| value >= WHITE)
 }
@@ -39,7 +37,7 @@ fn all(picture: View<'_>, fits: impl Fn(u8) -> bool) -> bool {
     })
 }
 
-/// Follows a source's frames for how long they have been black.
+/// Measures for how long a source's frames have been black.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Darkness {
     limit: Option<Duration>,
@@ -47,12 +45,12 @@ pub(super) struct Darkness {
 }
 
 impl Darkness {
-    /// Black for `limit` is darkness; `None` for never.
+    /// Frames that are black for `limit` are darkness; `None` for never.
     pub(super) fn new(limit: Option<Duration>) -> Self {
         Self { limit, since: None }
     }
 
-    /// Takes the next frame. Since when there has been nothing but black, if that has been long enough.
+    /// Takes the next frame. Returns the time of the first black frame once they have lasted for the limit.
     pub(super) fn look(&mut self, picture: View<'_>, now: Instant) -> Option<Instant> {
         let limit = self.limit?;
         if !is_black(picture) {
@@ -63,7 +61,7 @@ impl Darkness {
         (now.saturating_duration_since(since) >= limit).then_some(since)
     }
 
-    /// The source was closed: what comes next is another matter.
+    /// Starts again, because the source was closed.
     pub(super) fn forget(&mut self) {
         self.since = None;
     }
@@ -72,7 +70,7 @@ impl Darkness {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pixels::decode::{FrameFormat, PixelFormat};
+    use crate::pixels::format::{FrameFormat, PixelFormat};
     use image::{Rgb, RgbImage};
 
     fn flat(shade: u8) -> RgbImage {

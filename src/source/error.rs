@@ -1,30 +1,29 @@
-//! What keeps a source from giving frames, each in one sentence that names the device, file or command and
-//! the mend.
+//! Errors of sources, each in one sentence that names the device, file or command and the mend.
 
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::pixels::decode::PictureError;
+use crate::pixels::format::PictureError;
 
-/// Why a source gives no (more) frames.
+/// Why a source gives no frames.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
     /// There is no such device.
     #[error("camera {device} is not there; plug it in, or see what there is with `ls -l /dev/v4l/by-id`")]
     NoSuchCamera {
-        /// As the user named it.
+        /// The name that the user gave.
         device: String,
     },
     /// A name fits several cameras.
     #[error("{name} fits several cameras ({}); write the whole name of one of them", found.join(", "))]
     SeveralCameras {
-        /// As the user named it.
+        /// The name that the user gave.
         name: String,
         /// The names that fit.
         found: Vec<String>,
     },
-    /// The device node cannot be opened by this user.
+    /// This user may not open the device.
     #[error(
         "no permission to open camera {device}; add the user to the group `video` (sudo usermod -aG video USER) and log in again"
     )]
@@ -32,41 +31,39 @@ pub enum SourceError {
         /// The device.
         device: String,
     },
-    /// Another program captures from it.
-    #[error(
-        "camera {device} is in use by another program; stop that one first (`fuser -v {device}` names it)"
-    )]
+    /// Another program captures from the device.
+    #[error("camera {device} is in use by another program; stop it first (`fuser -v {device}` names it)")]
     CameraBusy {
         /// The device.
         device: String,
     },
-    /// Not a V4L2 device, or one that does not capture.
+    /// The device is not a V4L2 device, or does not capture.
     #[error("{device} is not a camera ({found}); name the capture device, see `v4l2-ctl --list-devices`")]
     NotACamera {
         /// The device.
         device: String,
-        /// What it is instead.
+        /// What the device is.
         found: String,
     },
-    /// A CSI camera behind the media controller: raw Bayer data that the CPU cannot develop.
+    /// The device is a CSI camera behind the media controller and gives raw Bayer data.
     #[error(
         "camera {device} ({card}) is a CSI camera that gives only raw sensor data; read it through `command: rpicam-vid --nopreview --timeout 0 --width 640 --height 480 --codec mjpeg --output -`"
     )]
     RawSensor {
         /// The device.
         device: String,
-        /// What the driver calls it.
+        /// Its name by the driver.
         card: String,
     },
-    /// It captures, but in formats that are not known here.
+    /// The device captures, but offers no format that can be read.
     #[error("camera {device} offers only {}; maskwatch reads YUYV, UYVY, NV12, YU12, MJPG, GREY and RGB3: convert with `command: ffmpeg -f v4l2 -i {device} -f mjpeg -`", offered.join(", "))]
     NoUsableFormat {
         /// The device.
         device: String,
-        /// The four-character codes that it offers.
+        /// Four-character codes of the formats that it offers.
         offered: Vec<String>,
     },
-    /// The USB bus is full.
+    /// The USB bus has no bandwidth left.
     #[error(
         "camera {device} gets no bandwidth on its USB bus; set a smaller size, or move it away from other cameras and hubs"
     )]
@@ -74,23 +71,25 @@ pub enum SourceError {
         /// The device.
         device: String,
     },
-    /// The device was unplugged, or its driver gave up.
+    /// The device was unplugged, or its driver failed.
     #[error("camera {device} was unplugged; plug it in again")]
     Unplugged {
         /// The device.
         device: String,
     },
-    /// A system call failed in another way.
-    #[error("camera {device}: {action} failed ({error}); unplug it and plug it in again if this stays")]
+    /// A system call failed for another reason.
+    #[error(
+        "camera {device}: {action} failed ({error}); unplug it and plug it in again if this happens again"
+    )]
     Camera {
         /// The device.
         device: String,
-        /// What was tried.
+        /// The action that failed.
         action: &'static str,
         /// What the kernel said.
         error: io::Error,
     },
-    /// Open, but nothing comes.
+    /// The source is open, but gives no frames.
     #[error("{name} has given no frame for {} s; check its cable, its power and its load", limit.as_secs())]
     Stalled {
         /// The source.
@@ -98,22 +97,22 @@ pub enum SourceError {
         /// The time that was waited.
         limit: Duration,
     },
-    /// Frames come, but none that can be used.
-    #[error("{name} has given only damaged frames for {} s, the last one so: {reason}; check its cable and its power", limit.as_secs())]
+    /// Frames come, but all are damaged.
+    #[error("{name} has given only damaged frames for {} s (last error: {reason}); check its cable and its power", limit.as_secs())]
     OnlyDamaged {
         /// The source.
         name: String,
         /// The time that was waited.
         limit: Duration,
-        /// What was wrong with the last one.
+        /// The error of the last frame.
         reason: String,
     },
-    /// The very same frame comes again and again.
-    #[error("{name} is frozen, it has given the very same frame for {} s; unplug it and plug it in again if this stays", limit.as_secs())]
+    /// All frames are the same, bit for bit.
+    #[error("{name} is frozen: it has given the same frame for {} s; unplug it and plug it in again if this happens again", limit.as_secs())]
     Frozen {
         /// The source.
         name: String,
-        /// How long that has been so.
+        /// For how long.
         limit: Duration,
     },
     /// The shell that runs a command did not start.
@@ -125,13 +124,13 @@ pub enum SourceError {
         error: io::Error,
     },
     /// The command has ended.
-    #[error("`{command}` ended ({status}){}; run it in a terminal to see why", last_words(.stderr))]
+    #[error("`{command}` ended ({status}){}; run it in a terminal to see why", last_line(.stderr))]
     CommandEnded {
         /// The command line.
         command: String,
         /// Its exit status.
         status: String,
-        /// The last line that it wrote to its standard error, or nothing.
+        /// The last line of its standard error, or nothing.
         stderr: String,
     },
     /// The command writes, but no frames.
@@ -141,19 +140,19 @@ pub enum SourceError {
         command: String,
         /// Bytes read so far.
         bytes: u64,
-        /// What was expected.
+        /// What it should write.
         expected: String,
         /// The time that was waited.
         limit: Duration,
     },
-    /// The size in a command's specification cannot be.
-    #[error("frames of {expected} from `{command}` cannot be read: {reason}")]
+    /// The size of the frames of a command is impossible.
+    #[error("frames of {expected} from `{command}` cannot be read: {reason}; write another size")]
     CommandFormat {
         /// The command line.
         command: String,
         /// The format and size.
         expected: String,
-        /// Why not.
+        /// What is wrong with the size.
         reason: PictureError,
     },
     /// A file or folder cannot be read.
@@ -164,15 +163,15 @@ pub enum SourceError {
         /// What the kernel said.
         error: io::Error,
     },
-    /// A file that is not a regular one, or too large for a picture.
+    /// The path is not a regular file, or the file is too large for a picture.
     #[error("{} is not a picture file ({found})", path.display())]
     NotAPictureFile {
         /// The path.
         path: PathBuf,
-        /// What it is instead.
+        /// What is wrong with it.
         found: &'static str,
     },
-    /// A picture cannot be used.
+    /// A picture cannot be decoded.
     #[error("{}: {reason}", path.display())]
     BadPicture {
         /// The path.
@@ -180,31 +179,31 @@ pub enum SourceError {
         /// What is wrong with it.
         reason: PictureError,
     },
-    /// No pictures in a folder.
+    /// A folder contains no pictures.
     #[error("there is no picture (.jpg, .jpeg, .png) in {}", path.display())]
     NoPictures {
         /// The folder.
         path: PathBuf,
     },
-    /// A whole round through the pictures gave not one frame.
-    #[error("not one of {count} pictures can be used, the last one so: {last}")]
+    /// None of the pictures can be decoded.
+    #[error("none of {count} pictures can be used (last error: {last})")]
     OnlyBadPictures {
-        /// How many there are.
+        /// Number of pictures.
         count: usize,
-        /// The last one's defect.
+        /// The last picture with its error.
         last: String,
     },
-    /// The source's thread is gone, which is a defect of this program.
-    #[error("the thread of {name} has ended unexpectedly; restart maskwatch and report this")]
+    /// The source's thread has ended, which is a defect of this program.
+    #[error("the thread that reads {name} ended unexpectedly; restart maskwatch and report this")]
     ThreadGone {
         /// The source.
         name: String,
     },
-    /// Cameras are read through V4L2.
+    /// This system has no V4L2.
     #[error("cameras can be read on Linux only; name pictures or a command instead")]
     NoCamerasHere,
 }
 
-fn last_words(stderr: &str) -> String {
+fn last_line(stderr: &str) -> String {
     if stderr.is_empty() { String::new() } else { format!(" after it wrote \"{stderr}\"") }
 }

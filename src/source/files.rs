@@ -1,7 +1,6 @@
-//! Pictures and folders of pictures as a source, and reading one picture file safely ([`load`]).
+//! Pictures and folders of pictures as a source. [`load`] reads a single picture file.
 //!
-//! No picture is dropped here, unlike in the live sources: every one is delivered or reported as skipped, in
-//! order.
+//! Unlike a camera, this source drops no picture: each is delivered, or reported as skipped, in order.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -15,16 +14,16 @@ use super::timing::Pace;
 use super::{Frame, Next, Skipped, Source, SourceError};
 use crate::pixels::decode;
 
-/// Files above this size are not read, in bytes: no picture within the limit of pixels needs it.
+/// Maximum size of a picture file in bytes; no picture within the limit of pixels is larger.
 const MAX_FILE_SIZE: u64 = 256 << 20;
-/// File names that are taken for pictures inside folders, in any case.
+/// Extensions of picture files inside folders, in lower or upper case.
 const EXTENSIONS: [&str; 3] = ["jpg", "jpeg", "png"];
 
 /// Reads one JPEG or PNG picture, upright, 8-bit RGB.
 ///
 /// # Errors
-/// [`SourceError::Unreadable`], [`SourceError::NotAPictureFile`] for anything but a regular file of sane
-/// size, and [`SourceError::BadPicture`]; each names the file.
+/// [`SourceError::Unreadable`]; [`SourceError::NotAPictureFile`] for a folder, device or pipe and for a file of
+/// more than 256 MiB; [`SourceError::BadPicture`]. Each names the file.
 pub fn load(path: &Path) -> Result<RgbImage, SourceError> {
     let bytes = read(path)?;
     decode::picture(&bytes).map_err(|reason| SourceError::BadPicture { path: path.to_owned(), reason })
@@ -33,7 +32,7 @@ pub fn load(path: &Path) -> Result<RgbImage, SourceError> {
 fn read(path: &Path) -> Result<Vec<u8>, SourceError> {
     let unreadable = |error| SourceError::Unreadable { path: path.to_owned(), error };
     let odd = |found| SourceError::NotAPictureFile { path: path.to_owned(), found };
-    // Looked at before it is opened: opening a named pipe would wait for its writer.
+    // Checked before it is opened: to open a named pipe would wait for its writer.
     let metadata = fs::metadata(path).map_err(unreadable)?;
     if metadata.is_dir() {
         return Err(odd("it is a folder"));
@@ -49,12 +48,12 @@ fn read(path: &Path) -> Result<Vec<u8>, SourceError> {
     Ok(bytes)
 }
 
-/// The pictures that `path` stands for: itself if it is a file, otherwise every .jpg, .jpeg and .png in it
-/// and in the folders below, sorted by path. Hidden files and folders are left out; links are followed, each
-/// folder once.
+/// Lists the pictures of `path`: the path itself if it is a file, otherwise every .jpg, .jpeg and .png in it
+/// and in the folders below, sorted by path. Hidden files and folders are left out. Links are followed; each
+/// folder is read once.
 ///
 /// # Errors
-/// If `path` or a folder below it cannot be read, or if there is no picture in it.
+/// If `path` or a folder below it cannot be read, or if it contains no picture.
 pub fn list(path: &Path) -> Result<Vec<PathBuf>, SourceError> {
     let unreadable = |path: &Path, error| SourceError::Unreadable { path: path.to_owned(), error };
     if !fs::metadata(path).map_err(|error| unreadable(path, error))?.is_dir() {
@@ -74,8 +73,7 @@ pub fn list(path: &Path) -> Result<Vec<PathBuf>, SourceError> {
             if entry.file_name().as_encoded_bytes().starts_with(b".") {
                 continue;
             }
-            // `Path::is_dir` follows links; a dangling one is neither a folder nor, below, a readable
-            // picture.
+            // `Path::is_dir` follows links; a broken link is not a folder, and later not a readable picture.
             if path.is_dir() {
                 folders.push(path);
             } else if has_picture_name(&path) {
@@ -108,11 +106,11 @@ pub struct Pictures {
 }
 
 impl Pictures {
-    /// Lists the pictures of all `paths`, in their order. At most `frames_per_second` are delivered if that
-    /// is above 0, otherwise as many as are asked for; with `repeat` the first follows the last for ever.
+    /// Lists the pictures of all `paths`, in their order. At most `frames_per_second` are delivered, or as many
+    /// as are asked for. With `repeat` the first picture follows the last one.
     ///
     /// # Errors
-    /// What [`list`] says.
+    /// As [`list`].
     pub fn open<P: AsRef<Path>>(
         paths: impl IntoIterator<Item = P>,
         frames_per_second: Option<f32>,
@@ -133,13 +131,13 @@ impl Pictures {
         })
     }
 
-    /// How many pictures one round has.
+    /// Number of pictures in one round.
     #[must_use]
     pub fn len(&self) -> usize {
         self.paths.len()
     }
 
-    /// Whether there is no picture at all.
+    /// Whether there is no picture.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.paths.is_empty()
@@ -164,7 +162,8 @@ impl Pictures {
         }
     }
 
-    /// Goes back to the first picture; a round without one good picture would go on for ever without a frame.
+    /// Goes back to the first picture. A round without a usable picture is an error, since the source would go
+    /// on without end and give no frame.
     fn rewind(&mut self) -> Result<(), SourceError> {
         if !std::mem::take(&mut self.good_in_this_round) {
             let last = std::mem::take(&mut self.last_defect);
@@ -176,8 +175,8 @@ impl Pictures {
 }
 
 impl Source for Pictures {
-    /// A file that has vanished or may not be read is an error, but not the end: the next call goes on behind
-    /// it.
+    /// A file that is missing or may not be read is an error, but not the end: the next call goes on with the
+    /// next file.
     fn next(&mut self, wait: Duration) -> Result<Next, SourceError> {
         if self.place == self.paths.len() && self.repeat && !self.paths.is_empty() {
             self.rewind()?;

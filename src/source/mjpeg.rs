@@ -1,15 +1,15 @@
-//! Cuts a stream of bytes into JPEG pictures. It decodes nothing; memory is bounded, and garbage is stepped
-//! over.
+//! Cuts a stream of bytes into JPEG pictures without decoding them. Its memory is bounded, and bytes that
+//! belong to no picture are skipped.
 //!
-//! A picture that is cut off in its image data costs itself alone. One that is cut off in its headers, which
-//! say how long they are, may cost the next one or two as well.
+//! If a picture is cut off in its image data, only that picture is lost. If it is cut off in a header, whose
+//! length is stated, the next one or two pictures may be lost too.
 
-use crate::pixels::jpeg::{Step, Walk};
+use crate::pixels::jpeg::{ByteRole, Walk};
 
-/// A picture longer than this is garbage that began like a picture, in bytes.
+/// Maximum length of a picture in bytes; longer data began like a picture by chance.
 pub const MAX_PICTURE: usize = 32 << 20;
 
-/// Collects pictures from chunks of any size.
+/// Collects pictures from a stream that comes in chunks of any size.
 ///
 /// ```
 /// use maskwatch::source::mjpeg::Splitter;
@@ -37,33 +37,33 @@ impl Default for Splitter {
 }
 
 impl Splitter {
-    /// Gives up a picture that grows beyond `limit` bytes.
+    /// Makes a splitter that drops a picture of more than `limit` bytes.
     #[must_use]
     pub fn with_limit(limit: usize) -> Self {
         Self { walk: Walk::default(), picture: Vec::new(), stray: 0, limit }
     }
 
-    /// Takes the next bytes of the stream and hands each picture that they complete to `found`, which may
-    /// take the vector and leave another one, for its memory, in its place.
+    /// Takes the next bytes of the stream and passes each picture that they complete to `found`. That may take
+    /// the vector and leave another one, whose memory is then used.
     pub fn push(&mut self, chunk: &[u8], mut found: impl FnMut(&mut Vec<u8>)) {
         for &byte in chunk {
             match self.walk.step(byte) {
-                // The FF of a begin marker passes as "outside"; `Begin` takes it back.
-                Step::Outside => self.stray += 1,
-                Step::Begin => {
+                // The FF of a begin marker counts as outside; `Begin` corrects that.
+                ByteRole::Outside => self.stray += 1,
+                ByteRole::Begin => {
                     self.stray += self.picture.len() as u64;
-                    // In the midst of a picture its FF was collected, outside it was counted.
+                    // Inside a picture its FF was collected, outside it was counted.
                     self.stray -= 1;
                     self.picture.clear();
                     self.picture.extend([0xFF, 0xD8]);
                 }
-                Step::Inside => self.picture.push(byte),
-                Step::End => {
+                ByteRole::Inside => self.picture.push(byte),
+                ByteRole::End => {
                     self.picture.push(byte);
                     found(&mut self.picture);
                     self.picture.clear();
                 }
-                Step::Broken => self.drop_picture(byte),
+                ByteRole::Broken => self.drop_picture(byte),
             }
             if self.picture.len() > self.limit {
                 self.walk = Walk::default();
@@ -82,7 +82,7 @@ impl Splitter {
         }
     }
 
-    /// Bytes so far that belonged to no whole picture.
+    /// Number of bytes so far that belonged to no whole picture.
     #[must_use]
     pub fn stray(&self) -> u64 {
         self.stray

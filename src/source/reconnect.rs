@@ -1,5 +1,5 @@
-//! A source that comes back: open → run → close → reopen as one loop, driven by [`Source::next`], with
-//! growing pauses. It wraps whatever can be opened; what opening means is none of its business.
+//! Opens a source again whenever it fails: open → run → close → open as one loop, driven by
+//! [`Source::next`], with growing pauses. Opening itself is a function that the caller gives.
 
 use std::time::{Duration, Instant};
 
@@ -7,13 +7,13 @@ use super::darkness::Darkness;
 use super::timing::Pace;
 use super::{Away, Blind, Frame, Next, Source, SourceError, State};
 
-/// The pauses before the 1st, 2nd, 3rd and every further attempt.
+/// Pauses before the 1st, 2nd, 3rd and every further attempt.
 pub const PAUSES: [Duration; 4] =
     [Duration::from_secs(1), Duration::from_secs(5), Duration::from_secs(10), Duration::from_secs(60)];
-/// A source that gave frames for this long has worked: its next failure begins with the shortest pause again.
+/// After a source has given frames for this long, the next failure starts with the shortest pause again.
 pub const STEADY: Duration = Duration::from_secs(10);
 
-/// How long to pause before the next attempt. Pure: the time is handed in.
+/// Chooses the pause before the next attempt. Pure: the time is handed in.
 #[derive(Debug, Clone)]
 pub struct Backoff {
     pauses: Vec<Duration>,
@@ -29,21 +29,21 @@ impl Default for Backoff {
 }
 
 impl Backoff {
-    /// Goes through `pauses` from one failure to the next and stays with the last one; begins anew once
-    /// frames have come for `steady`. Without pauses, attempts follow one another at once.
+    /// Uses the next one of `pauses` after each failure, and the last one from then on. Starts again once
+    /// frames have come for `steady`. Without pauses, each attempt follows the last one at once.
     #[must_use]
     pub fn new(pauses: Vec<Duration>, steady: Duration) -> Self {
         Self { pauses, steady, failures: 0, first_frame: None }
     }
 
-    /// The usual pauses, but none longer than `longest`: whoever counts attempts as signs of life needs them
-    /// often enough.
+    /// Uses [`PAUSES`], but none longer than `longest`, for a caller that needs attempts often enough as a sign
+    /// of life.
     #[must_use]
     pub fn up_to(longest: Duration) -> Self {
         Self::new(PAUSES.map(|pause| pause.min(longest)).to_vec(), STEADY)
     }
 
-    /// A frame came at `now`.
+    /// Notes that a frame came at `now`.
     pub fn worked(&mut self, now: Instant) {
         let first = *self.first_frame.get_or_insert(now);
         if now.saturating_duration_since(first) >= self.steady {
@@ -51,7 +51,7 @@ impl Backoff {
         }
     }
 
-    /// The source failed, or could not be opened, at `now`: when to try again.
+    /// Notes that the source failed, or could not be opened, at `now`. Returns when to try again.
     pub fn failed(&mut self, now: Instant) -> Instant {
         self.first_frame = None;
         let last = self.pauses.len().saturating_sub(1);
@@ -61,7 +61,8 @@ impl Backoff {
     }
 }
 
-/// A source that is opened again whenever it fails. [`Source::next`] gives no error; [`Source::state`] tells.
+/// A source that is opened again whenever it fails. [`Source::next`] returns no error; [`Source::state`]
+/// reports the fault.
 pub struct Reconnecting {
     name: String,
     open: Box<dyn FnMut() -> Result<Box<dyn Source>, SourceError> + Send>,
@@ -74,8 +75,8 @@ pub struct Reconnecting {
 }
 
 impl Reconnecting {
-    /// Opens with `open`, at the first call of `next`; `name` is what [`Source::describe`] says while there
-    /// is none.
+    /// Opens the source with `open` when `next` is first called. [`Source::describe`] returns `name` until
+    /// then, and after a failure.
     #[must_use]
     pub fn new(
         name: String,
@@ -84,7 +85,7 @@ impl Reconnecting {
         Self::with_backoff(name, Backoff::default(), open)
     }
 
-    /// The same with other pauses.
+    /// As [`new`](Self::new), with other pauses.
     #[must_use]
     pub fn with_backoff(
         name: String,
@@ -96,21 +97,20 @@ impl Reconnecting {
         Self { name, open, source: None, backoff, darkness, pace, state, started }
     }
 
-    /// Tells by [`State::Blind`] that there were only black frames for `limit`; otherwise it does not look at
-    /// them.
+    /// Reports [`State::Blind`] when the frames have been black for `limit`; `None` for never.
     #[must_use]
     pub fn with_darkness(self, limit: Option<Duration>) -> Self {
         Self { darkness: Darkness::new(limit), ..self }
     }
 
-    /// Takes at most `frames_per_second` from a source that could give more.
+    /// Takes at most `frames_per_second` from the source; `None` for no limit.
     #[must_use]
     pub fn with_pace(self, frames_per_second: Option<f32>) -> Self {
         Self { pace: frames_per_second.and_then(Pace::new), ..self }
     }
 
     fn failed(&mut self, error: &SourceError) {
-        // Closed before anything else, so that the device is free for the next attempt.
+        // Closed first, so that the device is free for the next attempt.
         self.source = None;
         self.darkness.forget();
         let now = Instant::now();
@@ -121,20 +121,20 @@ impl Reconnecting {
             State::Starting => (self.started, 1),
             State::Connected | State::Blind(_) => (now, 0),
         };
-        // Whoever watches the state tells it, once for the same fault again and again.
+        // Only at level debug: the reader of the state logs the fault, and a repeated one only once.
         log::debug!("{reason} (attempt {attempts})");
         self.state = State::Away(Away { reason, since, attempts, retry_at: Some(retry_at) });
     }
 
-    /// A frame came: the source is connected, and sees something or not.
+    /// Notes a frame: the source is connected, or blind if the frame is black.
     fn frame(&mut self, frame: &Frame, now: Instant) {
         self.backoff.worked(now);
         let dark = self.darkness.look(frame.picture.view(), now);
         match &self.state {
             State::Connected | State::Blind(_) => {}
-            State::Starting => log::info!("frames come from {}", self.describe()),
+            State::Starting => log::info!("{} gives frames", self.describe()),
             State::Away(Away { since, attempts, .. }) => log::info!(
-                "frames come again from {}, after {:.0} s and {attempts} failed attempts",
+                "{} gives frames again, after {:.0} s and {attempts} failed attempts",
                 self.describe(),
                 now.saturating_duration_since(*since).as_secs_f32(),
             ),
@@ -144,7 +144,7 @@ impl Reconnecting {
             (Some(_), State::Blind(blind)) => State::Blind(blind),
             (Some(since), _) => State::Blind(Blind {
                 reason: format!(
-                    "{} sees nothing, its frames are black; uncover its lens or switch the light on",
+                    "{} gives only black frames; uncover its lens or switch the light on",
                     self.describe()
                 ),
                 since,
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn no_pause_is_longer_than_wished() {
+    fn no_pause_is_longer_than_asked_for() {
         let now = Instant::now();
         let pauses = |longest| {
             let mut backoff = Backoff::up_to(longest);
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn only_steady_work_starts_the_pauses_anew() {
+    fn only_steady_work_starts_the_pauses_again() {
         let mut backoff = Backoff::default();
         let now = Instant::now();
         backoff.failed(now);
@@ -348,7 +348,7 @@ mod tests {
     }
 
     #[test]
-    fn black_frames_are_delivered_and_told_until_there_is_light() {
+    fn black_frames_are_delivered_and_reported_until_there_is_light() {
         let mut source = shades(vec![90, 0, 0, 0, 90]).with_darkness(Some(Duration::ZERO));
         let states: Vec<State> = (0..6)
             .map(|_| {
@@ -359,11 +359,11 @@ mod tests {
         assert_eq!((&states[0], &states[1]), (&State::Starting, &State::Connected));
         assert_eq!(
             states[2].fault(),
-            Some("camera X sees nothing, its frames are black; uncover its lens or switch the light on")
+            Some("camera X gives only black frames; uncover its lens or switch the light on")
         );
         assert!(states[2] == states[3] && states[3] == states[4], "one darkness");
         assert_eq!(states[5], State::Connected);
-        // Not long enough, or not wished for.
+        // Not long enough, or switched off.
         for limit in [Some(seconds(3600)), None] {
             let mut source = shades(vec![0]).with_darkness(limit);
             for _ in 0..4 {
@@ -374,7 +374,7 @@ mod tests {
     }
 
     #[test]
-    fn frames_are_taken_no_faster_than_wished() {
+    fn frames_are_taken_no_faster_than_asked_for() {
         let mut source = shades(vec![90]).with_pace(Some(50.0));
         source.next(seconds(1)).unwrap();
         let before = Instant::now();

@@ -1,45 +1,44 @@
-//! How a user names a source, on the command line and in the configuration. Only the text is looked at here;
-//! whether the source is there is found out when it is opened.
+//! How a user names a source, on the command line and in the configuration. Only the text is checked here;
+//! whether the source exists shows when it is opened.
 
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use crate::pixels::decode::{FrameFormat, PixelFormat};
+use crate::pixels::format::{FrameFormat, PixelFormat};
 
-/// A source's name, checked.
+/// A source as a user names it.
 ///
-/// | written                                        | is                                                       |
-/// |------------------------------------------------|----------------------------------------------------------|
-/// | `/dev/video0`, `/dev/v4l/by-id/…`              | a camera by device path                                   |
-/// | `camera:usb-046d_HD_Pro_Webcam_C920-video-index0` | a camera by its name in /dev/v4l/by-id or by-path, or a part of it |
-/// | `command: rpicam-vid -t 0 --codec mjpeg -o -`  | a command that writes Motion JPEG to its standard output  |
-/// | `command(yuv420p 640x480): …`                  | a command that writes raw frames                          |
-/// | `folder/`, `face.jpg`                          | a folder of pictures, one picture                         |
-/// | `pictures:NAME`                                | the same for names that read like one of the above        |
+/// | text                                          | source                                                   |
+/// |-----------------------------------------------|----------------------------------------------------------|
+/// | `/dev/video0`, `/dev/v4l/by-id/…`             | a camera by its path                                     |
+/// | `camera:usb-046d_HD_Pro_Webcam_C920`          | a camera by its name in /dev/v4l/by-id, or a part of it  |
+/// | `command: rpicam-vid -t 0 --codec mjpeg -o -` | a command that writes Motion JPEG to its standard output |
+/// | `command(yuv420p 640x480): …`                 | a command that writes raw frames                         |
+/// | `folder/`, `face.jpg`                         | a folder of pictures, or one picture                     |
+/// | `pictures:NAME`                               | the same, for names that read like one of the above      |
 ///
 /// ```
 /// use maskwatch::source::SourceSpec;
 /// let spec: SourceSpec = "command(nv12 640x480): ffmpeg -i door.mp4 -f rawvideo -pix_fmt nv12 -".parse().unwrap();
 /// assert_eq!(spec.to_string().parse(), Ok(spec));
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SourceSpec {
     /// A V4L2 capture device.
     Camera(CameraName),
-    /// A command's standard output.
+    /// The standard output of a command.
     Command(CommandLine),
     /// A picture, or a folder of pictures and folders.
     Pictures(PathBuf),
 }
 
-/// How a camera is named.
+/// The name of a camera.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CameraName {
     /// A path below /dev.
     Path(PathBuf),
-    /// A name in /dev/v4l/by-id or /dev/v4l/by-path, or a part of one that fits no other.
+    /// A name in /dev/v4l/by-id or /dev/v4l/by-path, or a part that fits only one of them.
     Id(String),
 }
 
@@ -55,45 +54,52 @@ impl fmt::Display for CameraName {
 /// A command to read frames from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommandLine {
-    /// What `/bin/sh -c` is given.
+    /// The argument of `/bin/sh -c`.
     pub shell: String,
-    /// What it writes: Motion JPEG, or raw frames of a size, rows without gaps.
+    /// The format that it writes: Motion JPEG, or raw frames with rows without gaps.
     pub format: FrameFormat,
 }
 
-/// Why a text names no source.
+/// Why a text is not the name of a source.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SpecError {
-    /// Nothing written.
-    #[error("no source is named; write a camera (/dev/video0), a folder of pictures, or `command: …`")]
+    /// The text is empty.
+    #[error("the source is empty; write a camera (/dev/video0), a folder of pictures, or `command: …`")]
     Empty,
-    /// No program can be given a name with a NUL byte.
-    #[error("a source's name cannot hold a NUL byte")]
+    /// The text has a NUL byte, which the system does not accept in names.
+    #[error("the name of a source cannot have a NUL byte; remove it")]
     Nul,
-    /// `camera:` with nothing behind it.
-    #[error("no camera is named behind `camera:`; see /dev/v4l/by-id for names")]
+    /// `camera:` without a name.
+    #[error("the name after `camera:` is missing; see /dev/v4l/by-id for names")]
     NoCamera,
-    /// `camera:` with a path inside.
+    /// `camera:` with a path that is not below /dev.
     #[error(
-        "`{0}` is no name of a camera; write the path as it is, without `camera:`, or a name from /dev/v4l/by-id"
+        "`{0}` is not the name of a camera; write a path without `camera:`, or a name from /dev/v4l/by-id"
     )]
     BadCamera(String),
-    /// `command:` with nothing behind it.
+    /// `command:` without a command.
     #[error(
-        "no command is given behind `command:`; write for example `command: rpicam-vid -t 0 --codec mjpeg -o -`"
+        "the command after `command:` is missing; write for example `command: rpicam-vid -t 0 --codec mjpeg -o -`"
     )]
     NoCommand,
-    /// What stands in the parentheses cannot be read.
+    /// The text in the parentheses is not a format of frames.
     #[error(
-        "`{0}` is no format of frames; write `command(mjpeg): …` or `command(FORMAT WIDTHxHEIGHT): …` with one of rgb24, bgr24, yuyv422, uyvy422, nv12, yuv420p, gray"
+        "`{0}` is not a frame format; write `command(mjpeg): …` or `command(FORMAT WIDTHxHEIGHT): …` with one of {raw}",
+        raw = raw_formats()
     )]
     BadFormat(String),
     /// The size is impossible.
-    #[error("frames of {0} cannot be: {1}")]
+    #[error("a frame cannot have the format {0}: {1}; write another size")]
     BadSize(String, String),
     /// A network address.
     #[error("`{0}` is a network address; read it through `command: ffmpeg -i {0} -f mjpeg -`")]
     Address(String),
+}
+
+/// Names of the formats of raw frames, for messages.
+fn raw_formats() -> String {
+    let raw = PixelFormat::ALL.into_iter().filter(|format| *format != PixelFormat::Mjpeg);
+    raw.map(PixelFormat::name).collect::<Vec<_>>().join(", ")
 }
 
 impl FromStr for SourceSpec {
@@ -156,7 +162,7 @@ fn frame_format(text: &str) -> Result<FrameFormat, SpecError> {
     let bad = || SpecError::BadFormat(text.to_owned());
     let mut words = text.split_whitespace();
     let name = words.next().ok_or_else(bad)?;
-    let pixels = PixelFormat::ALL.into_iter().find(|format| format.name() == name).ok_or_else(bad)?;
+    let pixels = PixelFormat::from_name(name).ok_or_else(bad)?;
     let size = match words.next() {
         Some(size) => {
             let (width, height) = size.split_once('x').ok_or_else(bad)?;
@@ -191,26 +197,12 @@ impl fmt::Display for SourceSpec {
             Self::Camera(name) => name.fmt(f),
             Self::Command(line) => line.fmt(f),
             Self::Pictures(path) => {
-                // Names that would be read as something else keep their prefix.
+                // A name that reads like another kind of source needs its prefix.
                 let text = path.to_string_lossy();
                 let plain = text.parse() == Ok(Self::Pictures(path.clone()));
                 write!(f, "{}{text}", if plain { "" } else { "pictures:" })
             }
         }
-    }
-}
-
-impl TryFrom<String> for SourceSpec {
-    type Error = SpecError;
-
-    fn try_from(text: String) -> Result<Self, SpecError> {
-        text.parse()
-    }
-}
-
-impl From<SourceSpec> for String {
-    fn from(spec: SourceSpec) -> Self {
-        spec.to_string()
     }
 }
 
@@ -224,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn each_kind_is_told_apart() {
+    fn each_kind_is_recognised() {
         let path = |path: &str| Ok(SourceSpec::Camera(CameraName::Path(path.into())));
         assert_eq!(read("/dev/video0"), path("/dev/video0"));
         assert_eq!(read(" camera:/dev/video2 "), path("/dev/video2"));
@@ -244,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn slips_are_named() {
+    fn mistakes_are_named() {
         assert_eq!(read("  "), Err(SpecError::Empty));
         assert_eq!(read("pictures:"), Err(SpecError::Empty));
         assert_eq!(read("camera:"), Err(SpecError::NoCamera));

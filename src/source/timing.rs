@@ -1,8 +1,8 @@
-//! How long to wait and how fast to go. Pure: the time is handed in.
+//! Time limits and frame rates. Pure: the time is handed in.
 
 use std::time::{Duration, Instant};
 
-/// How long a source may give nothing before it counts as stalled.
+/// A time limit that starts again with each frame.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Patience {
     limit: Duration,
@@ -22,13 +22,13 @@ impl Patience {
         now.saturating_duration_since(self.since) >= self.limit
     }
 
-    /// The time left, for a wait that must not outlast it.
+    /// The time left until the limit.
     pub(super) fn left(&self, now: Instant) -> Duration {
         self.limit.saturating_sub(now.saturating_duration_since(self.since))
     }
 }
 
-/// Keeps pictures apart by a least time.
+/// Keeps a minimum time between two pictures.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Pace {
     interval: Duration,
@@ -36,7 +36,7 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    /// `None` for a rate that means no pacing: 0, negative or not a number.
+    /// `None` for a rate that sets no limit: 0, negative or not a number.
     pub(super) fn new(frames_per_second: f32) -> Option<Self> {
         let interval = Duration::try_from_secs_f64(1.0 / f64::from(frames_per_second)).ok()?;
         (!interval.is_zero()).then_some(Self { interval, due: None })
@@ -47,8 +47,8 @@ impl Pace {
         self.due.map_or(Duration::ZERO, |due| due.saturating_duration_since(now))
     }
 
-    /// A picture was taken. A late one does not make the next ones hurry, but a slightly late wake-up does
-    /// not slow the rate either.
+    /// Notes that a picture was taken at `now`. After a delay of more than one interval the pace starts again;
+    /// a shorter one is made up for, so that late wake-ups do not lower the rate.
     pub(super) fn took(&mut self, now: Instant) {
         let due = self.due.unwrap_or(now);
         let late = now.saturating_duration_since(due) > self.interval;

@@ -7,7 +7,8 @@ use maskwatch::config::Config;
 use maskwatch::nn::int8::{self, QuantizedWeights};
 use maskwatch::nn::weights::Weights;
 use maskwatch::pixels::buffer::Pool;
-use maskwatch::pixels::decode::{self, FrameFormat, PixelFormat};
+use maskwatch::pixels::decode;
+use maskwatch::pixels::format::{FrameFormat, MAX_PIXELS, PixelFormat};
 use maskwatch::pixels::picture::Picture;
 use maskwatch::pixels::yuv::{Colours, Matrix, Range};
 use maskwatch::source::SourceSpec;
@@ -51,8 +52,8 @@ pub(crate) fn frame(data: &[u8]) {
         },
     };
     let needed = format.bytes();
-    let rgb = decode::frame(bytes, &format);
-    let picture = Picture::decode(bytes.to_vec().into(), &format, &Pool::default());
+    let rgb = decode::frame_to_rgb(bytes, &format);
+    let picture = decode::frame(bytes.to_vec().into(), &format, &Pool::default());
     assert_eq!(rgb.is_ok(), picture.is_ok());
     let (Ok(rgb), Ok(picture)) = (rgb, picture) else { return };
     assert_eq!(rgb.dimensions(), picture.dimensions());
@@ -74,7 +75,7 @@ pub(crate) fn picture(data: &[u8]) {
 fn check(picture: &RgbImage) {
     let (width, height) = picture.dimensions();
     let pixels = u64::from(width) * u64::from(height);
-    assert!(pixels > 0 && pixels <= decode::MAX_PIXELS);
+    assert!(pixels > 0 && pixels <= MAX_PIXELS);
     assert_eq!(picture.as_raw().len() as u64, 3 * pixels);
 }
 
@@ -90,7 +91,7 @@ pub(crate) fn mjpeg(data: &[u8]) {
             (used, longest) = (used + picture.len(), longest.max(picture.len()));
             // As from a camera that agreed on a size.
             let format = FrameFormat::new(PixelFormat::Mjpeg, 64, 64);
-            if let Ok(rgb) = decode::frame(picture, &format) {
+            if let Ok(rgb) = decode::frame_to_rgb(picture, &format) {
                 assert!(rgb.width() * rgb.height() <= 2 * 64 * 64);
                 check(&rgb);
             }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use image::codecs::jpeg::JpegEncoder;
 use image::{Rgb, RgbImage};
-use maskwatch::source::command::Command;
+use maskwatch::source::command::CommandSource;
 use maskwatch::source::{
     CommandLine, Next, Options, Source, SourceError, SourceSpec, State, open, open_once,
 };
@@ -70,7 +70,8 @@ fn motion_jpeg_comes_through_garbage_and_cuts() {
     stream.extend(jpeg(200));
     fs::write(folder.path().join("stream"), stream).unwrap();
     let path = folder.path().join("stream");
-    let mut source = Command::start(&line(&format!("command: cat {}; sleep 60", path.display()))).unwrap();
+    let mut source =
+        CommandSource::start(&line(&format!("command: cat {}; sleep 60", path.display()))).unwrap();
     let Next::Frame(frame) = something(&mut source).unwrap() else { panic!("no frame") };
     assert_eq!((frame.picture.dimensions(), frame.sequence), ((32, 16), 0));
     assert!(frame.picture.to_rgb().get_pixel(5, 5).0[0].abs_diff(200) < 4);
@@ -79,7 +80,7 @@ fn motion_jpeg_comes_through_garbage_and_cuts() {
 #[test]
 fn raw_frames_are_decoded_and_the_newest_wins() {
     let shell = "command(gray 2x1): printf '\\020\\020\\353\\353'; sleep 60";
-    let mut source = Command::start(&line(shell)).unwrap();
+    let mut source = CommandSource::start(&line(shell)).unwrap();
     std::thread::sleep(Duration::from_millis(500));
     let Next::Frame(frame) = something(&mut source).unwrap() else { panic!("no frame") };
     assert_eq!(frame.sequence, 1);
@@ -94,7 +95,7 @@ fn a_child_is_never_held_up() {
     let done = folder.path().join("done");
     let shell =
         format!("command(gray 100x100): head -c 3000000 /dev/zero; echo done > {}; sleep 60", done.display());
-    let mut source = Command::start(&line(&shell)).unwrap();
+    let mut source = CommandSource::start(&line(&shell)).unwrap();
     wait_for_text(&done);
     let Next::Frame(frame) = something(&mut source).unwrap() else { panic!("no frame") };
     assert_eq!(frame.sequence, 299);
@@ -102,21 +103,22 @@ fn a_child_is_never_held_up() {
 
 #[test]
 fn the_end_of_a_command_is_an_error_that_says_why() {
-    let mut source = Command::start(&line("command: echo starting >&2; echo no camera >&2; exit 7")).unwrap();
+    let mut source =
+        CommandSource::start(&line("command: echo starting >&2; echo no camera >&2; exit 7")).unwrap();
     let error = something(&mut source).unwrap_err();
     assert_eq!(
         error.to_string(),
         "`echo starting >&2; echo no camera >&2; exit 7` ended (exit status: 7) after it wrote \"no camera\"; \
          run it in a terminal to see why"
     );
-    let mut source = Command::start(&line("command: no-such-program-xyz")).unwrap();
+    let mut source = CommandSource::start(&line("command: no-such-program-xyz")).unwrap();
     let error = something(&mut source).unwrap_err().to_string();
     assert!(error.contains("exit status: 127") && error.contains("not found"), "{error}");
 }
 
 #[test]
 fn the_last_frame_comes_before_the_end() {
-    let mut source = Command::start(&line("command(gray 1x1): printf '\\353'")).unwrap();
+    let mut source = CommandSource::start(&line("command(gray 1x1): printf '\\353'")).unwrap();
     assert!(matches!(something(&mut source), Ok(Next::Frame(_))));
     assert!(matches!(something(&mut source), Err(SourceError::CommandEnded { .. })));
 }
@@ -127,7 +129,8 @@ fn a_bad_frame_is_skipped() {
     let path = folder.path().join("stream");
     // Markers in order, but no picture: a scan header without a frame header.
     fs::write(&path, [0xFF, 0xD8, 0xFF, 0xDA, 0x00, 0x03, 0x00, 0x55, 0xFF, 0xD9]).unwrap();
-    let mut source = Command::start(&line(&format!("command: cat {}; sleep 60", path.display()))).unwrap();
+    let mut source =
+        CommandSource::start(&line(&format!("command: cat {}; sleep 60", path.display()))).unwrap();
     let Ok(Next::Skipped(skipped)) = something(&mut source) else { panic!("not skipped") };
     assert!(skipped.to_string().contains("it is damaged"), "{skipped}");
 }
@@ -140,7 +143,7 @@ fn a_frame_that_says_it_is_far_larger_than_the_first_is_skipped() {
     fs::write(path("large"), jpeg_of_size(90, 320, 160)).unwrap();
     let (first, large) = (path("first"), path("large"));
     let shell = format!("command: cat {}; sleep 1; cat {}; sleep 60", first.display(), large.display());
-    let mut source = Command::start(&line(&shell)).unwrap();
+    let mut source = CommandSource::start(&line(&shell)).unwrap();
     assert!(matches!(something(&mut source), Ok(Next::Frame(_))));
     let Ok(Next::Skipped(skipped)) = something(&mut source) else { panic!("not skipped") };
     assert!(
@@ -159,7 +162,7 @@ fn dropping_ends_the_whole_pipeline() {
         one.display(),
         two.display()
     );
-    let source = Command::start(&line(&shell)).unwrap();
+    let source = CommandSource::start(&line(&shell)).unwrap();
     let leader = wait_for_text(&two);
     wait_for_text(&one);
     assert!(process_lives(&leader));

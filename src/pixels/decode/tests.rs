@@ -149,13 +149,13 @@ proptest! {
                 (state >> 56) as u8
             })
             .collect();
-        let picture = frame(&bytes, &format).unwrap();
+        let picture = frame_to_rgb(&bytes, &format).unwrap();
         let converter = Converter::new(format.colours);
         for (x, y, pixel) in picture.enumerate_pixels() {
             let (luma, cb, cr) = sample(&bytes, &format, x as usize, y as usize);
             prop_assert_eq!(pixel.0, converter.pixel(luma, cb, cr), "at {} {}", x, y);
         }
-        let short = frame(&bytes[..needed - 1], &format);
+        let short = frame_to_rgb(&bytes[..needed - 1], &format);
         let told = matches!(short, Err(PictureError::ShortFrame { got, .. }) if got == needed - 1);
         prop_assert!(told);
     }
@@ -165,8 +165,8 @@ proptest! {
         bytes in prop::collection::vec(any::<u8>(), 0..400), kind in 0usize..8, width in 0u32..20, height in 0u32..20,
         stride in prop_oneof![Just(0usize), 0usize..80, Just(usize::MAX)],
     ) {
-        let _ = frame(&bytes, &format(PixelFormat::ALL[kind], width, height, stride));
-        let _ = frame(&bytes, &format(PixelFormat::ALL[kind], width << 27, height << 27, stride));
+        let _ = frame_to_rgb(&bytes, &format(PixelFormat::ALL[kind], width, height, stride));
+        let _ = frame_to_rgb(&bytes, &format(PixelFormat::ALL[kind], width << 27, height << 27, stride));
     }
 
     #[test]
@@ -195,22 +195,22 @@ proptest! {
 #[test]
 fn rgb_orders() {
     let bytes = [1, 2, 3, 4, 5, 6, 9, 7, 8, 9, 10, 11, 12];
-    let rgb = frame(&bytes, &format(PixelFormat::Rgb24, 2, 2, 7)).unwrap();
+    let rgb = frame_to_rgb(&bytes, &format(PixelFormat::Rgb24, 2, 2, 7)).unwrap();
     assert_eq!(rgb.as_raw(), &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
-    let bgr = frame(&bytes, &format(PixelFormat::Bgr24, 2, 2, 7)).unwrap();
+    let bgr = frame_to_rgb(&bytes, &format(PixelFormat::Bgr24, 2, 2, 7)).unwrap();
     assert_eq!(bgr.as_raw(), &[3, 2, 1, 6, 5, 4, 9, 8, 7, 12, 11, 10]);
 }
 
 #[test]
 fn impossible_sizes_are_refused() {
     let refused = |width, height, stride| {
-        frame(&[0; 16], &format(PixelFormat::Gray, width, height, stride)).unwrap_err()
+        frame_to_rgb(&[0; 16], &format(PixelFormat::Gray, width, height, stride)).unwrap_err()
     };
     assert!(matches!(refused(0, 4, 0), PictureError::NoPixels { .. }));
     assert!(matches!(refused(u32::MAX, u32::MAX, 0), PictureError::TooLarge { .. }));
     assert!(matches!(refused(8, 2, 7), PictureError::NarrowRows { .. }));
     assert_eq!(
-        frame(&[0; 7], &format(PixelFormat::Yuyv422, 2, 2, 0)).unwrap_err().to_string(),
+        frame_to_rgb(&[0; 7], &format(PixelFormat::Yuyv422, 2, 2, 0)).unwrap_err().to_string(),
         "the frame is short (7 bytes, 2x2 yuyv422 takes 8)"
     );
 }
@@ -230,7 +230,7 @@ fn motion_jpeg_without_huffman_tables_decodes() {
     let bare = without_segments(&whole, 0xC4);
     assert!(bare.len() < whole.len(), "there was nothing to leave out");
     let format = FrameFormat::new(PixelFormat::Mjpeg, 64, 48);
-    assert_eq!(frame(&bare, &format).unwrap(), frame(&whole, &format).unwrap());
+    assert_eq!(frame_to_rgb(&bare, &format).unwrap(), frame_to_rgb(&whole, &format).unwrap());
 }
 
 #[test]

@@ -1,9 +1,9 @@
-//! Which of a camera's formats and sizes to ask for. Pure.
+//! Chooses the format and size to ask a camera for. Pure.
 
 use super::format::FourCc;
-use crate::pixels::decode::PixelFormat;
+use crate::pixels::format::PixelFormat;
 
-/// A format that a camera has, with its sizes.
+/// A format that a camera offers, with its sizes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Offer {
     pub(super) fourcc: FourCc,
@@ -13,24 +13,24 @@ pub(super) struct Offer {
 /// Sizes as (width, height) in pixels.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Sizes {
-    /// The driver does not tell.
+    /// The driver does not list them.
     Unknown,
-    /// These.
+    /// A list of sizes.
     Discrete(Vec<(u32, u32)>),
     /// From `least` to `most` by `step`.
     Steps { least: (u32, u32), most: (u32, u32), step: (u32, u32) },
 }
 
-/// Something to ask the driver for.
+/// A format and size to ask the driver for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Candidate {
+pub(super) struct FormatRequest {
     pub(super) fourcc: FourCc,
     pub(super) width: u32,
     pub(super) height: u32,
 }
 
-impl Candidate {
-    /// Whether a driver that answered with `size` gave what it was asked for, but for rounding.
+impl FormatRequest {
+    /// Whether `size`, which the driver has set, is the size asked for, apart from rounding.
     pub(super) fn is_nearly(&self, size: (u32, u32)) -> bool {
         let near = |got: u32, asked: u32| {
             let (got, asked) = (u64::from(got), u64::from(asked));
@@ -40,31 +40,30 @@ impl Candidate {
     }
 }
 
-/// Up to this many pixels a USB 2 camera sends frames without compression at full rate; above, Motion JPEG
-/// keeps the rate, at the price of decoding.
+/// Up to this many pixels a USB 2 camera sends frames without compression at full rate. Above it, Motion JPEG
+/// keeps the rate but has to be decoded.
 const SMALL: u64 = 640 * 480;
 
-/// What to ask for, best first: colour before grey, then a size that covers `wanted`, then the smallest of
-/// those (or the largest below), then the format that is cheapest to read at that size. One candidate per
-/// format.
-pub(super) fn candidates(offers: &[Offer], wanted: (u32, u32)) -> Vec<Candidate> {
+/// One request per format, the best first. Colour comes before grey, then a size that covers `wanted`, then
+/// the smallest of those (or the largest below), then the format that is cheapest to read at that size.
+pub(super) fn requests(offers: &[Offer], wanted: (u32, u32)) -> Vec<FormatRequest> {
     let mut ranked: Vec<_> = offers
         .iter()
         .filter_map(|offer| {
             let pixels = offer.fourcc.pixels()?;
             let (width, height) = best_size(&offer.sizes, wanted)?;
-            let candidate = Candidate { fourcc: offer.fourcc, width, height };
+            let request = FormatRequest { fourcc: offer.fourcc, width, height };
             let key = (
                 pixels == PixelFormat::Gray,
                 size_key((width, height), wanted),
                 format_rank(pixels, area((width, height)) > SMALL),
             );
-            Some((key, candidate))
+            Some((key, request))
         })
         .collect();
-    // Stable: the driver's own order decides between equals.
+    // The sort is stable: equals stay in the driver's order.
     ranked.sort_by_key(|&(key, _)| key);
-    ranked.into_iter().map(|(_, candidate)| candidate).collect()
+    ranked.into_iter().map(|(_, request)| request).collect()
 }
 
 fn area((width, height): (u32, u32)) -> u64 {
@@ -96,11 +95,11 @@ fn on_step(wanted: u32, least: u32, most: u32, step: u32) -> u32 {
     let least = u64::from(least);
     let up = u64::from(wanted).saturating_sub(least).div_ceil(step) * step + least;
     let last = (most - least) / step * step + least;
-    // At most `most`, which was 32 bits.
+    // At most `most`, which fits into 32 bits.
     up.min(last) as u32
 }
 
-/// Lower is better.
+/// Rank of a format; lower is better.
 fn format_rank(pixels: PixelFormat, large: bool) -> u8 {
     match pixels {
         PixelFormat::Mjpeg => {
@@ -128,7 +127,7 @@ mod tests {
     }
 
     fn first(offers: &[Offer], wanted: (u32, u32)) -> String {
-        candidates(offers, wanted)
+        requests(offers, wanted)
             .first()
             .map_or("none".into(), |c| format!("{} {}x{}", c.fourcc, c.width, c.height))
     }
@@ -141,7 +140,7 @@ mod tests {
         assert_eq!(first(&webcam, (500, 300)), "YUYV 640x480");
         assert_eq!(first(&webcam, (1280, 720)), "MJPG 1280x720");
         assert_eq!(first(&webcam, (4000, 3000)), "MJPG 1920x1080");
-        let formats: Vec<_> = candidates(&webcam, (640, 480)).iter().map(|c| c.fourcc.to_string()).collect();
+        let formats: Vec<_> = requests(&webcam, (640, 480)).iter().map(|c| c.fourcc.to_string()).collect();
         assert_eq!(formats, ["YUYV", "MJPG"]);
     }
 
@@ -187,7 +186,7 @@ mod tests {
         fn the_chosen_size_covers_if_any_does(
             sizes in prop::collection::vec((1u32..3000, 1u32..3000), 1..8), wanted in (1u32..2000, 1u32..2000),
         ) {
-            let chosen = candidates(&[offer(b"YUYV", &sizes)], wanted)[0];
+            let chosen = requests(&[offer(b"YUYV", &sizes)], wanted)[0];
             let covers = |size: (u32, u32)| size.0 >= wanted.0 && size.1 >= wanted.1;
             let size = (chosen.width, chosen.height);
             prop_assert!(sizes.contains(&size));

@@ -1,10 +1,9 @@
-//! The system calls on a V4L2 device, all in this file, each made safe for the rest of the room. No policy
-//! here.
+//! The system calls on a V4L2 device, each behind a safe function. Nothing is decided here.
 //!
-//! Structures and request numbers come from the crate `v4l`, whose bindings are made from the kernel's own
-//! header for the target. Its `Device` and `Stream` are not used: they panic on odd text and on errors in
-//! `Drop`, hand a buffer that the kernel still owns back to it after a timeout, and leave out `bytesused` and
-//! the error flag.
+//! Structures and request numbers come from the crate `v4l`, which generates its bindings from the kernel's
+//! header for the target. Its `Device` and `Stream` are not used: they panic on invalid text and on errors in
+//! `Drop`, queue a buffer that the kernel still owns after a timeout, and ignore `bytesused` and the error
+//! flag.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -14,29 +13,35 @@ use std::path::Path;
 use std::ptr::NonNull;
 use std::time::{Duration, Instant};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::OFlags;
+use rustix::io::Errno;
+use rustix::time::{ClockId, clock_gettime};
 use v4l::v4l_sys as sys;
 use v4l::v4l2::vidioc;
 
 use super::choice::{Offer, Sizes};
+use super::driver::{CaptureBuffer, CaptureDriver, Filled};
 use super::format::{FourCc, Negotiated};
-use super::stream::{Buffer, Driver};
 
 const CAPTURE: u32 = sys::v4l2_buf_type_V4L2_BUF_TYPE_VIDEO_CAPTURE;
 const MMAP: u32 = sys::v4l2_memory_V4L2_MEMORY_MMAP;
+/// V4L2 nodes are opened so that no call waits: `wait` does that, with a time limit.
+const NONBLOCK: i32 = OFlags::NONBLOCK.bits() as i32;
 /// The major number of every V4L2 node (Documentation/admin-guide/devices.txt).
-const VIDEO_MAJOR: libc::c_uint = 81;
-/// A driver that enumerates more than this is broken.
+const VIDEO_MAJOR: u32 = 81;
+/// More formats or sizes than this are not read.
 const MAX_ENUMERATED: u32 = 256;
-/// A timestamp older than this is on another clock than it claims.
+/// A timestamp older than this is not on the clock that the driver names.
 const MAX_AGE: Duration = Duration::from_secs(10);
 
-/// C structures that the kernel fills: all zeros is a valid value of each.
+/// C structures that the kernel fills; all zeros are a valid value of each.
 ///
 /// # Safety
-/// Only for structures of integers, and of unions and raw pointers that the calls in this file leave unused.
+/// Only structures of integers may implement this, and unions and raw pointers that this file does not use.
 unsafe trait Plain: Sized {
     fn zeroed() -> Self {
-        // SAFETY: the implementer promises that all zeros is a value of the type.
+        // SAFETY: the implementer promises that all zeros are a value of the type.
         unsafe { std::mem::zeroed() }
     }
 }
@@ -56,7 +61,7 @@ unsafe impl Plain for sys::v4l2_buffer {}
 // SAFETY: an integer.
 unsafe impl Plain for libc::c_int {}
 
-/// What a device is, from VIDIOC_QUERYCAP.
+/// What a device says of itself (VIDIOC_QUERYCAP).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Capabilities {
     pub(super) driver: String,
@@ -70,18 +75,18 @@ impl Capabilities {
         self.flags & flag == flag
     }
 
-    /// Captures into one plane, with buffers that can be mapped: what this room reads.
+    /// Whether the device captures into one plane, with buffers that can be mapped.
     pub(super) fn can_capture(&self) -> bool {
         self.has(sys::V4L2_CAP_VIDEO_CAPTURE | sys::V4L2_CAP_STREAMING)
     }
 
-    /// The media controller sets the formats, as with CSI sensors.
+    /// Whether the media controller sets the formats, as for CSI sensors.
     pub(super) fn is_media_controlled(&self) -> bool {
         // V4L2_CAP_IO_MC, which headers before Linux 5.9 lack.
         self.has(0x2000_0000)
     }
 
-    /// What a device is that cannot be read here.
+    /// The kind of a device that does not capture.
     pub(super) fn other_kind(&self) -> &'static str {
         if self.flags & (sys::V4L2_CAP_VIDEO_M2M | sys::V4L2_CAP_VIDEO_M2M_MPLANE) != 0 {
             "a video codec"
@@ -99,35 +104,25 @@ impl Capabilities {
     }
 }
 
-/// An open device. Closing it cannot fail in a way that matters.
+/// An open device.
 #[derive(Debug)]
 pub(super) struct Device {
     file: File,
 }
 
-/// A buffer that the driver has filled and that is ours until it is queued again.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Filled {
-    pub(super) index: u32,
-    pub(super) used: usize,
-    pub(super) damaged: bool,
-    pub(super) sequence: u32,
-    pub(super) captured: Instant,
-}
-
 impl Device {
-    /// Opens a node if it is a video device. Others are not even opened: that alone would start a watchdog's
-    /// timer.
+    /// Opens a node if it is a video device. Any other node is not opened: to open a watchdog, for example,
+    /// starts its timer.
     pub(super) fn open(path: &Path) -> io::Result<Option<Self>> {
         let metadata = std::fs::metadata(path)?;
-        if !metadata.file_type().is_char_device() || libc::major(metadata.rdev()) != VIDEO_MAJOR {
+        if !metadata.file_type().is_char_device() || rustix::fs::major(metadata.rdev()) != VIDEO_MAJOR {
             return Ok(None);
         }
-        let file = OpenOptions::new().read(true).write(true).custom_flags(libc::O_NONBLOCK).open(path)?;
+        let file = OpenOptions::new().read(true).write(true).custom_flags(NONBLOCK).open(path)?;
         Ok(Some(Self { file }))
     }
 
-    /// One ioctl; begins again when a signal interrupts it.
+    /// Calls one ioctl, again if a signal interrupts it.
     fn ioctl<T: Plain>(&self, request: vidioc::_IOC_TYPE, argument: &mut T) -> io::Result<()> {
         // The request number holds the size of its argument: a mismatch would let the kernel write past the
         // end.
@@ -154,7 +149,7 @@ impl Device {
             driver: text(&raw.driver),
             card: text(&raw.card),
             bus: text(&raw.bus_info),
-            // Of this node rather than of the whole device, where the driver tells.
+            // The flags of this node, if the driver gives them, rather than of the whole device.
             flags: if has_own { raw.device_caps } else { raw.capabilities },
         })
     }
@@ -185,10 +180,9 @@ impl Device {
     }
 }
 
-impl Driver for Device {
+impl CaptureDriver for Device {
     type Buffer = Mapping;
 
-    /// The formats and sizes that are offered, in the driver's order.
     fn offers(&self) -> Vec<Offer> {
         let mut offers = Vec::new();
         for index in 0..MAX_ENUMERATED {
@@ -202,7 +196,6 @@ impl Driver for Device {
         offers
     }
 
-    /// Asks for a format and tells what the driver made of it.
     fn set_format(&self, fourcc: FourCc, width: u32, height: u32) -> io::Result<Negotiated> {
         let mut raw = sys::v4l2_format { type_: CAPTURE, ..Plain::zeroed() };
         raw.fmt.pix = sys::v4l2_pix_format {
@@ -235,7 +228,6 @@ impl Driver for Device {
         })
     }
 
-    /// Asks for `count` buffers; tells how many there are.
     fn request_buffers(&self, count: u32) -> io::Result<u32> {
         let mut raw = sys::v4l2_requestbuffers { count, type_: CAPTURE, memory: MMAP, ..Plain::zeroed() };
         self.ioctl(vidioc::VIDIOC_REQBUFS, &mut raw)?;
@@ -265,12 +257,10 @@ impl Driver for Device {
         Ok(Mapping { start, length })
     }
 
-    /// Gives a buffer to the driver.
     fn queue(&self, index: u32) -> io::Result<()> {
         self.ioctl(vidioc::VIDIOC_QBUF, &mut buffer(index))
     }
 
-    /// Takes a filled buffer from the driver, if there is one. Does not wait.
     fn dequeue(&self) -> io::Result<Option<Filled>> {
         let mut raw = buffer(0);
         match self.ioctl(vidioc::VIDIOC_DQBUF, &mut raw) {
@@ -295,26 +285,25 @@ impl Driver for Device {
         self.ioctl(vidioc::VIDIOC_STREAMOFF, &mut (CAPTURE as libc::c_int))
     }
 
-    /// Waits for a filled buffer. False when the time is over or a signal came, an error when the driver
-    /// reports one instead of a buffer.
     fn wait(&self, wait: Duration) -> io::Result<bool> {
-        let mut poll = libc::pollfd { fd: self.file.as_raw_fd(), events: libc::POLLIN, revents: 0 };
-        let milliseconds = i32::try_from(wait.as_micros().div_ceil(1000)).unwrap_or(i32::MAX);
-        // SAFETY: one pollfd, alive and ours during the call.
-        let ready = unsafe { libc::poll(&raw mut poll, 1, milliseconds) };
-        if ready < 0 {
-            let error = io::Error::last_os_error();
-            return if error.kind() == io::ErrorKind::Interrupted { Ok(false) } else { Err(error) };
+        let mut waited = [PollFd::new(&self.file, PollFlags::IN)];
+        // A wait that the kernel cannot count is one without end.
+        match poll(&mut waited, Timespec::try_from(wait).ok().as_ref()) {
+            Err(Errno::INTR) => return Ok(false),
+            Err(error) => return Err(error.into()),
+            Ok(_) => {}
         }
-        if poll.revents & libc::POLLIN != 0 {
+        let [waited] = waited;
+        if waited.revents().contains(PollFlags::IN) {
             return Ok(true);
         }
-        if poll.revents == 0 {
+        if waited.revents().is_empty() {
             return Ok(false);
         }
-        // An error without data. The call says which; if it does not, this must still not become a busy loop.
+        // An error without data. `dequeue` names it; if it does not, an error must still end the loop of the
+        // caller.
         match self.dequeue() {
-            Ok(_) => Err(io::Error::from_raw_os_error(libc::EIO)),
+            Ok(_) => Err(Errno::IO.into()),
             Err(error) => Err(error),
         }
     }
@@ -324,7 +313,7 @@ fn buffer(index: u32) -> sys::v4l2_buffer {
     sys::v4l2_buffer { index, type_: CAPTURE, memory: MMAP, ..Plain::zeroed() }
 }
 
-/// The driver's time of capture if it is on the monotonic clock, which is also `Instant`'s; otherwise now.
+/// The driver's time of capture if it is on the monotonic clock, which `Instant` uses too; otherwise now.
 fn captured(raw: &sys::v4l2_buffer) -> Instant {
     let now = Instant::now();
     let age = || {
@@ -341,12 +330,7 @@ fn captured(raw: &sys::v4l2_buffer) -> Instant {
 }
 
 fn monotonic() -> Option<Duration> {
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: `time` is a timespec of ours, which the call fills.
-    if unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time) } != 0 {
-        return None;
-    }
-    Some(Duration::new(u64::try_from(time.tv_sec).ok()?, u32::try_from(time.tv_nsec).ok()?))
+    Duration::try_from(clock_gettime(ClockId::Monotonic)).ok()
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -354,8 +338,8 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(&bytes[..end]).into_owned()
 }
 
-/// A driver's buffer, mapped. The driver, and with some drivers other processes, may write to it at any time,
-/// so it is only ever copied out of, never borrowed.
+/// A mapped buffer of a driver. The driver, and with some drivers other processes, may write to it at any
+/// time: so its bytes are copied out and never borrowed.
 #[derive(Debug)]
 pub(super) struct Mapping {
     start: NonNull<u8>,
@@ -365,12 +349,11 @@ pub(super) struct Mapping {
 // SAFETY: the mapping belongs to the process, not to a thread, and `Mapping` is its only owner.
 unsafe impl Send for Mapping {}
 
-impl Buffer for Mapping {
+impl CaptureBuffer for Mapping {
     fn len(&self) -> usize {
         self.length
     }
 
-    /// Replaces what is in `into` by the first `length` bytes, or by all if there are not as many.
     fn copy(&self, length: usize, into: &mut Vec<u8>) {
         let length = length.min(self.length);
         into.clear();
@@ -419,7 +402,7 @@ mod tests {
         let error = device.ioctl(vidioc::VIDIOC_QUERYCAP, &mut buffer(0)).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
         let error = device.capabilities().unwrap_err();
-        assert_eq!(error.raw_os_error(), Some(libc::ENOTTY));
+        assert_eq!(error.raw_os_error(), Some(Errno::NOTTY.raw_os_error()));
     }
 
     #[test]

@@ -1,29 +1,33 @@
-//! Which device node a camera's name means, now and after it was unplugged: names come from udev's links, and
-//! a camera that was known by its number is found again by what it says of itself. What else must outlive a
-//! camera's closing is kept here as well.
+//! Finds the device node that a camera's name means. Names come from udev's links. A camera that returns under
+//! another number is recognised by what it says of itself.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
+use rustix::io::Errno;
+
 use super::device::{Capabilities, Device};
-use super::frozen::Memory;
-use super::stream::Driver;
+use super::driver::CaptureDriver;
+use super::explain::explain;
+use super::frozen::FrozenMemory;
 use crate::source::{CameraName, SourceError};
 
-/// Where udev links cameras by name.
+/// Folders in which udev links cameras by name.
 const LINKS: [&str; 2] = ["/dev/v4l/by-id", "/dev/v4l/by-path"];
-/// How the names of capture nodes end there; a camera's metadata node is `index1`.
+/// Suffix of the links to capture nodes; the metadata node of a camera has `index1`.
 const SUFFIX: &str = "-video-index0";
 
-/// Finds one camera, again and again.
+/// Finds one camera, each time that it is opened.
 #[derive(Debug)]
 pub struct Finder {
     name: CameraName,
     known: Option<Identity>,
-    frozen: Memory,
+    /// Kept here because it must outlive the open camera.
+    frozen: FrozenMemory,
 }
 
-/// What tells a camera from others. The bus names the USB port, so two of the same make can be told apart.
+/// What distinguishes a camera from others. The bus names the USB port, which distinguishes two cameras of one
+/// model.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Identity {
     driver: String,
@@ -43,23 +47,23 @@ impl Identity {
 pub(super) struct Found {
     pub(super) device: Device,
     pub(super) capabilities: Capabilities,
-    /// The node, for messages.
+    /// Path of the node, for messages.
     pub(super) node: String,
 }
 
 impl Finder {
-    /// A finder for the camera of that name.
+    /// Makes a finder for the camera called `name`.
     #[must_use]
     pub fn new(name: CameraName) -> Self {
-        Self { name, known: None, frozen: Memory::default() }
+        Self { name, known: None, frozen: FrozenMemory::default() }
     }
 
-    /// What is remembered of a frozen camera from one opening to the next.
-    pub(super) fn frozen(&self) -> Memory {
+    /// The memory of a frozen frame, which lasts from one opening of the camera to the next.
+    pub(super) fn frozen(&self) -> FrozenMemory {
         self.frozen.clone()
     }
 
-    /// Opens the camera: at its name, or, if another or none is there now, where it went.
+    /// Opens the camera at its path. If there is none or another camera now, searches for the known one.
     pub(super) fn open(&mut self) -> Result<Found, SourceError> {
         let found = match &self.name {
             CameraName::Id(id) => open(&resolve(id)?)?,
@@ -90,15 +94,15 @@ fn open(path: &Path) -> Result<Found, SourceError> {
         |found: &str| SourceError::NotACamera { device: node.clone(), found: found.to_owned() };
     let device = match Device::open(path) {
         Ok(Some(device)) => device,
-        Ok(None) => return Err(not_a_camera("it is no video device")),
-        Err(error) => return Err(super::explain(&node, "opening", error)),
+        Ok(None) => return Err(not_a_camera("it is not a video device")),
+        Err(error) => return Err(explain(&node, "opening", error)),
     };
     let capabilities = match device.capabilities() {
         Ok(capabilities) => capabilities,
-        Err(error) if error.raw_os_error() == Some(libc::ENOTTY) => {
+        Err(error) if Errno::from_io_error(&error) == Some(Errno::NOTTY) => {
             return Err(not_a_camera("it does not speak V4L2"));
         }
-        Err(error) => return Err(super::explain(&node, "asking what it is", error)),
+        Err(error) => return Err(explain(&node, "asking what it is", error)),
     };
     if !capabilities.can_capture() {
         return Err(not_a_camera(&format!("{} is {}", capabilities.card, capabilities.other_kind())));
@@ -106,9 +110,8 @@ fn open(path: &Path) -> Result<Found, SourceError> {
     Ok(Found { device, capabilities, node })
 }
 
-/// Looks through all video nodes, but for the one that was tried, for a camera that was known. A camera may
-/// have further nodes, for metadata, H.264 or raw data, which say the same of themselves: only those with a
-/// picture count.
+/// Searches all video nodes except the one already `tried` for the `known` camera. A camera may have more
+/// nodes with the same identity, for metadata, H.264 or raw data: only a node that offers pictures counts.
 fn search(known: &Identity, tried: &Path) -> Option<Found> {
     let mut others = Vec::new();
     for path in nodes().unwrap_or_default() {
@@ -123,20 +126,20 @@ fn search(known: &Identity, tried: &Path) -> Option<Found> {
     pick(known, &identities).map(|index| others.swap_remove(index))
 }
 
-/// The one at the same place, else the only one of the same make. Pure.
+/// The camera at the same USB port, else the only one of the same model. Pure.
 fn pick(known: &Identity, others: &[Identity]) -> Option<usize> {
-    let same_make = |other: &Identity| other.driver == known.driver && other.card == known.card;
+    let same_model = |other: &Identity| other.driver == known.driver && other.card == known.card;
     if let Some(index) = others.iter().position(|other| other == known) {
         return Some(index);
     }
-    let mut alike = others.iter().enumerate().filter(|(_, other)| same_make(other));
+    let mut alike = others.iter().enumerate().filter(|(_, other)| same_model(other));
     match (alike.next(), alike.next()) {
         (Some((index, _)), None) => Some(index),
         _ => None,
     }
 }
 
-/// /dev/video0, /dev/video1, … by number.
+/// Paths /dev/video0, /dev/video1, … by number.
 fn nodes() -> io::Result<Vec<PathBuf>> {
     let mut numbers: Vec<u32> = std::fs::read_dir("/dev")?
         .filter_map(|entry| entry.ok()?.file_name().to_str()?.strip_prefix("video")?.parse().ok())
@@ -145,11 +148,11 @@ fn nodes() -> io::Result<Vec<PathBuf>> {
     Ok(numbers.into_iter().map(|number| PathBuf::from(format!("/dev/video{number}"))).collect())
 }
 
-/// The link that a name, or a part of one, means.
+/// The link that `id`, a name or a part of one, means.
 fn resolve(id: &str) -> Result<PathBuf, SourceError> {
     let mut links: Vec<PathBuf> = Vec::new();
     for folder in LINKS {
-        // No such folder: no camera, or a system without udev.
+        // The folder is missing if there is no camera or no udev.
         let Ok(entries) = std::fs::read_dir(folder) else { continue };
         links.extend(entries.filter_map(|entry| Some(entry.ok()?.path())));
     }
@@ -172,8 +175,8 @@ fn resolve(id: &str) -> Result<PathBuf, SourceError> {
     }
 }
 
-/// The places of the names that `id` means: a whole name, a whole name without its suffix, or all that
-/// contain it. Pure.
+/// Indices of the names that `id` means: a whole name, a whole name without its suffix, or all that contain
+/// it. Pure.
 fn matching(names: &[String], id: &str) -> Vec<usize> {
     let places = |fits: &dyn Fn(&str) -> bool| -> Vec<usize> {
         names.iter().enumerate().filter(|(_, name)| fits(name)).map(|(index, _)| index).collect()
@@ -223,11 +226,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_camera_is_told() {
+    fn a_name_that_is_no_camera_is_refused() {
         let told = |name: CameraName| Finder::new(name).open().unwrap_err().to_string();
         assert_eq!(
             told(CameraName::Path("/dev/null".into())),
-            "/dev/null is not a camera (it is no video device); name the capture device, see `v4l2-ctl --list-devices`"
+            "/dev/null is not a camera (it is not a video device); name the capture device, see `v4l2-ctl --list-devices`"
         );
         assert_eq!(
             told(CameraName::Path("/dev/video-none".into())),

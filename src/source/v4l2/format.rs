@@ -1,8 +1,8 @@
-//! V4L2's format codes and colour fields → what [`crate::pixels`] understands. Pure.
+//! Translates V4L2's format codes and colour fields for [`crate::pixels`]. Pure.
 
 use std::fmt;
 
-use crate::pixels::decode::{FrameFormat, PixelFormat};
+use crate::pixels::format::{FrameFormat, PixelFormat};
 use crate::pixels::yuv::{Colours, Matrix, Range};
 
 /// A four-character code, the first character in the lowest byte.
@@ -15,7 +15,7 @@ impl FourCc {
         Self(u32::from_le_bytes(*text))
     }
 
-    /// The layout of the pixels, if it is one that can be decoded.
+    /// The pixel format, if it can be decoded.
     pub(super) fn pixels(self) -> Option<PixelFormat> {
         match &self.0.to_le_bytes() {
             b"YUYV" => Some(PixelFormat::Yuyv422),
@@ -30,8 +30,8 @@ impl FourCc {
         }
     }
 
-    /// Raw sensor data, one colour of the Bayer filter per pixel (the codes of linux/videodev2.h, and the
-    /// compressed ones of the Raspberry Pi).
+    /// Whether this is raw sensor data with one colour of the Bayer filter per pixel: the codes of
+    /// linux/videodev2.h and the compressed ones of the Raspberry Pi.
     pub(super) fn is_bayer(self) -> bool {
         const CODES: [&[u8; 4]; 48] = [
             b"BA81", b"GBRG", b"GRBG", b"RGGB", b"BG10", b"GB10", b"BA10", b"RG10", b"pBAA", b"pGAA",
@@ -61,13 +61,13 @@ impl fmt::Debug for FourCc {
     }
 }
 
-/// What the driver made of the format that it was asked for.
+/// The format that the driver has set.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Negotiated {
     pub(super) fourcc: FourCc,
     pub(super) width: u32,
     pub(super) height: u32,
-    /// Bytes per line; 0 where the format has no lines.
+    /// Bytes per line; 0 for a format without lines.
     pub(super) stride: u32,
     pub(super) colorspace: u32,
     pub(super) encoding: u32,
@@ -75,7 +75,7 @@ pub(super) struct Negotiated {
 }
 
 impl Negotiated {
-    /// How to read the frames, or `None` if they cannot be.
+    /// How to read the frames; `None` if they cannot be read.
     pub(super) fn frame_format(&self) -> Option<FrameFormat> {
         let pixels = self.fourcc.pixels()?;
         let format = FrameFormat {
@@ -90,9 +90,8 @@ impl Negotiated {
 }
 
 /// The colours of Y′CbCr frames by V4L2's `colorspace`, `ycbcr_enc` and `quantization`, with the defaults of
-/// `V4L2_MAP_YCBCR_ENC_DEFAULT` and `V4L2_MAP_QUANTIZATION_DEFAULT` in linux/videodev2.h. USB cameras say
-/// sRGB and leave the rest to the default, which is then BT.601 in limited range, as the USB Video Class
-/// prescribes.
+/// `V4L2_MAP_YCBCR_ENC_DEFAULT` and `V4L2_MAP_QUANTIZATION_DEFAULT` in linux/videodev2.h. USB cameras state
+/// sRGB and leave the rest to the default: BT.601 in limited range, as the USB Video Class prescribes.
 pub(super) fn colours(colorspace: u32, encoding: u32, quantization: u32) -> Colours {
     const SMPTE240M: u32 = 2;
     const REC709: u32 = 3;

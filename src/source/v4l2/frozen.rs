@@ -1,24 +1,23 @@
-//! Tells a frozen camera: one that gives the very same bytes again and again. The noise of a sensor makes two
-//! frames that are alike to the last bit most unlikely, except where it can tell nothing at all, in the dark
-//! or in glaring light.
+//! Detects a frozen camera: one whose frames are all the same, bit for bit. The noise of a sensor makes two
+//! equal frames most unlikely, except in the dark or in glaring light, where all values are at their limit.
 //!
-//! A frozen camera is opened again, and may be frozen still: then its picture is known, and none of it is
-//! shown as new.
+//! A frozen camera is opened again and may still be frozen. Its frame is remembered, so that it does not count
+//! as new then.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Of the bytes of a frame, so many of each stretch are enough to tell it from the one before, as a rule.
+/// The first `PART` bytes of every `STRETCH` bytes distinguish most frames from the one before.
 const PART: usize = 32;
 const STRETCH: usize = 1024;
-/// How long a camera that was opened again may show the picture on which it was frozen.
+/// How long a camera that was opened again may show the frame on which it was frozen.
 const AGAIN: Duration = Duration::from_secs(2);
 
-/// The frame on which a camera was found frozen; outlives its closing.
+/// Checksum of the frame on which a camera was frozen; outlives the open camera.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Memory(Arc<Mutex<Option<u32>>>);
+pub(super) struct FrozenMemory(Arc<Mutex<Option<u32>>>);
 
-impl Memory {
+impl FrozenMemory {
     fn get(&self) -> Option<u32> {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -28,77 +27,79 @@ impl Memory {
     }
 }
 
-/// What a frame is.
+/// Whether a frame is new.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Finding {
-    /// Another one than before, or not yet the same for too long.
+pub(super) enum Freshness {
+    /// It differs from the one before, or has been the same for less than the limit.
     Fresh,
-    /// The one on which the camera was frozen before it was opened again; it may yet go on.
+    /// It is the frame on which the camera was frozen before it was opened again; a new one may still come.
     Old,
-    /// The same for too long, which is told.
+    /// It has been the same for this long, which is too long.
     Frozen(Duration),
 }
 
-/// Follows a camera's frames.
+/// Compares each frame of a camera with the one before.
 #[derive(Debug)]
 pub(super) struct Frozen {
     limit: Option<Duration>,
-    memory: Memory,
-    seen: Option<Seen>,
+    memory: FrozenMemory,
+    last: Option<LastFrame>,
 }
 
 #[derive(Debug)]
-struct Seen {
+struct LastFrame {
+    /// Checksum of the length and of some bytes.
     part: u32,
-    /// The checksum of all bytes, where the part was not enough to tell the frame from the one before.
+    /// Checksum of all bytes, if those were not enough to distinguish the frame from the one before.
     whole: Option<u32>,
+    /// When the first of the equal frames came.
     since: Instant,
 }
 
 impl Frozen {
-    /// The same frame for `limit` is frozen, `None` for never; a camera that was opened again brings its
-    /// memory.
-    pub(super) fn new(limit: Option<Duration>, memory: Memory) -> Self {
-        Self { limit, memory, seen: None }
+    /// A camera whose frames are the same for `limit` is frozen; `None` for never. `memory` comes from the
+    /// camera's last opening.
+    pub(super) fn new(limit: Option<Duration>, memory: FrozenMemory) -> Self {
+        Self { limit, memory, last: None }
     }
 
-    /// Takes the bytes of the next frame.
-    pub(super) fn look(&mut self, bytes: &[u8], now: Instant) -> Finding {
-        let Some(limit) = self.limit else { return Finding::Fresh };
+    /// Takes the bytes of the next frame and returns whether it is new.
+    pub(super) fn look(&mut self, bytes: &[u8], now: Instant) -> Freshness {
+        let Some(limit) = self.limit else { return Freshness::Fresh };
         let (known, part) = (self.memory.get(), part(bytes));
         let mut whole = None;
         let mut same_as = |other: Option<u32>| {
             let sum = crc32fast::hash(bytes);
             whole = Some(sum);
-            // Of a frame of which only parts were looked at, the rest is taken to be the same, once.
+            // If only some bytes of the other frame were summed, the rest is assumed to be equal, once.
             other.is_none_or(|other| other == sum)
         };
-        let since = match &self.seen {
-            Some(seen) => (seen.part == part && same_as(seen.whole)).then_some(seen.since),
+        let since = match &self.last {
+            Some(last) => (last.part == part && same_as(last.whole)).then_some(last.since),
             None => (known.is_some() && same_as(known)).then_some(now),
         };
-        self.seen = Some(Seen { part, whole, since: since.unwrap_or(now) });
+        self.last = Some(LastFrame { part, whole, since: since.unwrap_or(now) });
         let Some(since) = since else {
             self.memory.set(None);
-            return Finding::Fresh;
+            return Freshness::Fresh;
         };
         let lasted = now.saturating_duration_since(since);
         let again = known.is_some();
         if lasted < if again { AGAIN.min(limit) } else { limit } {
-            return if again { Finding::Old } else { Finding::Fresh };
+            return if again { Freshness::Old } else { Freshness::Fresh };
         }
         self.memory.set(whole);
-        Finding::Frozen(lasted)
+        Freshness::Frozen(lasted)
     }
 
-    /// The last frame is one that a sound camera may give again and again: all that was found is void.
+    /// Forgets what was found: the last frame is one that a working camera may repeat.
     pub(super) fn pardon(&mut self) {
-        self.seen = None;
+        self.last = None;
         self.memory.set(None);
     }
 }
 
-/// A checksum of the length and of some bytes from all over the frame.
+/// Checksum of the length and of some bytes from all over the frame.
 fn part(bytes: &[u8]) -> u32 {
     let mut hasher = crc32fast::Hasher::new();
     hasher.update(&bytes.len().to_le_bytes());
@@ -117,17 +118,17 @@ mod tests {
 
     struct Watched {
         frozen: Frozen,
-        memory: Memory,
+        memory: FrozenMemory,
         start: Instant,
     }
 
     impl Watched {
         fn new(limit: Option<Duration>) -> Self {
-            let memory = Memory::default();
+            let memory = FrozenMemory::default();
             Self { frozen: Frozen::new(limit, memory.clone()), memory, start: Instant::now() }
         }
 
-        fn look(&mut self, bytes: &[u8], milliseconds: u64) -> Finding {
+        fn look(&mut self, bytes: &[u8], milliseconds: u64) -> Freshness {
             self.frozen.look(bytes, self.start + Duration::from_millis(milliseconds))
         }
 
@@ -145,9 +146,9 @@ mod tests {
         let mut watched = Watched::new(Some(LIMIT));
         let still = frame(1);
         for milliseconds in (0..10_000).step_by(100) {
-            assert_eq!(watched.look(&still, milliseconds), Finding::Fresh);
+            assert_eq!(watched.look(&still, milliseconds), Freshness::Fresh);
         }
-        assert_eq!(watched.look(&still, 10_000), Finding::Frozen(LIMIT));
+        assert_eq!(watched.look(&still, 10_000), Freshness::Frozen(LIMIT));
     }
 
     #[test]
@@ -160,10 +161,10 @@ mod tests {
             }
             let mut other = still.clone();
             other[place] ^= 1;
-            assert_eq!(watched.look(&other, 9_900), Finding::Fresh);
-            assert_eq!(watched.look(&still, 10_000), Finding::Fresh, "{place}");
-            assert_eq!(watched.look(&still, 19_900), Finding::Fresh);
-            assert_eq!(watched.look(&still, 20_000), Finding::Frozen(LIMIT));
+            assert_eq!(watched.look(&other, 9_900), Freshness::Fresh);
+            assert_eq!(watched.look(&still, 10_000), Freshness::Fresh, "{place}");
+            assert_eq!(watched.look(&still, 19_900), Freshness::Fresh);
+            assert_eq!(watched.look(&still, 20_000), Freshness::Frozen(LIMIT));
         }
     }
 
@@ -171,18 +172,18 @@ mod tests {
     fn opened_again_the_same_picture_is_old_and_soon_an_error_and_another_one_is_fresh() {
         let mut watched = Watched::new(Some(LIMIT));
         watched.look(&frame(1), 0);
-        assert!(matches!(watched.look(&frame(1), 10_000), Finding::Frozen(_)));
+        assert!(matches!(watched.look(&frame(1), 10_000), Freshness::Frozen(_)));
         watched.reopen();
-        assert_eq!(watched.look(&frame(1), 11_000), Finding::Old);
-        assert_eq!(watched.look(&frame(1), 12_900), Finding::Old);
-        assert_eq!(watched.look(&frame(1), 13_000), Finding::Frozen(AGAIN));
+        assert_eq!(watched.look(&frame(1), 11_000), Freshness::Old);
+        assert_eq!(watched.look(&frame(1), 12_900), Freshness::Old);
+        assert_eq!(watched.look(&frame(1), 13_000), Freshness::Frozen(AGAIN));
         watched.reopen();
-        assert_eq!(watched.look(&frame(1), 18_000), Finding::Old);
-        assert_eq!(watched.look(&frame(2), 18_100), Finding::Fresh);
-        assert_eq!(watched.look(&frame(2), 18_200), Finding::Fresh);
+        assert_eq!(watched.look(&frame(1), 18_000), Freshness::Old);
+        assert_eq!(watched.look(&frame(2), 18_100), Freshness::Fresh);
+        assert_eq!(watched.look(&frame(2), 18_200), Freshness::Fresh);
         assert_eq!(
             watched.look(&frame(1), 18_300),
-            Finding::Fresh,
+            Freshness::Fresh,
             "it lives, so this is no old picture any more"
         );
     }
@@ -191,14 +192,14 @@ mod tests {
     fn what_cannot_differ_is_not_frozen_and_nothing_is_where_it_is_switched_off() {
         let mut watched = Watched::new(Some(LIMIT));
         watched.look(&frame(0), 0);
-        assert!(matches!(watched.look(&frame(0), 10_000), Finding::Frozen(_)));
+        assert!(matches!(watched.look(&frame(0), 10_000), Freshness::Frozen(_)));
         watched.frozen.pardon();
-        assert_eq!(watched.look(&frame(0), 10_100), Finding::Fresh);
+        assert_eq!(watched.look(&frame(0), 10_100), Freshness::Fresh);
         watched.reopen();
-        assert_eq!(watched.look(&frame(0), 10_200), Finding::Fresh, "nothing is remembered of it");
+        assert_eq!(watched.look(&frame(0), 10_200), Freshness::Fresh, "nothing is remembered of it");
         let mut never = Watched::new(None);
         never.look(&frame(1), 0);
-        assert_eq!(never.look(&frame(1), 1_000_000), Finding::Fresh);
+        assert_eq!(never.look(&frame(1), 1_000_000), Freshness::Fresh);
     }
 
     proptest! {
@@ -212,12 +213,12 @@ mod tests {
                     (last, since) = (Some(shade), now);
                 }
                 match watched.look(&frame(shade), now) {
-                    Finding::Frozen(_) => {
+                    Freshness::Frozen(_) => {
                         prop_assert!(now - since >= 10_000);
                         break;
                     }
-                    Finding::Fresh => prop_assert!(now - since < 10_000),
-                    Finding::Old => prop_assert!(false, "nothing was opened again"),
+                    Freshness::Fresh => prop_assert!(now - since < 10_000),
+                    Freshness::Old => prop_assert!(false, "nothing was opened again"),
                 }
             }
         }

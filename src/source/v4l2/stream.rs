@@ -1,49 +1,25 @@
-//! Capture by mapped buffers: waits with a time limit, drains to the newest frame, and copies it out, so that
-//! no buffer is ever with us and the driver at once.
+//! Captures with mapped buffers: waits with a time limit, drains to the newest frame and copies it out. A
+//! buffer belongs either to us or to the driver, never to both.
 
 use std::io;
 use std::time::{Duration, Instant};
 
-use super::choice::Offer;
-use super::device::Filled;
-use super::format::{FourCc, Negotiated};
+use super::driver::{CaptureBuffer, CaptureDriver, Filled};
 
-/// The calls that choosing a format and capturing take, so that tests can stand in for the kernel.
-pub(super) trait Driver {
-    /// A mapped buffer.
-    type Buffer: Buffer + std::fmt::Debug;
-
-    fn offers(&self) -> Vec<Offer>;
-    fn set_format(&self, fourcc: FourCc, width: u32, height: u32) -> io::Result<Negotiated>;
-    fn request_buffers(&self, count: u32) -> io::Result<u32>;
-    fn map(&self, index: u32) -> io::Result<Self::Buffer>;
-    fn queue(&self, index: u32) -> io::Result<()>;
-    fn dequeue(&self) -> io::Result<Option<Filled>>;
-    fn start(&self) -> io::Result<()>;
-    fn stop(&self) -> io::Result<()>;
-    fn wait(&self, wait: Duration) -> io::Result<bool>;
-}
-
-/// Memory that a driver fills.
-pub(super) trait Buffer {
-    fn len(&self) -> usize;
-    fn copy(&self, length: usize, into: &mut Vec<u8>);
-}
-
-/// Enough for the driver to go on while one frame is looked at; more would only hold older frames.
+/// Number of buffers: the driver can go on while one frame is copied; more would only hold older frames.
 const BUFFERS: u32 = 4;
-/// How long to wait for a frame that is fresher than those of a full queue: in poor light cameras slow down
-/// to 5 a second.
+/// How long to wait for a frame that is newer than those of a full queue: in poor light cameras slow down to 5
+/// frames a second.
 pub(super) const FRESH: Duration = Duration::from_millis(250);
 
-/// A device that captures. Dropping it stops the capture and closes the device; nothing of that can panic.
+/// A running capture. Dropping it stops the capture and closes the device, without a panic.
 #[derive(Debug)]
-pub(super) struct Stream<D: Driver> {
+pub(super) struct Stream<D: CaptureDriver> {
     device: D,
     buffers: Vec<D::Buffer>,
 }
 
-/// What [`Stream::grab`] got.
+/// What [`Stream::grab`] found.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Grab {
     /// A frame was copied out.
@@ -53,9 +29,9 @@ pub(super) enum Grab {
         /// When it was taken.
         captured: Instant,
     },
-    /// Only frames came that the driver marked as damaged, or that were empty.
+    /// All frames that came were empty or marked as damaged.
     Damaged,
-    /// Nothing came in time.
+    /// No frame came in time.
     Nothing,
 }
 
@@ -67,8 +43,8 @@ struct Drained {
     count: usize,
 }
 
-impl<D: Driver> Stream<D> {
-    /// Maps buffers, gives them all to the driver and starts. The format must have been set.
+impl<D: CaptureDriver> Stream<D> {
+    /// Maps buffers, gives them to the driver and starts the capture. The format must have been set.
     pub(super) fn start(device: D) -> io::Result<Self> {
         let count = device.request_buffers(BUFFERS)?;
         let mut stream = Self { device, buffers: Vec::new() };
@@ -85,8 +61,8 @@ impl<D: Driver> Stream<D> {
         Ok(stream)
     }
 
-    /// Waits up to `wait` for a frame and copies the newest one into `into`. An error ends the capture for
-    /// good.
+    /// Waits up to `wait` for a frame and copies the newest one into `into`. After an error the capture cannot
+    /// go on.
     pub(super) fn grab(&mut self, wait: Duration, into: &mut Vec<u8>) -> io::Result<Grab> {
         if !self.device.wait(wait)? {
             return Ok(Grab::Nothing);
@@ -94,8 +70,8 @@ impl<D: Driver> Stream<D> {
         let first = self.drain()?;
         let mut damaged = first.damaged;
         let mut grab = self.take(first.newest, into)?;
-        // A full queue means that the driver had no room for later frames: what it held may be as old as the
-        // caller was long away. With all buffers given back, the next frame is a fresh one.
+        // With a full queue the driver had no room for later frames: those that it held may be as old as the
+        // caller's last call. All buffers have been given back, so the next frame is a new one.
         if first.count >= self.buffers.len() && self.device.wait(FRESH.min(wait))? {
             let second = self.drain()?;
             damaged |= second.damaged;
@@ -110,7 +86,7 @@ impl<D: Driver> Stream<D> {
         })
     }
 
-    /// Takes what is filled, keeps the newest good buffer and gives back the others. At most one round,
+    /// Takes all filled buffers, keeps the newest good one and gives back the others. It makes one round only,
     /// however fast the driver fills them again.
     fn drain(&self) -> io::Result<Drained> {
         let mut drained = Drained::default();
@@ -142,18 +118,18 @@ impl<D: Driver> Stream<D> {
     }
 
     fn buffer(&self, index: u32) -> io::Result<&D::Buffer> {
-        let told =
+        let unknown =
             || io::Error::new(io::ErrorKind::InvalidData, "the driver names a buffer that it never gave");
-        self.buffers.get(index as usize).ok_or_else(told)
+        self.buffers.get(index as usize).ok_or_else(unknown)
     }
 }
 
-impl<D: Driver> Drop for Stream<D> {
+impl<D: CaptureDriver> Drop for Stream<D> {
     fn drop(&mut self) {
-        // The mappings go after this, the device last. An unplugged device says no to everything, which is
-        // fine.
+        // The buffers are unmapped next, and the device is closed last. An unplugged device refuses every
+        // call, which does no harm.
         if let Err(error) = self.device.stop() {
-            log::debug!("a camera's capture does not stop: {error}");
+            log::debug!("the capture of a camera cannot be stopped: {error}");
         }
         self.buffers.clear();
     }

@@ -7,6 +7,8 @@ use std::rc::Rc;
 use proptest::prelude::*;
 
 use super::*;
+use crate::source::v4l2::choice::Offer;
+use crate::source::v4l2::format::{FourCc, Negotiated};
 
 const SIZE: usize = 4;
 
@@ -55,7 +57,7 @@ struct Fake(Rc<RefCell<Kernel>>);
 #[derive(Debug)]
 struct FakeBuffer(Rc<RefCell<Kernel>>, usize);
 
-impl Buffer for FakeBuffer {
+impl CaptureBuffer for FakeBuffer {
     fn len(&self) -> usize {
         SIZE
     }
@@ -73,7 +75,7 @@ impl Drop for FakeBuffer {
     }
 }
 
-impl Driver for Fake {
+impl CaptureDriver for Fake {
     type Buffer = FakeBuffer;
 
     fn offers(&self) -> Vec<Offer> {

@@ -3,16 +3,16 @@
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::io;
 use std::rc::Rc;
 
 use image::codecs::jpeg::JpegEncoder;
 use image::{Rgb, RgbImage};
 
-use super::choice::{Offer, Sizes};
-use super::device::Filled;
-use super::format::{FourCc, Negotiated};
-use super::stream::Buffer;
 use super::*;
+use crate::source::v4l2::choice::{Offer, Sizes};
+use crate::source::v4l2::driver::{CaptureBuffer, Filled};
+use crate::source::v4l2::format::{FourCc, Negotiated};
 
 const WAIT: Duration = Duration::from_millis(1);
 
@@ -30,7 +30,7 @@ enum Given {
 struct Kernel {
     offers: Vec<Offer>,
     /// What it makes of a format; it agrees to those that are not here.
-    answers: Vec<(Candidate, Candidate)>,
+    answers: Vec<(FormatRequest, FormatRequest)>,
     script: VecDeque<Given>,
     memory: Vec<u8>,
     filled: Option<Filled>,
@@ -43,7 +43,7 @@ struct Kernel {
 #[derive(Debug, Clone, Default)]
 struct Scripted(Rc<RefCell<Kernel>>);
 
-impl Buffer for Scripted {
+impl CaptureBuffer for Scripted {
     fn len(&self) -> usize {
         1 << 20
     }
@@ -54,7 +54,7 @@ impl Buffer for Scripted {
     }
 }
 
-impl Driver for Scripted {
+impl CaptureDriver for Scripted {
     type Buffer = Self;
 
     fn offers(&self) -> Vec<Offer> {
@@ -62,10 +62,10 @@ impl Driver for Scripted {
     }
 
     fn set_format(&self, fourcc: FourCc, width: u32, height: u32) -> io::Result<Negotiated> {
-        let asked = Candidate { fourcc, width, height };
+        let asked = FormatRequest { fourcc, width, height };
         let kernel = self.0.borrow();
         let answer = kernel.answers.iter().find(|(known, _)| *known == asked).map(|(_, answer)| *answer);
-        let Candidate { fourcc, width, height } = answer.unwrap_or(asked);
+        let FormatRequest { fourcc, width, height } = answer.unwrap_or(asked);
         Ok(Negotiated { fourcc, width, height, stride: 0, colorspace: 8, encoding: 0, quantization: 0 })
     }
 
@@ -120,11 +120,11 @@ impl Driver for Scripted {
     }
 }
 
-fn size(code: &[u8; 4], width: u32, height: u32) -> Candidate {
-    Candidate { fourcc: FourCc::new(code), width, height }
+fn size(code: &[u8; 4], width: u32, height: u32) -> FormatRequest {
+    FormatRequest { fourcc: FourCc::new(code), width, height }
 }
 
-fn offering(offers: &[Candidate]) -> Scripted {
+fn offering(offers: &[FormatRequest]) -> Scripted {
     let camera = Scripted::default();
     camera.0.borrow_mut().offers = offers
         .iter()
@@ -159,7 +159,7 @@ fn capabilities() -> Capabilities {
 fn open(
     camera: &Scripted,
     options: &Options,
-    memory: &Memory,
+    memory: &FrozenMemory,
     script: &[Given],
 ) -> Result<Capture<Scripted>, SourceError> {
     camera.0.borrow_mut().script = script.iter().cloned().collect();
@@ -167,7 +167,7 @@ fn open(
 }
 
 fn started(camera: &Scripted, script: &[Given]) -> Capture<Scripted> {
-    open(camera, &Options::default(), &Memory::default(), script).unwrap()
+    open(camera, &Options::default(), &FrozenMemory::default(), script).unwrap()
 }
 
 /// What came, in a word or a sentence.
@@ -260,7 +260,7 @@ fn a_size_that_was_promised_and_not_given_is_passed_over_for_a_better_one() {
 fn a_frozen_camera_is_told_also_after_it_was_opened_again() {
     let limit = Duration::from_millis(30);
     let options = Options { frozen_after: Some(limit), ..Options::default() };
-    let (driver, memory) = (yuyv(), Memory::default());
+    let (driver, memory) = (yuyv(), FrozenMemory::default());
     let mut camera = open(&driver, &options, &memory, &[shade(90), shade(90), shade(90)]).unwrap();
     assert_eq!(next(&mut camera), "64x48");
     std::thread::sleep(limit);
@@ -288,7 +288,7 @@ fn a_still_is_shown_where_that_is_wished_and_so_is_the_dark() {
     for (frozen_after, luma) in [(None, 90), (Some(pause), 16), (Some(pause), 235)] {
         let options = Options { frozen_after, ..Options::default() };
         let script = [shade(luma), shade(luma), shade(luma)];
-        let mut camera = open(&yuyv(), &options, &Memory::default(), &script).unwrap();
+        let mut camera = open(&yuyv(), &options, &FrozenMemory::default(), &script).unwrap();
         for _ in 0..3 {
             assert_eq!(next(&mut camera), "64x48", "luma {luma}");
             std::thread::sleep(pause);

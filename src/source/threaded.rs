@@ -1,8 +1,9 @@
-//! A source on a thread of its own. Opening or closing a camera can hang for seconds inside the kernel (a USB
-//! device that does not answer); whoever blinks LEDs and feeds a watchdog must not wait for that.
+//! A source on a thread of its own. To open or close a camera can block for seconds inside the kernel, for
+//! example when a USB device does not answer. The loop that blinks LEDs and feeds a watchdog must not wait for
+//! that.
 //!
-//! The thread works only when it is asked, one answer at a time, so no frame is decoded for nobody and none
-//! grows old in a queue.
+//! The thread works on one request at a time. So no frame is decoded that nobody asked for, and none grows
+//! old in a queue.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
@@ -10,36 +11,37 @@ use std::time::{Duration, Instant};
 
 use super::{Away, Next, Source, SourceError, State};
 
-/// How long the thread waits for a frame before it answers that there is none.
+/// How long the thread waits for a frame before it replies that there is none.
 const WAIT: Duration = Duration::from_millis(200);
-/// Without an answer for this long the source counts as away. Opening a USB camera may take 5 s per request.
-const ANSWER_LIMIT: Duration = Duration::from_secs(10);
-/// How long dropping waits for the thread to close its source.
+/// A source that has not replied for this long is away. To open a USB camera may take 5 s per request.
+const REPLY_LIMIT: Duration = Duration::from_secs(10);
+/// How long `drop` waits for the thread to close its source.
 const CLOSE_LIMIT: Duration = Duration::from_secs(4);
 
-struct Answer {
+struct Reply {
     next: Result<Next, SourceError>,
-    /// Name and state, where they may have changed.
-    told: Option<(String, State)>,
+    /// Description and state, if they may have changed.
+    changed: Option<(String, State)>,
 }
 
 /// Runs another source on a thread.
-pub struct Background {
+pub struct ThreadedSource {
     requests: Option<SyncSender<()>>,
-    answers: Receiver<Answer>,
+    replies: Receiver<Reply>,
     thread: Option<JoinHandle<()>>,
+    /// When the request was sent that is not answered yet.
     asked: Option<Instant>,
     name: String,
     state: State,
 }
 
-impl Background {
-    /// Moves `source` to a thread, which ends when this is dropped.
+impl ThreadedSource {
+    /// Moves `source` to a thread. The thread ends when this is dropped.
     #[must_use]
     pub fn new(mut source: impl Source + 'static) -> Self {
-        // There is never more than one of each; channels with a limit have their memory from the start.
+        // There is at most one request and one reply; bounded channels allocate their memory once.
         let (requests, requested) = sync_channel(1);
-        let (answer, answers) = sync_channel(1);
+        let (reply, replies) = sync_channel(1);
         let (name, state) = (source.describe(), source.state());
         let mut known = state.clone();
         let run = move || {
@@ -48,17 +50,19 @@ impl Background {
                 let over = matches!(next, Ok(Next::End) | Err(_));
                 let state = source.state();
                 let same = state == known && matches!(next, Ok(Next::Frame(_)));
-                let told = (!same).then(|| (source.describe(), state.clone()));
+                let changed = (!same).then(|| (source.describe(), state.clone()));
                 known = state;
-                if answer.send(Answer { next, told }).is_err() || over {
+                if reply.send(Reply { next, changed }).is_err() || over {
                     break;
                 }
             }
         };
         // Without a thread the channels are closed, which `next` reports.
         let thread = thread::Builder::new().name("source".into()).spawn(run);
-        let thread = thread.inspect_err(|error| log::error!("no thread for {name}: {error}")).ok();
-        Self { requests: Some(requests), answers, thread, asked: None, name, state }
+        let thread = thread
+            .inspect_err(|error| log::error!("no thread could be started to read {name}: {error}"))
+            .ok();
+        Self { requests: Some(requests), replies, thread, asked: None, name, state }
     }
 
     fn gone(&self) -> SourceError {
@@ -66,7 +70,7 @@ impl Background {
     }
 }
 
-impl Source for Background {
+impl Source for ThreadedSource {
     fn next(&mut self, wait: Duration) -> Result<Next, SourceError> {
         if self.asked.is_none() {
             let sent = self.requests.as_ref().is_some_and(|requests| requests.send(()).is_ok());
@@ -75,11 +79,11 @@ impl Source for Background {
             }
             self.asked = Some(Instant::now());
         }
-        match self.answers.recv_timeout(wait) {
-            Ok(Answer { next, told }) => {
+        match self.replies.recv_timeout(wait) {
+            Ok(Reply { next, changed }) => {
                 self.asked = None;
-                if let Some(told) = told {
-                    (self.name, self.state) = told;
+                if let Some(changed) = changed {
+                    (self.name, self.state) = changed;
                 }
                 next
             }
@@ -97,12 +101,12 @@ impl Source for Background {
     }
 }
 
-/// The state last told, unless the answer is overdue. Pure: the time is handed in.
-fn state_after(told: &State, asked: Option<Instant>, name: &str, now: Instant) -> State {
-    let Some(since) = asked.filter(|&asked| now.saturating_duration_since(asked) >= ANSWER_LIMIT) else {
-        return told.clone();
+/// The last known state, or away if the reply is overdue. Pure: the time is handed in.
+fn state_after(known: &State, asked: Option<Instant>, name: &str, now: Instant) -> State {
+    let Some(since) = asked.filter(|&asked| now.saturating_duration_since(asked) >= REPLY_LIMIT) else {
+        return known.clone();
     };
-    match told {
+    match known {
         State::Away(away) => State::Away(Away { retry_at: None, ..away.clone() }),
         State::Starting | State::Connected | State::Blind(_) => State::Away(Away {
             reason: format!("{name} does not answer; unplug it and plug it in again"),
@@ -113,20 +117,20 @@ fn state_after(told: &State, asked: Option<Instant>, name: &str, now: Instant) -
     }
 }
 
-impl Drop for Background {
+impl Drop for ThreadedSource {
     fn drop(&mut self) {
         self.requests = None;
         let Some(thread) = self.thread.take() else { return };
         let deadline = Instant::now() + CLOSE_LIMIT;
         while !thread.is_finished() {
             if Instant::now() >= deadline {
-                log::warn!("{} does not close; it is left behind", self.name);
+                log::warn!("{} does not close; its thread is left running", self.name);
                 return;
             }
             thread::sleep(Duration::from_millis(5));
         }
         if thread.join().is_err() {
-            log::error!("the thread of {} has panicked", self.name);
+            log::error!("the thread that reads {} panicked", self.name);
         }
     }
 }
@@ -172,7 +176,7 @@ mod tests {
     fn it_answers_in_time_and_works_only_when_asked() {
         let (asked, dropped) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicUsize::new(0)));
         let slow = Slow { asked: Arc::clone(&asked), dropped: Arc::clone(&dropped), last: 3 };
-        let mut source = Background::new(slow);
+        let mut source = ThreadedSource::new(slow);
         let (mut frames, mut nothings) = (Vec::new(), 0);
         loop {
             match source.next(Duration::from_millis(1)).unwrap() {
@@ -194,16 +198,16 @@ mod tests {
     fn dropping_closes_the_source() {
         let dropped = Arc::new(AtomicUsize::new(0));
         let slow = Slow { asked: Arc::default(), dropped: Arc::clone(&dropped), last: u64::MAX };
-        let mut source = Background::new(slow);
+        let mut source = ThreadedSource::new(slow);
         let _ = source.next(Duration::ZERO);
         drop(source);
         assert_eq!(dropped.load(Ordering::SeqCst), 1);
     }
 
     #[test]
-    fn an_overdue_answer_is_a_fault() {
+    fn an_overdue_reply_is_a_fault() {
         let now = Instant::now();
-        let late = now + ANSWER_LIMIT;
+        let late = now + REPLY_LIMIT;
         assert_eq!(state_after(&State::Connected, Some(now), "x", late - WAIT), State::Connected);
         assert_eq!(state_after(&State::Connected, None, "x", late), State::Connected);
         let State::Away(away) = state_after(&State::Connected, Some(now), "x", late) else {

@@ -1,0 +1,67 @@
+//! Chooses the source that a [`SourceSpec`] names, and opens it.
+
+use super::command::CommandSource;
+use super::files::Pictures;
+use super::reconnect::{Backoff, Reconnecting};
+use super::threaded::ThreadedSource;
+#[cfg(target_os = "linux")]
+use super::v4l2::{Camera, Finder};
+use super::{Options, Source, SourceError, SourceSpec};
+
+/// Opens a source for a program that runs without end. A camera or command runs on a thread of its own, so
+/// that a device that hangs does not block the caller. When it fails it is opened again after 1, 5, 10 and
+/// then every 60 seconds, without end; [`Options::longest_pause`] shortens the pauses.
+///
+/// # Errors
+/// Only for pictures that cannot be listed. A camera or command that is missing is no error here:
+/// [`Source::state`] reports it.
+pub fn open(spec: &SourceSpec, options: &Options) -> Result<Box<dyn Source>, SourceError> {
+    match spec {
+        SourceSpec::Pictures(_) => open_once(spec, options),
+        SourceSpec::Command(_) => {
+            let (spec, options) = (spec.clone(), *options);
+            Ok(lasting(spec.to_string(), &options, move || open_once(&spec, &options)))
+        }
+        #[cfg(target_os = "linux")]
+        SourceSpec::Camera(name) => {
+            // The finder lives as long as the source: it recognises a camera that returns under another
+            // number.
+            let (mut finder, options) = (Finder::new(name.clone()), *options);
+            Ok(lasting(spec.to_string(), &options, move || {
+                Camera::open(&mut finder, &options).map(|camera| Box::new(camera) as Box<dyn Source>)
+            }))
+        }
+        #[cfg(not(target_os = "linux"))]
+        SourceSpec::Camera(_) => Err(SourceError::NoCamerasHere),
+    }
+}
+
+/// Opens a source for one run. A source that is missing or fails is an error at once.
+///
+/// # Errors
+/// The error of the camera, the command or the files.
+pub fn open_once(spec: &SourceSpec, options: &Options) -> Result<Box<dyn Source>, SourceError> {
+    match spec {
+        SourceSpec::Pictures(path) => {
+            Ok(Box::new(Pictures::open([path], options.frames_per_second, options.repeat)?))
+        }
+        SourceSpec::Command(line) => Ok(Box::new(CommandSource::start(line)?)),
+        #[cfg(target_os = "linux")]
+        SourceSpec::Camera(name) => Ok(Box::new(Camera::open(&mut Finder::new(name.clone()), options)?)),
+        #[cfg(not(target_os = "linux"))]
+        SourceSpec::Camera(_) => Err(SourceError::NoCamerasHere),
+    }
+}
+
+/// A source on a thread of its own that is opened again whenever it fails.
+fn lasting(
+    name: String,
+    options: &Options,
+    open: impl FnMut() -> Result<Box<dyn Source>, SourceError> + Send + 'static,
+) -> Box<dyn Source> {
+    let backoff = Backoff::up_to(options.longest_pause);
+    let source = Reconnecting::with_backoff(name, backoff, open)
+        .with_darkness(options.black_after)
+        .with_pace(options.frames_per_second);
+    Box::new(ThreadedSource::new(source))
+}

@@ -1,0 +1,42 @@
+//! What can be asked of a source, and within which limits.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+/// Widths and heights in pixels that a camera can be asked for.
+pub const FRAME_SIDES: RangeInclusive<u32> = 64..=4096;
+/// Frame rates that a source can be held to, in frames a second.
+pub const FRAME_RATES: RangeInclusive<f64> = 0.1..=120.0;
+
+/// How frames are wanted. Each kind of source uses the options that apply to it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Options {
+    /// Width and height in pixels to ask a camera for.
+    pub size: (u32, u32),
+    /// Maximum frames a second; `None` for no limit.
+    pub frames_per_second: Option<f32>,
+    /// Start again with the first picture after the last one.
+    pub repeat: bool,
+    /// A camera whose frames are bit for bit the same for this long is frozen and is opened again; `None` for
+    /// never. Commands and pictures may stand still.
+    pub frozen_after: Option<Duration>,
+    /// A camera or command whose frames are black for this long is [`State::Blind`](super::State::Blind);
+    /// `None` for never.
+    pub black_after: Option<Duration>,
+    /// Maximum pause between two attempts to open the source.
+    pub longest_pause: Duration,
+}
+
+impl Default for Options {
+    /// 640×480 at any rate, files once; frozen after 10 s, blind after 5 s, pauses of at most 60 s.
+    fn default() -> Self {
+        Self {
+            size: (640, 480),
+            frames_per_second: None,
+            repeat: false,
+            frozen_after: Some(Duration::from_secs(10)),
+            black_after: Some(Duration::from_secs(5)),
+            longest_pause: Duration::from_secs(60),
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! The calls that a capture needs, as traits, so that tests can replace the kernel.
+
+use std::fmt::Debug;
+use std::io;
+use std::time::{Duration, Instant};
+
+use super::choice::Offer;
+use super::format::{FourCc, Negotiated};
+
+/// A device that captures, as far as the choice of a format and the stream need it.
+pub(super) trait CaptureDriver {
+    /// A mapped buffer.
+    type Buffer: CaptureBuffer + Debug;
+
+    /// The formats and sizes that the device offers, in the driver's order.
+    fn offers(&self) -> Vec<Offer>;
+    /// Asks for a format and returns the one that the driver has set.
+    fn set_format(&self, fourcc: FourCc, width: u32, height: u32) -> io::Result<Negotiated>;
+    /// Asks for `count` buffers and returns how many there are.
+    fn request_buffers(&self, count: u32) -> io::Result<u32>;
+    /// Maps a buffer into memory.
+    fn map(&self, index: u32) -> io::Result<Self::Buffer>;
+    /// Gives a buffer to the driver.
+    fn queue(&self, index: u32) -> io::Result<()>;
+    /// Takes a filled buffer from the driver, if there is one. Does not wait.
+    fn dequeue(&self) -> io::Result<Option<Filled>>;
+    /// Starts the capture.
+    fn start(&self) -> io::Result<()>;
+    /// Stops the capture.
+    fn stop(&self) -> io::Result<()>;
+    /// Waits for a filled buffer. False after `wait` or a signal; an error when the driver reports one instead
+    /// of a buffer.
+    fn wait(&self, wait: Duration) -> io::Result<bool>;
+}
+
+/// Memory that a driver fills.
+pub(super) trait CaptureBuffer {
+    /// Its length in bytes.
+    fn len(&self) -> usize;
+    /// Replaces the content of `into` by the first `length` bytes, or by all if there are fewer.
+    fn copy(&self, length: usize, into: &mut Vec<u8>);
+}
+
+/// A buffer that the driver has filled. It is ours until it is queued again.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Filled {
+    pub(super) index: u32,
+    /// Bytes that the driver has written.
+    pub(super) used: usize,
+    /// The driver marked the frame as damaged, or wrote nothing.
+    pub(super) damaged: bool,
+    /// The driver's count of frames.
+    pub(super) sequence: u32,
+    /// When the frame was taken.
+    pub(super) captured: Instant,
+}
