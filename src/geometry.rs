@@ -1,6 +1,6 @@
 //! Rectangles and points in picture coordinates. Nothing here looks at pixels.
 
-/// A point in pixels; x grows to the right, y downwards, (0, 0) is the top left corner of the picture.
+/// A point in pixels from the top left corner of the picture.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Point {
     /// Pixels from the left edge.
@@ -9,7 +9,7 @@ pub struct Point {
     pub y: f32,
 }
 
-/// An axis-aligned rectangle in pixels, possibly reaching over the picture's edges.
+/// An axis-aligned rectangle in pixels; it may reach over the picture's edges.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Rect {
     /// Left edge.
@@ -29,7 +29,7 @@ impl Rect {
         Self { x, y, w, h }
     }
 
-    /// The face size that every threshold and size band speaks of: the shorter side.
+    /// The shorter side: the size of a face in all thresholds and size bands.
     #[must_use]
     pub fn side(&self) -> f32 {
         self.w.min(self.h)
@@ -74,8 +74,7 @@ impl Rect {
         Self { x: centre.x - side / 2.0, y: centre.y - side / 2.0, w: side, h: side }
     }
 
-    /// The part that lies inside a picture of `width` × `height` pixels; empty (`w` or `h` is 0) when there
-    /// is none.
+    /// The part inside a picture of `width` × `height` pixels; if there is none, `w` or `h` is 0.
     #[must_use]
     pub fn clipped(&self, width: u32, height: u32) -> Self {
         let x = self.x.clamp(0.0, width as f32);

@@ -15,7 +15,7 @@ use crate::decide::{DoorState, Signal};
 use crate::outputs::{Output, Outputs, Panel, Recorder, simulated};
 use crate::pixels::annotate::{Mark, annotate, caption};
 use crate::pixels::picture::View;
-use crate::source::{self, Options, Source};
+use crate::source::{self, Options, Source, SourceSpec};
 use crate::vision::Chain;
 use anyhow::Context;
 use image::Rgb;
@@ -37,7 +37,7 @@ const PICTURE_EVERY: Duration = Duration::from_secs(2);
 pub(crate) struct Args {
     /// Use a camera (or any other source of `maskwatch run`) instead of the bundled pictures, until Ctrl-C
     #[arg(long, value_name = "SOURCE")]
-    camera: Option<String>,
+    camera: Option<SourceSpec>,
     /// Ends after this many seconds; by default at the end of the pictures, with a camera at Ctrl-C
     #[arg(long = "for", value_name = "SECONDS", value_parser = seconds)]
     duration: Option<Duration>,
@@ -114,7 +114,7 @@ fn open(args: &Args, config: &Config) -> anyhow::Result<SourceAndClock> {
         frames_per_second: Some(config.source.frames_per_second),
         ..Options::default()
     };
-    Ok((source::open(&camera.parse()?, &options)?, Box::new(SystemClock::start()), None))
+    Ok((source::open(camera, &options)?, Box::new(SystemClock::start()), None))
 }
 
 /// What the bundled pictures have to bring about, noted as it happens.

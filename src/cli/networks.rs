@@ -1,7 +1,7 @@
 //! Arguments that name the networks and what is made of their answers, shared by the subcommands that work on
 //! pictures.
 
-use super::values::{certainty, fraction, one_of, pixels, size};
+use super::values::{certainty, fraction, one_of, pixels, size, threads};
 use crate::decide::Rules;
 use crate::nn::NetworkError;
 use crate::vision::classifier::Input;
@@ -37,7 +37,7 @@ pub struct ModelArgs {
     #[arg(long, value_name = "PX", default_value_t, help_heading = "Networks")]
     pub input: Input,
     /// Threads of the networks [default: one per core, four at most]
-    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=64), help_heading = "Networks")]
+    #[arg(long, value_parser = threads(), help_heading = "Networks")]
     pub threads: Option<u16>,
 }
 

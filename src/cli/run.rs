@@ -23,7 +23,7 @@ pub(crate) struct Args {
     /// Where frames come from, instead of source.spec: a camera (/dev/video0), a picture or folder,
     /// `command: …`
     #[arg(long, value_name = "SOURCE")]
-    source: Option<String>,
+    source: Option<SourceSpec>,
     /// Drive no pins: the same as --backend simulated
     #[arg(long, conflicts_with = "backend")]
     dry_run: bool,
@@ -48,7 +48,6 @@ impl Args {
 pub(crate) fn run(args: Args) -> Outcome {
     let mut config = args.load()?;
     if args.check {
-        config.source.spec.parse::<SourceSpec>().context("source.spec")?;
         print("the configuration is fine\n")?;
         return Ok(ExitCode::SUCCESS);
     }

@@ -1,6 +1,9 @@
 //! Values on the command line: each parser takes a text and gives the value, or a sentence that says what to give.
 
+use crate::config::limits;
+use crate::nn::yunet::MULTIPLE;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 /// Takes one of `values`, each with its name and what the help says of it (nothing where that is empty). There must be at
@@ -27,10 +30,11 @@ pub fn one_of<T: Copy + Send + Sync + 'static, const N: usize>(
 pub fn size(text: &str) -> Result<(u32, u32), String> {
     let sides =
         text.split_once('x').and_then(|(width, height)| Some((width.parse().ok()?, height.parse().ok()?)));
-    let fits = |side: u32| (32..=2048).contains(&side) && side.is_multiple_of(32);
-    sides
-        .filter(|(width, height)| fits(*width) && fits(*height))
-        .ok_or_else(|| "give WIDTHxHEIGHT, both multiples of 32 from 32 to 2048, such as 640x640".to_owned())
+    let fits = |side: u32| limits::DETECTOR_SIDES.contains(&side) && side.is_multiple_of(MULTIPLE as u32);
+    sides.filter(|(width, height)| fits(*width) && fits(*height)).ok_or_else(|| {
+        let (least, most) = limits::DETECTOR_SIDES.into_inner();
+        format!("give WIDTHxHEIGHT, both multiples of {MULTIPLE} from {least} to {most}, such as 640x640")
+    })
 }
 
 /// Reads a time in seconds from the command line.
@@ -45,8 +49,19 @@ pub fn seconds(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| "use a number of seconds from 0 to 86400".into())
 }
 
-fn number_in(text: &str, range: std::ops::RangeInclusive<f32>, what: &str) -> Result<f32, String> {
-    text.parse().ok().filter(|value| range.contains(value)).ok_or_else(|| format!("it must be {what}"))
+/// Reads a number of threads.
+pub(super) fn threads() -> impl TypedValueParser<Value = u16> {
+    let (least, most) = limits::THREADS.into_inner();
+    clap::value_parser!(u16).range(i64::from(least)..=i64::from(most))
+}
+
+fn number_in(text: &str, range: &RangeInclusive<f64>) -> Option<f32> {
+    text.parse().ok().filter(|value: &f32| range.contains(&f64::from(*value)))
+}
+
+fn number_from_to(text: &str, range: &RangeInclusive<f64>) -> Result<f32, String> {
+    let wanted = || format!("it must be a number from {} to {}", range.start(), range.end());
+    number_in(text, range).ok_or_else(wanted)
 }
 
 /// Reads a number from 0 to 1.
@@ -54,7 +69,7 @@ fn number_in(text: &str, range: std::ops::RangeInclusive<f32>, what: &str) -> Re
 /// # Errors
 /// With a sentence that says what to give.
 pub fn fraction(text: &str) -> Result<f32, String> {
-    number_in(text, 0.0..=1.0, "a number from 0 to 1")
+    number_from_to(text, &limits::SCORES)
 }
 
 /// Reads a probability from 0.5 to 1.
@@ -62,7 +77,7 @@ pub fn fraction(text: &str) -> Result<f32, String> {
 /// # Errors
 /// With a sentence that says what to give.
 pub fn certainty(text: &str) -> Result<f32, String> {
-    number_in(text, 0.5..=1.0, "a number from 0.5 to 1")
+    number_from_to(text, &limits::CERTAINTIES)
 }
 
 /// Reads a number of pixels, 0 or more.
@@ -70,7 +85,7 @@ pub fn certainty(text: &str) -> Result<f32, String> {
 /// # Errors
 /// With a sentence that says what to give.
 pub fn pixels(text: &str) -> Result<f32, String> {
-    number_in(text, 0.0..=100_000.0, "a number of pixels from 0 on")
+    number_in(text, &(0.0..=100_000.0)).ok_or_else(|| "it must be a number of pixels from 0 on".to_owned())
 }
 
 #[cfg(test)]

@@ -1,23 +1,25 @@
-//! The sections `[outputs]` and `[button]`: what hangs on which pin.
+//! The sections `[outputs]` and `[button]`: what is connected to which pin.
 
-use super::ConfigError;
+use super::error::ConfigError;
+use super::limits;
 use super::reader::Section;
 use crate::decide::DoorState;
-use crate::outputs::{Active, Backend, Button, Kind, Output, Pattern, Patterns, Pwm};
+use crate::outputs::{
+    Active, Backend, Button, Kind, Output, Pattern, Patterns, Pwm, RELAY_PHASE, USUAL_TONE,
+};
 use std::time::Duration;
 
-/// Piezo buzzers are loudest near 2.7 kHz.
-const USUAL_TONE: u16 = 2700;
-const LEVELS: [(&str, Active); 2] = [("high", Active::High), ("low", Active::Low)];
+/// Maximum length of an output's name.
+const LONGEST_NAME: usize = 32;
 
-/// What is switched.
+/// The outputs and the button.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OutputsConfig {
     /// The way to the pins.
     pub backend: Backend,
     /// The GPIO chip by label, name or path.
     pub chip: Option<String>,
-    /// The outputs in the order of the file; names and pins differ.
+    /// The outputs in the order of the file. No two have the same name or pin.
     pub outputs: Vec<Output>,
     /// The button that silences the buzzers.
     pub button: Option<Button>,
@@ -30,7 +32,7 @@ impl Default for OutputsConfig {
     }
 }
 
-/// The usual wiring of the four outputs that have one.
+/// The default of an output; only red, green, amber and buzzer have one.
 fn usual_output(name: &str) -> Option<Output> {
     let blink = Pattern::Blink { period: Duration::from_secs(1), duty: 0.5 };
     let fifth = Duration::from_millis(200);
@@ -69,15 +71,15 @@ pub(super) fn outputs(mut section: Section<'_>) -> Result<OutputsConfig, ConfigE
 }
 
 fn output(name: &str, table: &mut Section<'_>, others: &[Output]) -> Result<Output, ConfigError> {
-    let well_named =
-        name.len() <= 32 && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+    let well_named = name.len() <= LONGEST_NAME
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
     if !well_named || name.is_empty() {
-        return Err(
-            table.refuse_whole("has a name of other than 1 to 32 letters, digits, - and _; rename it".into())
-        );
+        let problem =
+            format!("has a name of other than 1 to {LONGEST_NAME} letters, digits, - and _; rename it");
+        return Err(table.refuse_whole(problem));
     }
     let usual = usual_output(name);
-    let pin = table.whole("pin", 0..=511)?;
+    let pin = table.whole("pin", limits::PINS)?;
     let number = match (&pin, &usual) {
         (Some(pin), _) => pin.value,
         (None, Some(usual)) => usual.pin,
@@ -91,7 +93,7 @@ fn output(name: &str, table: &mut Section<'_>, others: &[Output]) -> Result<Outp
             None => table.refuse_key("pin", problem),
         });
     }
-    let active = table.choice("active", &LEVELS)?;
+    let active = table.choice("active", &Active::NAMES)?;
     let kind = kind(table, active)?;
     let mut output = usual.unwrap_or(Output {
         name: name.into(),
@@ -110,13 +112,14 @@ fn output(name: &str, table: &mut Section<'_>, others: &[Output]) -> Result<Outp
                 table.refuse(&text, "cannot be set: off is always silent and dark; remove this line".into())
             );
         }
-        let pattern = Pattern::parse(&text.value).map_err(|problem| table.refuse(&text, problem))?;
+        let pattern = Pattern::parse(&text.value).map_err(|error| table.refuse(&text, error.to_string()))?;
         output.patterns.set(state, pattern);
-        let relay_phase = Duration::from_millis(500);
-        if output.kind == Kind::Relay && pattern.shortest_phase().is_some_and(|phase| phase < relay_phase) {
-            return Err(
-                table.refuse(&text, "switches a relay faster than every 0.5 s; use longer times".into())
+        if output.kind == Kind::Relay && pattern.shortest_phase().is_some_and(|phase| phase < RELAY_PHASE) {
+            let problem = format!(
+                "switches a relay faster than every {} s; use longer times",
+                RELAY_PHASE.as_secs_f64()
             );
+            return Err(table.refuse(&text, problem));
         }
     }
     if output.patterns.all_off() {
@@ -127,15 +130,13 @@ fn output(name: &str, table: &mut Section<'_>, others: &[Output]) -> Result<Outp
     Ok(output)
 }
 
-/// Reads `kind` with what belongs to it, for an output that is switched on by the level `active`.
+/// Reads `kind` and the keys of passive buzzers, for an output that the level `active` switches on.
 fn kind(table: &mut Section<'_>, active: Option<Active>) -> Result<Option<Kind>, ConfigError> {
-    let passive = Kind::PassiveBuzzer { frequency: USUAL_TONE, pwm: Pwm::Auto };
-    let kinds =
-        [("led", Kind::Led), ("buzzer", Kind::Buzzer), ("passive-buzzer", passive), ("relay", Kind::Relay)];
-    let kind = table.choice("kind", &kinds)?;
-    let tone = table.whole("tone_hz", 100..=10_000)?;
+    let kind = table.choice("kind", &Kind::NAMES)?;
+    let tones = u32::from(*limits::TONES.start())..=u32::from(*limits::TONES.end());
+    let tone = table.whole("tone_hz", tones)?;
     let pwm = table.sourced_choice("pwm", &Pwm::NAMES)?;
-    if kind == Some(passive) {
+    if matches!(kind, Some(Kind::PassiveBuzzer { .. })) {
         if let Some(pwm) = &pwm
             && (pwm.value, active) == (Pwm::Hardware, Some(Active::Low))
         {
@@ -145,21 +146,21 @@ fn kind(table: &mut Section<'_>, active: Option<Active>) -> Result<Option<Kind>,
         let frequency = tone.map_or(USUAL_TONE, |tone| tone.value as u16);
         return Ok(Some(Kind::PassiveBuzzer { frequency, pwm: pwm.map_or(Pwm::Auto, |pwm| pwm.value) }));
     }
-    let useless = "is for passive buzzers; add kind = \"passive-buzzer\", or remove this line";
+    let for_others = "is for passive buzzers; add kind = \"passive-buzzer\", or remove this line";
     match (tone, pwm) {
-        (Some(tone), _) => Err(table.refuse(&tone, useless.into())),
-        (None, Some(pwm)) => Err(table.refuse(&pwm, useless.into())),
+        (Some(tone), _) => Err(table.refuse(&tone, for_others.into())),
+        (None, Some(pwm)) => Err(table.refuse(&pwm, for_others.into())),
         (None, None) => Ok(kind),
     }
 }
 
-/// Reads `[button]`, whose pin is none of `outputs`.
+/// Reads `[button]`. Its pin must differ from those of `outputs`.
 pub(super) fn button(
     section: Option<Section<'_>>,
     outputs: &[Output],
 ) -> Result<Option<Button>, ConfigError> {
     let Some(mut section) = section else { return Ok(None) };
-    let Some(pin) = section.whole("pin", 0..=511)? else {
+    let Some(pin) = section.whole("pin", limits::PINS)? else {
         return Err(
             section.refuse_whole("has no pin; add for example pin = 24, or remove the section".into())
         );
@@ -169,8 +170,8 @@ pub(super) fn button(
             format!("is {}, which outputs.{} uses; give the button its own pin", pin.value, output.name);
         return Err(section.refuse(&pin, problem));
     }
-    let active = section.choice("active", &LEVELS)?.unwrap_or(Active::Low);
-    let silence = section.seconds("silence_seconds", 1.0..=3600.0)?;
+    let active = section.choice("active", &Active::NAMES)?.unwrap_or(Active::Low);
+    let silence = section.seconds("silence_seconds", limits::SILENCES)?;
     let silence = silence.map_or(Duration::from_secs(60), |silence| silence.value);
     section.finish()?;
     Ok(Some(Button { pin: pin.value, active, silence }))

@@ -1,14 +1,15 @@
-//! Tables of a TOML document, read key by key: each key is taken out once and checked, and what is left over
-//! in the end is unknown. What the keys mean is [`super`]'s business.
+//! Reads the tables of a TOML document key by key. Each key is taken out and checked; a key that is left in
+//! the end is unknown. Nothing here knows what the keys mean.
 
-use super::ConfigError;
+use super::error::ConfigError;
 use std::fmt::Display;
 use std::ops::{Range, RangeInclusive};
 use std::time::Duration;
+use strsim::levenshtein;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-/// A value with the place it was written at.
+/// A value with its key and its place in the file.
 pub(super) struct Sourced<T> {
     pub(super) value: T,
     key: String,
@@ -16,25 +17,25 @@ pub(super) struct Sourced<T> {
 }
 
 impl<T: Clone> Sourced<T> {
-    /// The value, or `usual` where none was written.
+    /// The value, or `usual` if the key is not in the file.
     pub(super) fn or(sourced: &Option<Self>, usual: T) -> T {
         sourced.as_ref().map_or(usual, |sourced| sourced.value.clone())
     }
 }
 
-/// One table of the document, or nothing where it was left out.
+/// One table of the document; empty if it is not in the file.
 pub(super) struct Section<'a> {
     text: &'a str,
     file: &'a str,
     /// Names of the tables down to this one, joined by dots; empty for the document itself.
     path: String,
     at: usize,
-    entries: Vec<Entry<'a>>,
-    /// The keys that were asked for, to name the nearest when another is found.
+    entries: Vec<KeyValue<'a>>,
+    /// The keys that were asked for; an error about an unknown key names the nearest.
     known: Vec<String>,
 }
 
-struct Entry<'a> {
+struct KeyValue<'a> {
     key: String,
     key_at: usize,
     value: DeValue<'a>,
@@ -53,16 +54,16 @@ impl<'a> Section<'a> {
     }
 
     fn new(text: &'a str, file: &'a str, path: String, at: usize, table: DeTable<'a>) -> Self {
-        let mut entries: Vec<Entry<'a>> = table
+        let mut entries: Vec<KeyValue<'a>> = table
             .into_iter()
-            .map(|(key, value)| Entry {
+            .map(|(key, value)| KeyValue {
                 key_at: key.span().start,
                 key: key.into_inner().into_owned(),
                 value_span: value.span(),
                 value: Spanned::into_inner(value),
             })
             .collect();
-        // In the order of the file, so that it is the first mistake that is named.
+        // In the order of the file, so that the first mistake is the one that is named.
         entries.sort_by_key(|entry| entry.key_at);
         Self { text, file, path, at, entries, known: Vec::new() }
     }
@@ -75,12 +76,12 @@ impl<'a> Section<'a> {
         ConfigError::Value { file: self.file.into(), line: line(self.text, at), key, problem }
     }
 
-    /// The error that `sourced` cannot be what it is.
+    /// An error about the value `sourced`.
     pub(super) fn refuse<T>(&self, sourced: &Sourced<T>, problem: String) -> ConfigError {
         self.error(sourced.at, sourced.key.clone(), problem)
     }
 
-    /// As [`refuse`](Self::refuse), or about the whole section where the value was not written.
+    /// As [`refuse`](Self::refuse), or about the whole section if the key is not in the file.
     pub(super) fn refuse_any<T>(&self, sourced: &Option<Sourced<T>>, problem: String) -> ConfigError {
         match sourced {
             Some(sourced) => self.refuse(sourced, problem),
@@ -88,23 +89,23 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// The error that this section cannot be what it is.
+    /// An error about the whole section.
     pub(super) fn refuse_whole(&self, problem: String) -> ConfigError {
         self.error(self.at, self.path.clone(), problem)
     }
 
-    /// The error about a key that was left out.
+    /// An error about a key that is not in the file.
     pub(super) fn refuse_key(&self, key: &str, problem: String) -> ConfigError {
         self.error(self.at, self.full(key), problem)
     }
 
-    fn take(&mut self, key: &str) -> Option<Entry<'a>> {
+    fn take(&mut self, key: &str) -> Option<KeyValue<'a>> {
         self.known.push(key.into());
         let index = self.entries.iter().position(|entry| entry.key == key)?;
         Some(self.entries.remove(index))
     }
 
-    fn wrong_type(&self, entry: &Entry<'a>, wanted: impl Display) -> ConfigError {
+    fn wrong_type(&self, entry: &KeyValue<'a>, wanted: impl Display) -> ConfigError {
         let kind = match entry.value {
             DeValue::String(_) => "text",
             DeValue::Integer(_) | DeValue::Float(_) => "a number",
@@ -116,24 +117,24 @@ impl<'a> Section<'a> {
         self.error(entry.key_at, self.full(&entry.key), format!("is {kind}; use {wanted}"))
     }
 
-    /// A value as it stands in the file, cut where it is long.
-    fn written(&self, entry: &Entry<'a>) -> String {
+    /// A value as it stands in the file; a long one is cut.
+    fn written(&self, entry: &KeyValue<'a>) -> String {
         let written = self.text.get(entry.value_span.clone()).unwrap_or("that");
         let line: String = written.split_whitespace().collect::<Vec<_>>().join(" ");
         if line.chars().count() > 40 { line.chars().take(40).chain(['…']).collect() } else { line }
     }
 
-    fn sourced<T>(&self, entry: &Entry<'a>, value: T) -> Sourced<T> {
+    fn sourced<T>(&self, entry: &KeyValue<'a>, value: T) -> Sourced<T> {
         Sourced { value, key: self.full(&entry.key), at: entry.key_at }
     }
 
-    /// A table of this one; an empty one where it was left out.
+    /// Takes the table `key`; an empty one if it is not in the file.
     pub(super) fn section(&mut self, key: &str) -> Result<Section<'a>, ConfigError> {
         let empty = Self::new(self.text, self.file, self.full(key), self.at, DeTable::new());
         Ok(self.optional_section(key)?.unwrap_or(empty))
     }
 
-    /// A table of this one, where there is one.
+    /// Takes the table `key`, if it is in the file.
     pub(super) fn optional_section(&mut self, key: &str) -> Result<Option<Section<'a>>, ConfigError> {
         let path = self.full(key);
         let Some(entry) = self.take(key) else { return Ok(None) };
@@ -143,7 +144,7 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// All tables that are left in this one, with their names, in the order of the file.
+    /// Takes all tables that are left, with their names, in the order of the file.
     pub(super) fn tables(&mut self) -> Result<Vec<(String, Section<'a>)>, ConfigError> {
         let (tables, rest) = std::mem::take(&mut self.entries)
             .into_iter()
@@ -157,7 +158,7 @@ impl<'a> Section<'a> {
         Ok(sections.collect())
     }
 
-    /// Text that is not empty.
+    /// Takes text that is not empty.
     pub(super) fn text(&mut self, key: &str) -> Result<Option<Sourced<String>>, ConfigError> {
         let Some(entry) = self.take(key) else { return Ok(None) };
         match &entry.value {
@@ -170,7 +171,7 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// One of several words.
+    /// Takes one of several words.
     pub(super) fn choice<T: Copy>(
         &mut self,
         key: &str,
@@ -179,7 +180,7 @@ impl<'a> Section<'a> {
         Ok(self.sourced_choice(key, words)?.map(|choice| choice.value))
     }
 
-    /// The same with its place.
+    /// As [`choice`](Self::choice), with the place of the word.
     pub(super) fn sourced_choice<T: Copy>(
         &mut self,
         key: &str,
@@ -199,7 +200,7 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// A number within `range`.
+    /// Takes a number within `range`.
     pub(super) fn number(
         &mut self,
         key: &str,
@@ -209,7 +210,7 @@ impl<'a> Section<'a> {
         self.read(key, wanted, |value| as_number(value).filter(|number| range.contains(number)))
     }
 
-    /// A whole number within `range`.
+    /// Takes a whole number within `range`.
     pub(super) fn whole(
         &mut self,
         key: &str,
@@ -223,14 +224,14 @@ impl<'a> Section<'a> {
         })
     }
 
-    /// A whole number within `range`, or `word`, which is `None`.
+    /// Takes a whole number within `range`, or `word`, which is `None`.
     pub(super) fn whole_or(
         &mut self,
         key: &str,
         range: RangeInclusive<u32>,
         word: &str,
     ) -> Result<Option<Sourced<Option<u32>>>, ConfigError> {
-        let is_word = |entry: &&Entry<'a>| {
+        let is_word = |entry: &&KeyValue<'a>| {
             entry.key == key && matches!(&entry.value, DeValue::String(text) if text == word)
         };
         if self.entries.iter().any(|entry| is_word(&entry)) {
@@ -240,7 +241,7 @@ impl<'a> Section<'a> {
         Ok(whole.map(|Sourced { value, key, at }| Sourced { value: Some(value), key, at }))
     }
 
-    /// A time in seconds within `range`.
+    /// Takes a time whose seconds are within `range`.
     pub(super) fn seconds(
         &mut self,
         key: &str,
@@ -273,12 +274,12 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// Refuses what was not asked for.
+    /// Refuses keys that were not asked for.
     pub(super) fn finish(self) -> Result<(), ConfigError> {
         let Some(entry) = self.entries.first() else { return Ok(()) };
-        let nearest = self.known.iter().min_by_key(|known| distance(known, &entry.key));
-        let problem = match nearest {
-            Some(nearest) if distance(nearest, &entry.key) <= nearest.len().min(entry.key.len()) / 2 => {
+        let distances = self.known.iter().map(|known| (levenshtein(known, &entry.key), known));
+        let problem = match distances.min_by_key(|(distance, _)| *distance) {
+            Some((distance, nearest)) if distance <= nearest.len().min(entry.key.len()) / 2 => {
                 format!("is not known; did you mean {nearest}?")
             }
             _ => format!("is not known; use {}, or remove it", self.known.join(", ")),
@@ -300,20 +301,4 @@ fn as_number(value: &DeValue<'_>) -> Option<f64> {
 /// The line in which byte `at` of `text` lies, counted from 1.
 fn line(text: &str, at: usize) -> usize {
     text.bytes().take(at).filter(|byte| *byte == b'\n').count() + 1
-}
-
-/// How many letters have to be changed, added or removed to make `a` into `b` (Levenshtein).
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, letter) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, other) in b.iter().enumerate() {
-            let changed = diagonal + usize::from(letter != *other);
-            diagonal = row[j + 1];
-            row[j + 1] = changed.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
 }

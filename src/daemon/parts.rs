@@ -6,7 +6,7 @@ use super::watch::Watch;
 use crate::config::Config;
 use crate::nn::NetworkError;
 use crate::outputs::{self, OutputError, Outputs, Panel};
-use crate::source::{self, Options, Source, SourceError, SpecError};
+use crate::source::{self, Options, Source, SourceError};
 use crate::vision::Chain;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -18,9 +18,6 @@ pub enum OpenError {
     /// The source.
     #[error(transparent)]
     Source(#[from] SourceError),
-    /// The source's text names none.
-    #[error("source.spec: {0}")]
-    Spec(#[from] SpecError),
     /// The outputs.
     #[error(transparent)]
     Outputs(#[from] OutputError),
@@ -71,7 +68,7 @@ impl Opener {
             longest_pause: self.longest_pause,
             ..Options::default()
         };
-        let source = source::open(&config.source.spec.parse()?, &options)?;
+        let source = source::open(&config.source.spec, &options)?;
         log::info!("watching {}", source.describe());
         Ok(source)
     }

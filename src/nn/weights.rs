@@ -3,7 +3,7 @@
 //! Files written here carry a checksum of all values in their metadata; it is verified whenever it is there.
 
 use super::NetworkError;
-use super::storage::{self, Entry};
+use super::storage::{self, TensorBytes};
 use candle_core::{DType, Device, Tensor, Var};
 use safetensors::SafeTensors;
 use std::collections::BTreeMap;
@@ -63,7 +63,7 @@ impl Weights {
     /// When a file cannot be written in that folder, or a tensor is not f32.
     pub fn save(&self, path: &Path) -> Result<(), NetworkError> {
         let entry = |(name, tensor): (&String, &Tensor)| {
-            let entry = Entry { dtype: "F32", shape: tensor.dims().to_vec(), bytes: bytes_of(tensor)? };
+            let entry = TensorBytes { dtype: "F32", shape: tensor.dims().to_vec(), bytes: bytes_of(tensor)? };
             Ok((name.clone(), entry))
         };
         let tensors = self.tensors.iter().map(entry).collect::<Result<_, NetworkError>>()?;

@@ -1,10 +1,12 @@
-//! A push button beside the door that silences the buzzers for a while. Lights go on: only the noise can be
-//! unwanted.
+//! A push button beside the door that silences the buzzers for some time. Lights stay as they are.
 
-use super::{Active, Level};
+use super::level::{Active, Level};
+use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
-/// A contact bounces for some milliseconds; a level has to last this long to count.
+/// Times in seconds for which a press can silence the buzzers.
+pub const SILENCES: RangeInclusive<f64> = 1.0..=3600.0;
+/// Minimum time for which a level has to last: a contact bounces for some milliseconds.
 const SETTLED: Duration = Duration::from_millis(40);
 
 /// A push button as configured.
@@ -12,23 +14,23 @@ const SETTLED: Duration = Duration::from_millis(40);
 pub struct Button {
     /// Number of the pin: the BCM number on a Raspberry Pi, the line's offset on any other chip.
     pub pin: u32,
-    /// The level while it is pressed: low for a button to ground, the usual wiring.
+    /// The level while it is pressed: low for a button from the pin to ground, the usual wiring.
     pub active: Active,
     /// For how long a press silences the buzzers.
     pub silence: Duration,
 }
 
-/// What remains of presses and time. Pure: levels and time are handed in.
+/// Debounces the button and measures the time after a press. Pure: levels and time are handed in.
 #[derive(Debug, Default)]
 pub(super) struct Silence {
-    /// The level read last, and since when it is that.
+    /// Whether the button was down when it was last read, and since when.
     read: Option<(bool, Instant)>,
     pressed: bool,
     until: Option<Instant>,
 }
 
 impl Silence {
-    /// Takes a reading of `button`'s pin. Returns whether it was pressed just now; to hold it is one press.
+    /// Takes the level of `button`'s pin. Returns true when a press begins; to hold the button is one press.
     pub(super) fn read(&mut self, button: &Button, level: Level, now: Instant) -> bool {
         let down = level == button.active.level(true);
         let since = match self.read {
@@ -46,7 +48,7 @@ impl Silence {
         down
     }
 
-    /// Whether buzzers have to be silent.
+    /// Whether buzzers have to be silent at `now`.
     pub(super) fn lasts(&self, now: Instant) -> bool {
         self.until.is_some_and(|until| now < until)
     }

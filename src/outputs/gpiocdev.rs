@@ -1,17 +1,21 @@
-//! Pins through the kernel's GPIO character device (crate `gpiocdev`), which works on any board and lets one
-//! process own a pin. The chip is found by its label: numbers of chips change from boot to boot and from
-//! kernel to kernel.
+//! Pins through the kernel's GPIO character device (crate `gpiocdev`). It works on any board and lets only
+//! one process use a pin. The chip is found by its label: the number of a chip changes from boot to boot and
+//! from kernel to kernel.
 
+use super::button::Button;
+use super::driver::{Driver, InputPin, OutputPin};
+use super::error::OutputError;
+use super::level::Level;
+use super::output::{Kind, Output, Pwm};
 use super::tone::SoftwareTone;
-use super::{Button, Driver, Input, Kind, Level, Output, OutputError, Pin, Pwm};
 use gpiocdev::line::{Bias, Value};
 use gpiocdev::{Chip, Request, chip};
 use std::path::Path;
 
-/// Labels of the chip behind the header of a Raspberry Pi: 5; 4; all before.
+/// Labels of the chip behind the header of a Raspberry Pi: 5, 4, and all before.
 const LABELS: [&str; 3] = ["pinctrl-rp1", "pinctrl-bcm2711", "pinctrl-bcm2835"];
 
-/// A chip; each line is a request of its own, so that one can be let go while the others stay as they are.
+/// A chip. Each line is a request of its own, so that one can be released while the others stay as they are.
 pub(super) struct CharacterDevice {
     chip: Chip,
     lines: u32,
@@ -29,25 +33,25 @@ impl CharacterDevice {
         Ok(Self { chip, lines: info.num_lines, name })
     }
 
-    /// Requests one line as `settings` say; `who` is what hangs on it.
+    /// Requests one line with `settings`; `who` is the output or button that uses it.
     fn request(
         &self,
         who: &str,
         pin: u32,
         settings: impl FnOnce(&mut gpiocdev::request::Builder),
-    ) -> Result<Line, OutputError> {
+    ) -> Result<RequestedLine, OutputError> {
         let line = |problem| OutputError::Pin { output: who.into(), pin, chip: self.name.clone(), problem };
         check(&self.chip, self.lines, pin).map_err(line)?;
         let mut builder = Request::builder();
         builder.on_chip(self.chip.path()).with_consumer("maskwatch").with_line(pin);
         settings(&mut builder);
         let request = builder.request().map_err(|error| line(explain(&error)))?;
-        Ok(Line { request, pin, who: who.into(), chip: self.name.clone() })
+        Ok(RequestedLine { request, pin, who: who.into(), chip: self.name.clone() })
     }
 }
 
 impl Driver for CharacterDevice {
-    fn output(&mut self, output: &Output) -> Result<Box<dyn Pin>, OutputError> {
+    fn output(&mut self, output: &Output) -> Result<Box<dyn OutputPin>, OutputError> {
         let inactive = value(output.active.level(false));
         let line = self.request(&output.name, output.pin, |line| {
             line.as_output(inactive);
@@ -59,11 +63,11 @@ impl Driver for CharacterDevice {
             Kind::PassiveBuzzer { frequency, .. } => {
                 Ok(Box::new(SoftwareTone::start(Box::new(line), output.active, frequency)?))
             }
-            _ => Ok(Box::new(line)),
+            Kind::Led | Kind::Buzzer | Kind::Relay => Ok(Box::new(line)),
         }
     }
 
-    fn button(&mut self, button: &Button) -> Result<Box<dyn Input>, OutputError> {
+    fn button(&mut self, button: &Button) -> Result<Box<dyn InputPin>, OutputError> {
         let bias = match button.active.level(false) {
             Level::High => Bias::PullUp,
             Level::Low => Bias::PullDown,
@@ -80,27 +84,27 @@ impl Driver for CharacterDevice {
 }
 
 /// One requested line. The kernel may set it back to an input when this is dropped.
-struct Line {
+struct RequestedLine {
     request: Request,
     pin: u32,
     who: String,
     chip: String,
 }
 
-impl Line {
+impl RequestedLine {
     fn failed(&self, problem: String) -> OutputError {
         OutputError::Pin { output: self.who.clone(), pin: self.pin, chip: self.chip.clone(), problem }
     }
 }
 
-impl Pin for Line {
+impl OutputPin for RequestedLine {
     fn drive(&mut self, level: Level) -> Result<(), OutputError> {
         let driven = self.request.set_value(self.pin, value(level));
         driven.map(drop).map_err(|error| self.failed(explain(&error)))
     }
 }
 
-impl Input for Line {
+impl InputPin for RequestedLine {
     fn level(&mut self) -> Result<Level, OutputError> {
         match self.request.value(self.pin) {
             Ok(Value::Active) => Ok(Level::High),
@@ -117,11 +121,11 @@ fn value(level: Level) -> Value {
     }
 }
 
-/// Opens the chip called `wanted` (path, name or label), or the one with a Raspberry Pi's label.
+/// Opens the chip called `wanted` (path, name or label), or the one with the label of a Raspberry Pi.
 fn find(wanted: Option<&str>) -> Result<Chip, OutputError> {
     if let Some(path) = wanted.filter(|wanted| wanted.starts_with('/')) {
         let failed = |error| OutputError::Chip { chip: path.into(), problem: explain(&error) };
-        // gpiocdev takes any character device that it cannot rule out; asking for its info tells.
+        // gpiocdev accepts some devices that are no chip; the caller finds out by asking for its info.
         let chip = Chip::from_path(path).map_err(failed)?;
         return Ok(chip);
     }
@@ -143,12 +147,12 @@ fn find(wanted: Option<&str>) -> Result<Chip, OutputError> {
     }
     let seen = match (&refused, seen.is_empty()) {
         (Some(refused), _) => refused.clone(),
-        (None, true) => "this system has no GPIO chips at all".into(),
+        (None, true) => "this system has no GPIO chips".into(),
         (None, false) => format!("set outputs.chip to one of {}", seen.join(", ")),
     };
     Err(match wanted {
         Some(wanted) => OutputError::Chip { chip: wanted.into(), problem: format!("there is none; {seen}") },
-        None => OutputError::NoBackend(format!("no GPIO chip has a Raspberry Pi's label ({seen})")),
+        None => OutputError::NoBackend(format!("no GPIO chip has the label of a Raspberry Pi ({seen})")),
     })
 }
 
@@ -156,7 +160,7 @@ fn unreadable(path: &Path, error: &gpiocdev::Error) -> String {
     format!("{} {}", path.display(), explain(error))
 }
 
-/// Whether a line can be had: half a sentence on why not otherwise.
+/// Refuses a line that does not exist or is in use, with the end of a sentence that starts with the pin.
 fn check(chip: &Chip, lines: u32, pin: u32) -> Result<(), String> {
     if pin >= lines {
         return Err(format!("does not exist; it has GPIO0 to GPIO{}", lines.saturating_sub(1)));
@@ -164,7 +168,7 @@ fn check(chip: &Chip, lines: u32, pin: u32) -> Result<(), String> {
     let info = chip.line_info(pin).map_err(|error| explain(&error))?;
     if info.used {
         let owner =
-            if info.consumer.is_empty() { "something".into() } else { format!("\"{}\"", info.consumer) };
+            if info.consumer.is_empty() { "another user".into() } else { format!("\"{}\"", info.consumer) };
         let mend = if info.consumer == "maskwatch" {
             "stop the daemon first (sudo systemctl stop maskwatch)"
         } else {
@@ -177,7 +181,7 @@ fn check(chip: &Chip, lines: u32, pin: u32) -> Result<(), String> {
 
 fn explain(error: &gpiocdev::Error) -> String {
     let text = error.to_string();
-    // The errno sits in different places for different calls, its text is the same in all.
+    // The errno stands in different fields for different calls; its text is the same in all.
     if text.contains("Permission denied") || text.contains("Operation not permitted") {
         "may not be used by this user; add the user to the group gpio (sudo usermod -aG gpio USER) and log in again".into()
     } else if text.contains("busy") {

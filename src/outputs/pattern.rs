@@ -1,11 +1,11 @@
-//! What an output does over time: a pattern and the time since the door's state began give on or off. Pure.
+//! Patterns of an output: whether it is on, by the time since the door state began. Pure.
 
 use crate::decide::DoorState;
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-/// What an output does while a door state lasts.
+/// What an output does during a door state.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub enum Pattern {
     /// Never on.
@@ -15,14 +15,14 @@ pub enum Pattern {
     Steady,
     /// On for the first part of each period, off for the rest.
     Blink {
-        /// Length of one on and off together.
+        /// Length of one period, on and off.
         period: Duration,
-        /// The part of the period it is on, between 0 and 1.
+        /// The part of the period in which it is on, between 0 and 1.
         duty: f32,
     },
-    /// On a number of times, then silent for as long as the state lasts.
+    /// On a number of times, then off for the rest of the state.
     Beep {
-        /// How often.
+        /// Number of beeps.
         times: u32,
         /// Length of a beep.
         on: Duration,
@@ -31,11 +31,38 @@ pub enum Pattern {
     },
 }
 
-/// Outputs are refreshed twice as often as this; anything shorter would come out ragged.
+/// Minimum time for which an output stays on or off: outputs are refreshed twice as often, and shorter times
+/// would come out uneven.
 const SHORTEST: Duration = Duration::from_millis(50);
+/// Periods and lengths of beeps in seconds.
 const SECONDS: RangeInclusive<f64> = 0.1..=60.0;
+/// Parts of a period in which an output can be on.
 const DUTY: RangeInclusive<f32> = 0.1..=0.9;
+/// Numbers of beeps.
 const TIMES: RangeInclusive<u32> = 1..=100;
+
+/// Why a text is not a pattern. The texts follow the name of a key: "outputs.red.alert is not a pattern".
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PatternError {
+    /// The text has another form.
+    #[error(
+        "is not a pattern; use off, steady, \"blink PERIOD [DUTY]\" or \"beep TIMES [ON [OFF]]\" with times in seconds"
+    )]
+    Form,
+    /// A number is missing, or out of its range.
+    #[error("has {word} for {what}; use a number from {range}")]
+    Number {
+        /// What stands in its place.
+        word: String,
+        /// What the number is.
+        what: &'static str,
+        /// The numbers that are allowed, such as "1 to 100".
+        range: String,
+    },
+    /// The output would change too fast.
+    #[error("changes after {} ms; use no phase below {} ms", .0.as_millis(), SHORTEST.as_millis())]
+    TooFast(Duration),
+}
 
 impl Pattern {
     /// Whether the output is on when the state began `elapsed` ago.
@@ -51,7 +78,7 @@ impl Pattern {
         }
     }
 
-    /// The shortest time for which the output stays on or off, `None` if it does not change by itself.
+    /// The shortest time for which the output stays on or off; `None` if it does not change.
     #[must_use]
     pub fn shortest_phase(&self) -> Option<Duration> {
         match *self {
@@ -62,21 +89,19 @@ impl Pattern {
         }
     }
 
-    /// Reads `off`, `steady`, `blink PERIOD [DUTY]` or `beep TIMES [ON [OFF]]`; times in seconds.
+    /// Reads `off`, `steady`, `blink PERIOD [DUTY]` or `beep TIMES [ON [OFF]]`, with times in seconds.
     ///
     /// # Errors
-    /// Half a sentence that says what is wrong and what would be right.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    /// [`PatternError`] says what is wrong and what to write.
+    pub fn parse(text: &str) -> Result<Self, PatternError> {
         let pattern = Self::read(text)?;
         match pattern.shortest_phase() {
-            Some(phase) if phase < SHORTEST => {
-                Err(format!("changes after {} ms; use no phase below 50 ms", phase.as_millis()))
-            }
+            Some(phase) if phase < SHORTEST => Err(PatternError::TooFast(phase)),
             _ => Ok(pattern),
         }
     }
 
-    fn read(text: &str) -> Result<Self, String> {
+    fn read(text: &str) -> Result<Self, PatternError> {
         let words: Vec<&str> = text.split_whitespace().collect();
         match words.as_slice() {
             ["off"] => Ok(Self::Off),
@@ -99,34 +124,34 @@ impl Pattern {
                 on: seconds(on)?,
                 off: seconds(off)?,
             }),
-            _ => Err(
-                "is no pattern; use off, steady, \"blink PERIOD [DUTY]\" or \"beep TIMES [ON [OFF]]\" with \
-                      times in seconds"
-                    .into(),
-            ),
+            _ => Err(PatternError::Form),
         }
     }
 }
 
 fn remainder(elapsed: Duration, period: Duration) -> Duration {
     let nanoseconds = elapsed.as_nanos().checked_rem(period.as_nanos()).unwrap_or(0);
-    // A remainder is at most the period, and config keeps that to minutes: it fits.
+    // The remainder is below the period, which is a minute at most: it fits.
     Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(u64::MAX))
 }
 
-fn seconds(word: &str) -> Result<Duration, String> {
+fn seconds(word: &str) -> Result<Duration, PatternError> {
     let seconds = number("a time in seconds", word, SECONDS)?;
-    // Whole milliseconds, so that three periods of 0.1 s are 0.3 s and what is written reads back.
+    // Whole milliseconds, so that three periods of 0.1 s are 0.3 s, and a pattern that is written out reads
+    // back the same.
     Ok(Duration::from_millis((seconds * 1000.0).round() as u64))
 }
 
-fn number<N>(what: &str, word: &str, range: RangeInclusive<N>) -> Result<N, String>
+fn number<N>(what: &'static str, word: &str, range: RangeInclusive<N>) -> Result<N, PatternError>
 where
     N: std::str::FromStr + PartialOrd + fmt::Display,
 {
     match word.parse::<N>() {
         Ok(number) if range.contains(&number) => Ok(number),
-        _ => Err(format!("has {word} for {what}; use a number from {} to {}", range.start(), range.end())),
+        _ => {
+            let range = format!("{} to {}", range.start(), range.end());
+            Err(PatternError::Number { word: word.to_owned(), what, range })
+        }
     }
 }
 
@@ -143,25 +168,47 @@ impl fmt::Display for Pattern {
     }
 }
 
-/// One pattern for each door state but *off*, in which every output is off.
+/// One pattern for each door state except *off*, in which every output is off.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Patterns([Pattern; DoorState::ALL.len() - 1]);
+pub struct Patterns {
+    idle: Pattern,
+    pass: Pattern,
+    look: Pattern,
+    incorrect: Pattern,
+    alert: Pattern,
+    fault: Pattern,
+}
 
 impl Patterns {
     /// The pattern of `state`.
     #[must_use]
     pub fn get(&self, state: DoorState) -> Pattern {
-        self.0.get(state as usize).copied().unwrap_or(Pattern::Off)
-    }
-
-    /// Sets the pattern of `state`; *off* stays off.
-    pub fn set(&mut self, state: DoorState, pattern: Pattern) {
-        if let Some(place) = self.0.get_mut(state as usize) {
-            *place = pattern;
+        match state {
+            DoorState::Idle => self.idle,
+            DoorState::Pass => self.pass,
+            DoorState::Look => self.look,
+            DoorState::Incorrect => self.incorrect,
+            DoorState::Alert => self.alert,
+            DoorState::Fault => self.fault,
+            DoorState::Off => Pattern::Off,
         }
     }
 
-    /// These patterns with that of `state` replaced.
+    /// Sets the pattern of `state`; that of *off* cannot be changed.
+    pub fn set(&mut self, state: DoorState, pattern: Pattern) {
+        let place = match state {
+            DoorState::Idle => &mut self.idle,
+            DoorState::Pass => &mut self.pass,
+            DoorState::Look => &mut self.look,
+            DoorState::Incorrect => &mut self.incorrect,
+            DoorState::Alert => &mut self.alert,
+            DoorState::Fault => &mut self.fault,
+            DoorState::Off => return,
+        };
+        *place = pattern;
+    }
+
+    /// A copy with another pattern for `state`.
     #[must_use]
     pub fn with(mut self, state: DoorState, pattern: Pattern) -> Self {
         self.set(state, pattern);
@@ -171,7 +218,7 @@ impl Patterns {
     /// Whether the output is never on.
     #[must_use]
     pub fn all_off(&self) -> bool {
-        self.0.iter().all(|pattern| *pattern == Pattern::Off)
+        DoorState::ALL.into_iter().all(|state| self.get(state) == Pattern::Off)
     }
 }
 
@@ -227,9 +274,9 @@ mod tests {
     #[test]
     fn mistakes_are_named() {
         for (text, part) in [
-            ("", "is no pattern"),
-            ("flash", "is no pattern"),
-            ("blink", "is no pattern"),
+            ("", "is not a pattern"),
+            ("flash", "is not a pattern"),
+            ("blink", "is not a pattern"),
             ("blink 0", "has 0 for a time in seconds; use a number from 0.1 to 60"),
             ("blink nan", "has nan for a time"),
             ("blink 1 1.5", "has 1.5 for the part it is on"),
@@ -237,7 +284,7 @@ mod tests {
             ("beep 3 0.2 1e30", "has 1e30 for a time"),
             ("blink 0.2 0.1", "changes after 20 ms; use no phase below 50 ms"),
         ] {
-            let error = Pattern::parse(text).unwrap_err();
+            let error = Pattern::parse(text).unwrap_err().to_string();
             assert!(error.contains(part), "{text:?}: {error}");
         }
     }

@@ -1,24 +1,26 @@
-//! Pins of a Raspberry Pi through its GPIO registers (crate `rppal`). Nothing else on the system is told who
-//! owns them.
+//! Pins of a Raspberry Pi through its GPIO registers (crate `rppal`). The kernel does not know who uses them.
 
+use super::button::Button;
+use super::driver::{Driver, InputPin, OutputPin};
+use super::error::OutputError;
+use super::level::{Active, Level};
+use super::output::{Kind, Output, Pwm};
 use super::tone::SoftwareTone;
-use super::{Active, Button, Driver, Input, Kind, Level, Output, OutputError, Pin, Pwm};
-use rppal::gpio::{Error, Gpio, InputPin, Level as Volt, Mode, OutputPin};
+use rppal::gpio::{self, Error, Gpio, Mode};
 use rppal::pwm;
 use rppal::system::{DeviceInfo, SoC};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::ErrorKind;
 
-/// What the kernels of the Raspberry Pi Foundation offer to members of the group gpio; the second is the Pi
-/// 5's.
+/// Devices that Raspberry Pi OS offers to members of the group gpio; the Pi 5 has the second one.
 const DEVICES: [&str; 2] = ["/dev/gpiomem", "/dev/gpiomem0"];
 
-/// Whether rppal can be used without root: half a sentence on why not otherwise.
+/// Checks that rppal can be used without root. The error is a clause that gives the reason.
 pub(super) fn available() -> Result<(), String> {
     let mut refused = None;
     for device in DEVICES {
         match OpenOptions::new().read(true).write(true).open(device) {
-            Ok(_) => return Gpio::new().map(drop).map_err(|error| format!("rppal says: {error}")),
+            Ok(_) => return Gpio::new().map(drop).map_err(|error| format!("rppal reports: {error}")),
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) => refused = Some(format!("{device} cannot be opened ({error})")),
         }
@@ -26,8 +28,8 @@ pub(super) fn available() -> Result<(), String> {
     Err(refused.unwrap_or_else(|| format!("there is no {}", DEVICES.join(" or "))))
 }
 
-/// The registers. Nothing in the kernel keeps two programs from driving the same pins through them, so the
-/// device is locked: a second maskwatch is told. The lock goes with the process, however that ends.
+/// The registers. The kernel does not keep two programs from driving the same pins through them. So the
+/// device is locked, and a second maskwatch is refused. The lock ends with the process.
 pub(super) struct Registers {
     gpio: Gpio,
     _lock: Option<File>,
@@ -40,7 +42,7 @@ impl Registers {
         Ok(Self { gpio, _lock: lock(DEVICES.into_iter().chain(["/dev/mem"]))? })
     }
 
-    fn pin(&self, who: &str, pin: u32) -> Result<rppal::gpio::Pin, OutputError> {
+    fn pin(&self, who: &str, pin: u32) -> Result<gpio::Pin, OutputError> {
         let number = u8::try_from(pin).unwrap_or(u8::MAX);
         self.gpio.get(number).map_err(|error| failed(who, pin, explain(&error)))
     }
@@ -50,7 +52,7 @@ fn failed(who: &str, pin: u32, problem: String) -> OutputError {
     OutputError::Pin { output: who.into(), pin, chip: "the Raspberry Pi".into(), problem }
 }
 
-/// Locks the first of `devices` that opens.
+/// Locks the first of `devices` that can be opened.
 fn lock<'a>(devices: impl IntoIterator<Item = &'a str>) -> Result<Option<File>, OutputError> {
     for device in devices {
         let Ok(file) = OpenOptions::new().read(true).write(true).open(device) else { continue };
@@ -67,11 +69,11 @@ fn lock<'a>(devices: impl IntoIterator<Item = &'a str>) -> Result<Option<File>, 
 }
 
 impl Driver for Registers {
-    fn output(&mut self, output: &Output) -> Result<Box<dyn Pin>, OutputError> {
+    fn output(&mut self, output: &Output) -> Result<Box<dyn OutputPin>, OutputError> {
         let pin = self.pin(&output.name, output.pin)?;
         if let Kind::PassiveBuzzer { frequency, pwm } = output.kind
             && pwm != Pwm::Software
-            // A channel that makes no tone is low.
+            // A channel without a tone is low.
             && output.active == Active::High
         {
             let is_rp1 = DeviceInfo::new().is_ok_and(|info| info.soc() == SoC::Bcm2712);
@@ -83,28 +85,28 @@ impl Driver for Registers {
                 }
                 None if pwm == Pwm::Hardware => {
                     let problem = "is not connected to a PWM channel; add dtoverlay=pwm,pin=18,func=2 (GPIO12, 13, 18 and \
-                                   19 can be) to /boot/firmware/config.txt and start anew, or use pwm = \"software\"";
+                                   19 can be) to /boot/firmware/config.txt and reboot, or use pwm = \"software\"";
                     return Err(failed(&output.name, output.pin, problem.into()));
                 }
                 None => {}
             }
         }
-        // The level is written before the pin becomes an output: it never shows the wrong one.
+        // The level is written before the pin becomes an output, so it never has the wrong one.
         let mut pin = match output.active.level(false) {
             Level::Low => pin.into_output_low(),
             Level::High => pin.into_output_high(),
         };
-        // A pin that went back to an input would let a relay float.
+        // A pin that became an input again would leave a relay floating.
         pin.set_reset_on_drop(false);
         match output.kind {
             Kind::PassiveBuzzer { frequency, .. } => {
                 Ok(Box::new(SoftwareTone::start(Box::new(Driven(pin)), output.active, frequency)?))
             }
-            _ => Ok(Box::new(Driven(pin))),
+            Kind::Led | Kind::Buzzer | Kind::Relay => Ok(Box::new(Driven(pin))),
         }
     }
 
-    fn button(&mut self, button: &Button) -> Result<Box<dyn Input>, OutputError> {
+    fn button(&mut self, button: &Button) -> Result<Box<dyn InputPin>, OutputError> {
         let pin = self.pin("button", button.pin)?;
         Ok(Box::new(Read(match button.active.level(false) {
             Level::High => pin.into_input_pullup(),
@@ -117,32 +119,32 @@ impl Driver for Registers {
     }
 }
 
-/// An output pin, kept as an output at its last level when dropped.
-struct Driven(OutputPin);
+/// An output pin. It stays an output at its last level when this is dropped.
+struct Driven(gpio::OutputPin);
 
-impl Pin for Driven {
+impl OutputPin for Driven {
     fn drive(&mut self, level: Level) -> Result<(), OutputError> {
         self.0.write(match level {
-            Level::Low => Volt::Low,
-            Level::High => Volt::High,
+            Level::Low => gpio::Level::Low,
+            Level::High => gpio::Level::High,
         });
         Ok(())
     }
 }
 
-struct Read(InputPin);
+struct Read(gpio::InputPin);
 
-impl Input for Read {
+impl InputPin for Read {
     fn level(&mut self) -> Result<Level, OutputError> {
         Ok(match self.0.read() {
-            Volt::Low => Level::Low,
-            Volt::High => Level::High,
+            gpio::Level::Low => Level::Low,
+            gpio::Level::High => Level::High,
         })
     }
 }
 
-/// The PWM channel that a pin is connected to at present, by the data sheets of BCM2835 and RP1 (table of
-/// alternative functions).
+/// The PWM channel to which a pin is connected in `mode`, by the tables of alternative functions in the data
+/// sheets of BCM2835 and RP1.
 fn channel(pin: u32, mode: Mode, is_rp1: bool) -> Option<pwm::Channel> {
     match (is_rp1, pin, mode) {
         (_, 12, Mode::Alt0) | (false, 18, Mode::Alt5) => Some(pwm::Channel::Pwm0),
@@ -153,7 +155,7 @@ fn channel(pin: u32, mode: Mode, is_rp1: bool) -> Option<pwm::Channel> {
     }
 }
 
-/// A passive buzzer, switched on by a high level, on a PWM channel; quiet when dropped.
+/// A passive buzzer on a PWM channel, switched on by a high level; silent when dropped.
 struct HardwareTone(pwm::Pwm);
 
 impl HardwareTone {
@@ -162,7 +164,7 @@ impl HardwareTone {
     }
 }
 
-impl Pin for HardwareTone {
+impl OutputPin for HardwareTone {
     fn drive(&mut self, level: Level) -> Result<(), OutputError> {
         let switched = match level {
             Level::High => self.0.enable(),
@@ -174,7 +176,7 @@ impl Pin for HardwareTone {
 
 fn explain_pwm(error: &pwm::Error) -> String {
     format!(
-        "cannot use hardware PWM ({error}); the user has to be able to write to /sys/class/pwm (under systemd with the drop-in \
+        "cannot use hardware PWM ({error}); let the user write to /sys/class/pwm (under systemd with the drop-in \
          pwm.conf), or use pwm = \"software\""
     )
 }
@@ -189,7 +191,7 @@ fn explain(error: &Error) -> String {
             "is not a pin of this board; use a BCM number, such as 17 for pin 11 of the header".into()
         }
         Error::UnknownModel => {
-            "is not known: this is no Raspberry Pi that rppal knows; use the backend gpiocdev".into()
+            "cannot be used: rppal does not know this board; use the backend gpiocdev".into()
         }
         other => format!("cannot be used ({other}); try the backend gpiocdev"),
     }

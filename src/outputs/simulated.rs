@@ -1,21 +1,25 @@
-//! Outputs without pins: what would be driven is recorded, for tests and the demo, and logged.
+//! Simulated pins: every change is recorded, for tests and the demo, and logged.
 
-use super::{Button, Driver, Input, Level, Output, OutputError, Pin};
+use super::button::Button;
+use super::driver::{Driver, InputPin, OutputPin};
+use super::error::OutputError;
+use super::level::Level;
+use super::output::Output;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-/// Changes that are remembered; a daemon without pins may run for months.
+/// Maximum number of changes in the record; a daemon without pins may run for months.
 const REMEMBERED: usize = 4096;
 
-/// One output was switched.
+/// A change of one pin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
-    /// When.
+    /// Time of the change.
     pub at: Instant,
-    /// Which pin.
+    /// Number of the pin.
     pub pin: u32,
-    /// The voltage that it would have.
+    /// The level after the change.
     pub level: Level,
 }
 
@@ -27,7 +31,7 @@ struct Record {
     opened: BTreeMap<u32, u32>,
 }
 
-/// What happened on simulated pins; outlives them.
+/// The record of simulated pins; outlives them.
 #[derive(Debug, Clone, Default)]
 pub struct Recorder(Arc<Mutex<Record>>);
 
@@ -42,7 +46,7 @@ impl Recorder {
         self.record().changes.iter().cloned().collect()
     }
 
-    /// The present level of a pin; `None` before it was ever driven.
+    /// The level of a pin; `None` before it is first driven.
     #[must_use]
     pub fn level(&self, pin: u32) -> Option<Level> {
         self.record().levels.get(&pin).copied()
@@ -54,7 +58,7 @@ impl Recorder {
         self.record().opened.get(&pin).copied().unwrap_or(0)
     }
 
-    /// Puts `level` on a pin from outside, as a button does.
+    /// Sets the level of a pin from outside, as a button does.
     pub fn put(&self, pin: u32, level: Level) {
         self.record().levels.insert(pin, level);
     }
@@ -69,7 +73,7 @@ impl Recorder {
     }
 }
 
-/// A driver of simulated pins, and what records them.
+/// Makes a driver of simulated pins, and the recorder of their changes.
 #[must_use]
 pub fn simulated() -> (Box<dyn Driver>, Recorder) {
     let recorder = Recorder::default();
@@ -79,16 +83,16 @@ pub fn simulated() -> (Box<dyn Driver>, Recorder) {
 struct Simulated(Recorder);
 
 impl Driver for Simulated {
-    fn output(&mut self, output: &Output) -> Result<Box<dyn Pin>, OutputError> {
+    fn output(&mut self, output: &Output) -> Result<Box<dyn OutputPin>, OutputError> {
         *self.0.record().opened.entry(output.pin).or_default() += 1;
         let inactive = output.active.level(false);
         self.0.drive(output.pin, inactive);
         let (name, pin) = (output.name.clone(), output.pin);
-        // A passive buzzer's tone would be thousands of changes a second: it is recorded as the active level.
+        // The tone of a passive buzzer has thousands of changes a second: it is recorded as the active level.
         Ok(Box::new(SimulatedPin { name, pin, recorder: self.0.clone(), level: inactive }))
     }
 
-    fn button(&mut self, button: &Button) -> Result<Box<dyn Input>, OutputError> {
+    fn button(&mut self, button: &Button) -> Result<Box<dyn InputPin>, OutputError> {
         self.0.put(button.pin, button.active.level(false));
         Ok(Box::new(SimulatedInput { pin: button.pin, recorder: self.0.clone() }))
     }
@@ -105,7 +109,7 @@ struct SimulatedPin {
     level: Level,
 }
 
-impl Pin for SimulatedPin {
+impl OutputPin for SimulatedPin {
     fn drive(&mut self, level: Level) -> Result<(), OutputError> {
         if self.level != level {
             log::debug!("simulated pin {} (GPIO{}) is {level:?}", self.name, self.pin);
@@ -121,7 +125,7 @@ struct SimulatedInput {
     recorder: Recorder,
 }
 
-impl Input for SimulatedInput {
+impl InputPin for SimulatedInput {
     fn level(&mut self) -> Result<Level, OutputError> {
         Ok(self.recorder.level(self.pin).unwrap_or(Level::High))
     }

@@ -1,41 +1,41 @@
-//! The thread that owns the pins and refreshes them, so that LEDs blink on while the loop waits for a frame
-//! or a network. It is also the last guard: if the loop asks for an end, dies or hangs, the outputs go off or
-//! show *fault*.
+//! The thread that owns the pins and refreshes them: LEDs keep blinking while the loop waits for a frame or a
+//! network. It also guards against failures of the loop: when the loop stops or dies the outputs go off, and
+//! when it hangs they show *fault*.
 
-use super::panel::Reconfigure;
-use super::{Button, Output, OutputError, Panel};
+use super::button::Button;
+use super::error::OutputError;
+use super::output::Output;
+use super::panel::{Panel, Reconfigure};
+use super::shared::SharedValue;
 use crate::decide::DoorState;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// How often patterns are looked at.
+/// Interval at which the outputs are refreshed.
 const TICK: Duration = Duration::from_millis(25);
 
-/// The outputs, refreshed by a thread of their own; off as soon as this is dropped.
+/// The outputs, refreshed by a thread of their own. They go off when this is dropped.
 #[derive(Debug)]
 pub struct Outputs {
-    shared: Arc<Shared>,
+    shared: Arc<SharedValue<OutputsOrder>>,
     thread: Option<JoinHandle<()>>,
 }
 
+/// What the thread has to do, and how it fared.
 #[derive(Debug)]
-struct Shared {
-    order: Mutex<Order>,
-    changed: Condvar,
-}
-
-#[derive(Debug)]
-struct Order {
+struct OutputsOrder {
     state: DoorState,
-    /// How long the state had lasted when it was last confirmed, and when that was.
+    /// How long the state had lasted at the time `confirmed`.
     elapsed: Duration,
+    /// When `show` was last called.
     confirmed: Instant,
-    /// Other outputs, to be taken over.
+    /// New outputs that replace the present ones.
     change: Option<NewOutputs>,
     ended: bool,
+    /// Why the thread has ended.
     error: Option<OutputError>,
 }
 
@@ -46,21 +46,14 @@ struct NewOutputs {
     done: SyncSender<Result<(), OutputError>>,
 }
 
-impl Shared {
-    fn order(&self) -> MutexGuard<'_, Order> {
-        // Every write below is a plain assignment: a poisoned order is still a whole one.
-        self.order.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 impl Outputs {
-    /// Hands `panel` to a thread, showing *off* until the first [`show`](Self::show). The outputs go off at
-    /// once when `stop` becomes true, and show *fault* when no `show` came for `stall`.
+    /// Moves `panel` to a thread that shows *off* until the first [`show`](Self::show). The outputs go off
+    /// when `stop` becomes true, and show *fault* when `show` is not called for `stall`.
     ///
     /// # Errors
-    /// [`OutputError::NoThread`] when the system has no thread to give; the outputs are off then.
+    /// [`OutputError::NoThread`] when no thread can be started; the outputs are off then.
     pub fn start(panel: Panel, stop: Arc<AtomicBool>, stall: Duration) -> Result<Self, OutputError> {
-        let order = Order {
+        let order = OutputsOrder {
             state: DoorState::Off,
             elapsed: Duration::ZERO,
             confirmed: Instant::now(),
@@ -68,7 +61,7 @@ impl Outputs {
             ended: false,
             error: None,
         };
-        let shared = Arc::new(Shared { order: Mutex::new(order), changed: Condvar::new() });
+        let shared = Arc::new(SharedValue::new(order));
         let theirs = Arc::clone(&shared);
         let thread = std::thread::Builder::new()
             .name("outputs".into())
@@ -80,38 +73,35 @@ impl Outputs {
     /// Shows `state`, which began `elapsed` ago, from now on.
     ///
     /// # Errors
-    /// Why the outputs could not be driven any more; they are off then, and stay so.
+    /// When the outputs could not be driven; they are off from then on.
     pub fn show(&self, state: DoorState, elapsed: Duration) -> Result<(), OutputError> {
-        let mut order = self.shared.order();
-        if let Some(error) = &order.error {
+        if let Some(error) = &self.shared.lock().error {
             return Err(error.clone());
         }
         if self.thread.as_ref().is_none_or(JoinHandle::is_finished) {
             return Err(OutputError::ThreadEnded);
         }
-        (order.state, order.elapsed, order.confirmed) = (state, elapsed, Instant::now());
-        drop(order);
-        self.shared.changed.notify_one();
+        self.shared.change(|order| {
+            (order.state, order.elapsed, order.confirmed) = (state, elapsed, Instant::now());
+        });
         Ok(())
     }
 
-    /// Goes on with other outputs and another button, through the same driver. Pins that are used in the same
-    /// way before and after are not touched; the others go off.
+    /// Replaces the outputs and the button, through the same driver. Pins that are used in the same way
+    /// before and after stay as they are; the others go off.
     ///
     /// # Errors
-    /// Why the new pins cannot be had; all is as before then, unless a later [`show`](Self::show) says
-    /// otherwise.
+    /// When the new pins cannot be opened. The old ones are used again, unless the next call of
+    /// [`show`](Self::show) returns an error.
     pub fn reconfigure(&self, outputs: Vec<Output>, button: Option<Button>) -> Result<(), OutputError> {
         let (done, answer) = sync_channel(1);
-        self.shared.order().change = Some(NewOutputs { outputs, button, done });
-        self.shared.changed.notify_one();
-        // A thread that ends drops the order with its sender only after a last look: an error there is the
-        // answer.
+        self.shared.change(|order| order.change = Some(NewOutputs { outputs, button, done }));
+        // The sender stays in the order when the thread ends; then the thread's error is the answer.
         loop {
             match answer.recv_timeout(TICK) {
                 Ok(outcome) => return outcome,
                 Err(_) if self.thread.as_ref().is_none_or(JoinHandle::is_finished) => {
-                    let error = self.shared.order().error.clone();
+                    let error = self.shared.lock().error.clone();
                     return Err(error.unwrap_or(OutputError::ThreadEnded));
                 }
                 Err(_) => {}
@@ -119,7 +109,7 @@ impl Outputs {
         }
     }
 
-    /// Switches everything off and lets go of the pins; nothing can be shown any more.
+    /// Switches everything off and releases the pins; nothing can be shown any more.
     pub fn release(&mut self) {
         self.end();
     }
@@ -127,17 +117,16 @@ impl Outputs {
     /// Switches everything off and ends the thread.
     ///
     /// # Errors
-    /// Why the outputs could not be driven, if that ever happened.
+    /// When the outputs could not be driven at some time before.
     pub fn stop(mut self) -> Result<(), OutputError> {
         self.end();
-        self.shared.order().error.take().map_or(Ok(()), Err)
+        self.shared.lock().error.take().map_or(Ok(()), Err)
     }
 
     fn end(&mut self) {
-        self.shared.order().ended = true;
-        self.shared.changed.notify_one();
+        self.shared.change(|order| order.ended = true);
         if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
-            self.shared.order().error.get_or_insert(OutputError::ThreadEnded);
+            self.shared.lock().error.get_or_insert(OutputError::ThreadEnded);
         }
     }
 }
@@ -148,11 +137,11 @@ impl Drop for Outputs {
     }
 }
 
-/// The thread's life; the panel switches itself off however it ends.
-fn refresh(mut panel: Panel, shared: &Shared, stop: &AtomicBool, stall: Duration) {
+/// The work of the thread. The panel switches itself off when this returns or panics.
+fn refresh(mut panel: Panel, shared: &SharedValue<OutputsOrder>, stop: &AtomicBool, stall: Duration) {
     let mut stalled: Option<Instant> = None;
     loop {
-        let mut order = shared.order();
+        let mut order = shared.lock();
         if order.ended {
             return;
         }
@@ -162,11 +151,11 @@ fn refresh(mut panel: Panel, shared: &Shared, stop: &AtomicBool, stall: Duration
                 Ok(()) => Ok(()),
                 Err(Reconfigure::Refused(error)) => Err(error),
                 Err(Reconfigure::Lost(error)) => {
-                    shared.order().error = Some(error);
+                    shared.lock().error = Some(error);
                     return;
                 }
             };
-            // Where nobody waits any more, nobody wants to know.
+            // The caller may have stopped waiting.
             let _ = done.send(outcome);
             continue;
         }
@@ -177,7 +166,10 @@ fn refresh(mut panel: Panel, shared: &Shared, stop: &AtomicBool, stall: Duration
             stalled = None;
         } else if state != DoorState::Off {
             let began = *stalled.get_or_insert_with(|| {
-                log::error!("no progress for {} s: showing a fault", since_confirmed.as_secs());
+                log::error!(
+                    "the loop has made no progress for {} s; the outputs show a fault",
+                    since_confirmed.as_secs()
+                );
                 Instant::now()
             });
             (state, elapsed) = (DoorState::Fault, began.elapsed());
@@ -186,13 +178,12 @@ fn refresh(mut panel: Panel, shared: &Shared, stop: &AtomicBool, stall: Duration
             state = DoorState::Off;
         }
         if let Err(error) = panel.show(state, elapsed, Instant::now()) {
-            shared.order().error = Some(error);
+            shared.lock().error = Some(error);
             return;
         }
-        let order = shared.order();
+        let order = shared.lock();
         if !order.ended {
-            let waited = shared.changed.wait_timeout(order, TICK);
-            drop(waited.unwrap_or_else(PoisonError::into_inner));
+            shared.wait_up_to(order, TICK);
         }
     }
 }

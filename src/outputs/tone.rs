@@ -1,61 +1,38 @@
-//! Passive buzzers: a thread that changes a pin at the tone's frequency, for pins without hardware PWM.
+//! The tone of a passive buzzer on a pin without hardware PWM: a thread switches the pin at the tone's
+//! frequency.
 
-use super::{Active, Level, OutputError, Pin};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use super::driver::OutputPin;
+use super::error::OutputError;
+use super::level::{Active, Level};
+use super::shared::SharedValue;
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// What makes the tone of a passive buzzer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Pwm {
-    /// Hardware where the pin is connected to a PWM channel (`dtoverlay=pwm` on a Raspberry Pi), else
-    /// software.
-    #[default]
-    Auto,
-    /// The Raspberry Pi's PWM, through /sys/class/pwm: an even tone at no cost.
-    Hardware,
-    /// A thread that changes the pin: any pin, a rougher tone, and some CPU time while it sounds.
-    Software,
-}
-
-impl Pwm {
-    /// Every choice with its name in the configuration.
-    pub const NAMES: [(&'static str, Self); 3] =
-        [("auto", Self::Auto), ("hardware", Self::Hardware), ("software", Self::Software)];
-}
-
-/// A pin that sounds while it is driven to its active level. Quiet, and driven inactive, as soon as this is
-/// dropped.
+/// A pin that sounds while it is driven to its active level. It is silent and inactive when this is dropped.
 pub(super) struct SoftwareTone {
-    shared: Arc<Shared>,
+    shared: Arc<SharedValue<ToneOrder>>,
     active: Active,
     thread: Option<JoinHandle<()>>,
 }
 
-struct Shared {
-    order: Mutex<Order>,
-    changed: Condvar,
-}
-
 #[derive(Default)]
-struct Order {
+struct ToneOrder {
     sounding: bool,
     ended: bool,
+    /// Why the thread has ended.
     error: Option<OutputError>,
 }
 
-impl Shared {
-    fn order(&self) -> MutexGuard<'_, Order> {
-        // Every write is a plain assignment: a poisoned order is still a whole one.
-        self.order.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 impl SoftwareTone {
-    /// Hands `pin` to a thread that keeps it inactive until it has to sound at `frequency` Hz.
-    pub(super) fn start(pin: Box<dyn Pin>, active: Active, frequency: u16) -> Result<Self, OutputError> {
+    /// Moves `pin` to a thread that keeps it inactive until it has to sound at `frequency` Hz.
+    pub(super) fn start(
+        pin: Box<dyn OutputPin>,
+        active: Active,
+        frequency: u16,
+    ) -> Result<Self, OutputError> {
         let half = Duration::from_secs(1) / (2 * u32::from(frequency.max(1)));
-        let shared = Arc::new(Shared { order: Mutex::default(), changed: Condvar::new() });
+        let shared = Arc::new(SharedValue::default());
         let theirs = Arc::clone(&shared);
         let thread = std::thread::Builder::new()
             .name("tone".into())
@@ -65,41 +42,37 @@ impl SoftwareTone {
     }
 }
 
-impl Pin for SoftwareTone {
+impl OutputPin for SoftwareTone {
     fn drive(&mut self, level: Level) -> Result<(), OutputError> {
-        let mut order = self.shared.order();
-        if let Some(error) = &order.error {
+        if let Some(error) = &self.shared.lock().error {
             return Err(error.clone());
         }
         if self.thread.as_ref().is_none_or(JoinHandle::is_finished) {
             return Err(OutputError::ThreadEnded);
         }
-        order.sounding = level == self.active.level(true);
-        drop(order);
-        self.shared.changed.notify_one();
+        self.shared.change(|order| order.sounding = level == self.active.level(true));
         Ok(())
     }
 }
 
 impl Drop for SoftwareTone {
     fn drop(&mut self) {
-        self.shared.order().ended = true;
-        self.shared.changed.notify_one();
+        self.shared.change(|order| order.ended = true);
         if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
             log::error!("the thread of a passive buzzer ended unexpectedly");
         }
     }
 }
 
-fn sound(mut pin: Box<dyn Pin>, shared: &Shared, active: Active, half: Duration) {
+fn sound(mut pin: Box<dyn OutputPin>, shared: &SharedValue<ToneOrder>, active: Active, half: Duration) {
     let mut swing = |on| {
         let driven = pin.drive(active.level(on));
-        driven.map_err(|error| shared.order().error = Some(error)).is_ok()
+        driven.map_err(|error| shared.lock().error = Some(error)).is_ok()
     };
     loop {
-        let mut order = shared.order();
+        let mut order = shared.lock();
         while !order.sounding && !order.ended {
-            order = shared.changed.wait(order).unwrap_or_else(PoisonError::into_inner);
+            order = shared.wait(order);
         }
         let ended = order.ended;
         drop(order);
@@ -107,10 +80,10 @@ fn sound(mut pin: Box<dyn Pin>, shared: &Shared, active: Active, half: Duration)
             swing(false);
             return;
         }
-        // Absolute times: a late wake-up makes one swing longer and the next one shorter, the tone stays the
-        // same.
+        // Absolute times: a late wake-up makes one swing longer and the next one shorter, and the tone stays
+        // the same.
         let (mut next, mut on) = (Instant::now(), true);
-        while shared.order().sounding && !shared.order().ended {
+        while shared.lock().sounding && !shared.lock().ended {
             if !swing(on) {
                 return;
             }
@@ -118,7 +91,7 @@ fn sound(mut pin: Box<dyn Pin>, shared: &Shared, active: Active, half: Duration)
             next += half;
             match next.checked_duration_since(Instant::now()) {
                 Some(left) => std::thread::sleep(left),
-                // Too late by a whole swing: what was missed is not made up for.
+                // Late by a whole swing: the missed swings are left out.
                 None => next = Instant::now(),
             }
         }
@@ -131,11 +104,12 @@ fn sound(mut pin: Box<dyn Pin>, shared: &Shared, active: Active, half: Duration)
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Mutex;
 
     /// Notes how it is driven; fails after a number of swings.
     struct Noted(Arc<Mutex<Vec<Level>>>, usize);
 
-    impl Pin for Noted {
+    impl OutputPin for Noted {
         fn drive(&mut self, level: Level) -> Result<(), OutputError> {
             let mut levels = self.0.lock().unwrap();
             if levels.len() >= self.1 {
@@ -160,7 +134,7 @@ mod tests {
             let levels = Arc::new(Mutex::new(Vec::new()));
             let pin = Box::new(Noted(Arc::clone(&levels), usize::MAX));
             let mut tone = SoftwareTone::start(pin, active, 2700).unwrap();
-            assert!(levels.lock().unwrap().is_empty(), "quiet until it is told");
+            assert!(levels.lock().unwrap().is_empty(), "silent until it is switched on");
             tone.drive(active.level(true)).unwrap();
             eventually(|| levels.lock().unwrap().len() > 20);
             tone.drive(active.level(false)).unwrap();
@@ -185,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pin_that_fails_is_told() {
+    fn a_pin_that_fails_is_reported() {
         let pin = Box::new(Noted(Arc::default(), 3));
         let mut tone = SoftwareTone::start(pin, Active::High, 1000).unwrap();
         let mut outcome = Ok(());

@@ -1,4 +1,4 @@
-//! Frames and labels drawn onto pictures, for people to look at. Nothing here decides what a label says.
+//! Draws frames and labels onto pictures. Nothing here decides what a label says.
 
 use crate::geometry::Rect;
 use embedded_graphics::mono_font::{MonoFont, MonoTextStyle, iso_8859_1};
@@ -9,31 +9,32 @@ use embedded_graphics::text::{Baseline, Text};
 use image::{Rgb, RgbImage};
 use std::convert::Infallible;
 
-/// One frame with its label.
+/// A frame around a part of a picture, with a label.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Mark {
-    /// What the frame encloses, in pixels of the picture; parts outside of it are not drawn.
+    /// The framed part, in pixels of the picture. Parts of the frame outside the picture are not drawn.
     pub rect: Rect,
-    /// The label above the frame (below it where there is no room above); empty for none. Characters that ISO
-    /// 8859-1 lacks appear as question marks.
+    /// The label above the frame, or below it if there is no room above. Empty for no label. Characters that
+    /// ISO 8859-1 lacks appear as question marks.
     pub text: String,
-    /// Colour of the frame and of the label's ground.
+    /// Colour of the frame and of the label's background.
     pub colour: Rgb<u8>,
 }
 
-/// Draws every mark, the later ones above the earlier. Lines and letters grow with the picture.
+/// Draws all marks, later ones over earlier ones. Lines and letters grow with the picture.
 ///
 /// ```
 /// use maskwatch::{geometry::Rect, pixels::annotate::{Mark, annotate}};
 /// let mut picture = image::RgbImage::new(64, 48);
 /// let green = image::Rgb([0, 160, 60]);
-/// annotate(&mut picture, &[Mark { rect: Rect::new(8.0, 20.0, 20.0, 20.0), text: String::new(), colour: green }]);
+/// let rect = Rect::new(8.0, 20.0, 20.0, 20.0);
+/// annotate(&mut picture, &[Mark { rect, text: String::new(), colour: green }]);
 /// assert_eq!(picture.get_pixel(8, 30), &green);
 /// assert_eq!(picture.get_pixel(18, 30), &image::Rgb([0, 0, 0]));
 /// ```
 pub fn annotate(picture: &mut RgbImage, marks: &[Mark]) {
     let scale = scale(picture);
-    let mut canvas = Canvas { picture, scale };
+    let mut canvas = ScaledPicture { picture, scale };
     for mark in marks {
         canvas.frame(mark);
     }
@@ -43,19 +44,20 @@ pub fn annotate(picture: &mut RgbImage, marks: &[Mark]) {
     }
 }
 
-/// Writes one line into the picture's lower left corner, black or white on `colour`.
+/// Writes one line into the lower left corner of the picture, black or white on `colour`.
 pub fn caption(picture: &mut RgbImage, text: &str, colour: Rgb<u8>) {
     let scale = scale(picture);
-    let mut canvas = Canvas { picture, scale };
+    let mut canvas = ScaledPicture { picture, scale };
     let bottom = canvas.size().height as i32;
     canvas.label(Point::new(0, bottom - label_size(text).height as i32), text, colour);
 }
 
 const FONT: MonoFont<'static> = iso_8859_1::FONT_9X15_BOLD;
-/// Free space around the letters of a label, in canvas pixels.
+/// Space around the letters of a label, in scaled pixels.
 const PADDING: u32 = 2;
 
-/// How many picture pixels a canvas pixel is wide: letters keep their share of the picture's height.
+/// Width of a scaled pixel in picture pixels: letters have the same share of the picture's height in every
+/// size.
 fn scale(picture: &RgbImage) -> u32 {
     (picture.width().min(picture.height()) / 480).max(1)
 }
@@ -66,13 +68,13 @@ fn label_size(text: &str) -> Size {
     Size::new(letters * (letter.width + spacing) + 2 * PADDING, letter.height + 2 * PADDING)
 }
 
-/// The picture seen through pixels of `scale` × `scale`.
-struct Canvas<'a> {
+/// A picture that is drawn in scaled pixels, squares of `scale` × `scale` picture pixels.
+struct ScaledPicture<'a> {
     picture: &'a mut RgbImage,
     scale: u32,
 }
 
-impl Canvas<'_> {
+impl ScaledPicture<'_> {
     fn frame(&mut self, mark: &Mark) {
         let scale = self.scale as f32;
         let inside = mark.rect.clipped(self.picture.width(), self.picture.height());
@@ -84,7 +86,7 @@ impl Canvas<'_> {
         let Ok(()) = Rectangle::new(Point::new(left, top), size).into_styled(style).draw(self);
     }
 
-    /// Where a label of `text` goes: above `rect` if it fits there, else below, always inside the picture.
+    /// The place of a label with `text`: above `rect` if it fits there, else below, and inside the picture.
     fn beside(&self, rect: &Rect, text: &str) -> Point {
         let (label, canvas) = (label_size(text), self.size());
         let scale = self.scale as f32;
@@ -105,13 +107,13 @@ impl Canvas<'_> {
     }
 }
 
-impl OriginDimensions for Canvas<'_> {
+impl OriginDimensions for ScaledPicture<'_> {
     fn size(&self) -> Size {
         Size::new(self.picture.width().div_ceil(self.scale), self.picture.height().div_ceil(self.scale))
     }
 }
 
-impl DrawTarget for Canvas<'_> {
+impl DrawTarget for ScaledPicture<'_> {
     type Color = Rgb888;
     type Error = Infallible;
 
@@ -138,7 +140,7 @@ fn rgb888(Rgb([red, green, blue]): Rgb<u8>) -> Rgb888 {
     Rgb888::new(red, green, blue)
 }
 
-/// Black or white, whichever stands out from `colour` (weights of the Rec. 601 luma).
+/// Black or white, whichever is easier to read on `colour` (by the luma of Rec. 601).
 fn readable_on(Rgb([red, green, blue]): Rgb<u8>) -> Rgb888 {
     let luma = 299 * u32::from(red) + 587 * u32::from(green) + 114 * u32::from(blue);
     if luma > 128_000 { Rgb888::BLACK } else { Rgb888::WHITE }

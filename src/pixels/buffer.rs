@@ -1,13 +1,13 @@
-//! Memory for frames that is used again: a frame's bytes go back to where they came from when the last one
-//! lets go of them, so that a camera's frames cost no allocation each.
+//! Memory for frames that is reused: the bytes of a frame return to their pool when they are dropped, so that
+//! not every frame of a camera needs an allocation.
 
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Buffers kept for later use; more than a source and its readers hold at once would only cost memory.
+/// Maximum number of buffers that a pool keeps: as many as a source and its readers hold at once.
 const KEPT: usize = 4;
 
-/// Where buffers come from and return to. Clones share their buffers.
+/// Gives buffers and takes them back. Clones share their buffers.
 #[derive(Debug, Clone)]
 pub struct Pool(Arc<Mutex<Vec<Vec<u8>>>>);
 
@@ -18,7 +18,7 @@ impl Default for Pool {
 }
 
 impl Pool {
-    /// An empty buffer, with the memory of one that has returned if there is any.
+    /// Takes an empty buffer, with the memory of a returned one if there is any.
     #[must_use]
     pub fn take(&self) -> Bytes {
         let bytes = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
@@ -34,7 +34,7 @@ impl Pool {
     }
 }
 
-/// Bytes that return to their [`Pool`] when dropped, if they came from one.
+/// Bytes that return to their [`Pool`] when they are dropped, if they came from one.
 #[derive(Debug, Default)]
 pub struct Bytes {
     bytes: Vec<u8>,
@@ -42,12 +42,12 @@ pub struct Bytes {
 }
 
 impl Bytes {
-    /// To be filled.
+    /// The vector, to fill it.
     pub fn as_mut_vec(&mut self) -> &mut Vec<u8> {
         &mut self.bytes
     }
 
-    /// The plain vector; it does not return to the pool.
+    /// The vector, which does not return to the pool.
     #[must_use]
     pub fn into_vec(mut self) -> Vec<u8> {
         std::mem::take(&mut self.bytes)

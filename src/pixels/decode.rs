@@ -29,8 +29,8 @@ const MOTION_JPEG_MARK: &[u8] = &[0xFF, 0xE0, 0x00, 0x07, b'A', b'V', b'I', b'1'
 /// of `pool`; the bytes of any other format stay as they are.
 ///
 /// # Errors
-/// [`PictureError::ShortFrame`] for fewer bytes than the frame takes, the errors of [`picture`] for a bad JPEG
-/// picture, and those of [`FrameFormat::bytes`] for an impossible format.
+/// [`PictureError::ShortFrame`] for fewer bytes than the frame takes, the errors of [`picture`] for a bad
+/// JPEG picture, and those of [`FrameFormat::bytes`] for an impossible format.
 pub fn frame(bytes: Bytes, format: &FrameFormat, pool: &Pool) -> Result<Picture, PictureError> {
     if format.pixels != PixelFormat::Mjpeg {
         return Picture::new(bytes, format);

@@ -64,8 +64,8 @@ pub enum PictureError {
         /// Height in pixels.
         height: u32,
     },
-    /// The header of a JPEG frame states a size far above the one agreed on: the header is damaged, or another
-    /// camera sent it.
+    /// The header of a JPEG frame states a size far above the one agreed on: the header is damaged, or
+    /// another camera sent it.
     #[error("the frame is of another size ({width}x{height} instead of {}x{})", expected.0, expected.1)]
     OtherSize {
         /// Width in pixels.

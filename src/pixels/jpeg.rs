@@ -16,7 +16,7 @@ pub enum ByteRole {
     Inside,
     /// The byte is the last one of a whole picture.
     End,
-    /// The byte cannot stand here in a JPEG picture: the bytes since the begin marker are no picture.
+    /// The byte cannot stand here in a JPEG picture: the bytes since the begin marker are not a picture.
     Broken,
 }
 

@@ -1,8 +1,8 @@
-//! What the networks see: the paper's square crop around a face, and the letterboxed picture for the
-//! detector.
+//! The input of the networks as new pictures: the paper's square crop around a face, and the picture fitted
+//! into the detector's input.
 
 use super::picture::View;
-use super::resample::{Part, Resampler};
+use super::resample::{Resampler, TargetPart};
 use super::sampler::Sampler;
 pub use super::sampler::{resized_side, resized_square};
 use crate::geometry::Rect;
@@ -14,12 +14,11 @@ pub const MEAN: [f32; 3] = [0.485, 0.456, 0.406];
 /// Standard deviation of ImageNet's red, green and blue on that scale.
 pub const STANDARD_DEVIATION: [f32; 3] = [0.229, 0.224, 0.225];
 
-/// The paper's preprocessing up to the normalisation: a square around `face` is cut out (edge pixels are
-/// repeated where it reaches over the picture), resized to 256, and its middle 224 × 224 taken; for another
-/// `input` both sizes scale.
+/// The paper's preprocessing without the normalisation: cuts out a square around `face`, resizes it to 256 ×
+/// 256 and takes its middle 224 × 224. For another `input` both sizes scale. Beyond the picture's edges the
+/// pixels at the edge are repeated.
 ///
-/// `margin` × the face's longer side is the side of the square that is left, so 1.0 is the face box made
-/// square.
+/// The side of the square in the result is `margin` × the face's longer side.
 #[must_use]
 pub fn face_crop<'a>(picture: impl Into<View<'a>>, face: &Rect, margin: f32, input: u32) -> RgbImage {
     let mut crop = RgbImage::new(input, input);
@@ -32,28 +31,29 @@ pub fn mirror(pixels: &mut [u8], width: usize) {
     pixels.chunks_exact_mut(3 * width.max(1)).for_each(|row| row.as_chunks_mut::<3>().0.reverse());
 }
 
-/// The whole pixels of `rect`, edge pixels repeated beyond the picture's edges.
+/// Cuts out the whole pixels of `rect`. Beyond the picture's edges the pixels at the edge are repeated.
 pub fn cut(picture: &RgbImage, rect: &Rect) -> RgbImage {
     let mut pixels = Vec::new();
     let (width, height) = super::sampler::cut_into(picture.into(), rect, &mut pixels);
     RgbImage::from_raw(width, height, pixels).unwrap_or_default()
 }
 
-/// `picture` at another size, averaged over each target pixel's area where it shrinks (antialiased bilinear).
+/// Resizes `picture`. Where it shrinks, the pixels under each target pixel are averaged (antialiased
+/// bilinear).
 #[must_use]
 pub fn resize(picture: &RgbImage, width: u32, height: u32) -> RgbImage {
     let (width, height) = (width.max(1), height.max(1));
     let mut target = RgbImage::new(width, height);
-    let part = Part { left: 0, top: 0, across: width as usize, down: height as usize };
+    let part = TargetPart { left: 0, top: 0, across: width as usize, down: height as usize };
     Resampler::default().resample(picture.into(), (width, height), part, &mut target, 3 * width as usize);
     target
 }
 
-/// Faces as the classifier takes them: `[N, side, side, 3]`, RGB, normalised by ImageNet's mean and standard
+/// The classifier's input for `crops`: `[N, side, side, 3]`, RGB, normalised by ImageNet's mean and standard
 /// deviation.
 ///
 /// # Errors
-/// When the crops are not of one size, or there is none.
+/// When the crops differ in size, or there is none.
 pub fn normalised(crops: &[RgbImage]) -> candle_core::Result<Tensor> {
     let Some((width, height)) = crops.first().map(RgbImage::dimensions) else {
         candle_core::bail!("there is no crop to classify");
@@ -70,8 +70,8 @@ pub fn normalised(crops: &[RgbImage]) -> candle_core::Result<Tensor> {
     Tensor::from_vec(values, (crops.len(), height as usize, width as usize, 3), &Device::Cpu)
 }
 
-/// `picture` scaled (enlarged too) to fit into `width` × `height`, at the top left, black elsewhere; and the
-/// scale.
+/// Scales `picture` up or down to fit into `width` × `height`, at the top left, with black elsewhere. Returns
+/// the picture and the scale.
 #[must_use]
 pub fn letterbox<'a>(picture: impl Into<View<'a>>, width: u32, height: u32) -> (RgbImage, f32) {
     let mut canvas = RgbImage::new(width, height);
@@ -79,10 +79,10 @@ pub fn letterbox<'a>(picture: impl Into<View<'a>>, width: u32, height: u32) -> (
     (canvas, scale)
 }
 
-/// Pictures of one size as the detector takes them: `[N, H, W, 3]`, **BGR**, 0 to 255.
+/// The detector's input for `pictures`: `[N, H, W, 3]`, **BGR**, 0 to 255.
 ///
 /// # Errors
-/// When the pictures are not of one size, or there is none.
+/// When the pictures differ in size, or there is none.
 pub fn bgr(pictures: &[RgbImage]) -> candle_core::Result<Tensor> {
     let Some((width, height)) = pictures.first().map(RgbImage::dimensions) else {
         candle_core::bail!("there is no picture to search");

@@ -1,43 +1,41 @@
-//! Pictures at another size, averaged over each target pixel's area where they shrink (antialiased bilinear).
-//! Rows are read one at a time and converted to RGB on the way, so that no full-size RGB copy comes about;
-//! nothing is allocated once the first picture of a kind is through.
+//! Resizes pictures. Where they shrink, the pixels under each target pixel are averaged (antialiased
+//! bilinear). Rows are read one at a time and converted to RGB, so no full-size RGB copy is made. After the
+//! first picture of a size nothing is allocated.
 //!
-//! Weights, rounding and the order of the passes (down, then across) are those of fast_image_resize's
-//! `Bilinear` convolution, which the networks were trained on and which the tests compare with, byte for
-//! byte.
+//! Weights, rounding and the order of the passes (down, then across) are those of the `Bilinear` convolution
+//! of fast_image_resize, on which the networks were trained. The tests compare with it byte for byte.
 
 use super::picture::View;
 use maskwatch_kernels::rows::{GROUP, PADDING, RowWeights, Rows, Span, sum_of_rows, sums_of_pixels};
 
-/// The target pixels that are wanted of a resized picture.
+/// The part of a resized picture that is computed, in target pixels.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Part {
+pub(super) struct TargetPart {
     pub(super) left: usize,
     pub(super) top: usize,
     pub(super) across: usize,
     pub(super) down: usize,
 }
 
-/// Resizes pictures and keeps the memory that it takes.
+/// Resizes pictures and keeps its working memory.
 #[derive(Debug, Default)]
 pub(super) struct Resampler {
     across: Taps,
     down: Taps,
-    /// The rows that the pass down reads, where the picture is not in RGB: row y at place y modulo their
-    /// number.
+    /// The rows that the pass down reads, if the picture is not in RGB. Row y is at y modulo their number.
     rows: Vec<u8>,
-    /// One row after the pass down.
+    /// One row as the pass down leaves it.
     line: Vec<u8>,
 }
 
 impl Resampler {
-    /// Writes a `part` of `picture`, resized to `size`, into `target`, whose rows begin `stride` bytes after
-    /// each other.
+    /// Resizes `picture` to `size` and writes the `part` of it into `target`, whose rows are `stride` bytes
+    /// apart.
     pub(super) fn resample(
         &mut self,
         picture: View<'_>,
         size: (u32, u32),
-        part: Part,
+        part: TargetPart,
         target: &mut [u8],
         stride: usize,
     ) {
@@ -78,16 +76,16 @@ impl Resampler {
     }
 }
 
-/// Weights of the source pixels in one direction, for each target pixel.
+/// Weights of the source pixels for each target pixel, in one direction.
 #[derive(Debug, Default)]
 struct Taps {
-    /// Lengths of source and target that the rest is for.
+    /// Lengths of source and target to which the other fields belong.
     lengths: (u32, u32),
     spans: Vec<Span>,
-    /// Fixed point numbers with `shift` bits behind the point.
+    /// Fixed-point numbers with `shift` fractional bits.
     weights: Vec<i16>,
     shift: u32,
-    /// The most source pixels that a target pixel has.
+    /// Maximum number of source pixels of a target pixel.
     longest: usize,
     exact: Vec<f64>,
 }
@@ -116,7 +114,7 @@ impl Taps {
             self.exact.resize(self.exact.len().next_multiple_of(GROUP), 0.0);
             self.spans.push(Span { start: start as usize, end: end as usize, first });
         }
-        // As many bits as the largest weight leaves room for in an i16, at most 21.
+        // As many fractional bits as the largest weight allows in an i16, at most 21.
         let largest = self.exact.iter().copied().fold(0.0, f64::max);
         let fits = |shift: u32| (largest * f64::from(1u32 << shift)).round() < f64::from(1u32 << 15);
         self.shift = (1..22).take_while(|&shift| fits(shift)).last().unwrap_or(0);
@@ -142,7 +140,7 @@ mod tests {
     use image::RgbImage;
     use proptest::prelude::*;
 
-    /// What fast_image_resize makes of it.
+    /// The picture as fast_image_resize resizes it.
     fn reference(picture: &RgbImage, width: u32, height: u32) -> RgbImage {
         let mut target = RgbImage::new(width, height);
         let algorithm = fir::ResizeAlg::Convolution(fir::FilterType::Bilinear);
@@ -170,7 +168,7 @@ mod tests {
 
     fn resampled(resampler: &mut Resampler, picture: &RgbImage, width: u32, height: u32) -> RgbImage {
         let mut target = RgbImage::new(width, height);
-        let part = Part { left: 0, top: 0, across: width as usize, down: height as usize };
+        let part = TargetPart { left: 0, top: 0, across: width as usize, down: height as usize };
         resampler.resample(picture.into(), (width, height), part, &mut target, 3 * width as usize);
         target
     }
@@ -203,7 +201,7 @@ mod tests {
             let across = 1 + extent.0.index(target.0 as usize - left);
             let down = 1 + extent.1.index(target.1 as usize - top);
             let mut part = RgbImage::new(across as u32, down as u32);
-            let wanted = Part { left, top, across, down };
+            let wanted = TargetPart { left, top, across, down };
             resampler.resample((&picture).into(), target, wanted, &mut part, 3 * across);
             let (left, top) = (left as u32, top as u32);
             let expected = image::imageops::crop_imm(&whole, left, top, across as u32, down as u32);

@@ -1,33 +1,31 @@
-//! What the networks see of a picture, straight into their own buffers: the picture fitted into the
-//! detector's input, and squares around faces for the others. Colours are converted only where they are
-//! looked at.
+//! Samples a picture into the buffers of the networks: the whole picture fitted into the detector's input,
+//! and squares around faces for the other networks. Only pixels that are used are converted.
 //!
-//! [`super::preprocess`] gives the same as pictures of their own, for training and measuring.
+//! [`super::preprocess`] gives the same as new pictures, for training and measuring.
 
 use super::picture::View;
-use super::resample::{Part, Resampler};
+use super::resample::{Resampler, TargetPart};
 use crate::geometry::Rect;
 
-/// The paper resizes to 256 and cuts the middle 224 out: the network sees this share of the cut square's
-/// side.
+/// The paper resizes a square to 256 and cuts out its middle 224: the network sees 224/256 of its side.
 const RESIZED: u32 = 256;
 const CROPPED: u32 = 224;
 
-/// Samples pictures; it keeps its working memory from one to the next.
+/// Samples pictures and keeps its working memory.
 #[derive(Debug, Default)]
 pub struct Sampler {
-    /// For whole pictures, which are all of one size: its weights are computed once.
+    /// For whole pictures, which all have one size: its weights are computed once.
     resampler: Resampler,
-    /// For squares around faces, each of another size.
+    /// For squares around faces, whose sizes differ.
     square_resampler: Resampler,
-    /// The square that is cut out around a face.
+    /// The square around a face.
     square: Vec<u8>,
 }
 
 impl Sampler {
-    /// Fits `picture` (enlarged too) into `width` × `height`, at the top left, black elsewhere, and gives the
-    /// scale. The RGB bytes of all rows go to `canvas`, which has to hold 3 × `width` × `height`; of a
-    /// shorter one only whole rows are filled.
+    /// Scales `picture` up or down to fit into `width` × `height`, at the top left, with black elsewhere, and
+    /// returns the scale. The RGB bytes go to `canvas`, which must hold 3 × `width` × `height`; in a shorter
+    /// one only whole rows are filled.
     pub fn letterbox<'a>(
         &mut self,
         picture: impl Into<View<'a>>,
@@ -36,7 +34,7 @@ impl Sampler {
     ) -> f32 {
         let picture = picture.into();
         let (scale, fitted) = fit(picture.dimensions(), (width, height));
-        let part = Part { left: 0, top: 0, across: fitted.0 as usize, down: fitted.1 as usize };
+        let part = TargetPart { left: 0, top: 0, across: fitted.0 as usize, down: fitted.1 as usize };
         let row = 3 * width as usize;
         self.resampler.resample(picture, fitted, part, canvas, row);
         for (y, row) in canvas.chunks_exact_mut(row).enumerate() {
@@ -46,9 +44,9 @@ impl Sampler {
         scale
     }
 
-    /// The square around `face` that a classifier sees, as [`super::preprocess::face_crop`] says, `input`
-    /// pixels wide and high. Its RGB bytes go to `crop`, which has to hold 3 × `input` × `input`; of a
-    /// shorter one only whole rows are filled.
+    /// Cuts out the square around `face` for a classifier, as [`super::preprocess::face_crop`], `input`
+    /// pixels wide and high. Its RGB bytes go to `crop`, which must hold 3 × `input` × `input`; in a shorter
+    /// one only whole rows are filled.
     pub fn face_crop<'a>(
         &mut self,
         picture: impl Into<View<'a>>,
@@ -61,13 +59,13 @@ impl Sampler {
         let size = cut_into(picture.into(), &rect, &mut self.square);
         let resized = resized_side(input);
         let border = ((resized - input) / 2) as usize;
-        let part = Part { left: border, top: border, across: input as usize, down: input as usize };
+        let part = TargetPart { left: border, top: border, across: input as usize, down: input as usize };
         let square = View::of_rgb(&self.square, size);
         self.square_resampler.resample(square, (resized, resized), part, crop, 3 * input as usize);
     }
 }
 
-/// The scale at which a picture of `size` fits into `limit`, and the size that it then has.
+/// The scale at which a picture of `size` fits into `limit`, and its size at that scale.
 fn fit(size: (u32, u32), limit: (u32, u32)) -> (f32, (u32, u32)) {
     let (across, down) = (size.0.max(1) as f32, size.1.max(1) as f32);
     let scale = (limit.0 as f32 / across).min(limit.1 as f32 / down);
@@ -75,18 +73,18 @@ fn fit(size: (u32, u32), limit: (u32, u32)) -> (f32, (u32, u32)) {
     (scale, (fitted(across, limit.0), fitted(down, limit.1)))
 }
 
-/// The square that is cut out around a face, of which the network sees the middle.
+/// The square that is cut out around a face; the network sees its middle.
 pub fn resized_square(face: &Rect, margin: f32) -> Rect {
     face.square(margin * RESIZED as f32 / CROPPED as f32)
 }
 
-/// The side that this square is resized to, 256 for an input of 224.
+/// The side to which this square is resized: 256 for an input of 224.
 pub fn resized_side(input: u32) -> u32 {
     (input * RESIZED + CROPPED / 2) / CROPPED
 }
 
-/// What of the picture a crop of [`Sampler::face_crop`] shows, to fractions of a pixel; edges may be repeated
-/// in it.
+/// The part of the picture that a crop of [`Sampler::face_crop`] shows, to fractions of a pixel. It may reach
+/// over the edges.
 #[must_use]
 pub fn seen_around(face: &Rect, margin: f32, input: u32) -> Rect {
     let rect = whole_pixels(&resized_square(face, margin));
@@ -97,13 +95,13 @@ pub fn seen_around(face: &Rect, margin: f32, input: u32) -> Rect {
     Rect::new(rect.x + border * across, rect.y + border * down, input * across, input * down)
 }
 
-/// The rectangle of whole pixels that [`cut_into`] takes for `rect`.
+/// The rectangle of whole pixels that [`cut_into`] uses for `rect`.
 pub fn whole_pixels(rect: &Rect) -> Rect {
     Rect::new(rect.x.round(), rect.y.round(), rect.w.round().max(1.0), rect.h.round().max(1.0))
 }
 
-/// Writes the whole pixels of `rect` into `square`, edge pixels repeated beyond the picture's edges, and
-/// gives their number across and down.
+/// Writes the whole pixels of `rect` into `square` and returns their number across and down. Beyond the
+/// picture's edges the pixels at the edge are repeated.
 pub(super) fn cut_into(picture: View<'_>, rect: &Rect, square: &mut Vec<u8>) -> (u32, u32) {
     let (across, down) = picture.dimensions();
     let longest = 2 * across.max(down).max(1);
@@ -111,7 +109,7 @@ pub(super) fn cut_into(picture: View<'_>, rect: &Rect, square: &mut Vec<u8>) -> 
         ((rect.w.round() as u32).clamp(1, longest), (rect.h.round() as u32).clamp(1, longest));
     let (left, top) = (rect.x.round() as i64, rect.y.round() as i64);
     let nearest = |place: i64, length: u32| place.clamp(0, i64::from(length.max(1)) - 1) as usize;
-    // The picture's columns that are seen, at least one, and how often the first and the last are repeated.
+    // The columns of the picture that are used, at least one, and how often the first and last are repeated.
     let (first, last) = (nearest(left, across), nearest(left.saturating_add(i64::from(width) - 1), across));
     let before = (first as i64).saturating_sub(left).clamp(0, i64::from(width) - 1) as usize;
     let seen = last - first + 1;

@@ -14,10 +14,10 @@
 
 use maskwatch_kernels::rows::convert::{FRACTION_BITS, Factors, Samples, convert};
 
-/// Which weights luma was made with (V4L2 calls it `ycbcr_enc`).
+/// The weights of red, green and blue in luma (V4L2: `ycbcr_enc`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Matrix {
-    /// ITU-R BT.601, what the USB Video Class and JPEG use unless they say otherwise.
+    /// ITU-R BT.601, the default of the USB Video Class and of JPEG.
     #[default]
     Bt601,
     /// ITU-R BT.709, high definition television.
@@ -41,7 +41,7 @@ impl Matrix {
     }
 }
 
-/// How far the values reach (V4L2 calls it quantization).
+/// The range of the values (V4L2: `quantization`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Range {
     /// Luma 16–235, chroma 16–240: V4L2's default for Y′CbCr outside JPEG.
@@ -60,13 +60,13 @@ pub struct Colours {
     pub range: Range,
 }
 
-/// The formula of this module with its five factors as 16.16 fixed point numbers; results differ from the
-/// formula by less than 0.01 before they are rounded.
+/// The formula of this module with its five factors as 16.16 fixed-point numbers. Before rounding, results
+/// differ from the formula by less than 0.01.
 #[derive(Debug, Clone, Copy)]
 pub struct Converter(Factors);
 
 impl Converter {
-    /// The factors for one coding of colours.
+    /// Computes the factors for one coding of colours.
     #[must_use]
     pub fn new(colours: Colours) -> Self {
         let (red, blue) = colours.matrix.weights();
@@ -86,21 +86,21 @@ impl Converter {
         })
     }
 
-    /// One pixel.
+    /// Converts one pixel.
     #[must_use]
     pub fn pixel(&self, y: u8, cb: u8, cr: u8) -> [u8; 3] {
         self.0.pixel(y, cb, cr)
     }
 
-    /// A row whose pixels share chroma in pairs, without its first `skip` pixels (0 or 1).
+    /// Converts a row whose pixels share chroma in pairs, without its first `skip` pixels (0 or 1).
     pub(super) fn row(&self, samples: Samples<'_>, skip: usize, rgb: &mut [u8]) {
         convert(self.0, samples, skip, rgb);
     }
 
-    /// A row of grey values.
+    /// Converts a row of grey values.
     pub(super) fn grey_row(&self, luma: &[u8], rgb: &mut [u8]) {
         for (&y, pixel) in luma.iter().zip(rgb.chunks_exact_mut(3)) {
-            // Without chroma all three are the same.
+            // Without chroma red, green and blue are the same.
             pixel.fill(self.pixel(y, 128, 128)[0]);
         }
     }

@@ -1,5 +1,5 @@
-//! Detects a camera that sees nothing, because its lens is covered or there is no light. A dark entrance is not
-//! enough: the picture must be black everywhere, and for some time. Pure: the time is handed in.
+//! Detects a camera that sees nothing, because its lens is covered or there is no light. A dark entrance is
+//! not enough: the picture must be black everywhere, and for some time. Pure: the time is handed in.
 
 use std::time::{Duration, Instant};
 

@@ -22,8 +22,8 @@ const EXTENSIONS: [&str; 3] = ["jpg", "jpeg", "png"];
 /// Reads one JPEG or PNG picture, upright, 8-bit RGB.
 ///
 /// # Errors
-/// [`SourceError::Unreadable`]; [`SourceError::NotAPictureFile`] for a folder, device or pipe and for a file of
-/// more than 256 MiB; [`SourceError::BadPicture`]. Each names the file.
+/// [`SourceError::Unreadable`]; [`SourceError::NotAPictureFile`] for a folder, device or pipe and for a file
+/// of more than 256 MiB; [`SourceError::BadPicture`]. Each names the file.
 pub fn load(path: &Path) -> Result<RgbImage, SourceError> {
     let bytes = read(path)?;
     decode::picture(&bytes).map_err(|reason| SourceError::BadPicture { path: path.to_owned(), reason })
@@ -106,8 +106,8 @@ pub struct Pictures {
 }
 
 impl Pictures {
-    /// Lists the pictures of all `paths`, in their order. At most `frames_per_second` are delivered, or as many
-    /// as are asked for. With `repeat` the first picture follows the last one.
+    /// Lists the pictures of all `paths`, in their order. At most `frames_per_second` are delivered, or as
+    /// many as are asked for. With `repeat` the first picture follows the last one.
     ///
     /// # Errors
     /// As [`list`].
@@ -162,8 +162,8 @@ impl Pictures {
         }
     }
 
-    /// Goes back to the first picture. A round without a usable picture is an error, since the source would go
-    /// on without end and give no frame.
+    /// Goes back to the first picture. A round without a usable picture is an error, since the source would
+    /// go on without end and give no frame.
     fn rewind(&mut self) -> Result<(), SourceError> {
         if !std::mem::take(&mut self.good_in_this_round) {
             let last = std::mem::take(&mut self.last_defect);

@@ -6,7 +6,7 @@
 
 use crate::pixels::jpeg::{ByteRole, Walk};
 
-/// Maximum length of a picture in bytes; longer data began like a picture by chance.
+/// Maximum length of a picture in bytes; longer data only began like a picture.
 pub const MAX_PICTURE: usize = 32 << 20;
 
 /// Collects pictures from a stream that comes in chunks of any size.
@@ -43,8 +43,8 @@ impl Splitter {
         Self { walk: Walk::default(), picture: Vec::new(), stray: 0, limit }
     }
 
-    /// Takes the next bytes of the stream and passes each picture that they complete to `found`. That may take
-    /// the vector and leave another one, whose memory is then used.
+    /// Takes the next bytes of the stream and passes each picture that they complete to `found`. That may
+    /// take the vector and leave another one, whose memory is then used.
     pub fn push(&mut self, chunk: &[u8], mut found: impl FnMut(&mut Vec<u8>)) {
         for &byte in chunk {
             match self.walk.step(byte) {

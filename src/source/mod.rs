@@ -1,8 +1,8 @@
 //! Where frames come from: a camera, the output of a command, pictures and folders, each behind [`Source`].
 //! Nothing here knows what a frame is used for.
 //!
-//! [`open()`] gives the daemon a source that answers in time, drops frames instead of queueing them, and opens
-//! itself again after a failure.
+//! [`open()`] gives the daemon a source that answers in time, drops frames instead of queueing them, and
+//! opens itself again after a failure.
 //!
 //! - `frames` and `options`: what a source gives and what can be asked of it; `spec`: how a user names one.
 //! - `open`: chooses and opens the source that a spec names.

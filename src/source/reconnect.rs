@@ -36,8 +36,8 @@ impl Backoff {
         Self { pauses, steady, failures: 0, first_frame: None }
     }
 
-    /// Uses [`PAUSES`], but none longer than `longest`, for a caller that needs attempts often enough as a sign
-    /// of life.
+    /// Uses [`PAUSES`], but none longer than `longest`, for a caller that needs attempts often enough as a
+    /// sign of life.
     #[must_use]
     pub fn up_to(longest: Duration) -> Self {
         Self::new(PAUSES.map(|pause| pause.min(longest)).to_vec(), STEADY)
@@ -254,7 +254,7 @@ mod tests {
         assert_eq!(backoff.failed(now + seconds(60)), now + seconds(61));
     }
 
-    /// Gives what it is told to give, then fails.
+    /// Gives the results of a script, then fails.
     struct Scripted(VecDeque<bool>);
 
     impl Source for Scripted {

@@ -20,7 +20,8 @@ use crate::pixels::format::{FrameFormat, PixelFormat};
 ///
 /// ```
 /// use maskwatch::source::SourceSpec;
-/// let spec: SourceSpec = "command(nv12 640x480): ffmpeg -i door.mp4 -f rawvideo -pix_fmt nv12 -".parse().unwrap();
+/// let text = "command(nv12 640x480): ffmpeg -i door.mp4 -f rawvideo -pix_fmt nv12 -";
+/// let spec: SourceSpec = text.parse().unwrap();
 /// assert_eq!(spec.to_string().parse(), Ok(spec));
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! A source on a thread of its own. To open or close a camera can block for seconds inside the kernel, for
-//! example when a USB device does not answer. The loop that blinks LEDs and feeds a watchdog must not wait for
-//! that.
+//! example when a USB device does not answer. The loop that blinks LEDs and feeds a watchdog must not wait
+//! for that.
 //!
 //! The thread works on one request at a time. So no frame is decoded that nobody asked for, and none grows
 //! old in a queue.

@@ -47,8 +47,8 @@ impl Pace {
         self.due.map_or(Duration::ZERO, |due| due.saturating_duration_since(now))
     }
 
-    /// Notes that a picture was taken at `now`. After a delay of more than one interval the pace starts again;
-    /// a shorter one is made up for, so that late wake-ups do not lower the rate.
+    /// Notes that a picture was taken at `now`. After a delay of more than one interval the pace starts
+    /// again; a shorter one is made up for, so that late wake-ups do not lower the rate.
     pub(super) fn took(&mut self, now: Instant) {
         let due = self.due.unwrap_or(now);
         let late = now.saturating_duration_since(due) > self.interval;

@@ -17,7 +17,7 @@ use std::sync::Arc;
 mod preprocessing;
 mod probabilities;
 
-pub use preprocessing::{Input, Preprocessing};
+pub use preprocessing::{CLASSIFIER_SIDES, Input, Preprocessing};
 pub use probabilities::Probabilities;
 
 /// Faces that go through the network at once: enough for its matrix products, few enough for a small board's

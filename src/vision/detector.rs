@@ -11,8 +11,13 @@ use crate::nn::{Mode, NetworkError};
 use crate::pixels::picture::View;
 use crate::pixels::preprocess;
 use maskwatch_kernels::int8::Kernels;
+use std::ops::RangeInclusive;
 use std::path::Path;
 
+/// Sides of the detector's input in pixels; each is also a multiple of [`MULTIPLE`].
+pub const DETECTOR_SIDES: RangeInclusive<u32> = 32..=2048;
+/// Scores that a face can have, and thresholds of them.
+pub const SCORES: RangeInclusive<f64> = 0.0..=1.0;
 /// Overlap (IoU) above which the weaker of two boxes counts as a second box on the same face.
 pub const NMS_IOU: f32 = 0.45;
 

@@ -124,7 +124,7 @@ pub(crate) fn config(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     match Config::parse(text, "fuzz.toml") {
         Ok(config) => {
-            assert!(config.source.spec.parse::<SourceSpec>().is_ok());
+            assert_eq!(config.source.spec.to_string().parse(), Ok(config.source.spec.clone()));
             assert!(config.decision.votes <= config.decision.window);
             assert!(config.decision.linger <= config.decision.re_arm);
             let mut pins: Vec<u32> = config.outputs.outputs.iter().map(|output| output.pin).collect();

@@ -4,7 +4,8 @@
 use maskwatch::config::Config;
 use maskwatch::decide::DoorState;
 use maskwatch::outputs::{
-    Active, Button, Driver, Input, Kind, Level, Output, OutputError, Outputs, Panel, Pin, Recorder, simulated,
+    Active, Button, Driver, InputPin, Kind, Level, Output, OutputError, OutputPin, Outputs, Panel, Recorder,
+    simulated,
 };
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -141,12 +142,12 @@ struct FaultyPin {
 }
 
 impl Driver for Faulty {
-    fn output(&mut self, output: &Output) -> Result<Box<dyn Pin>, OutputError> {
+    fn output(&mut self, output: &Output) -> Result<Box<dyn OutputPin>, OutputError> {
         let panics = (output.pin == self.bad).then_some(self.panics);
         Ok(Box::new(FaultyPin { levels: Arc::clone(&self.levels), pin: output.pin, panics }))
     }
 
-    fn button(&mut self, _: &Button) -> Result<Box<dyn Input>, OutputError> {
+    fn button(&mut self, _: &Button) -> Result<Box<dyn InputPin>, OutputError> {
         Err(OutputError::NoBackend("there are no buttons".into()))
     }
 
@@ -155,7 +156,7 @@ impl Driver for Faulty {
     }
 }
 
-impl Pin for FaultyPin {
+impl OutputPin for FaultyPin {
     fn drive(&mut self, level: Level) -> Result<(), OutputError> {
         if let (Some(panics), Level::High) = (self.panics, level) {
             assert!(!panics, "on purpose");
@@ -242,14 +243,14 @@ fn other_patterns_leave_the_pins_alone_and_other_pins_only_their_own() {
 struct Refusing(Box<dyn Driver>, Arc<Mutex<Vec<u32>>>);
 
 impl Driver for Refusing {
-    fn output(&mut self, output: &Output) -> Result<Box<dyn Pin>, OutputError> {
+    fn output(&mut self, output: &Output) -> Result<Box<dyn OutputPin>, OutputError> {
         if self.1.lock().unwrap().contains(&output.pin) {
             return Err(OutputError::NoBackend(format!("GPIO{} is refused", output.pin)));
         }
         self.0.output(output)
     }
 
-    fn button(&mut self, button: &Button) -> Result<Box<dyn Input>, OutputError> {
+    fn button(&mut self, button: &Button) -> Result<Box<dyn InputPin>, OutputError> {
         self.0.button(button)
     }
 

@@ -8,7 +8,7 @@ use maskwatch::daemon::{Clock, Daemon, Event, Flags, Observer, SystemClock, Watc
 use maskwatch::decide::{DoorState, Finding};
 use maskwatch::geometry::Rect;
 use maskwatch::outputs::{
-    Button, Driver, Input, Level, Output, OutputError, Outputs, Panel, Pin, Recorder, simulated,
+    Button, Driver, InputPin, Level, Output, OutputError, OutputPin, Outputs, Panel, Recorder, simulated,
 };
 use maskwatch::pixels::picture::View;
 use maskwatch::source::{Frame, Next, Source, SourceError};
@@ -81,14 +81,14 @@ impl Vision for Script {
 /// Simulated pins that take their time.
 struct SlowDriver(Box<dyn Driver>);
 
-struct SlowPin(Box<dyn Pin>);
+struct SlowPin(Box<dyn OutputPin>);
 
 impl Driver for SlowDriver {
-    fn output(&mut self, output: &Output) -> Result<Box<dyn Pin>, OutputError> {
+    fn output(&mut self, output: &Output) -> Result<Box<dyn OutputPin>, OutputError> {
         Ok(Box::new(SlowPin(self.0.output(output)?)))
     }
 
-    fn button(&mut self, button: &Button) -> Result<Box<dyn Input>, OutputError> {
+    fn button(&mut self, button: &Button) -> Result<Box<dyn InputPin>, OutputError> {
         self.0.button(button)
     }
 
@@ -97,7 +97,7 @@ impl Driver for SlowDriver {
     }
 }
 
-impl Pin for SlowPin {
+impl OutputPin for SlowPin {
     fn drive(&mut self, level: Level) -> Result<(), OutputError> {
         std::thread::sleep(SLOW);
         self.0.drive(level)

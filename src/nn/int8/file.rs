@@ -178,7 +178,7 @@ impl QuantizedWeights {
 /// The tensors of a quantized weight file before it is written.
 #[derive(Debug, Clone, Default)]
 pub struct Draft {
-    tensors: BTreeMap<String, storage::Entry>,
+    tensors: BTreeMap<String, storage::TensorBytes>,
     /// What the file is to say about itself.
     pub metadata: BTreeMap<String, String>,
 }
@@ -207,7 +207,7 @@ impl Draft {
     }
 
     fn add(&mut self, name: &str, dtype: &'static str, shape: &[usize], bytes: Vec<u8>) {
-        self.tensors.insert(name.to_owned(), storage::Entry { dtype, shape: shape.to_vec(), bytes });
+        self.tensors.insert(name.to_owned(), storage::TensorBytes { dtype, shape: shape.to_vec(), bytes });
     }
 
     /// The file's bytes; the same tensors and metadata always give the same ones.

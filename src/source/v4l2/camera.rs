@@ -227,7 +227,7 @@ struct Sequence {
 
 impl Sequence {
     fn after(&mut self, raw: u32) -> u64 {
-        /// A larger step is no loss of frames: the driver has started to count again.
+        /// A larger step is not a loss of frames: the driver has started to count again.
         const MOST_LOST: u32 = 100_000;
         let count = match self.last {
             None => 0,

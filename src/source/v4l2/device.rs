@@ -61,7 +61,7 @@ unsafe impl Plain for sys::v4l2_buffer {}
 // SAFETY: an integer.
 unsafe impl Plain for libc::c_int {}
 
-/// What a device says of itself (VIDIOC_QUERYCAP).
+/// Name and abilities of a device (VIDIOC_QUERYCAP).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Capabilities {
     pub(super) driver: String,

@@ -28,8 +28,8 @@ pub(super) trait CaptureDriver {
     fn start(&self) -> io::Result<()>;
     /// Stops the capture.
     fn stop(&self) -> io::Result<()>;
-    /// Waits for a filled buffer. False after `wait` or a signal; an error when the driver reports one instead
-    /// of a buffer.
+    /// Waits for a filled buffer. False after `wait` or a signal; an error when the driver reports one
+    /// instead of a buffer.
     fn wait(&self, wait: Duration) -> io::Result<bool>;
 }
 

@@ -1,5 +1,5 @@
-//! Finds the device node that a camera's name means. Names come from udev's links. A camera that returns under
-//! another number is recognised by what it says of itself.
+//! Finds the device node that a camera's name means. Names come from udev's links. A camera that returns
+//! under another number is recognised by what it says of itself.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -26,8 +26,8 @@ pub struct Finder {
     frozen: FrozenMemory,
 }
 
-/// What distinguishes a camera from others. The bus names the USB port, which distinguishes two cameras of one
-/// model.
+/// What distinguishes a camera from others. The bus names the USB port, which distinguishes two cameras of
+/// one model.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Identity {
     driver: String,

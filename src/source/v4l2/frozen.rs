@@ -1,8 +1,8 @@
 //! Detects a frozen camera: one whose frames are all the same, bit for bit. The noise of a sensor makes two
 //! equal frames most unlikely, except in the dark or in glaring light, where all values are at their limit.
 //!
-//! A frozen camera is opened again and may still be frozen. Its frame is remembered, so that it does not count
-//! as new then.
+//! A frozen camera is opened again and may still be frozen. Its frame is remembered, so that it does not
+//! count as new then.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};

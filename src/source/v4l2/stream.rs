@@ -8,8 +8,8 @@ use super::driver::{CaptureBuffer, CaptureDriver, Filled};
 
 /// Number of buffers: the driver can go on while one frame is copied; more would only hold older frames.
 const BUFFERS: u32 = 4;
-/// How long to wait for a frame that is newer than those of a full queue: in poor light cameras slow down to 5
-/// frames a second.
+/// How long to wait for a frame that is newer than those of a full queue: in poor light cameras slow down to
+/// 5 frames a second.
 pub(super) const FRESH: Duration = Duration::from_millis(250);
 
 /// A running capture. Dropping it stops the capture and closes the device, without a panic.
@@ -61,8 +61,8 @@ impl<D: CaptureDriver> Stream<D> {
         Ok(stream)
     }
 
-    /// Waits up to `wait` for a frame and copies the newest one into `into`. After an error the capture cannot
-    /// go on.
+    /// Waits up to `wait` for a frame and copies the newest one into `into`. After an error the capture
+    /// cannot go on.
     pub(super) fn grab(&mut self, wait: Duration, into: &mut Vec<u8>) -> io::Result<Grab> {
         if !self.device.wait(wait)? {
             return Ok(Grab::Nothing);
@@ -86,8 +86,8 @@ impl<D: CaptureDriver> Stream<D> {
         })
     }
 
-    /// Takes all filled buffers, keeps the newest good one and gives back the others. It makes one round only,
-    /// however fast the driver fills them again.
+    /// Takes all filled buffers, keeps the newest good one and gives back the others. It makes one round
+    /// only, however fast the driver fills them again.
     fn drain(&self) -> io::Result<Drained> {
         let mut drained = Drained::default();
         for _ in 0..self.buffers.len() {

@@ -8,8 +8,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-/// Input sides that the network takes; beyond them its maps vanish or the memory of a board does.
-const INPUTS: std::ops::RangeInclusive<u32> = 32..=512;
+/// Sides of the classifier's input in pixels: smaller ones leave the network no map, larger ones take more
+/// memory than a board has.
+pub const CLASSIFIER_SIDES: std::ops::RangeInclusive<u32> = 32..=512;
 
 /// Smaller inputs are not chosen for a face, however small: enlarging it costs little, and with less masks
 /// worn wrongly are mistaken for others (measured on scenes of split train).
@@ -33,9 +34,10 @@ impl FromStr for Input {
         if word == "auto" {
             return Ok(Self::Auto);
         }
-        let side = word.parse().ok().filter(|side| INPUTS.contains(side));
-        side.map(Self::Side)
-            .ok_or_else(|| format!("it must be auto or {} to {}", INPUTS.start(), INPUTS.end()))
+        let side = word.parse().ok().filter(|side| CLASSIFIER_SIDES.contains(side));
+        side.map(Self::Side).ok_or_else(|| {
+            format!("it must be auto or {} to {}", CLASSIFIER_SIDES.start(), CLASSIFIER_SIDES.end())
+        })
     }
 }
 
@@ -77,8 +79,10 @@ impl Preprocessing {
         let text = |key: &str| metadata.get(key).map_or("missing", String::as_str);
         let list = metadata.get("inputs").map_or_else(|| text("input"), String::as_str);
         let margin = text("margin").parse().ok().filter(|margin| (0.5..=3.0).contains(margin));
-        let inputs: Option<Vec<u32>> =
-            list.split(',').map(|side| side.parse().ok().filter(|side| INPUTS.contains(side))).collect();
+        let inputs: Option<Vec<u32>> = list
+            .split(',')
+            .map(|side| side.parse().ok().filter(|side| CLASSIFIER_SIDES.contains(side)))
+            .collect();
         let classes = text("classes") == head::CLASSES;
         let (Some(margin), Some(mut inputs), true) = (margin, inputs, classes) else {
             let (margin, classes) = (text("margin"), text("classes"));

@@ -3,7 +3,10 @@
 use super::*;
 use crate::decide::DoorState;
 use crate::outputs::{Active, Backend, Button, Kind, Pattern, Pwm};
+use crate::source::{CameraName, SourceSpec};
+use crate::vision::quality::Gates;
 use proptest::prelude::*;
+use std::time::Duration;
 
 fn refusal(text: &str) -> String {
     Config::parse(text, "door.toml").unwrap_err().to_string()
@@ -48,7 +51,7 @@ fn values_arrive() {
         "door.toml",
     )
     .unwrap();
-    assert_eq!(config.source.spec, "/dev/video2");
+    assert_eq!(config.source.spec, SourceSpec::Camera(CameraName::Path("/dev/video2".into())));
     assert_eq!(config.source.frames_per_second, 5.0);
     assert_eq!((config.source.frozen_after, config.source.black_after), (None, Some(Duration::from_secs(5))));
     assert_eq!((config.detector.width, config.detector.height), (640, 384));

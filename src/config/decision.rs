@@ -1,0 +1,111 @@
+//! The section `[decision]`: when a face is judged, and what the door shows.
+
+use super::error::ConfigError;
+use super::limits;
+use super::reader::{Section, Sourced};
+use crate::decide::{IncorrectMeans, Rules};
+use crate::vision::quality::Gates;
+
+/// Reads the quality gates, which are keys of `[decision]`.
+fn gates(section: &mut Section<'_>) -> Result<Gates, ConfigError> {
+    let usual = Gates::default();
+    let mut number = |key, range, usual: f32| -> Result<_, ConfigError> {
+        let written = section.number(key, range)?;
+        let value = written.as_ref().map_or(usual, |number| number.value as f32);
+        Ok((written, value))
+    };
+    let (_, min_sharpness) = number("min_sharpness", limits::SHARPNESS, usual.min_sharpness)?;
+    let (_, min_contrast) = number("min_contrast", limits::CONTRASTS, usual.min_contrast)?;
+    let (darkest, min_brightness) = number("min_brightness", limits::BRIGHTNESS, usual.min_brightness)?;
+    let (brightest, max_brightness) = number("max_brightness", limits::BRIGHTNESS, usual.max_brightness)?;
+    let (_, max_yaw) = number("max_yaw", limits::YAWS, usual.max_yaw)?;
+    if max_brightness > 0.0 && min_brightness >= max_brightness {
+        return Err(match (&darkest, &brightest) {
+            (Some(key), _) => section.refuse(
+                key,
+                format!(
+                    "is {min_brightness}, not below max_brightness ({max_brightness}); use less than that"
+                ),
+            ),
+            (None, key) => section.refuse_any(
+                key,
+                format!(
+                    "is {max_brightness}, not above min_brightness ({min_brightness}); use more than that"
+                ),
+            ),
+        });
+    }
+    Ok(Gates { min_sharpness, min_contrast, min_brightness, max_brightness, max_yaw })
+}
+
+/// Reads `[decision]`.
+pub(super) fn decision(mut section: Section<'_>) -> Result<(Rules, Gates), ConfigError> {
+    let usual = Rules::default();
+    let ignore_below = section.number("ignore_below", limits::IGNORED_SIDES)?;
+    let min_face_side = section.number("min_face_side", limits::JUDGED_SIDES)?;
+    let gates = gates(&mut section)?;
+    let certainty = section.number("certainty", limits::CERTAINTIES)?;
+    let incorrect = section.choice("incorrect", &IncorrectMeans::NAMES)?;
+    let votes = section.whole("votes", limits::VOTES)?;
+    let window = section.whole("window", limits::VOTES)?;
+    let hold = section.seconds("hold_seconds", limits::HOLDS)?;
+    let re_arm = section.seconds("re_arm_seconds", limits::RE_ARMS)?;
+    let linger = section.seconds("linger_seconds", limits::MOMENTS)?;
+    let look_after = section.seconds("look_after_seconds", limits::MOMENTS)?;
+    let recheck = section.seconds("recheck_seconds", limits::MOMENTS)?;
+    let rules = Rules {
+        ignore_below: Sourced::or(&ignore_below, f64::from(usual.ignore_below)) as f32,
+        min_face_side: Sourced::or(&min_face_side, f64::from(usual.min_face_side)) as f32,
+        certainty: Sourced::or(&certainty, f64::from(usual.certainty)) as f32,
+        incorrect: incorrect.unwrap_or(usual.incorrect),
+        votes: votes.as_ref().map_or(usual.votes, |votes| votes.value as usize),
+        window: window.as_ref().map_or(usual.window, |window| window.value as usize),
+        hold: Sourced::or(&hold, usual.hold),
+        re_arm: Sourced::or(&re_arm, usual.re_arm),
+        linger: Sourced::or(&linger, usual.linger),
+        look_after: Sourced::or(&look_after, usual.look_after),
+        recheck: Sourced::or(&recheck, usual.recheck),
+    };
+    // If two keys contradict each other, the error names one that is in the file, so that it has a line.
+    if rules.votes > rules.window {
+        let (Rules { votes: v, window: w, .. }, most) = (&rules, rules.window);
+        return Err(match (&votes, &window) {
+            (Some(votes), _) => section.refuse(
+                votes,
+                format!("is {v}, more than the window of {w}; use at most {most}, or a larger window"),
+            ),
+            (None, window) => section
+                .refuse_any(window, format!("is {w}, less than the {v} votes needed; use at least {v}")),
+        });
+    }
+    if rules.ignore_below > rules.min_face_side {
+        let (ignored, judged) = (rules.ignore_below, rules.min_face_side);
+        return Err(match (&ignore_below, &min_face_side) {
+            (Some(key), _) => section.refuse(
+                key,
+                format!("is {ignored}, more than min_face_side ({judged}); use at most {judged}"),
+            ),
+            (None, key) => section.refuse_any(
+                key,
+                format!("is {judged}, less than ignore_below ({ignored}); set that lower too"),
+            ),
+        });
+    }
+    if rules.linger > rules.re_arm {
+        let (linger_for, absent_for) = (rules.linger.as_secs_f64(), rules.re_arm.as_secs_f64());
+        return Err(match (&linger, &re_arm) {
+            (Some(key), _) => section.refuse(
+                key,
+                format!("is {linger_for}, more than re_arm_seconds ({absent_for}); use at most {absent_for}"),
+            ),
+            (None, key) => section.refuse_any(
+                key,
+                format!(
+                    "is {absent_for}, less than linger_seconds ({linger_for}); use at least {linger_for}"
+                ),
+            ),
+        });
+    }
+    section.finish()?;
+    Ok((rules, gates))
+}

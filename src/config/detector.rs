@@ -1,0 +1,47 @@
+//! The section `[detector]`: how faces are searched.
+
+use super::error::ConfigError;
+use super::limits;
+use super::reader::Section;
+use crate::nn::yunet::MULTIPLE;
+
+/// Sides of the detector's input are multiples of this.
+const STEP: u32 = MULTIPLE as u32;
+
+/// How faces are searched.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DetectorConfig {
+    /// Width of the network's input in pixels, a multiple of 32.
+    pub width: u32,
+    /// Height of the network's input in pixels, a multiple of 32.
+    pub height: u32,
+    /// Minimum score of a face.
+    pub score_threshold: f32,
+}
+
+impl Default for DetectorConfig {
+    fn default() -> Self {
+        Self { width: 480, height: 384, score_threshold: 0.5 }
+    }
+}
+
+/// Reads `[detector]`.
+pub(super) fn detector(mut section: Section<'_>) -> Result<DetectorConfig, ConfigError> {
+    let usual = DetectorConfig::default();
+    let mut side = |key, usual| {
+        let Some(side) = section.whole(key, limits::DETECTOR_SIDES)? else { return Ok(usual) };
+        if side.value % STEP != 0 {
+            let below = side.value / STEP * STEP;
+            let problem =
+                format!("is {}, not a multiple of {STEP}; use {below} or {}", side.value, below + STEP);
+            return Err(section.refuse(&side, problem));
+        }
+        Ok(side.value)
+    };
+    let (width, height) = (side("width", usual.width)?, side("height", usual.height)?);
+    let score_threshold = section
+        .number("score_threshold", limits::DOOR_SCORES)?
+        .map_or(usual.score_threshold, |threshold| threshold.value as f32);
+    section.finish()?;
+    Ok(DetectorConfig { width, height, score_threshold })
+}

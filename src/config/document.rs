@@ -1,0 +1,104 @@
+//! The configuration as a whole.
+
+use super::detector::{self, DetectorConfig};
+use super::error::ConfigError;
+use super::outputs::{self, OutputsConfig};
+use super::reader::Section;
+use super::source::{self, SourceConfig};
+use super::{decision, models};
+use crate::decide::Rules;
+use crate::vision::ChainOptions;
+use crate::vision::models::ModelOptions;
+use crate::vision::quality::Gates;
+use std::io::Read;
+use std::path::Path;
+
+/// The default configuration, which documents every key. It is installed as /etc/maskwatch/maskwatch.toml.
+pub const DOCUMENTED: &str = include_str!("../../systemd/maskwatch.toml");
+
+/// Maximum length of a configuration in bytes.
+const LONGEST_FILE: u64 = 1 << 20;
+
+/// A checked configuration.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Config {
+    /// Section `[source]`.
+    pub source: SourceConfig,
+    /// Section `[models]`.
+    pub models: ModelOptions,
+    /// Section `[detector]`.
+    pub detector: DetectorConfig,
+    /// Section `[decision]`: the rules over time.
+    pub decision: Rules,
+    /// Section `[decision]`: the quality gates.
+    pub gates: Gates,
+    /// Sections `[outputs]` and `[button]`.
+    pub outputs: OutputsConfig,
+}
+
+impl Config {
+    /// Reads and checks the configuration file `path`.
+    ///
+    /// # Errors
+    /// [`ConfigError`], one sentence.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let file = path.display().to_string();
+        let unreadable = |cause: String| ConfigError::Unreadable { file: file.clone(), cause };
+        let mut bytes = Vec::new();
+        std::fs::File::open(path)
+            .and_then(|opened| opened.take(LONGEST_FILE + 1).read_to_end(&mut bytes))
+            .map_err(|error| unreadable(error.to_string()))?;
+        if bytes.len() as u64 > LONGEST_FILE {
+            return Err(unreadable("it is longer than 1 MiB".into()));
+        }
+        let text = String::from_utf8(bytes).map_err(|_| unreadable("it is not UTF-8 text".into()))?;
+        Self::parse(&text, &file)
+    }
+
+    /// The networks and gates of this configuration.
+    #[must_use]
+    pub fn vision(&self) -> ChainOptions {
+        ChainOptions {
+            models: self.models.clone(),
+            detector_input: (self.detector.width, self.detector.height),
+            score_threshold: self.detector.score_threshold,
+            gates: self.gates,
+        }
+    }
+
+    /// Reads and checks the configuration `text`; errors name the file `name`.
+    ///
+    /// # Errors
+    /// [`ConfigError`], one sentence.
+    ///
+    /// ```
+    /// use maskwatch::config::Config;
+    /// let error = Config::parse("[decision]\nvotes = 6\n", "door.toml").unwrap_err();
+    /// assert_eq!(
+    ///     error.to_string(),
+    ///     "door.toml line 2: decision.votes is 6, more than the window of 5; \
+    ///      use at most 5, or a larger window"
+    /// );
+    /// ```
+    pub fn parse(text: &str, name: &str) -> Result<Self, ConfigError> {
+        let mut root = Section::root(text, name)?;
+        let source = source::source(root.section("source")?)?;
+        let models = models::models(root.section("models")?)?;
+        let detector = detector::detector(root.section("detector")?)?;
+        let (decision, gates) = decision::decision(root.section("decision")?)?;
+        let mut config = Self {
+            source,
+            models,
+            detector,
+            decision,
+            gates,
+            outputs: outputs::outputs(root.section("outputs")?)?,
+        };
+        config.outputs.button = outputs::button(root.optional_section("button")?, &config.outputs.outputs)?;
+        root.finish()?;
+        Ok(config)
+    }
+}
+
+#[cfg(test)]
+mod tests;

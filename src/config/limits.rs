@@ -1,0 +1,41 @@
+//! The limits of values in the configuration, each with one name. Configuration, command line and messages use
+//! these. A limit that a room below the configuration needs is defined there.
+
+use std::ops::RangeInclusive;
+
+pub use crate::outputs::{PINS, SILENCES, TONES};
+pub use crate::source::{FRAME_RATES, FRAME_SIDES};
+pub use crate::vision::classifier::CLASSIFIER_SIDES;
+pub use crate::vision::detector::{DETECTOR_SIDES, SCORES};
+pub use crate::vision::models::THREADS;
+pub use crate::vision::quality::MOST_YAW;
+
+/// Seconds without a frame after which the door shows a fault.
+pub const TIMEOUTS: RangeInclusive<f64> = 0.5..=60.0;
+/// Seconds after which a camera counts as frozen or blind; 0 is never.
+pub const FAULT_AFTER: RangeInclusive<f64> = 0.0..=3600.0;
+/// Score thresholds of the daemon's detector. The ends of [`SCORES`] are left out: at 0 everything is a face,
+/// at 1 nothing is, and the door could not work.
+pub const DOOR_SCORES: RangeInclusive<f64> = 0.05..=0.99;
+/// Sides in pixels below which faces can be ignored.
+pub const IGNORED_SIDES: RangeInclusive<f64> = 0.0..=1000.0;
+/// Sides in pixels from which faces can be classified.
+pub const JUDGED_SIDES: RangeInclusive<f64> = 8.0..=1000.0;
+/// Thresholds of sharpness.
+pub const SHARPNESS: RangeInclusive<f64> = 0.0..=64.0;
+/// Thresholds of contrast.
+pub const CONTRASTS: RangeInclusive<f64> = 0.0..=0.5;
+/// Thresholds of brightness.
+pub const BRIGHTNESS: RangeInclusive<f64> = 0.0..=1.0;
+/// Thresholds of yaw.
+pub const YAWS: RangeInclusive<f64> = 0.0..=MOST_YAW as f64;
+/// Probabilities that a vote can be asked to have.
+pub const CERTAINTIES: RangeInclusive<f64> = 0.5..=1.0;
+/// Numbers of votes that a verdict can need, and from which they can be taken.
+pub const VOTES: RangeInclusive<u32> = 1..=50;
+/// Seconds for which an alert can last at least.
+pub const HOLDS: RangeInclusive<f64> = 0.0..=3600.0;
+/// Seconds of absence after which a person can count as a new one.
+pub const RE_ARMS: RangeInclusive<f64> = 0.5..=3600.0;
+/// Seconds for the other times of the section `[decision]`.
+pub const MOMENTS: RangeInclusive<f64> = 0.0..=60.0;

@@ -1,0 +1,82 @@
+//! The section `[source]`: where frames come from.
+
+use super::error::ConfigError;
+use super::limits;
+use super::reader::{Section, Sourced};
+use crate::source::{CameraName, FRAME_RATES, FRAME_SIDES, Options, SourceSpec};
+use std::time::Duration;
+
+/// Where frames come from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SourceConfig {
+    /// The camera, picture, folder or command.
+    pub spec: SourceSpec,
+    /// Width to ask for, in pixels.
+    pub width: u32,
+    /// Height to ask for, in pixels.
+    pub height: u32,
+    /// Maximum frames a second.
+    pub frames_per_second: f32,
+    /// Time without a frame after which the door shows a fault.
+    pub timeout: Duration,
+    /// Time of equal frames after which a camera is frozen; `None` for never.
+    pub frozen_after: Option<Duration>,
+    /// Time of black frames after which a camera or command is blind; `None` for never.
+    pub black_after: Option<Duration>,
+}
+
+impl Default for SourceConfig {
+    fn default() -> Self {
+        let Options { size: (width, height), frozen_after, black_after, .. } = Options::default();
+        Self {
+            spec: SourceSpec::Camera(CameraName::Path("/dev/video0".into())),
+            width,
+            height,
+            frames_per_second: 10.0,
+            timeout: Duration::from_secs(5),
+            frozen_after,
+            black_after,
+        }
+    }
+}
+
+/// Reads `[source]`.
+pub(super) fn source(mut section: Section<'_>) -> Result<SourceConfig, ConfigError> {
+    let usual = SourceConfig::default();
+    let spec = match section.text("spec")? {
+        None => usual.spec,
+        Some(text) => text
+            .value
+            .parse::<SourceSpec>()
+            .map_err(|error| section.refuse(&text, format!("is not a source: {error}")))?,
+    };
+    // 0 is never.
+    let mut limit = |key, usual| {
+        let limit = section.seconds(key, limits::FAULT_AFTER)?;
+        Ok(limit.map_or(usual, |limit| (!limit.value.is_zero()).then_some(limit.value)))
+    };
+    let frozen_after = limit("frozen_seconds", usual.frozen_after)?;
+    let black_after = limit("black_seconds", usual.black_after)?;
+    let rate = section.number("frames_per_second", FRAME_RATES)?;
+    let timeout = Sourced::or(&section.seconds("timeout_seconds", limits::TIMEOUTS)?, usual.timeout);
+    let frames_per_second = rate.as_ref().map_or(usual.frames_per_second, |rate| rate.value as f32);
+    let pause = 1.0 / frames_per_second;
+    if pause > timeout.as_secs_f32() {
+        let problem = format!(
+            "is {frames_per_second}, so {pause} s pass between two frames, more than the timeout of {} s; use a larger timeout_seconds, or more frames",
+            timeout.as_secs_f32()
+        );
+        return Err(section.refuse_any(&rate, problem));
+    }
+    let config = SourceConfig {
+        spec,
+        width: Sourced::or(&section.whole("width", FRAME_SIDES)?, usual.width),
+        height: Sourced::or(&section.whole("height", FRAME_SIDES)?, usual.height),
+        frames_per_second,
+        timeout,
+        frozen_after,
+        black_after,
+    };
+    section.finish()?;
+    Ok(config)
+}

@@ -1,0 +1,42 @@
+//! The pins of an open GPIO chip, as traits, so that tests and the demo need no chip.
+
+use super::button::Button;
+use super::error::OutputError;
+use super::level::Level;
+use super::output::Output;
+
+/// An open way to the pins.
+pub trait Driver: Send {
+    /// Opens the pin of `output` as an output. It has its inactive level from the first moment on.
+    ///
+    /// # Errors
+    /// When the pin cannot be opened, [`OutputError::Pin`] or [`OutputError::Chip`].
+    fn output(&mut self, output: &Output) -> Result<Box<dyn OutputPin>, OutputError>;
+
+    /// Opens the pin of `button` as an input, with the resistor that keeps it inactive while nobody presses.
+    ///
+    /// # Errors
+    /// When the pin cannot be opened, [`OutputError::Pin`] or [`OutputError::Chip`].
+    fn button(&mut self, button: &Button) -> Result<Box<dyn InputPin>, OutputError>;
+
+    /// The driver and chip, for the log.
+    fn describe(&self) -> String;
+}
+
+/// A pin opened as an output. It stays driven at its last level when this is dropped.
+pub trait OutputPin: Send {
+    /// Drives the pin; a passive buzzer sounds while its level is the active one.
+    ///
+    /// # Errors
+    /// When the system refuses, [`OutputError::Pin`] or [`OutputError::Chip`].
+    fn drive(&mut self, level: Level) -> Result<(), OutputError>;
+}
+
+/// A pin opened as an input.
+pub trait InputPin: Send {
+    /// Reads the level of the pin.
+    ///
+    /// # Errors
+    /// When the system refuses, [`OutputError::Pin`] or [`OutputError::Chip`].
+    fn level(&mut self) -> Result<Level, OutputError>;
+}

@@ -1,0 +1,87 @@
+//! Chooses the way to the pins, and opens it.
+
+use super::driver::Driver;
+use super::error::OutputError;
+#[cfg(target_os = "linux")]
+use super::gpiocdev::CharacterDevice;
+#[cfg(target_os = "linux")]
+use super::rppal::{Registers, available};
+use super::simulated::simulated;
+use crate::names::named;
+
+/// The way to the pins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Backend {
+    /// `Rppal` if its gpiomem device opens, else `Gpiocdev`.
+    #[default]
+    Auto,
+    /// The GPIO registers of a Raspberry Pi, through /dev/gpiomem.
+    Rppal,
+    /// The kernel's GPIO character device.
+    Gpiocdev,
+    /// No pins: changes are only logged.
+    Simulated,
+}
+
+named!(Backend {
+    Auto => "auto",
+    Rppal => "rppal",
+    Gpiocdev => "gpiocdev",
+    Simulated => "simulated",
+});
+
+/// Opens the way to the pins. `chip` (label, name or path) is the GPIO chip that [`Backend::Gpiocdev`] uses;
+/// without it the chip is found by the labels of Raspberry Pis.
+///
+/// # Errors
+/// [`OutputError`] that names the backend or chip and the mend.
+pub fn open(backend: Backend, chip: Option<&str>) -> Result<Box<dyn Driver>, OutputError> {
+    match backend {
+        Backend::Simulated => Ok(simulated().0),
+        #[cfg(target_os = "linux")]
+        Backend::Rppal => Ok(Box::new(Registers::open()?)),
+        #[cfg(target_os = "linux")]
+        Backend::Gpiocdev => Ok(Box::new(CharacterDevice::open(chip)?)),
+        #[cfg(target_os = "linux")]
+        Backend::Auto => automatic(chip),
+        #[cfg(not(target_os = "linux"))]
+        Backend::Rppal | Backend::Gpiocdev | Backend::Auto => {
+            Err(OutputError::NoBackend("pins are driven on Linux only".into()))
+        }
+    }
+}
+
+/// Opens gpiocdev if a chip is configured; else rppal if it is available, else gpiocdev.
+#[cfg(target_os = "linux")]
+fn automatic(chip: Option<&str>) -> Result<Box<dyn Driver>, OutputError> {
+    if chip.is_some() {
+        return Ok(Box::new(CharacterDevice::open(chip)?));
+    }
+    let reason = match available() {
+        // This is a Raspberry Pi: an error of rppal is the one to show.
+        Ok(()) => return Ok(Box::new(Registers::open()?)),
+        Err(reason) => reason,
+    };
+    log::debug!("rppal cannot be used: {reason}");
+    match CharacterDevice::open(None) {
+        Ok(driver) => Ok(Box::new(driver)),
+        Err(OutputError::NoBackend(problem)) => {
+            Err(OutputError::NoBackend(format!("{reason}, and {problem}")))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_chip_that_is_not_there_is_named_with_what_is() {
+        let error = open(Backend::Gpiocdev, Some("no-such-chip")).err().unwrap().to_string();
+        assert!(error.starts_with("GPIO chip no-such-chip: there is none"), "{error}");
+        let error = open(Backend::Auto, Some("/dev/null")).err().unwrap().to_string();
+        assert!(error.starts_with("GPIO chip /dev/null:"), "{error}");
+    }
+}
