@@ -18,8 +18,8 @@ demo: dependencies ## the daemon's loop on bundled pictures, or on CAMERA=/dev/v
 	cargo run --release --locked -- demo --output demo-output $(if $(CAMERA),--camera $(CAMERA))
 
 test: dependencies ## all tests; what needs $MASKWATCH_SHARED (../shared) says so when it is absent
-	@[ -e $(SHARED)/models ] || echo "skipped, since $(SHARED)/models is not here: tests/integration/starting_weights.rs, and fitting the" \
-	  "real detector in crates/lab/tests/train_detector.rs"
+	@[ -e $(SHARED)/models ] || echo "skipped, since $(SHARED)/models is not here: tests/integration/starting_weights.rs, and" \
+	  "fitting the real detector in crates/lab/tests/lab/train_detector.rs"
 	cargo test --locked --workspace
 
 test-vnni: dependencies ## the AVX-512 VNNI kernels on a processor that Bochs emulates (minutes)

@@ -68,10 +68,10 @@ pub enum Mode {
 }
 
 /// What batch normalisation (Ioffe & Szegedy 2015) does while training.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 pub enum BatchNorm {
-    /// Normalise by the running statistics of the weight file, which stay as they are
+    /// Normalise by the running statistics of the weight file, which stay as they are.
     Frozen,
-    /// Normalise by the statistics of the batch and move the running ones by a tenth towards them
+    /// Normalise by the statistics of the batch and move the running ones by a tenth towards them.
     Live,
 }

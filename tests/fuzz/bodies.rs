@@ -1,6 +1,6 @@
 //! What is done with foreign bytes, by the fuzz targets and by their twin among the tests
-//! (crates/lab/tests/fuzz_twin.rs). Any bytes may come; what is accepted has to hold what its type promises.
-//! A body fails by a panic.
+//! (crates/lab/tests/lab/fuzz_twin.rs). Any bytes may come; what is accepted has to hold what its type
+//! promises. A body fails by a panic.
 
 use image::RgbImage;
 use maskwatch::config::Config;

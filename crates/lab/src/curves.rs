@@ -57,10 +57,14 @@ const COLOURS: [Rgb888; 5] = [
 /// Draws charts side by side on white, 760 × 480 pixels each.
 ///
 /// ```
-/// use maskwatch_lab::train::curves::{Chart, Series, draw};
+/// use maskwatch_lab::curves::{Chart, Series, draw};
 /// let loss = Series { name: "train".into(), points: vec![(1.0, 0.7), (2.0, 0.4)] };
 /// let chart = Chart {
-///     title: "Loss".into(), x_label: "epoch".into(), series: vec![loss], x_end: 10.0, y_limits: (0.0, f64::MAX),
+///     title: "Loss".into(),
+///     x_label: "epoch".into(),
+///     series: vec![loss],
+///     x_end: 10.0,
+///     y_limits: (0.0, f64::MAX),
 /// };
 /// assert_eq!(draw(&[chart]).dimensions(), (760, 480));
 /// ```

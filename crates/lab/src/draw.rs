@@ -9,13 +9,13 @@ use maskwatch::geometry::Point;
 use maskwatch::vision::detector::Detection;
 
 /// What is drawn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MaskKind {
-    /// Light blue, three pleats, a wire over the nose
+    /// Light blue, three pleats, a wire over the nose.
     Surgical,
-    /// Black cloth, no pleats
+    /// Black cloth, no pleats.
     Cloth,
-    /// White cup with a seam down the middle
+    /// White cup with a seam down the middle.
     Ffp2,
 }
 
@@ -58,7 +58,8 @@ const OUTLINE: [Point; 11] = [
 pub fn draw_mask(picture: &mut RgbImage, face: &Detection, kind: MaskKind) {
     let frame = FaceFrame::of(&face.landmarks);
     let outline = outline(&frame);
-    let unit = frame.height / 39.0; // the strokes below were tuned on a face whose eyes and mouth are 39 px apart
+    // The strokes below were tuned on a face whose eyes and mouth are 39 px apart.
+    let unit = frame.height / 39.0;
     let light = MaskLight::of(picture, &frame);
     let loops = ear_loops(&frame);
     let Some((columns, rows)) = bounds(picture, outline.iter().chain(loops.iter().flatten())) else { return };

@@ -16,14 +16,34 @@ pub(crate) struct Args {
     /// Where the changed picture goes; its ending says whether as JPEG or PNG
     out: PathBuf,
     /// What kind of mask
-    #[arg(long, value_enum, default_value_t = MaskKind::Surgical)]
-    mask: MaskKind,
+    #[arg(long, value_enum, default_value_t = Masks::Surgical)]
+    mask: Masks,
     /// The detector's weights [default: the shipped ones]
     #[arg(long, value_name = "FILE")]
     detector: Option<PathBuf>,
     /// Score from which on something counts as a face
     #[arg(long, value_name = "SCORE", default_value_t = 0.7)]
     score: f32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Masks {
+    /// Light blue, three pleats, a wire over the nose
+    Surgical,
+    /// Black cloth, no pleats
+    Cloth,
+    /// White cup with a seam down the middle
+    Ffp2,
+}
+
+impl Masks {
+    fn kind(self) -> MaskKind {
+        match self {
+            Self::Surgical => MaskKind::Surgical,
+            Self::Cloth => MaskKind::Cloth,
+            Self::Ffp2 => MaskKind::Ffp2,
+        }
+    }
 }
 
 pub(crate) fn run(args: Args) -> Outcome {
@@ -37,7 +57,7 @@ pub(crate) fn run(args: Args) -> Outcome {
         anyhow::bail!("no face was found in {}; try a lower --score", args.picture.display());
     }
     for face in &faces {
-        draw_mask(&mut picture, face, args.mask);
+        draw_mask(&mut picture, face, args.mask.kind());
     }
     let written = || format!("cannot write {} (its name must end in .jpg or .png)", args.out.display());
     let format = image::ImageFormat::from_path(&args.out).with_context(written)?;

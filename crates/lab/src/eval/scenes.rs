@@ -278,7 +278,7 @@ mod tests {
             (40.0, 10, Some(Label::Mask), true),     // raises a false alarm
             (80.0, 10, Some(Label::Mask), false),    // is missed
             (120.0, 0, Some(Label::NoMask), true),   // raises an alarm
-            (160.0, 100, Some(Label::NoMask), true), // is unsure, but counts as no_mask in the two-class figures
+            (160.0, 100, Some(Label::NoMask), true), // is unsure, but no_mask of the two classes
             (200.0, 255, Some(Label::NoMask), true), // passes wrongly
             (240.0, 0, Some(Label::Incorrect), true),
             (280.0, 0, None, true),   // an alarm without a face

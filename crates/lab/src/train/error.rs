@@ -31,6 +31,15 @@ pub enum TrainError {
         /// What is wrong and how to mend it.
         reason: String,
     },
+    /// A file that an earlier run left is damaged.
+    #[error("{} is damaged; delete it, then the run makes it again", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The data has too little to fit to.
+    #[error("{0}")]
+    Data(String),
     /// Settings contradict each other or are out of range.
     #[error("{0}")]
     Settings(String),

@@ -19,11 +19,11 @@ pub struct Parameter {
 }
 
 /// How gradients change parameters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 pub enum Rule {
-    /// Adam with decoupled weight decay (Loshchilov & Hutter, arXiv:1711.05101)
+    /// Adam with decoupled weight decay (Loshchilov & Hutter, arXiv:1711.05101).
     AdamW,
-    /// Stochastic gradient descent with Nesterov's momentum (0.9) and decoupled weight decay
+    /// Stochastic gradient descent with Nesterov's momentum (0.9) and decoupled weight decay.
     Sgd,
 }
 

@@ -1,14 +1,16 @@
 //! What one step of fine-tuning is fitted to: photographed faces, and bare ones with something drawn on them.
 
-use super::{ClassifierSettings, Run, TrainError};
+use super::job::ClassifierJob;
+use super::settings::ClassifierSettings;
 use crate::data::augment::FaceView;
-use crate::data::dataset::{Dataset, DatasetFace, open_picture};
+use crate::data::dataset::{DatasetFace, open_picture};
 use crate::data::labels::Label;
 use crate::data::landmarks;
 use crate::data::sampler::{DrawableSampler, FaceSampler};
 use crate::drawn::{self, DrawnKind};
 use crate::progress::Progress;
 use crate::random::{Purpose, stream};
+use crate::train::error::TrainError;
 use crate::train::prefetch;
 use candle_core::Tensor;
 use image::RgbImage;
@@ -43,7 +45,7 @@ pub(super) struct ClassifierBatch {
 
 /// Makes the batches of a run.
 pub(super) struct Batches<'a> {
-    run: &'a Run<'a>,
+    job: ClassifierJob<'a>,
     sampler: FaceSampler,
     bare: DrawableSampler,
     masked: DrawableSampler,
@@ -52,19 +54,19 @@ pub(super) struct Batches<'a> {
 }
 
 impl<'a> Batches<'a> {
-    pub(super) fn new(run: &'a Run<'a>, landmarks: Vec<Option<[Point; 5]>>) -> Self {
+    pub(super) fn new(job: ClassifierJob<'a>, landmarks: Vec<Option<[Point; 5]>>) -> Self {
         let drawable = |label| {
             let has_landmarks = |index: usize| landmarks.get(index).is_some_and(Option::is_some);
-            DrawableSampler::new(run.dataset, label, has_landmarks)
+            DrawableSampler::new(job.dataset, label, has_landmarks)
         };
         let (bare, masked) = (drawable(Label::NoMask), drawable(Label::Mask));
-        let (sampler, kinds) = (FaceSampler::new(run.dataset), kinds(run.settings));
-        Self { run, sampler, bare, masked, landmarks, kinds }
+        let (sampler, kinds) = (FaceSampler::new(job.dataset), kinds(job.settings));
+        Self { job, sampler, bare, masked, landmarks, kinds }
     }
 
     /// Draws and changes the faces of one step; depends on nothing but settings, data and step.
     pub(super) fn make(&self, step: u64) -> Result<ClassifierBatch, TrainError> {
-        let settings = self.run.settings;
+        let settings = self.job.settings;
         let mut generator = stream(settings.seed, Purpose::Batch, step);
         let input = settings.inputs[generator.random_range(0..settings.inputs.len())];
         let of_batch = |share: f64| (settings.batch as f64 * share).round() as usize;
@@ -89,7 +91,7 @@ impl<'a> Batches<'a> {
             crops.push(self.crop(index, kind, &view, input, number)?);
         }
         let label = |(index, kind): &(usize, Option<DrawnKind>)| {
-            let own = self.run.dataset.faces[*index].label;
+            let own = self.job.dataset.faces[*index].label;
             kind.filter(|_| own == Label::NoMask).map_or(own, DrawnKind::label)
         };
         Ok(ClassifierBatch {
@@ -106,13 +108,13 @@ impl<'a> Batches<'a> {
         input: u32,
         number: u64,
     ) -> Result<RgbImage, TrainError> {
-        let face = &self.run.dataset.faces[index];
+        let face = &self.job.dataset.faces[index];
         let picture = open_picture(&face.picture)?;
         let landmarks = self.landmarks.get(index).copied().flatten();
         let Some((kind, landmarks)) = kind.zip(landmarks) else {
             return Ok(view.render(&picture, &face.rect, input));
         };
-        let mut generator = stream(self.run.settings.seed, Purpose::Drawn, number);
+        let mut generator = stream(self.job.settings.seed, Purpose::Drawn, number);
         let (picture, rect) = drawn::on_face(&picture, &face.rect, &landmarks, kind, &mut generator);
         Ok(view.render(&picture, &rect, input))
     }
@@ -134,10 +136,10 @@ fn pick(kinds: &[DrawnKind], generator: &mut ChaCha8Rng) -> Option<DrawnKind> {
 
 /// The landmarks of the faces that `wanted` names, as the built-in detector sees them; of the others none.
 pub(super) fn landmarks(
-    dataset: &Dataset,
-    settings: &ClassifierSettings,
+    job: &ClassifierJob<'_>,
     wanted: impl Fn(&DatasetFace) -> bool,
 ) -> Result<Vec<Option<[Point; 5]>>, TrainError> {
+    let ClassifierJob { dataset, settings } = job;
     let mut found = vec![None; dataset.faces.len()];
     let asked: Vec<usize> = (0..found.len()).filter(|&index| wanted(&dataset.faces[index])).collect();
     // Faces of one picture follow each other, so that each picture is searched once.
@@ -172,11 +174,11 @@ pub(super) struct SetAside {
 
 /// The bare faces set aside with one kind drawn on each, and all faces set aside as they are: what
 /// probabilities are calibrated by.
-pub(super) fn set_aside(run: &Run<'_>) -> Result<Vec<SetAside>, TrainError> {
-    let (dataset, settings) = (run.dataset, run.settings);
+pub(super) fn set_aside(job: &ClassifierJob<'_>) -> Result<Vec<SetAside>, TrainError> {
+    let ClassifierJob { dataset, settings } = job;
     let subset = dataset.chosen_by();
     let wanted = |face: &DatasetFace| face.subset == subset && face.label == Label::NoMask;
-    let landmarks = landmarks(dataset, settings, wanted)?;
+    let landmarks = landmarks(job, wanted)?;
     let (faces, kinds) = (dataset.subset(subset), kinds(settings));
     let progress = Progress::new("faces to calibrate by", "faces", faces.len() as u64, 0);
     let view = FaceView::plain(settings.margin);

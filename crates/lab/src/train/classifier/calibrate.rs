@@ -6,8 +6,10 @@
 //! that nobody who runs the network has to know them.
 
 use super::batch::{SetAside, set_aside};
-use super::{Run, TrainError, pairs};
+use super::job::ClassifierJob;
+use super::loss::pairs;
 use crate::data::labels::Label;
+use crate::train::error::TrainError;
 use image::RgbImage;
 use maskwatch::nn::Mode;
 use maskwatch::nn::head::{self, Head, INCORRECT_TENSORS, TENSORS};
@@ -24,10 +26,10 @@ const NEWTON_STEPS: usize = 100;
 
 /// Scales the logits of `weights` for the least loss and notes how in the metadata. A logit whose faces set
 /// aside are all of one kind is left as it is.
-pub(super) fn calibrate(run: &Run<'_>, weights: &mut Weights) -> Result<(), TrainError> {
+pub(super) fn calibrate(job: &ClassifierJob<'_>, weights: &mut Weights) -> Result<(), TrainError> {
     let (network, head) = (MobileNetV2::new(weights, Mode::Inference)?, Head::new(weights)?);
     let (mut classes, mut incorrect) = (Vec::new(), Vec::new());
-    let faces = set_aside(run)?;
+    let faces = set_aside(job)?;
     for faces in faces.chunks(BATCH) {
         let crops: Vec<RgbImage> = faces.iter().map(|face| face.crop.clone()).collect();
         let logits = head.forward(&network.features(&preprocess::normalised(&crops)?)?, None)?;

@@ -2,11 +2,12 @@
 //! same features at each epoch, changed views are made beforehand: some of each face to fit, the plain one of
 //! each to measure.
 
-use super::{Run, TrainError};
+use super::job::ClassifierJob;
 use crate::data::augment::FaceView;
 use crate::data::dataset::{DatasetFace, Subset, open_picture};
 use crate::progress::Progress;
 use crate::random::{Purpose, stream};
+use crate::train::error::TrainError;
 use crate::train::prefetch;
 use image::RgbImage;
 use maskwatch::geometry::Rect;
@@ -38,24 +39,26 @@ impl Features {
 }
 
 /// Reads the features from the cache, after computing those that are not there yet.
-pub(super) fn compute(run: &Run<'_>, weights: &Weights) -> Result<Features, TrainError> {
-    let faces = &run.dataset.faces;
+pub(super) fn compute(job: &ClassifierJob<'_>, weights: &Weights) -> Result<Features, TrainError> {
+    let faces = &job.dataset.faces;
     let starts: Vec<usize> = std::iter::once(0)
         .chain(faces.iter().scan(0, |end, face| {
-            *end += views(run, face);
+            *end += views(job, face);
             Some(*end)
         }))
         .collect();
-    let key = key(run, weights)?;
-    let path = run.session.cache.join(format!("features-{:08x}.bin", crc32fast::hash(key.as_bytes())));
+    let key = key(job, weights)?;
+    let path = job.settings.cache.join(format!("features-{:08x}.bin", crc32fast::hash(key.as_bytes())));
     let failed = |source| TrainError::File { path: path.clone(), source };
+    std::fs::create_dir_all(&job.settings.cache)
+        .map_err(|source| TrainError::File { path: job.settings.cache.clone(), source })?;
     let mut file = open(&path, &key)?;
     // A face counts as done when all its rows are there; whatever follows was cut short.
     let rows = (file.metadata().map_err(failed)?.len() / ROW_BYTES) as usize;
     let done = starts.partition_point(|&start| start <= rows) - 1;
     let end = starts[done] as u64 * ROW_BYTES;
     file.set_len(end).and_then(|()| file.seek(SeekFrom::End(0))).map_err(failed)?;
-    append(run, weights, BufWriter::new(file), &path, done)?;
+    append(job, weights, BufWriter::new(file), &path, done)?;
 
     let bytes = std::fs::read(&path).map_err(failed)?;
     let values: Vec<f32> = bytes
@@ -63,26 +66,23 @@ pub(super) fn compute(run: &Run<'_>, weights: &Weights) -> Result<Features, Trai
         .map(|bytes| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
         .collect();
     if values.len() != starts[faces.len()] * FEATURES || values.iter().any(|value| !value.is_finite()) {
-        return Err(TrainError::Checkpoint {
-            path,
-            reason: "the features in it are damaged; delete it".to_owned(),
-        });
+        return Err(TrainError::Damaged { path });
     }
     Ok(Features { values, starts })
 }
 
-fn views(run: &Run<'_>, face: &DatasetFace) -> usize {
-    if face.subset == Subset::Train { run.settings.views } else { 1 }
+fn views(job: &ClassifierJob<'_>, face: &DatasetFace) -> usize {
+    if face.subset == Subset::Train { job.settings.views } else { 1 }
 }
 
 /// Everything that the features depend on.
-fn key(run: &Run<'_>, weights: &Weights) -> Result<String, TrainError> {
-    let settings = run.settings;
+fn key(job: &ClassifierJob<'_>, weights: &Weights) -> Result<String, TrainError> {
+    let settings = job.settings;
     let backbone = weights.tensors().iter().filter(|(name, _)| name.starts_with("features."));
     let backbone =
         Weights::new(backbone.map(|(name, tensor)| (name.clone(), tensor.clone())).collect(), [].into());
     let key = serde_json::json!({
-        "weights": backbone.checksum()?, "data": run.dataset.checksum(), "input": settings.inputs,
+        "weights": backbone.checksum()?, "data": job.dataset.checksum(), "input": settings.inputs,
         "margin": settings.margin, "views": settings.views, "augmentation": settings.augmentation, "seed": settings.seed,
     });
     Ok(key.to_string())
@@ -107,13 +107,13 @@ fn open(path: &Path, key: &str) -> Result<File, TrainError> {
 
 /// Computes the features of all faces from `done` on.
 fn append(
-    run: &Run<'_>,
+    job: &ClassifierJob<'_>,
     weights: &Weights,
     mut file: BufWriter<File>,
     path: &Path,
     done: usize,
 ) -> Result<(), TrainError> {
-    let faces = &run.dataset.faces;
+    let faces = &job.dataset.faces;
     if done == faces.len() {
         return Ok(());
     }
@@ -132,8 +132,8 @@ fn append(
     };
     prefetch::in_order(
         done as u64..faces.len() as u64,
-        run.settings.threads,
-        |index| crops_of(run, index as usize),
+        job.settings.threads,
+        |index| crops_of(job, index as usize),
         |_, views| {
             crops.extend(views);
             progress.advance(1);
@@ -144,16 +144,16 @@ fn append(
 }
 
 /// The views of one face.
-fn crops_of(run: &Run<'_>, index: usize) -> Result<Vec<RgbImage>, TrainError> {
-    let face = &run.dataset.faces[index];
+fn crops_of(job: &ClassifierJob<'_>, index: usize) -> Result<Vec<RgbImage>, TrainError> {
+    let face = &job.dataset.faces[index];
     let picture = open_picture(&face.picture)?;
-    let crop = |view: &FaceView, rect: &Rect| view.render(&picture, rect, run.settings.input());
+    let crop = |view: &FaceView, rect: &Rect| view.render(&picture, rect, job.settings.input());
     if face.subset != Subset::Train {
-        return Ok(vec![crop(&FaceView::plain(run.settings.margin), &face.rect)]);
+        return Ok(vec![crop(&FaceView::plain(job.settings.margin), &face.rect)]);
     }
     let view = |number: usize| {
         let place = ((index as u64) << 16) | number as u64;
-        run.settings.augmentation.view(&mut stream(run.settings.seed, Purpose::View, place))
+        job.settings.augmentation.view(&mut stream(job.settings.seed, Purpose::View, place))
     };
-    Ok((0..run.settings.views).map(|number| crop(&view(number), &face.rect)).collect())
+    Ok((0..job.settings.views).map(|number| crop(&view(number), &face.rect)).collect())
 }

@@ -1,14 +1,14 @@
 //! Measures a network on pictures, cut out as in use. For the figures that a project quotes there is
 //! [`crate::eval`]; these accompany a run.
 
-use super::{ClassifierSettings, TrainError, measured, pairs};
+use super::history::{Figures, Tally};
+use super::job::ClassifierJob;
+use super::loss::pairs;
 use crate::data::augment::FaceView;
-use crate::data::dataset::{Dataset, open_picture};
+use crate::data::dataset::open_picture;
 use crate::progress::Progress;
-use crate::train::history::{Figures, Tally};
+use crate::train::error::TrainError;
 use crate::train::prefetch;
-use candle_core::Tensor;
-use image::RgbImage;
 use maskwatch::nn::Mode;
 use maskwatch::nn::head::Head;
 use maskwatch::nn::mobilenet_v2::MobileNetV2;
@@ -19,13 +19,14 @@ use std::collections::BTreeMap;
 /// Faces that go through the network at once.
 const BATCH: usize = 32;
 
-/// The logits of some faces, in their order; `network` gives the logits `[N, 2]` of crops.
+/// The logits of some faces, in their order.
 pub(super) fn logits(
-    dataset: &Dataset,
+    job: &ClassifierJob<'_>,
     faces: &[usize],
-    settings: &ClassifierSettings,
-    network: impl Fn(&[RgbImage]) -> candle_core::Result<Tensor>,
+    network: &MobileNetV2,
+    head: &Head,
 ) -> Result<Vec<[f32; 2]>, TrainError> {
+    let ClassifierJob { dataset, settings } = job;
     let progress = Progress::new("measure", "faces", faces.len() as u64, 0);
     let view = FaceView::plain(settings.margin);
     let crop = |index: u64| {
@@ -38,7 +39,8 @@ pub(super) fn logits(
         crops.push(crop);
         progress.advance(1);
         if crops.len() == BATCH || index as usize + 1 == faces.len() {
-            results.extend(pairs(&network(&crops)?)?);
+            let features = network.features(&preprocess::normalised(&crops)?)?;
+            results.extend(pairs(&head.forward(&features, None)?.classes)?);
             crops.clear();
         }
         Ok(())
@@ -47,31 +49,26 @@ pub(super) fn logits(
 }
 
 /// Figures over some faces.
-pub(super) fn over(dataset: &Dataset, faces: &[usize], logits: &[[f32; 2]]) -> Option<Figures> {
+pub(super) fn over(job: &ClassifierJob<'_>, faces: &[usize], logits: &[[f32; 2]]) -> Option<Figures> {
+    let labels = faces.iter().map(|&face| job.dataset.faces[face].label);
     let mut tally = Tally::default();
-    for (&face, logits) in faces.iter().zip(logits) {
-        dataset.faces[face].label.class().into_iter().for_each(|class| tally.add(*logits, class));
-    }
+    tally.extend(logits.iter().copied().zip(labels));
     tally.figures()
 }
 
 /// A finished classifier's figures over `selection` and `val`, and over each table in them.
 pub(super) fn figures(
-    dataset: &Dataset,
+    job: &ClassifierJob<'_>,
     weights: &Weights,
-    settings: &ClassifierSettings,
 ) -> Result<BTreeMap<String, Figures>, TrainError> {
     let (network, head) = (MobileNetV2::new(weights, Mode::Inference)?, Head::new(weights)?);
     let mut tallies: BTreeMap<String, Tally> = BTreeMap::new();
-    for (subset, faces) in measured(dataset) {
-        let logits = logits(dataset, &faces, settings, |crops| {
-            Ok(head.forward(&network.features(&preprocess::normalised(crops)?)?, None)?.classes)
-        })?;
+    for (subset, faces) in job.measured() {
+        let logits = logits(job, &faces, &network, &head)?;
         for (&face, logits) in faces.iter().zip(&logits) {
-            let face = &dataset.faces[face];
+            let face = &job.dataset.faces[face];
             for name in [subset.name().to_owned(), format!("{} {}", subset.name(), face.table)] {
-                let tally = tallies.entry(name).or_default();
-                face.label.class().into_iter().for_each(|class| tally.add(*logits, class));
+                tallies.entry(name).or_default().extend([(*logits, face.label)]);
             }
         }
     }

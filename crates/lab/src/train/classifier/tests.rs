@@ -1,12 +1,28 @@
 //! Whole runs on tiny pictures: what they write, that they repeat to the byte, and that they can be
 //! interrupted.
 
+use super::batch;
+use super::job::ClassifierJob;
+use super::loss::{cross_entropy, loss};
+use super::start::with_head;
 use super::*;
-use crate::data::dataset::{DatasetFace, DatasetOptions};
+use crate::data::augment::Augmentation;
+use crate::data::dataset::{Dataset, DatasetFace, DatasetOptions, Subset};
+use crate::data::labels::Label;
 use crate::draw::{MaskKind, draw_mask};
+use crate::drawn::DrawnKind;
+use crate::random::{Purpose, stream};
+use crate::train::TrainError;
+use crate::train::optimizer::Rule;
+use crate::train::run::Session;
+use candle_core::{Device, Tensor};
 use image::{Rgb, RgbImage};
 use maskwatch::geometry::{Point, Rect};
+use maskwatch::nn::BatchNorm;
+use maskwatch::nn::head::Logits;
+use maskwatch::nn::weights::Weights;
 use maskwatch::vision::classifier::{Classifier, Input};
+use rand::RngExt;
 use std::path::Path;
 
 /// Something like a face, masked or bare, in some colours.
@@ -104,12 +120,17 @@ fn small(depth: Depth) -> ClassifierSettings {
 }
 
 fn session(root: &Path) -> Session {
-    Session { output: root.join("out"), cache: root.join("cache"), resume: false, stop_after: None }
+    Session::new(&root.join("out"))
 }
 
-fn fit(data: &Path, settings: &ClassifierSettings, session: &Session) -> Result<Option<Report>, TrainError> {
+fn fit(
+    data: &Path,
+    settings: &ClassifierSettings,
+    session: &Session,
+) -> Result<Option<ClassifierReport>, TrainError> {
     let dataset = Dataset::load(data, &DatasetOptions { seed: settings.seed, ..DatasetOptions::default() })?;
-    run(&dataset, &backbone(), settings, session, &BTreeMap::new())
+    let cache = session.output.parent().unwrap().join("cache");
+    run(&dataset, &backbone(), &ClassifierSettings { cache, ..settings.clone() }, session)
 }
 
 fn bytes(root: &Path, name: &str) -> Vec<u8> {
@@ -141,7 +162,7 @@ fn two_sessions_are_one(settings: ClassifierSettings) {
 
     let first = Session { stop_after: Some(1), ..session(parts.path()) };
     assert_eq!(fit(data.path(), &settings, &first).unwrap(), None);
-    assert!(!first.weights().exists(), "only a finished run has weights");
+    assert!(!first.file("classifier.safetensors").exists(), "only a finished run has weights");
     let refused = fit(data.path(), &settings, &session(parts.path())).unwrap_err().to_string();
     assert!(refused.contains("--resume"), "{refused}");
     let second = Session { resume: true, ..session(parts.path()) };
@@ -212,7 +233,7 @@ fn a_run_learns_and_its_weights_can_be_used() {
     );
     assert!(val.accuracy > 0.8, "{val:?}");
 
-    let weights = Weights::load(&session(root.path()).weights()).unwrap();
+    let weights = Weights::load(&session(root.path()).file("classifier.safetensors")).unwrap();
     for entry in
         ["classes", "preprocessing", "margin", "inputs", "data", "seed", "figures", "best", "settings"]
     {
@@ -233,7 +254,8 @@ fn fine_tuning_moves_the_unfrozen_blocks_alone() {
         let root = tempfile::tempdir().unwrap();
         let settings = ClassifierSettings { inputs: vec![32, 48], batch_norm, ..small(Depth::From(16)) };
         fit(data.path(), &settings, &session(root.path())).unwrap().unwrap();
-        let (before, after) = (backbone(), Weights::load(&session(root.path()).weights()).unwrap());
+        let (before, after) =
+            (backbone(), Weights::load(&session(root.path()).file("classifier.safetensors")).unwrap());
         let values = |weights: &Weights, name: &str| {
             weights.tensors()[name].flatten_all().unwrap().to_vec1::<f32>().unwrap()
         };
@@ -262,7 +284,7 @@ fn blended_weights_lie_between_the_starting_and_the_fitted_ones() {
         let root = tempfile::tempdir().unwrap();
         let settings = ClassifierSettings { blend, ..small(Depth::From(17)) };
         fit(data.path(), &settings, &session(root.path())).unwrap().unwrap();
-        Weights::load(&session(root.path()).weights()).unwrap()
+        Weights::load(&session(root.path()).file("classifier.safetensors")).unwrap()
     };
     let (start, whole, half) = (backbone(), fitted(1.0), fitted(0.5));
     let mut moved = 0;
@@ -320,7 +342,7 @@ fn settings_that_cannot_work_are_refused() {
 #[test]
 fn the_loss_is_that_of_the_formula() {
     let logits = Tensor::new(&[[2f32, 0.0], [1.0, 3.0]], &Device::Cpu).unwrap();
-    let loss = |smoothing| {
+    let of_classes = |smoothing| {
         f64::from(
             cross_entropy(&logits, &[Label::Mask, Label::Mask], smoothing)
                 .unwrap()
@@ -329,10 +351,10 @@ fn the_loss_is_that_of_the_formula() {
         )
     };
     let (first, second) = ((1.0 + (-2f64).exp()).ln(), (1.0 + 2f64.exp()).ln());
-    assert!((loss(0.0) - (first + second) / 2.0).abs() < 1e-6);
+    assert!((of_classes(0.0) - (first + second) / 2.0).abs() < 1e-6);
     // Smoothed by 0.1, each label is 0.95 to 0.05; the other class's loss is 2 more, or less.
     let smoothed = (0.95 * first + 0.05 * (first + 2.0) + 0.95 * second + 0.05 * (second - 2.0)) / 2.0;
-    assert!((loss(0.1) - smoothed).abs() < 1e-6);
+    assert!((of_classes(0.1) - smoothed).abs() < 1e-6);
 
     // A face whose mask is worn incorrectly is of neither class: only its own output learns from it.
     let labels = [Label::Mask, Label::Incorrect];
@@ -343,8 +365,8 @@ fn the_loss_is_that_of_the_formula() {
     let value = |loss: Tensor| f64::from(loss.to_scalar::<f32>().unwrap());
     let softplus = |x: f64| x.exp().ln_1p();
     let expected = first + (softplus(-1.0) + softplus(-2.0)) / 2.0;
-    assert!((value(super::loss(&both, &labels, 0.0).unwrap()) - expected).abs() < 1e-6);
-    let nobody = value(super::loss(&both, &[Label::Mask, Label::Mask], 0.0).unwrap());
+    assert!((value(loss(&both, &labels, 0.0).unwrap()) - expected).abs() < 1e-6);
+    let nobody = value(loss(&both, &[Label::Mask, Label::Mask], 0.0).unwrap());
     assert!((nobody - (first + second) / 2.0).abs() < 1e-6, "where nobody is labelled so, it is left alone");
 }
 
@@ -375,15 +397,13 @@ fn batches_hold_drawn_faces_with_the_labels_of_what_was_drawn() {
         without: vec![DrawnKind::Mask, DrawnKind::UnderNose, DrawnKind::UnderMouth],
         ..settings.clone()
     };
-    let root = tempfile::tempdir().unwrap();
-    let session = session(root.path());
     let batches = |settings: &ClassifierSettings| {
-        let run = Run { dataset: &dataset, settings, session: &session, key: "" };
+        let job = ClassifierJob { dataset: &dataset, settings };
         let bare = |face: &DatasetFace| face.label == Label::NoMask && face.subset == Subset::Train;
-        let landmarks = batch::landmarks(&dataset, settings, bare).unwrap();
+        let landmarks = batch::landmarks(&job, bare).unwrap();
         let found = landmarks.iter().filter(|landmarks| landmarks.is_some()).count();
         assert_eq!(found, dataset.faces.iter().filter(|face| bare(face)).count());
-        let batches = batch::Batches::new(&run, landmarks);
+        let batches = batch::Batches::new(job, landmarks);
         (0..4).map(|step| batches.make(step).unwrap()).collect::<Vec<_>>()
     };
     let (first, again, plain) = (batches(&settings), batches(&settings), batches(&without_masks));
@@ -403,15 +423,16 @@ fn batches_hold_drawn_faces_with_the_labels_of_what_was_drawn() {
 fn hoods_and_lights_say_nothing_about_a_mask() {
     let folder = portrait();
     let dataset = Dataset::load(folder.path(), &DatasetOptions::default()).unwrap();
-    let root = tempfile::tempdir().unwrap();
-    let session = session(root.path());
     let without = DrawnKind::ALL.into_iter().filter(|kind| !kind.suits_masked()).collect();
     let usual = ClassifierSettings { batch: 16, drawn: 0.5, without, ..small(Depth::From(17)) };
-    let landmarks = batch::landmarks(&dataset, &usual, |face| face.subset == Subset::Train).unwrap();
+    let landmarks = batch::landmarks(&ClassifierJob { dataset: &dataset, settings: &usual }, |face| {
+        face.subset == Subset::Train
+    })
+    .unwrap();
     for around_masked in [0.0, 0.5, 1.0] {
         let settings = ClassifierSettings { around_masked, ..usual.clone() };
-        let run = Run { dataset: &dataset, settings: &settings, session: &session, key: "" };
-        let batches = batch::Batches::new(&run, landmarks.clone());
+        let job = ClassifierJob { dataset: &dataset, settings: &settings };
+        let batches = batch::Batches::new(job, landmarks.clone());
         // What is drawn on comes first.
         let labels: Vec<Label> =
             (0..5).flat_map(|step| batches.make(step).unwrap().labels[..8].to_vec()).collect();

@@ -6,6 +6,7 @@ use super::data::{PictureSampler, TrainingPicture};
 use super::placement::{Placement, SMALLEST_FACE};
 use super::truth::Truth;
 use super::{covered, distort};
+use crate::data::dataset::DatasetError;
 use fast_image_resize as fir;
 use image::{Rgb, RgbImage, imageops};
 use maskwatch::geometry::Rect;
@@ -34,7 +35,11 @@ pub(super) struct Example {
 ///
 /// # Errors
 /// A picture cannot be opened.
-pub(super) fn example(sampler: &PictureSampler, side: u32, random: &mut impl Rng) -> anyhow::Result<Example> {
+pub(super) fn example(
+    sampler: &PictureSampler,
+    side: u32,
+    random: &mut impl Rng,
+) -> Result<Example, DatasetError> {
     let first = OpenedPicture::new(sampler.draw(random), random)?;
     let face = first.face(random);
     let scale = (wanted_side(random) / face.side().max(1.0)).min(MOST_ENLARGED);
@@ -87,7 +92,7 @@ struct OpenedPicture<'a> {
 }
 
 impl<'a> OpenedPicture<'a> {
-    fn new(picture: &'a TrainingPicture, random: &mut impl Rng) -> anyhow::Result<Self> {
+    fn new(picture: &'a TrainingPicture, random: &mut impl Rng) -> Result<Self, DatasetError> {
         let mut pixels = picture.open()?;
         covered::cover(&mut pixels, &picture.truth, random);
         Ok(Self { truth: &picture.truth, pixels })

@@ -8,6 +8,7 @@ use crate::data::landmarks;
 use crate::data::matching::match_faces;
 use crate::drawn::{self, DrawnKind};
 use crate::random::{Purpose, stream};
+use crate::train::error::TrainError;
 use image::RgbImage;
 use maskwatch::vision::detector::Detector;
 use rand::{Rng, RngExt, SeedableRng};
@@ -54,8 +55,8 @@ pub(super) fn landmark_error(
     detector: &Detector,
     pictures: &[TrainingPicture],
     seed: u64,
-) -> anyhow::Result<f64> {
-    let error = |(index, picture): (usize, &TrainingPicture)| -> anyhow::Result<Option<f64>> {
+) -> Result<f64, TrainError> {
+    let error = |(index, picture): (usize, &TrainingPicture)| -> Result<Option<f64>, TrainError> {
         let Some(face) = picture.truth.faces.iter().find(|face| can_be_covered(face)) else {
             return Ok(None);
         };

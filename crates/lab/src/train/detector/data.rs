@@ -6,7 +6,7 @@
 use super::truth::{TrueFace, Truth};
 use crate::data::dataset::{DatasetError, open_picture};
 use crate::data::labels::{self, Label, LabelledBox, Split};
-use anyhow::Context as _;
+use crate::train::error::TrainError;
 use image::RgbImage;
 use rand::{Rng, RngExt};
 use std::collections::{BTreeMap, BTreeSet};
@@ -54,11 +54,12 @@ pub(super) fn read(
     folder: &Path,
     tables: &[String],
     weights: &[(String, f64)],
-) -> anyhow::Result<Vec<TrainingPicture>> {
+) -> Result<Vec<TrainingPicture>, TrainError> {
     let usual = ["faces.csv".to_owned(), "scenes.csv".to_owned()];
     let usual = usual.into_iter().filter(|name| folder.join(name).is_file());
     let tables: Vec<String> = if tables.is_empty() { usual.collect() } else { tables.to_vec() };
-    let rows = tables.iter().map(|name| labels::read(&folder.join(name))).collect::<Result<Vec<_>, _>>()?;
+    let rows = tables.iter().map(|name| labels::read(&folder.join(name)));
+    let rows = rows.collect::<Result<Vec<_>, _>>().map_err(DatasetError::Labels)?;
     // A picture that is held out anywhere is held out everywhere.
     let held_out: BTreeSet<String> =
         rows.iter().flatten().filter(|row| row.split != Split::Train).map(|row| row.image.clone()).collect();
@@ -75,11 +76,12 @@ pub(super) fn read(
     for (name, factor) in weights {
         weigh(&mut pictures, folder, name, *factor)?;
     }
-    anyhow::ensure!(
-        pictures.iter().any(|picture| picture.weight > 0.0),
-        "{} lists no picture of split train with all its faces; name another folder or table",
-        folder.display()
-    );
+    if !pictures.iter().any(|picture| picture.weight > 0.0) {
+        return Err(TrainError::Data(format!(
+            "{} does not name a picture of split train with all its faces; name another folder or table",
+            folder.display()
+        )));
+    }
     Ok(pictures)
 }
 
@@ -103,28 +105,34 @@ fn picture(folder: &Path, table: &str, name: String, rows: &[LabelledBox]) -> Op
     })
 }
 
-fn weigh(pictures: &mut [TrainingPicture], folder: &Path, name: &str, factor: f64) -> anyhow::Result<()> {
+fn weigh(
+    pictures: &mut [TrainingPicture],
+    folder: &Path,
+    name: &str,
+    factor: f64,
+) -> Result<(), DatasetError> {
     let list = folder.join(name);
     let listed: BTreeSet<String> = if list.is_file() {
-        let text =
-            std::fs::read_to_string(&list).with_context(|| format!("cannot read {}", list.display()))?;
+        let text = std::fs::read_to_string(&list)
+            .map_err(|source| DatasetError::Read { path: list.clone(), source })?;
         text.lines().map(|line| line.trim().to_owned()).collect()
     } else {
         BTreeSet::new()
     };
     let mut fits = false;
-    for picture in pictures {
+    for picture in pictures.iter_mut() {
         if picture.table == name || picture.source == name || listed.contains(&picture.name) {
             picture.weight *= factor;
             fits = true;
         }
     }
-    anyhow::ensure!(
-        fits,
-        "nothing is called {name:?} that a weight could be given to; name a table, a source or a file in {} that lists pictures",
-        folder.display()
-    );
-    Ok(())
+    if fits {
+        return Ok(());
+    }
+    let known: BTreeSet<&str> =
+        pictures.iter().flat_map(|picture| [&*picture.table, &*picture.source]).collect();
+    let known = known.into_iter().filter(|name| !name.is_empty()).collect::<Vec<_>>().join(", ");
+    Err(DatasetError::Weight { name: name.to_owned(), known })
 }
 
 /// Takes a subset out for choosing the best weights: a fifth of each source, at most `most` pictures, none of
@@ -212,7 +220,10 @@ mod tests {
     use rand::SeedableRng;
     use rand_chacha::ChaCha8Rng;
 
-    fn read_text(tables: &[(&str, &str)], weights: &[(&str, f64)]) -> anyhow::Result<Vec<TrainingPicture>> {
+    fn read_text(
+        tables: &[(&str, &str)],
+        weights: &[(&str, f64)],
+    ) -> Result<Vec<TrainingPicture>, TrainError> {
         let folder = tempfile::tempdir().unwrap();
         for (name, text) in tables {
             std::fs::write(folder.path().join(name), text).unwrap();
@@ -254,7 +265,7 @@ mod tests {
     fn what_fits_nothing_is_refused() {
         let only_val = "image,x,y,w,h,label,split\nb.jpg,1,2,30,40,no_mask,val\n";
         let nothing = read_text(&[("scenes.csv", only_val)], &[]).unwrap_err().to_string();
-        assert!(nothing.contains("lists no picture of split train"), "{nothing}");
+        assert!(nothing.contains("does not name a picture of split train"), "{nothing}");
         let unknown = read_text(&[("faces.csv", FACES)], &[("nowhere", 0.5)]).unwrap_err().to_string();
         assert!(unknown.contains("\"nowhere\""), "{unknown}");
         assert!(read_text(&[("faces.csv", FACES)], &[("faces", 0.0)]).is_err());

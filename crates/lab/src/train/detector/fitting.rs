@@ -1,21 +1,28 @@
-//! The fitting itself: batches in, steps of the optimiser, a moving average of the weights, and the whole
-//! state in and out of a checkpoint. What is done after each epoch is decided in [`run`](super::run).
+//! Fits the detector: batches in, steps of the optimiser out. What becomes of the weights afterwards is
+//! decided in [`run`](super::run).
 
 use super::canvas::{self, Example};
 use super::cells::grid;
-use super::data::PictureSampler;
+use super::data::{PictureSampler, TrainingPicture};
+use super::history::DetectorEntry;
 use super::loss::{CellOutputs, Losses, Targets};
+use super::ranking::Ranking;
+use super::settings::DetectorSettings;
 use super::truth::Truth;
+use crate::data::dataset::DatasetError;
+use crate::progress::Progress;
 use crate::random::{Purpose, stream};
-use crate::train::fitted::Fitted;
+use crate::train::error::TrainError;
 use crate::train::optimizer::{OptimizerSettings, Rule, learning_rate};
 use crate::train::prefetch::in_order;
+use crate::train::run::{Fitted, Fitter};
 use candle_core::{Tensor, Var};
 use maskwatch::nn::weights::Weights;
 use maskwatch::nn::yunet::{Level, YuNet};
 use maskwatch::nn::{BatchNorm, Mode};
 use maskwatch::pixels::preprocess;
 use rand::RngExt;
+use std::ops::Range;
 
 /// Sides of the training input, in pixels; each batch has one of them.
 const SIDES: [u32; 4] = [256, 320, 320, 384];
@@ -35,126 +42,99 @@ const LANDMARK_RATE: f64 = 3.0;
 /// sends it far off.
 const CLIP: f64 = 10.0;
 
-/// How the network is fitted. Runs with equal plans give equal weights.
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
-pub(super) struct DetectorPlan {
-    pub(super) epochs: u64,
-    /// Steps per epoch.
-    pub(super) batches: u64,
-    /// Examples per step.
-    pub(super) batch: u64,
-    pub(super) learning_rate: f64,
-    pub(super) seed: u64,
-    /// Checksum of the pictures and of how often each is drawn.
-    pub(super) pictures: String,
-    /// Checksum of the starting weights.
-    pub(super) start: String,
-}
-
-/// A network under way.
-pub(super) struct DetectorFitting {
-    plan: DetectorPlan,
+/// Fits the detector to pictures, and measures it on others.
+pub(super) struct DetectorFitter<'a> {
+    pub(super) settings: &'a DetectorSettings,
+    /// Follows the fitted weights.
     network: YuNet,
-    fitted: Fitted,
+    /// What is fitted to.
+    pub(super) sampler: PictureSampler,
+    /// What chooses the best weights.
+    pub(super) selection: Vec<TrainingPicture>,
 }
 
-impl DetectorFitting {
-    /// Starts from the given weights.
+impl<'a> DetectorFitter<'a> {
+    /// The network with the weights `start`, and its optimiser.
     ///
     /// # Errors
     /// They are not the detector's.
-    pub(super) fn new(start: &Weights, plan: DetectorPlan) -> anyhow::Result<Self> {
+    pub(super) fn new(
+        settings: &'a DetectorSettings,
+        start: &Weights,
+        (sampler, selection): (PictureSampler, Vec<TrainingPicture>),
+    ) -> Result<(Self, Fitted), TrainError> {
         let mut weights = start.clone();
         let variables = weights.unfreeze(|_| true)?;
         let network = YuNet::new(&weights, Mode::Training(BatchNorm::Frozen))?;
-        let settings = OptimizerSettings {
+        let optimizer = OptimizerSettings {
             weight_decay: WEIGHT_DECAY,
             clip: Some(CLIP),
             ..OptimizerSettings::new(Rule::AdamW)
         };
-        let fitted = Fitted::new(variables, settings, AVERAGE, |name, variable| {
+        let fitted = Fitted::new(variables, optimizer, AVERAGE, |name, variable| {
             let heads = if name.contains(LANDMARK_HEADS) { LANDMARK_RATE } else { 1.0 };
             Ok(magnitude(variable)? * heads)
         })?;
-        Ok(Self { plan, network, fitted })
+        Ok((Self { settings, network, sampler, selection }, fitted))
     }
 
-    /// How it is fitted.
-    pub(super) fn plan(&self) -> &DetectorPlan {
-        &self.plan
-    }
-
-    /// Fits for one epoch (counted from 0). Batches are made on `threads` threads of their own. `after` is
-    /// called after each step with its four losses. Returns their means.
-    ///
-    /// # Errors
-    /// A picture cannot be opened, or the losses are no longer finite.
-    pub(super) fn epoch(
-        &mut self,
-        epoch: u64,
-        sampler: &PictureSampler,
-        threads: usize,
-        mut after: impl FnMut([f32; 4]),
-    ) -> anyhow::Result<[f64; 4]> {
-        let plan = self.plan.clone();
-        let range = epoch * plan.batches..(epoch + 1) * plan.batches;
-        let mut sums = [0.0; 4];
-        in_order(
-            range,
-            threads,
-            |index| DetectorBatch::new(&plan, sampler, index),
-            |index, batch| {
-                let losses = self.step(index, &batch)?;
-                for (sum, loss) in sums.iter_mut().zip(losses) {
-                    *sum += f64::from(loss);
-                }
-                after(losses);
-                Ok(())
-            },
-        )?;
-        Ok(sums.map(|sum| sum / plan.batches.max(1) as f64))
-    }
-
-    fn step(&mut self, index: u64, batch: &DetectorBatch) -> anyhow::Result<[f32; 4]> {
+    /// The losses over one batch.
+    fn losses(&self, batch: &DetectorBatch) -> Result<Losses, TrainError> {
         let outputs = join(&self.network.forward(&batch.pictures)?)?;
         let (_, height, width, _) = batch.pictures.dims4()?;
         let targets = Targets::new(&outputs, &grid(width, height), &batch.truths)?;
-        let losses = Losses::new(&outputs, &targets)?;
-        let values = losses.values()?;
-        anyhow::ensure!(
-            values.iter().all(|value| value.is_finite()),
-            "the losses are no longer finite after {index} steps; start again with a lower --learning-rate"
-        );
-        let gradients = losses.total()?.backward()?;
-        let DetectorPlan { epochs, batches, learning_rate: peak, .. } = self.plan;
-        let steps = epochs * batches;
-        let rate = learning_rate(index, steps, (steps as f64 * WARM_UP) as u64, peak);
-        self.fitted.step(&gradients, rate)?;
-        Ok(values)
+        Ok(Losses::new(&outputs, &targets)?)
+    }
+}
+
+impl Fitter for DetectorFitter<'_> {
+    type Entry = DetectorEntry;
+    /// Class, objectness, box and landmark loss, averaged over the steps.
+    type Losses = [f64; 4];
+
+    fn fit(
+        &mut self,
+        fitted: &mut Fitted,
+        epochs: Range<u64>,
+        bar: &Progress,
+    ) -> Result<[f64; 4], TrainError> {
+        let batches = self.settings.batches();
+        let range = epochs.start * batches..epochs.end * batches;
+        let (count, all) = (range.end - range.start, self.settings.epochs * batches);
+        let warm_up = (all as f64 * WARM_UP) as u64;
+        let mut sums = [0.0; 4];
+        in_order(
+            range,
+            self.settings.threads,
+            |step| DetectorBatch::new(self.settings, &self.sampler, step),
+            |step, batch| {
+                let losses = self.losses(&batch)?;
+                let values = losses.values()?;
+                if values.iter().any(|value| !value.is_finite()) {
+                    return Err(TrainError::Diverged { step });
+                }
+                let rate = learning_rate(step, all, warm_up, self.settings.learning_rate);
+                fitted.step(&losses.total()?.backward()?, rate, Vec::new())?;
+                for (sum, value) in sums.iter_mut().zip(values) {
+                    *sum += f64::from(value);
+                }
+                bar.advance(1);
+                Ok(())
+            },
+        )?;
+        Ok(sums.map(|sum| sum / count.max(1) as f64))
     }
 
-    /// The moving average of the weights: what is measured and shipped.
-    ///
-    /// # Errors
-    /// None in practice: the tensors are copies of the network's own.
-    pub(super) fn averaged(&mut self) -> anyhow::Result<Weights> {
-        Ok(self.fitted.averaged()?)
-    }
-
-    /// Everything that a later run needs to go on from here.
-    ///
-    /// # Errors
-    /// None in practice: the tensors are copies of the network's own.
-    pub(super) fn state(&self) -> anyhow::Result<Weights> {
-        self.fitted.state(&self.plan)
-    }
-
-    /// Goes on from a state of the same plan.
-    ///
-    /// # Errors
-    /// The state is of another plan or network.
-    pub(super) fn restore(&mut self, state: &Weights) -> anyhow::Result<()> {
-        self.fitted.restore(state, &self.plan)
+    fn measure(
+        &mut self,
+        done: u64,
+        weights: &Weights,
+        losses: Option<[f64; 4]>,
+    ) -> Result<DetectorEntry, TrainError> {
+        let ranking = Ranking::new(weights, &self.selection)?;
+        let score_threshold = self.settings.score_threshold;
+        let (figure, working) = (ranking.figure(), ranking.at(score_threshold));
+        Ok(DetectorEntry { epoch: done, losses, figure, working, score_threshold })
     }
 }
 
@@ -173,14 +153,14 @@ struct DetectorBatch {
 }
 
 impl DetectorBatch {
-    fn new(plan: &DetectorPlan, sampler: &PictureSampler, index: u64) -> anyhow::Result<Self> {
-        let mut random = stream(plan.seed, Purpose::Batch, index);
+    fn new(settings: &DetectorSettings, sampler: &PictureSampler, index: u64) -> Result<Self, TrainError> {
+        let mut random = stream(settings.seed, Purpose::Batch, index);
         let side = SIDES[random.random_range(0..SIDES.len())];
-        let examples = (0..plan.batch).map(|example| {
-            let mut random = stream(plan.seed, Purpose::View, index * plan.batch + example);
+        let examples = (0..settings.batch).map(|example| {
+            let mut random = stream(settings.seed, Purpose::View, index * settings.batch + example);
             canvas::example(sampler, side, &mut random)
         });
-        let examples = examples.collect::<anyhow::Result<Vec<Example>>>()?;
+        let examples = examples.collect::<Result<Vec<Example>, DatasetError>>()?;
         let (pictures, truths): (Vec<_>, Vec<_>) =
             examples.into_iter().map(|Example { picture, truth }| (picture, truth)).unzip();
         Ok(Self { pictures: preprocess::bgr(&pictures)?, truths })
@@ -203,9 +183,9 @@ fn join(levels: &[Level; 3]) -> candle_core::Result<CellOutputs> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::data::TrainingPicture;
     use super::super::truth::TrueFace;
     use super::*;
+    use crate::train::run::{Session, fit};
     use candle_core::Device;
     use image::{Rgb, RgbImage};
     use maskwatch::geometry::{Point, Rect};
@@ -273,24 +253,36 @@ mod tests {
         PictureSampler::new(vec![picture], 1.0)
     }
 
-    fn plan(batches: u64) -> DetectorPlan {
-        let (pictures, start) = (String::new(), String::new());
-        DetectorPlan { epochs: 2, batches, batch: 2, learning_rate: 0.02, seed: 5, pictures, start }
+    fn settings(steps: u64) -> DetectorSettings {
+        let settings = DetectorSettings::new("data".as_ref(), "weights".as_ref());
+        DetectorSettings {
+            epochs: 2,
+            examples: 2 * steps,
+            batch: 2,
+            learning_rate: 0.02,
+            seed: 5,
+            ..settings
+        }
     }
 
-    fn values(weights: &Weights) -> Vec<f32> {
-        weights.tensors().values().flat_map(|t| t.flatten_all().unwrap().to_vec1::<f32>().unwrap()).collect()
+    fn start() -> Weights {
+        random_weights(&mut stream(1, Purpose::Weights, 0))
+    }
+
+    fn bar() -> Progress {
+        Progress::new("", "", 1, 0)
     }
 
     #[test]
     fn a_step_changes_no_tensor_out_of_proportion() {
         let folder = tempfile::tempdir().unwrap();
-        let start = random_weights(&mut stream(1, Purpose::Weights, 0));
-        let plan = DetectorPlan { epochs: 1, learning_rate: 0.01, ..plan(1) };
-        let mut fitting = DetectorFitting::new(&start, plan).unwrap();
-        fitting.epoch(0, &sampler(folder.path()), 1, |_| {}).unwrap();
+        let start = start();
+        let settings = DetectorSettings { epochs: 1, learning_rate: 0.01, ..settings(1) };
+        let pictures = (sampler(folder.path()), Vec::new());
+        let (mut fitter, mut fitted) = DetectorFitter::new(&settings, &start, pictures).unwrap();
+        fitter.fit(&mut fitted, 0..1, &bar()).unwrap();
         for (name, before) in start.tensors() {
-            let after = fitting.fitted.variables()[name].as_tensor();
+            let after = fitted.variables()[name].as_tensor();
             let square =
                 |tensor: &Tensor| tensor.sqr().unwrap().mean_all().unwrap().to_scalar::<f32>().unwrap();
             let moved = square(&(after - before).unwrap()).sqrt();
@@ -303,39 +295,44 @@ mod tests {
     #[test]
     fn fitting_lowers_the_losses() {
         let folder = tempfile::tempdir().unwrap();
-        let start = random_weights(&mut stream(1, Purpose::Weights, 0));
-        let mut fitting = DetectorFitting::new(&start, plan(6)).unwrap();
-        let sampler = sampler(folder.path());
-        let mut totals = Vec::new();
-        for epoch in 0..2 {
-            fitting.epoch(epoch, &sampler, 1, |losses| totals.push(losses.iter().sum::<f32>())).unwrap();
-        }
-        assert_eq!(totals.len(), 12);
-        let mean = |totals: &[f32]| totals.iter().sum::<f32>() / totals.len() as f32;
+        // Each epoch is one step.
+        let settings = DetectorSettings { epochs: 12, ..settings(1) };
+        let pictures = (sampler(folder.path()), Vec::new());
+        let (mut fitter, mut fitted) = DetectorFitter::new(&settings, &start(), pictures).unwrap();
+        let totals: Vec<f64> = (0..12)
+            .map(|epoch| fitter.fit(&mut fitted, epoch..epoch + 1, &bar()).unwrap().iter().sum())
+            .collect();
+        let mean = |totals: &[f64]| totals.iter().sum::<f64>() / totals.len() as f64;
         assert!(mean(&totals[8..]) < 0.8 * mean(&totals[..4]), "{totals:?}");
     }
 
     #[test]
     fn a_resumed_run_ends_as_one_that_was_not_interrupted() {
         let folder = tempfile::tempdir().unwrap();
-        let start = random_weights(&mut stream(1, Purpose::Weights, 0));
-        let sampler = sampler(folder.path());
-        let path = folder.path().join("checkpoint.safetensors");
-        let mut whole = DetectorFitting::new(&start, plan(2)).unwrap();
-        whole.epoch(0, &sampler, 1, |_| {}).unwrap();
-        whole.state().unwrap().save(&path).unwrap();
-        let halfway = values(&whole.averaged().unwrap());
-        whole.epoch(1, &sampler, 1, |_| {}).unwrap();
+        let start = start();
+        let run = |settings: &DetectorSettings, session: &Session| {
+            let sampler = sampler(folder.path());
+            let selection = sampler.pictures().to_vec();
+            let (mut fitter, fitted) = DetectorFitter::new(settings, &start, (sampler, selection))?;
+            let course = settings.course("", "");
+            fit(&mut fitter, &course, session, (&start, fitted), session.begin()?)
+        };
+        let in_folder = |name: &str| Session::new(&folder.path().join(name));
+        let settings = settings(2);
+        let whole = run(&settings, &in_folder("whole")).unwrap().unwrap();
+        assert_eq!(whole.entries.len(), 3, "the start is measured too");
 
-        let mut resumed = DetectorFitting::new(&start, plan(2)).unwrap();
-        resumed.restore(&Weights::load(&path).unwrap()).unwrap();
-        assert_eq!(values(&resumed.averaged().unwrap()), halfway);
-        resumed.epoch(1, &sampler, 2, |_| {}).unwrap();
-        assert_eq!(values(&resumed.state().unwrap()), values(&whole.state().unwrap()));
-        assert_ne!(values(&resumed.averaged().unwrap()), halfway);
-
-        let mut other = DetectorFitting::new(&start, plan(3)).unwrap();
-        let error = other.restore(&Weights::load(&path).unwrap()).unwrap_err();
-        assert!(error.to_string().contains("give the same options"), "{error}");
+        let first = Session { stop_after: Some(1), ..in_folder("parts") };
+        assert!(run(&settings, &first).unwrap().is_none());
+        let second = Session { resume: true, ..in_folder("parts") };
+        let other = DetectorSettings { learning_rate: 0.01, ..settings.clone() };
+        let error = run(&other, &second).err().unwrap().to_string();
+        assert!(error.contains("(learning_rate); give the same options"), "{error}");
+        let parts = run(&DetectorSettings { threads: 2, ..settings }, &second).unwrap().unwrap();
+        assert_eq!(parts.entries, whole.entries);
+        for name in ["checkpoint.safetensors", "history.csv", "curves.png"] {
+            let read = |folder_name: &str| std::fs::read(folder.path().join(folder_name).join(name)).unwrap();
+            assert!(read("whole") == read("parts"), "{name}");
+        }
     }
 }

@@ -6,6 +6,7 @@ use super::data::TrainingPicture;
 use super::placement::Placement;
 use super::truth::Truth;
 use crate::data::matching::{MIN_IOU, match_faces};
+use crate::train::error::TrainError;
 use image::RgbImage;
 use maskwatch::geometry::Rect;
 use maskwatch::nn::weights::Weights;
@@ -63,7 +64,7 @@ impl Ranking {
     ///
     /// # Errors
     /// A picture cannot be opened, or the weights are not the detector's.
-    pub(super) fn new(weights: &Weights, pictures: &[TrainingPicture]) -> anyhow::Result<Self> {
+    pub(super) fn new(weights: &Weights, pictures: &[TrainingPicture]) -> Result<Self, TrainError> {
         let detector = |side: u32| Detector::new(weights, (side, side), FAINTEST);
         let detectors = [detector(CLOSE_INPUT)?, detector(SCENE_INPUT)?];
         let judged: Vec<Judged> = pictures
@@ -75,7 +76,7 @@ impl Ranking {
                 let judged = judge(&pixels, &picture.truth, detector.input(), &detections);
                 Ok(Judged { annotated: picture.annotated, ..judged })
             })
-            .collect::<anyhow::Result<_>>()?;
+            .collect::<Result<_, TrainError>>()?;
         let landmark_error = covered::landmark_error(&detector(LANDMARK_INPUT)?, pictures, LANDMARK_SEED)?;
         Ok(Self { landmark_error, ..Self::of(judged) })
     }

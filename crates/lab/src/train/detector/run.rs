@@ -1,16 +1,19 @@
-//! `maskwatch-lab train detector` from its arguments to its weight file.
+//! A detector run from its settings to its weight file.
 
 use super::data::{self, PictureSampler, TrainingPicture};
-use super::fitting::{DetectorFitting, DetectorPlan};
-use super::history::{self, DetectorEntry};
+use super::fitting::DetectorFitter;
+use super::history::DetectorEntry;
 use super::ranking::{Ranking, Working};
-use super::{Args, Outcome, teacher};
+use super::settings::DetectorSettings;
+use super::teacher;
 use crate::progress::Progress;
 use crate::random::{Purpose, stream};
 use crate::train::blend::blended;
-use anyhow::Context as _;
+use crate::train::error::TrainError;
+use crate::train::run::{Finished, Session, describe, fit};
 use maskwatch::nn::weights::Weights;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 
 /// At most so many pictures of each source are kept for choosing.
@@ -21,251 +24,165 @@ const SHIFT_STEPS: u32 = 7;
 /// Shares of the fitted weights that are tried.
 const SHARES: [f64; 5] = [0.0, 0.25, 0.5, 0.75, 1.0];
 
-/// Fits the detector and writes `detector.safetensors`, `checkpoint.safetensors`, `history.csv` and
-/// `curves.png`.
-///
-/// # Errors
-/// Data, weights or folder cannot be used, the run to be resumed had other options, or fitting diverges.
-pub fn run(args: &Args) -> anyhow::Result<Outcome> {
-    let checkpoint = args.output.join("checkpoint.safetensors");
-    anyhow::ensure!(
-        args.resume || !checkpoint.exists(),
-        "{} is there already; give --resume to go on with it or another --output to start anew",
-        checkpoint.display()
-    );
-    let start = Weights::load(&args.weights)?;
-    std::fs::create_dir_all(&args.output)
-        .with_context(|| format!("cannot make the folder {}", args.output.display()))?;
-    let (sampler, selection) = pictures(args, &start)?;
-    let plan = DetectorPlan {
-        epochs: args.epochs,
-        batches: args.examples.div_ceil(args.batch),
-        batch: args.batch,
-        learning_rate: args.learning_rate,
-        seed: args.seed,
-        pictures: sampler.checksum(),
-        start: start.checksum()?,
-    };
-    let mut run = Run {
-        args,
-        fitting: DetectorFitting::new(&start, plan)?,
-        rows: Vec::new(),
-        best: start.clone(),
-        start,
-        best_epoch: 0,
-        checkpoint,
-    };
-    if args.resume && run.checkpoint.exists() {
-        run.restore()?;
-    }
-    run.fit(&sampler, &selection)?;
-    run.finish(&sampler, &selection)
+/// What a run came to: the written weights, and start and end on the pictures kept apart for choosing.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FittedDetector {
+    /// The weight file.
+    pub weights: PathBuf,
+    /// The epoch that it comes from; 0 if no epoch was better than the start.
+    pub epoch: u64,
+    /// Share of the faces that the starting weights find.
+    pub start_recall: f64,
+    /// False positives per picture of the starting weights.
+    pub start_false_positives: f64,
+    /// Share of the faces that the written weights find.
+    pub recall: f64,
+    /// False positives per picture of the written weights.
+    pub false_positives: f64,
 }
 
-fn pictures(args: &Args, teacher: &Weights) -> anyhow::Result<(PictureSampler, Vec<TrainingPicture>)> {
-    let mut pictures = data::read(&args.data, &args.table, &args.weight)?;
+impl fmt::Display for FittedDetector {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            formatter,
+            "{}: epoch {}, recall {:.4} (start {:.4}) with {:.3} false positives per picture (start {:.3}) on the \
+             pictures kept apart",
+            self.weights.display(),
+            self.epoch,
+            self.recall,
+            self.start_recall,
+            self.false_positives,
+            self.start_false_positives
+        )
+    }
+}
+
+/// Fits the detector and writes `detector.safetensors`, `history.csv` and `curves.png` into the session's
+/// folder. `None` when the session stops before the run's end.
+///
+/// # Errors
+/// Data, weights or folder cannot be used, the run to be resumed had other settings, or fitting diverges.
+pub fn run(settings: &DetectorSettings, session: &Session) -> Result<Option<FittedDetector>, TrainError> {
+    settings.check()?;
+    let checkpoint = session.begin()?;
+    let start = Weights::load(&settings.weights)?;
+    let (sampler, selection) = pictures(settings, &start)?;
+    let (mut fitter, fitted) = DetectorFitter::new(settings, &start, (sampler, selection))?;
+    let course = settings.course(&fitter.sampler.checksum(), &start.checksum()?);
+    let finished = fit(&mut fitter, &course, session, (&start, fitted), checkpoint)?;
+    finished.map(|finished| finish(&fitter, &start, &finished, session)).transpose()
+}
+
+/// The pictures to fit to and those kept apart, with what the starting network adds to their labels.
+fn pictures(
+    settings: &DetectorSettings,
+    start: &Weights,
+) -> Result<(PictureSampler, Vec<TrainingPicture>), TrainError> {
+    let mut pictures = data::read(&settings.data, &settings.tables, &settings.factors)?;
     {
         let progress =
             Progress::new("landmarks from the starting network", "pictures", pictures.len() as u64, 0);
-        teacher::teach(teacher, &mut pictures, || progress.advance(1))?;
+        teacher::teach(start, &mut pictures, || progress.advance(1))?;
     }
-    let (training, selection) = data::carve(pictures, SELECTION, &mut stream(args.seed, Purpose::Subsets, 0));
-    anyhow::ensure!(
-        !selection.is_empty(),
-        "there are too few pictures to keep some apart for choosing the best weights; label at least five"
-    );
-    Ok((PictureSampler::new(training, args.scenes), selection))
-}
-
-/// A run under way.
-struct Run<'a> {
-    args: &'a Args,
-    fitting: DetectorFitting,
-    rows: Vec<DetectorEntry>,
-    start: Weights,
-    best: Weights,
-    best_epoch: u64,
-    checkpoint: PathBuf,
-}
-
-/// What a checkpoint says besides the state of the fitting.
-#[derive(serde::Serialize, serde::Deserialize)]
-struct Reached {
-    rows: Vec<DetectorEntry>,
-    best_epoch: u64,
-}
-
-impl Run<'_> {
-    fn fit(&mut self, sampler: &PictureSampler, selection: &[TrainingPicture]) -> anyhow::Result<()> {
-        let &DetectorPlan { epochs, batches, .. } = self.fitting.plan();
-        let done = (self.rows.len() as u64).saturating_sub(1) * batches;
-        let progress = Progress::new("fitting", "steps", epochs * batches, done);
-        if self.rows.is_empty() {
-            let start = Ranking::new(&self.best, selection)?;
-            self.record(0, None, &start, &progress);
-        }
-        while (self.rows.len() as u64) <= epochs {
-            let epoch = self.rows.len() as u64;
-            let losses = self.fitting.epoch(epoch - 1, sampler, self.args.threads, |_| {
-                progress.advance(1);
-            })?;
-            let averaged = self.fitting.averaged()?;
-            let ranking = Ranking::new(&averaged, selection)?;
-            if self.record(epoch, Some(losses), &ranking, &progress) {
-                (self.best, self.best_epoch) = (averaged, epoch);
-            }
-            self.save()?;
-            history::write(&self.args.output, &self.rows, epochs)?;
-        }
-        Ok(())
-    }
-
-    /// Adds a row; tells whether it is the best so far.
-    fn record(
-        &mut self,
-        epoch: u64,
-        losses: Option<[f64; 4]>,
-        ranking: &Ranking,
-        progress: &Progress,
-    ) -> bool {
-        let figure = ranking.figure();
-        let working = ranking.at(self.args.score_threshold);
-        let best = self.rows.iter().all(|row| figure > row.figure);
-        progress.note(&format!(
-            "epoch {epoch}{}: mean recall {figure:.4}; at score {} recall {:.4} (bare {:.4}), {:.3} \
-             false positives per picture, landmarks below masks {:.3} off{}",
-            losses.map_or_else(String::new, |losses| format!(", loss {:.3}", losses.iter().sum::<f64>())),
-            self.args.score_threshold,
-            working.recall,
-            working.bare_recall,
-            working.false_positives,
-            working.landmark_error,
-            if best && epoch > 0 { ", the best so far" } else { "" }
+    let mut generator = stream(settings.seed, Purpose::Subsets, 0);
+    let (training, selection) = data::carve(pictures, SELECTION, &mut generator);
+    if selection.is_empty() {
+        return Err(TrainError::Data(
+            "there are too few pictures to set some aside that choose the best weights; label at least five"
+                .to_owned(),
         ));
-        self.rows.push(DetectorEntry { epoch, losses, figure, working });
-        best
     }
+    Ok((PictureSampler::new(training, settings.scenes), selection))
+}
 
-    fn save(&self) -> anyhow::Result<()> {
-        let mut state = self.fitting.state()?;
-        for (name, tensor) in self.best.tensors() {
-            state.insert(format!("best.{name}"), tensor.clone());
-        }
-        let reached = Reached { rows: self.rows.clone(), best_epoch: self.best_epoch };
-        state.metadata.insert("reached".to_owned(), serde_json::to_string(&reached)?);
-        Ok(state.save(&self.checkpoint)?)
-    }
+/// Blends the best weights with the starting ones, shifts their scores so that the threshold means what it
+/// meant, and writes them.
+fn finish(
+    fitter: &DetectorFitter<'_>,
+    start: &Weights,
+    finished: &Finished<DetectorEntry>,
+    session: &Session,
+) -> Result<FittedDetector, TrainError> {
+    let (settings, selection) = (fitter.settings, &fitter.selection);
+    let first = finished.entries.first().unwrap_or(&finished.best);
+    let threshold = settings.score_threshold;
+    let (mut weights, share) = blend(settings, (start, &finished.weights), selection)?;
+    let shift = if finished.best.epoch == 0 {
+        0.0
+    } else {
+        let allowed = first.working.false_positives;
+        level_scores(&mut weights, |weights| {
+            Ok(Ranking::new(weights, selection)?.at(threshold).false_positives <= allowed)
+        })?
+    };
+    let ranking = Ranking::new(&weights, selection)?;
+    let (figure, fitted) = (ranking.figure(), ranking.at(threshold));
+    let on = "pictures of split train that were kept apart; they chose the epoch and the scores' shift";
+    let mut figures = figures(figure, &fitted);
+    figures["on"] = on.into();
+    figures["score_threshold"] = threshold.into();
+    figures["start"] = self::figures(first.figure, &first.working);
+    let data = serde_json::json!({
+        "training": summary(fitter.sampler.pictures()),
+        "selection": summary(selection),
+    });
+    let origin = settings.weights.file_name().unwrap_or_default().to_string_lossy();
+    let entries = [
+        ("network", "YuNet-n, batch norms folded".to_owned()),
+        ("input", "BGR, 0 to 255, height and width multiples of 32".to_owned()),
+        ("started_from", origin.into_owned()),
+        ("maskwatch", env!("CARGO_PKG_VERSION").to_owned()),
+        ("epoch", format!("{} of {}", finished.best.epoch, settings.epochs)),
+        ("blend", share.to_string()),
+        ("score_shift", format!("{shift:.4}")),
+        ("data", data.to_string()),
+        ("figures", figures.to_string()),
+    ];
+    describe(&mut weights, session, settings.seed, entries);
+    let path = session.file("detector.safetensors");
+    weights.save(&path)?;
+    Ok(FittedDetector {
+        weights: path,
+        epoch: finished.best.epoch,
+        start_recall: first.working.recall,
+        start_false_positives: first.working.false_positives,
+        recall: fitted.recall,
+        false_positives: fitted.false_positives,
+    })
+}
 
-    fn restore(&mut self) -> anyhow::Result<()> {
-        let state = Weights::load(&self.checkpoint)?;
-        self.fitting.restore(&state)?;
-        let reached = state.metadata.get("reached").and_then(|text| serde_json::from_str(text).ok());
-        let Reached { rows, best_epoch } =
-            reached.with_context(|| format!("{} does not say how far it is", self.checkpoint.display()))?;
-        let mut best = BTreeMap::new();
-        for (name, tensor) in self.best.tensors() {
-            best.insert(name.clone(), state.get(&format!("best.{name}"), tensor.dims())?);
-        }
-        self.best = Weights::new(best, BTreeMap::new());
-        (self.rows, self.best_epoch) = (rows, best_epoch);
-        Ok(())
-    }
+fn figures(figure: f64, working: &Working) -> serde_json::Value {
+    serde_json::json!({
+        "froc": figure,
+        "recall": working.recall,
+        "bare_recall": working.bare_recall,
+        "false_positives_per_image": working.false_positives,
+        "landmark_error_below_drawn_masks": working.landmark_error,
+    })
+}
 
-    /// Blends the best weights with the starting ones, shifts their scores so that the threshold means what
-    /// it meant, and writes them.
-    fn finish(self, sampler: &PictureSampler, selection: &[TrainingPicture]) -> anyhow::Result<Outcome> {
-        let start = self.rows.first().map(|row| row.working).context("no epoch was measured")?;
-        let threshold = self.args.score_threshold;
-        let (mut weights, share) = self.blend(selection)?;
-        let shift = if self.best_epoch == 0 {
-            0.0
-        } else {
-            let allowed = start.false_positives;
-            level_scores(&mut weights, |weights| {
-                Ok(Ranking::new(weights, selection)?.at(threshold).false_positives <= allowed)
-            })?
-        };
+/// The fitted weights blended with the starting ones, and their share: the wanted one, or that which finds
+/// most faces.
+fn blend(
+    settings: &DetectorSettings,
+    (start, fitted): (&Weights, &Weights),
+    selection: &[TrainingPicture],
+) -> Result<(Weights, f64), TrainError> {
+    let shares: &[f64] = settings.blend.as_ref().map_or(&SHARES, std::slice::from_ref);
+    let progress = Progress::new("blending", "shares", shares.len() as u64, 0);
+    let mut best: Option<(f64, Weights, f64)> = None;
+    for &share in shares {
+        let weights = blended(start, fitted, share)?;
         let ranking = Ranking::new(&weights, selection)?;
-        let (figure, fitted) = (ranking.figure(), ranking.at(threshold));
-        weights.metadata = self.metadata(sampler, selection, (share, shift), (figure, fitted))?;
-        let path = self.args.output.join("detector.safetensors");
-        weights.save(&path)?;
-        Ok(Outcome {
-            weights: path,
-            epoch: self.best_epoch,
-            start_recall: start.recall,
-            start_false_positives: start.false_positives,
-            recall: fitted.recall,
-            false_positives: fitted.false_positives,
-        })
-    }
-
-    /// The best weights blended with the starting ones, and their share: the wanted one, or that which finds
-    /// most faces.
-    fn blend(&self, selection: &[TrainingPicture]) -> anyhow::Result<(Weights, f64)> {
-        let shares: &[f64] = self.args.blend.as_ref().map_or(&SHARES, std::slice::from_ref);
-        let progress = Progress::new("blending", "shares", shares.len() as u64, 0);
-        let mut best: Option<(f64, Weights, f64)> = None;
-        for &share in shares {
-            let weights = blended(&self.start, &self.best, share)?;
-            let ranking = Ranking::new(&weights, selection)?;
-            let figure = ranking.figure();
-            progress.note(&format!("{share} of the fitted weights: mean recall {figure:.4}"));
-            progress.advance(1);
-            if best.as_ref().is_none_or(|(least, ..)| figure > *least) {
-                best = Some((figure, weights, share));
-            }
+        let figure = ranking.figure();
+        progress.note(&format!("{share} of the fitted weights: mean recall {figure:.4}"));
+        progress.advance(1);
+        if best.as_ref().is_none_or(|(least, ..)| figure > *least) {
+            best = Some((figure, weights, share));
         }
-        best.map(|(_, weights, share)| (weights, share)).context("there is no share to blend with")
     }
-
-    fn metadata(
-        &self,
-        sampler: &PictureSampler,
-        selection: &[TrainingPicture],
-        (share, shift): (f64, f32),
-        (figure, fitted): (f64, Working),
-    ) -> anyhow::Result<BTreeMap<String, String>> {
-        let command: Vec<String> = std::env::args().skip(1).collect();
-        let start = self.rows.first().map(|row| (row.figure, row.working));
-        let figures = serde_json::json!({
-            "on": "pictures of split train that were kept apart; they chose the epoch and the scores' shift",
-            "score_threshold": self.args.score_threshold,
-            "froc": figure,
-            "recall": fitted.recall,
-            "bare_recall": fitted.bare_recall,
-            "false_positives_per_image": fitted.false_positives,
-            "landmark_error_below_drawn_masks": fitted.landmark_error,
-            "start": start.map(|(figure, working)| serde_json::json!({
-                "froc": figure,
-                "recall": working.recall,
-                "bare_recall": working.bare_recall,
-                "false_positives_per_image": working.false_positives,
-                "landmark_error_below_drawn_masks": working.landmark_error,
-            })),
-        });
-        let data = serde_json::json!({
-            "training": summary(sampler.pictures()),
-            "selection": summary(selection),
-        });
-        let origin = self.args.weights.file_name().unwrap_or_default().to_string_lossy();
-        Ok(BTreeMap::from(
-            [
-                ("network", "YuNet-n, batch norms folded".to_owned()),
-                ("input", "BGR, 0 to 255, height and width multiples of 32".to_owned()),
-                ("started_from", origin.into_owned()),
-                ("command", format!("maskwatch {}", command.join(" "))),
-                ("maskwatch", env!("CARGO_PKG_VERSION").to_owned()),
-                ("seed", self.args.seed.to_string()),
-                ("epoch", format!("{} of {}", self.best_epoch, self.args.epochs)),
-                ("blend", share.to_string()),
-                ("score_shift", format!("{shift:.4}")),
-                ("data", serde_json::to_string(&data)?),
-                ("figures", serde_json::to_string(&figures)?),
-            ]
-            .map(|(key, value)| (key.to_owned(), value)),
-        ))
-    }
+    best.map(|(_, weights, share)| (weights, share))
+        .ok_or_else(|| TrainError::Settings("there is no share to blend the weights with".to_owned()))
 }
 
 /// Pictures and faces per source.
@@ -283,10 +200,10 @@ fn summary(pictures: &[TrainingPicture]) -> BTreeMap<String, BTreeMap<&'static s
 /// ones), within [`MOST_SHIFT`], by halving. Returns the shift.
 fn level_scores(
     weights: &mut Weights,
-    mut allowed: impl FnMut(&Weights) -> anyhow::Result<bool>,
-) -> anyhow::Result<f32> {
+    mut allowed: impl FnMut(&Weights) -> Result<bool, TrainError>,
+) -> Result<f32, TrainError> {
     let original = weights.clone();
-    let shifted = |shift: f32| -> anyhow::Result<Weights> {
+    let shifted = |shift: f32| -> Result<Weights, TrainError> {
         let mut shifted = original.clone();
         for level in 0..3 {
             let name = format!("head.multi_level_obj.{level}.conv2.bias");

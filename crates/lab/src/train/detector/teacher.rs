@@ -1,11 +1,12 @@
 //! What the starting network adds to the labels. Landmarks are not annotated: those that it sees on a bare
-//! face in the unaltered picture are what the fitted network shall go on giving, also below what is drawn on
+//! face in the unaltered picture are what the fitted network goes on giving, also below what is drawn on
 //! that face. On masked faces it guesses badly, so nothing is asked there. And where a detector made the
 //! labels, a face that only the starting network sees may be one that they miss, so it is neither demanded
 //! nor forbidden.
 
 use super::data::TrainingPicture;
 use crate::data::matching::match_faces;
+use crate::train::error::TrainError;
 use image::{RgbImage, imageops};
 use maskwatch::geometry::Rect;
 use maskwatch::nn::Mode;
@@ -30,7 +31,7 @@ pub(super) fn teach(
     weights: &Weights,
     pictures: &mut [TrainingPicture],
     done: impl Fn() + Sync,
-) -> anyhow::Result<()> {
+) -> Result<(), TrainError> {
     let network = YuNet::new(weights, Mode::Inference)?;
     pictures.par_iter_mut().try_for_each(|picture| {
         let detections = search(&network, &picture.open()?)?;
@@ -41,7 +42,7 @@ pub(super) fn teach(
 }
 
 /// The faces that the network sees in a picture as it is.
-fn search(network: &YuNet, picture: &RgbImage) -> anyhow::Result<Vec<Detection>> {
+fn search(network: &YuNet, picture: &RgbImage) -> Result<Vec<Detection>, TrainError> {
     let longest = picture.width().max(picture.height()).max(1);
     let factor = (LONGEST as f32 / longest as f32).min(1.0);
     let scaled = |length: u32| ((length as f32 * factor).round() as u32).max(1);

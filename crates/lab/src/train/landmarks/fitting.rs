@@ -2,11 +2,15 @@
 //! edges and colours, stay those of the classifier and run without gradients.
 
 use super::batch::{Known, LandmarksBatch};
+use super::history::LandmarksEntry;
+use super::measure::measure;
+use super::settings::LandmarksSettings;
+use crate::progress::Progress;
 use crate::random::{Purpose, stream};
 use crate::train::error::TrainError;
-use crate::train::fitted::Fitted;
 use crate::train::optimizer::{OptimizerSettings, Rule, learning_rate};
 use crate::train::prefetch::in_order;
+use crate::train::run::{Fitted, Fitter, is_statistic};
 use candle_core::{Device, Tensor};
 use maskwatch::nn::landmarks::{BLOCKS, Landmarks, TENSORS};
 use maskwatch::nn::mobilenet_v2::{MobileNetV2, block_of};
@@ -27,57 +31,49 @@ const WEIGHT_DECAY: f64 = 0.01;
 const NEW: f64 = 3.0;
 const CLIP: f64 = 2.0;
 
-/// How the network is fitted. Runs with equal plans give equal weights.
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
-pub(super) struct LandmarksPlan {
-    pub(super) steps: u64,
-    pub(super) batch: u64,
-    pub(super) learning_rate: f64,
-    pub(super) seed: u64,
-    /// Checksum of the faces and of what is known of them.
-    pub(super) faces: String,
-    /// Checksum of the starting weights.
-    pub(super) start: String,
-}
-
-/// A network under way.
-pub(super) struct LandmarksFitting {
-    plan: LandmarksPlan,
+/// Fits the landmark network to faces, and measures it on others.
+pub(super) struct LandmarksFitter<'a> {
+    settings: &'a LandmarksSettings,
     front: MobileNetV2,
+    /// Follows the fitted weights.
     network: Landmarks,
-    /// Tensors that stay as they are.
-    fixed: Weights,
-    fitted: Fitted,
+    faces: Vec<Known>,
+    /// What chooses the best weights.
+    selection: Vec<Known>,
 }
 
-impl LandmarksFitting {
-    /// Starts from weights that have the blocks and the layers behind them.
-    pub(super) fn new(start: &Weights, plan: LandmarksPlan) -> anyhow::Result<Self> {
+impl<'a> LandmarksFitter<'a> {
+    /// The network with the weights `start`, which have the blocks and the layers behind them, and its
+    /// optimiser.
+    pub(super) fn new(
+        settings: &'a LandmarksSettings,
+        start: &Weights,
+        [faces, selection]: [Vec<Known>; 2],
+    ) -> Result<(Self, Fitted), TrainError> {
         let mut weights = start.clone();
         let front = MobileNetV2::front(&weights, FITTED, Mode::Inference)?;
         let variables = weights.unfreeze(moves)?;
         let network = Landmarks::new(&weights, Mode::Training(BatchNorm::Frozen))?;
-        let settings = OptimizerSettings {
+        let optimizer = OptimizerSettings {
             weight_decay: WEIGHT_DECAY,
             clip: Some(CLIP),
             ..OptimizerSettings::new(Rule::AdamW)
         };
         let factor = |name: &str, _: &_| Ok(if block_of(name).is_some() { 1.0 } else { NEW });
-        let fitted = Fitted::new(variables, settings, AVERAGE, factor)?;
-        Ok(Self { plan, front, network, fixed: start.clone(), fitted })
+        let fitted = Fitted::new(variables, optimizer, AVERAGE, factor)?;
+        Ok((Self { settings, front, network, faces, selection }, fitted))
     }
+}
 
-    /// Takes `steps`; batches are made on `threads` threads of their own. `after` is called after each with
-    /// its loss.
-    pub(super) fn fit(
-        &mut self,
-        steps: Range<u64>,
-        faces: &[Known],
-        threads: usize,
-        mut after: impl FnMut(f64),
-    ) -> Result<(), TrainError> {
-        let LandmarksPlan { steps: all, batch, learning_rate: peak, seed, .. } = self.plan;
-        let make = |step| LandmarksBatch::make(faces, batch, seed, step);
+impl Fitter for LandmarksFitter<'_> {
+    type Entry = LandmarksEntry;
+    /// Mean over the steps.
+    type Losses = f64;
+
+    fn fit(&mut self, fitted: &mut Fitted, steps: Range<u64>, bar: &Progress) -> Result<f64, TrainError> {
+        let LandmarksSettings { steps: all, batch, learning_rate: peak, seed, threads, .. } = *self.settings;
+        let (count, mut sum) = (steps.end - steps.start, 0.0);
+        let make = |step| LandmarksBatch::make(&self.faces, batch, seed, step);
         in_order(steps, threads, make, |step, batch| {
             let map = self.front.forward_blocks(&batch.crops, 0..FITTED)?.detach();
             let loss = batch.loss(&self.network.forward_from(&map, FITTED)?)?;
@@ -86,39 +82,31 @@ impl LandmarksFitting {
                 return Err(TrainError::Diverged { step });
             }
             let rate = learning_rate(step, all, (all as f64 * WARM_UP) as u64, peak);
-            self.fitted.step(&loss.backward()?, rate)?;
-            after(f64::from(value));
+            fitted.step(&loss.backward()?, rate, Vec::new())?;
+            sum += f64::from(value);
+            bar.advance(1);
             Ok(())
-        })
+        })?;
+        Ok(sum / count.max(1) as f64)
     }
 
-    /// All weights, those that are fitted averaged: what is measured and shipped.
-    pub(super) fn averaged(&mut self) -> anyhow::Result<Weights> {
-        let mut weights = self.fixed.clone();
-        for (name, tensor) in self.fitted.averaged()?.tensors() {
-            weights.insert(name.clone(), tensor.clone());
-        }
-        Ok(weights)
-    }
-
-    /// Everything that a later run needs to go on from here.
-    pub(super) fn state(&self) -> anyhow::Result<Weights> {
-        self.fitted.state(&self.plan)
-    }
-
-    /// Goes on from a state of the same plan.
-    pub(super) fn restore(&mut self, state: &Weights) -> anyhow::Result<()> {
-        self.fitted.restore(state, &self.plan)
+    fn measure(
+        &mut self,
+        done: u64,
+        weights: &Weights,
+        losses: Option<f64>,
+    ) -> Result<LandmarksEntry, TrainError> {
+        let errors = measure(weights, &self.selection, self.settings.threads)?;
+        Ok(LandmarksEntry { step: done, loss: losses.unwrap_or_default(), errors })
     }
 }
 
 fn moves(name: &str) -> bool {
-    let statistic = name.ends_with(".running_mean") || name.ends_with(".running_var");
-    !statistic && block_of(name).is_none_or(|block| block >= FITTED)
+    !is_statistic(name) && block_of(name).is_none_or(|block| block >= FITTED)
 }
 
 /// The blocks of a classifier's `weights`, and layers behind them that begin at random.
-pub(super) fn start(weights: &Weights, seed: u64) -> anyhow::Result<Weights> {
+pub(super) fn start(weights: &Weights, seed: u64) -> Result<Weights, TrainError> {
     let blocks =
         weights.tensors().iter().filter(|(name, _)| block_of(name).is_some_and(|block| block < BLOCKS));
     let mut tensors: BTreeMap<String, Tensor> =

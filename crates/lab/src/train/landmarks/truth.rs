@@ -7,9 +7,8 @@ use crate::data::labels::Label;
 use crate::data::teacher::{AgreedLandmarks, Teacher};
 use crate::progress::Progress;
 use crate::train::error::TrainError;
-use crate::train::files::write_file;
 use crate::train::prefetch;
-use anyhow::Context as _;
+use crate::train::run::write_file;
 use maskwatch::geometry::Point;
 use maskwatch::nn::weights::Weights;
 use std::collections::BTreeMap;
@@ -26,11 +25,12 @@ pub(super) fn known(
     teacher: &Weights,
     file: &Path,
     threads: usize,
-) -> anyhow::Result<[Vec<Known>; 2]> {
+) -> Result<[Vec<Known>; 2], TrainError> {
     let key = format!("data {} teacher {}", dataset.checksum(), teacher.checksum()?);
     let agreed = match std::fs::read_to_string(file) {
-        Ok(text) if text.lines().next() == Some(key.as_str()) => read(&text)
-            .with_context(|| format!("{} is damaged; delete it to have it made anew", file.display()))?,
+        Ok(text) if text.lines().next() == Some(key.as_str()) => {
+            read(&text).ok_or_else(|| TrainError::Damaged { path: file.to_owned() })?
+        }
         _ => {
             let agreed = look(dataset, teacher, threads)?;
             write_file(file, table(&key, &agreed).as_bytes())?;
@@ -51,7 +51,7 @@ fn look(
     dataset: &Dataset,
     teacher: &Weights,
     threads: usize,
-) -> anyhow::Result<BTreeMap<usize, AgreedLandmarks>> {
+) -> Result<BTreeMap<usize, AgreedLandmarks>, TrainError> {
     let views = Teacher::new(teacher)?;
     let asked: Vec<usize> = (0..dataset.faces.len())
         .filter(|index| {

@@ -1,21 +1,14 @@
 //! Fitting the detector from folder to weight file, on the free picture of the fixtures. It starts from the
 //! published weights, so it is skipped where they are not at hand.
-#![expect(clippy::unwrap_used, reason = "a test fails where it cannot go on")]
 
-#[path = "../../../tests/common/mod.rs"]
-mod common;
-
+use crate::common;
 use clap::Parser as _;
 use maskwatch::nn::weights::Weights;
 use maskwatch::vision::detector::Detector;
-use maskwatch_lab::train::detector::{Args, Outcome, run};
+use maskwatch_lab::cli::LabCli;
+use maskwatch_lab::train::detector::{DetectorSettings, FittedDetector, run};
+use maskwatch_lab::train::{Session, TrainError};
 use std::path::Path;
-
-#[derive(clap::Parser)]
-struct Command {
-    #[command(flatten)]
-    args: Args,
-}
 
 /// A folder of labelled pictures: one face at several sizes.
 fn data(folder: &Path) {
@@ -36,12 +29,13 @@ fn data(folder: &Path) {
     std::fs::write(folder.join("scenes.csv"), labels).unwrap();
 }
 
-fn fit(folder: &Path, weights: &Path, options: &[&str]) -> anyhow::Result<Outcome> {
-    let (data, out) = (folder.to_str().unwrap(), folder.join("out"));
-    let weights = weights.to_str().unwrap();
-    let fixed = ["detector", "--data", data, "--output", out.to_str().unwrap(), "--weights", weights];
-    let sizes = ["--epochs", "1", "--examples", "4", "--batch", "2"];
-    run(&Command::parse_from(fixed.iter().chain(&sizes).chain(options)).args)
+fn settings(folder: &Path, weights: &Path) -> DetectorSettings {
+    DetectorSettings { epochs: 1, examples: 4, batch: 2, ..DetectorSettings::new(folder, weights) }
+}
+
+fn fit(folder: &Path, settings: &DetectorSettings, resume: bool) -> Result<FittedDetector, TrainError> {
+    let session = Session { resume, ..Session::new(&folder.join("out")) };
+    Ok(run(settings, &session)?.unwrap())
 }
 
 #[test]
@@ -49,7 +43,8 @@ fn a_short_run_leaves_a_detector_that_still_finds_the_face() {
     let Some(weights) = common::shared("models/yunet_n.safetensors") else { return };
     let folder = tempfile::tempdir().unwrap();
     data(folder.path());
-    let outcome = fit(folder.path(), &weights, &[]).unwrap();
+    let settings = settings(folder.path(), &weights);
+    let outcome = fit(folder.path(), &settings, false).unwrap();
     assert!(outcome.start_recall > 0.9 && outcome.recall >= outcome.start_recall, "{outcome}");
     let fitted = Weights::load(&outcome.weights).unwrap();
     assert!(fitted.metadata["data"].contains("\"pictures\":8"), "{}", fitted.metadata["data"]);
@@ -62,12 +57,15 @@ fn a_short_run_leaves_a_detector_that_still_finds_the_face() {
     assert_eq!(curves.lines().count(), 3, "{curves}");
 
     // The run is complete: nothing is overwritten unasked, and going on changes nothing.
-    let again = fit(folder.path(), &weights, &[]).unwrap_err().to_string();
+    let again = fit(folder.path(), &settings, false).unwrap_err().to_string();
     assert!(again.contains("--resume"), "{again}");
-    assert_eq!(fit(folder.path(), &weights, &["--resume"]).unwrap(), outcome);
-    for other in [["--seed", "2"], ["--weight", "a=2"]] {
-        let options = ["--resume", other[0], other[1]];
-        let refused = fit(folder.path(), &weights, &options).unwrap_err().to_string();
+    assert_eq!(fit(folder.path(), &settings, true).unwrap(), outcome);
+    let others = [
+        DetectorSettings { seed: 2, ..settings.clone() },
+        DetectorSettings { factors: vec![("a".to_owned(), 2.0)], ..settings },
+    ];
+    for other in others {
+        let refused = fit(folder.path(), &other, true).unwrap_err().to_string();
         assert!(refused.contains("give the same options"), "{refused}");
     }
 }
@@ -75,10 +73,9 @@ fn a_short_run_leaves_a_detector_that_still_finds_the_face() {
 #[test]
 fn what_cannot_be_used_is_named() {
     let folder = tempfile::tempdir().unwrap();
-    let message = |options: &[&str]| {
-        format!("{:#}", fit(folder.path(), Path::new("none.safetensors"), options).unwrap_err())
-    };
-    assert!(message(&[]).contains("none.safetensors"), "{}", message(&[]));
+    let settings = settings(folder.path(), Path::new("none.safetensors"));
+    let missing = fit(folder.path(), &settings, false).unwrap_err().to_string();
+    assert!(missing.contains("none.safetensors"), "{missing}");
     for options in [
         ["--learning-rate", "0"],
         ["--scenes", "2"],
@@ -86,10 +83,8 @@ fn what_cannot_be_used_is_named() {
         ["--batch", "0"],
         ["--weight", "old"],
     ] {
-        let refused =
-            Command::try_parse_from(["detector", "--data", "d", "--weights", "w"].iter().chain(&options))
-                .err()
-                .unwrap();
+        let given = ["maskwatch-lab", "train", "detector", "--data", "d", "--weights", "w"];
+        let refused = LabCli::try_parse_from(given.iter().chain(&options)).err().unwrap();
         assert!(refused.to_string().contains(options[0]), "{refused}");
     }
 }

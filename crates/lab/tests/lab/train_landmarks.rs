@@ -1,19 +1,14 @@
 //! Fitting the landmark network from folder to weight file, on the free picture of the fixtures; the shipped
 //! detector is the teacher.
-#![expect(clippy::unwrap_used, reason = "a test fails where it cannot go on")]
 
 use clap::Parser as _;
 use maskwatch::geometry::Rect;
 use maskwatch::nn::weights::Weights;
 use maskwatch::vision::landmarks::Locator;
-use maskwatch_lab::train::landmarks::{Args, Outcome, run};
+use maskwatch_lab::cli::LabCli;
+use maskwatch_lab::train::landmarks::{FittedLandmarks, LandmarksSettings, run};
+use maskwatch_lab::train::{Session, TrainError};
 use std::path::Path;
-
-#[derive(clap::Parser)]
-struct Command {
-    #[command(flatten)]
-    args: Args,
-}
 
 /// A folder of labelled pictures: one face at several sizes, bare and, for the classes to be complete, called
 /// masked.
@@ -35,19 +30,22 @@ fn data(folder: &Path) {
     std::fs::write(folder.join("scenes.csv"), labels).unwrap();
 }
 
-fn fit(folder: &Path, options: &[&str]) -> anyhow::Result<Outcome> {
-    let (data, out) = (folder.to_str().unwrap(), folder.join("out"));
-    let teacher = "../../models/detector.safetensors";
-    let fixed = ["landmarks", "--data", data, "--teacher", teacher, "--output", out.to_str().unwrap()];
-    let sizes = ["--steps", "6", "--every", "3", "--batch", "4"];
-    run(&Command::parse_from(fixed.iter().chain(&sizes).chain(options)).args)
+fn settings(folder: &Path) -> LandmarksSettings {
+    let teacher = Path::new("../../models/detector.safetensors");
+    LandmarksSettings { steps: 6, every: 3, batch: 4, ..LandmarksSettings::new(folder, teacher) }
+}
+
+fn fit(folder: &Path, settings: &LandmarksSettings, resume: bool) -> Result<FittedLandmarks, TrainError> {
+    let session = Session { resume, ..Session::new(&folder.join("out")) };
+    Ok(run(settings, &session)?.unwrap())
 }
 
 #[test]
 fn a_short_run_learns_something_and_can_be_taken_up() {
     let folder = tempfile::tempdir().unwrap();
     data(folder.path());
-    let outcome = fit(folder.path(), &[]).unwrap();
+    let settings = settings(folder.path());
+    let outcome = fit(folder.path(), &settings, false).unwrap();
     assert!(outcome.errors.iter().all(|error| *error < 2.0), "{outcome}");
     let history = std::fs::read_to_string(folder.path().join("out/history.csv")).unwrap();
     assert_eq!(history.lines().count(), 3, "{history}");
@@ -59,16 +57,17 @@ fn a_short_run_learns_something_and_can_be_taken_up() {
     assert!(found.iter().all(|point| (100.0..350.0).contains(&point.x)), "{found:?}");
 
     // The run is complete: nothing is overwritten unasked, and going on changes nothing.
-    let again = fit(folder.path(), &[]).unwrap_err().to_string();
+    let again = fit(folder.path(), &settings, false).unwrap_err().to_string();
     assert!(again.contains("--resume"), "{again}");
-    assert_eq!(fit(folder.path(), &["--resume"]).unwrap().to_string(), outcome.to_string());
-    let refused = fit(folder.path(), &["--resume", "--learning-rate", "0.01"]).unwrap_err().to_string();
+    assert_eq!(fit(folder.path(), &settings, true).unwrap().to_string(), outcome.to_string());
+    let other = LandmarksSettings { learning_rate: 0.01, ..settings.clone() };
+    let refused = fit(folder.path(), &other, true).unwrap_err().to_string();
     assert!(refused.contains("give the same options"), "{refused}");
     // What the teacher said is kept, and damage is seen.
     let known = folder.path().join("out/known.csv");
     let text = std::fs::read_to_string(&known).unwrap();
     std::fs::write(&known, &text[..text.len() - 4]).unwrap();
-    let damaged = format!("{:#}", fit(folder.path(), &["--resume"]).unwrap_err());
+    let damaged = fit(folder.path(), &settings, true).unwrap_err().to_string();
     assert!(damaged.contains("known.csv is damaged"), "{damaged}");
 }
 
@@ -76,14 +75,17 @@ fn a_short_run_learns_something_and_can_be_taken_up() {
 fn what_cannot_be_used_is_named() {
     let folder = tempfile::tempdir().unwrap();
     data(folder.path());
-    let missing = format!("{:#}", fit(folder.path(), &["--weights", "none.safetensors"]).unwrap_err());
+    let starting_at = |weights: &str| {
+        let settings = LandmarksSettings { weights: Some(weights.into()), ..settings(folder.path()) };
+        fit(folder.path(), &settings, false).unwrap_err().to_string()
+    };
+    let missing = starting_at("none.safetensors");
     assert!(missing.contains("none.safetensors"), "{missing}");
-    let other =
-        format!("{:#}", fit(folder.path(), &["--weights", "../../models/detector.safetensors"]).unwrap_err());
+    let other = starting_at("../../models/detector.safetensors");
     assert!(other.contains("features.0"), "{other}");
     for options in [["--learning-rate", "0"], ["--steps", "0"], ["--batch", "0"]] {
-        let given = ["landmarks", "--data", "d", "--teacher", "t"];
-        let refused = Command::try_parse_from(given.iter().chain(&options)).err().unwrap();
+        let given = ["maskwatch-lab", "train", "landmarks", "--data", "d", "--teacher", "t"];
+        let refused = LabCli::try_parse_from(given.iter().chain(&options)).err().unwrap();
         assert!(refused.to_string().contains(options[0]), "{refused}");
     }
 }

@@ -1,12 +1,7 @@
 //! `maskwatch-lab eval` with the networks on a small set made of the two portraits: the keys that
 //! other tools rely on, the figures, and what happens when pictures are missing.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
-
-#[path = "../../../tests/common/command.rs"]
-mod command;
-
-use command::{Ended, models};
+use crate::command::{self, Ended, models};
 use serde_json::Value;
 use std::fs;
 use std::path::Path;

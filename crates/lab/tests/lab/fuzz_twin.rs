@@ -2,11 +2,9 @@
 //! input with some bytes changed, cut, doubled or moved, and plain noise. What the fuzzer does by coverage
 //! for hours, this does by chance for a minute.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
-
-#[path = "../../../tests/fuzz/bodies.rs"]
+#[path = "../../../../tests/fuzz/bodies.rs"]
 mod bodies;
-#[path = "../../../tests/fuzz/seeds.rs"]
+#[path = "../../../../tests/fuzz/seeds.rs"]
 mod seeds;
 
 use bodies::{BODIES, Body};
@@ -162,7 +160,7 @@ fn tables_of_labels() {
 #[test]
 fn nothing_is_left_out() {
     let root = Path::new("../../tests");
-    let here = std::fs::read_to_string("tests/fuzz_twin.rs").unwrap();
+    let here = std::fs::read_to_string("tests/lab/fuzz_twin.rs").unwrap();
     let manifest = std::fs::read_to_string(root.join("fuzz/Cargo.toml")).unwrap();
     for (name, _) in BODIES {
         assert!(here.contains(&format!("run(\"{name}\", ")), "{name} has no test");

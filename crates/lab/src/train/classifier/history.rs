@@ -1,17 +1,16 @@
 //! What a classifier run has reached so far: figures per epoch (or every so many steps), as CSV and as
 //! curves.
 
-use super::error::TrainError;
-use super::files::write_file;
-use crate::curves::{self, Chart, Series};
+use crate::curves::{Chart, Series};
 use crate::data::dataset::Subset;
+use crate::data::labels::Label;
+use crate::train::run::{Course, HistoryEntry};
 use maskwatch::nn::head::{MASK, NO_MASK};
 use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
-use std::path::Path;
 
 /// Figures over some faces; shares between 0 and 1.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Figures {
     /// Number of faces.
     pub n: usize,
@@ -23,9 +22,9 @@ pub struct Figures {
     pub balanced_accuracy: f64,
 }
 
-/// Adds faces up to [`Figures`].
+/// Adds faces up to [`Figures`]; those of neither class are passed over.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Tally {
+pub(super) struct Tally {
     loss: f64,
     /// By true class.
     counts: [usize; 2],
@@ -35,7 +34,7 @@ pub struct Tally {
 
 impl Tally {
     /// Adds one face: its two logits and the index of its true class.
-    pub fn add(&mut self, logits: [f32; 2], class: usize) {
+    fn add(&mut self, logits: [f32; 2], class: usize) {
         let (own, other) = (f64::from(logits[class]), f64::from(logits[1 - class]));
         // ln(1 + exp(d)), arranged so that it cannot overflow.
         let difference = other - own;
@@ -45,8 +44,7 @@ impl Tally {
     }
 
     /// The figures of all faces added; `None` when there was none.
-    #[must_use]
-    pub fn figures(&self) -> Option<Figures> {
+    pub(super) fn figures(&self) -> Option<Figures> {
         let n = self.counts[MASK] + self.counts[NO_MASK];
         if n == 0 {
             return None;
@@ -65,6 +63,16 @@ impl Tally {
     }
 }
 
+impl Extend<([f32; 2], Label)> for Tally {
+    fn extend<I: IntoIterator<Item = ([f32; 2], Label)>>(&mut self, faces: I) {
+        for (logits, label) in faces {
+            if let Some(class) = label.class() {
+                self.add(logits, class);
+            }
+        }
+    }
+}
+
 /// The figures at one point of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ClassifierEntry {
@@ -79,9 +87,26 @@ pub struct ClassifierEntry {
     pub selection: Option<Figures>,
     /// Over the subset val, where there is one.
     pub val: Option<Figures>,
+    /// The subset whose loss chooses the best entry. Not its accuracy: over some hundred faces that moves in
+    /// steps of one face, and good epochs differ by less.
+    pub chosen_by: Subset,
 }
 
+const SUBSETS: [Subset; 3] = [Subset::Train, Subset::Selection, Subset::Val];
+
 impl ClassifierEntry {
+    /// An entry of the figures over the batches with the last learning rate, and of those over selection and
+    /// val.
+    pub(super) fn new(
+        at: u64,
+        losses: Option<(Figures, f64)>,
+        [selection, val]: [Option<Figures>; 2],
+        chosen_by: Subset,
+    ) -> Self {
+        let (train, learning_rate) = losses.unwrap_or_default();
+        Self { at, learning_rate, train, selection, val, chosen_by }
+    }
+
     fn of(&self, subset: Subset) -> Option<&Figures> {
         match subset {
             Subset::Train => Some(&self.train),
@@ -91,49 +116,28 @@ impl ClassifierEntry {
     }
 }
 
-/// All figures of a run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct History {
-    /// What [`ClassifierEntry::at`] counts, `epoch` or `step`.
-    pub unit: String,
-    /// How many of them the whole run has.
-    pub total: u64,
-    /// In the order of time.
-    pub entries: Vec<ClassifierEntry>,
-}
-
-const SUBSETS: [Subset; 3] = [Subset::Train, Subset::Selection, Subset::Val];
-
-impl History {
-    /// The entry with the lowest loss on a subset, the first of equal ones. Not the most accurate: over some
-    /// hundred faces accuracy moves in steps of one face, and good epochs differ by less.
-    #[must_use]
-    pub fn best(&self, chosen_by: Subset) -> Option<&ClassifierEntry> {
-        let measured =
-            self.entries.iter().filter_map(|entry| entry.of(chosen_by).map(|figures| (entry, figures.loss)));
-        measured.min_by(|(_, one), (_, other)| one.total_cmp(other)).map(|(entry, _)| entry)
+impl HistoryEntry for ClassifierEntry {
+    fn loss(&self) -> Option<f64> {
+        Some(self.of(self.chosen_by)?.loss)
     }
 
-    /// One line for people about an entry.
-    #[must_use]
-    pub fn line(&self, entry: &ClassifierEntry) -> String {
-        let mut line = format!("{} {}/{}", self.unit, entry.at, self.total);
+    fn line(&self, course: &Course, _: bool) -> String {
+        let mut line = format!("{} {}/{}", course.unit, self.at, course.total);
         for subset in SUBSETS {
-            if let Some(Figures { loss, accuracy, .. }) = entry.of(subset) {
+            if let Some(Figures { loss, accuracy, .. }) = self.of(subset) {
                 let _ = write!(line, "  {} loss {loss:.4} accuracy {accuracy:.4}", subset.name());
             }
         }
         line
     }
 
-    /// The figures as a table; fields of a subset that is not there stay empty.
-    #[must_use]
-    pub fn csv(&self) -> String {
-        let mut text = format!("{},learning_rate", self.unit);
+    /// Fields of a subset that is not there stay empty.
+    fn table(entries: &[Self], course: &Course) -> String {
+        let mut text = format!("{},learning_rate", course.unit);
         for subset in SUBSETS.map(Subset::name) {
             let _ = write!(text, ",{subset}_loss,{subset}_accuracy,{subset}_balanced_accuracy");
         }
-        for entry in &self.entries {
+        for entry in entries {
             let _ = write!(text, "\n{},{:.6e}", entry.at, entry.learning_rate);
             for subset in SUBSETS {
                 let _ = match entry.of(subset) {
@@ -150,41 +154,26 @@ impl History {
     }
 
     /// Accuracy and loss over the run, side by side.
-    #[must_use]
-    pub fn curves(&self) -> image::RgbImage {
+    fn charts(entries: &[Self], course: &Course) -> Vec<Chart> {
         let chart = |title: &str, highest: f64, value: fn(&Figures) -> f64| {
             let series = SUBSETS.map(|subset| {
                 let points =
-                    self.entries.iter().filter_map(|entry| Some((entry.at as f64, value(entry.of(subset)?))));
+                    entries.iter().filter_map(|entry| Some((entry.at as f64, value(entry.of(subset)?))));
                 let name = if subset == Subset::Val { "validation" } else { subset.name() };
                 Series { name: name.to_owned(), points: points.collect() }
             });
             Chart {
                 title: title.to_owned(),
-                x_label: self.unit.clone(),
+                x_label: course.unit.to_owned(),
                 series: series.into_iter().filter(|series| !series.points.is_empty()).collect(),
-                x_end: self.total as f64,
+                x_end: course.total as f64,
                 y_limits: (0.0, highest),
             }
         };
-        curves::draw(&[
+        vec![
             chart("Accuracy", 1.0, |figures| figures.accuracy),
             chart("Loss (cross-entropy)", f64::MAX, |figures| figures.loss),
-        ])
-    }
-
-    /// Writes `history.csv` and `curves.png` into a folder.
-    ///
-    /// # Errors
-    /// A file cannot be written.
-    pub fn write(&self, folder: &Path) -> Result<(), TrainError> {
-        write_file(&folder.join("history.csv"), self.csv().as_bytes())?;
-        let path = folder.join("curves.png");
-        let mut bytes = std::io::Cursor::new(Vec::new());
-        self.curves()
-            .write_to(&mut bytes, image::ImageFormat::Png)
-            .map_err(|error| TrainError::File { path: path.clone(), source: std::io::Error::other(error) })?;
-        write_file(&path, &bytes.into_inner())
+        ]
     }
 }
 
@@ -196,27 +185,38 @@ mod tests {
         Figures { n: 10, loss, accuracy: balanced_accuracy, balanced_accuracy }
     }
 
-    fn history() -> History {
-        let entry = |at, accuracy, loss| ClassifierEntry {
-            at,
-            learning_rate: 0.001,
-            train: figures(0.5, 0.7),
-            selection: Some(figures(accuracy, loss)),
-            val: None,
+    fn entries() -> Vec<ClassifierEntry> {
+        let entry = |at, accuracy, loss| {
+            let subsets = [Some(figures(accuracy, loss)), None];
+            ClassifierEntry::new(at, Some((figures(0.5, 0.7), 0.001)), subsets, Subset::Selection)
         };
-        let entries = vec![entry(1, 0.8, 0.4), entry(2, 0.9, 0.3), entry(3, 0.9, 0.2), entry(4, 0.85, 0.1)];
-        History { unit: "epoch".into(), total: 5, entries }
+        vec![entry(1, 0.8, 0.4), entry(2, 0.9, 0.3), entry(3, 0.9, 0.2), entry(4, 0.85, 0.1)]
+    }
+
+    fn course() -> Course {
+        Course {
+            title: "head",
+            unit: "epoch",
+            total: 5,
+            every: 1,
+            counted: ("epochs", 1),
+            measures_start: false,
+            key: serde_json::Value::Null,
+        }
     }
 
     #[test]
     fn figures_are_counted_by_class() {
         let mut tally = Tally::default();
+        tally.extend([([9.0, 0.0], Label::Incorrect)]);
         assert_eq!(tally.figures(), None);
-        for (logits, class) in
-            [([2.0, 0.0], MASK), ([2.0, 0.0], MASK), ([0.0, 1.0], MASK), ([5.0, 1.0], NO_MASK)]
-        {
-            tally.add(logits, class);
-        }
+        let faces = [
+            ([2.0, 0.0], Label::Mask),
+            ([2.0, 0.0], Label::Mask),
+            ([0.0, 1.0], Label::Mask),
+            ([5.0, 1.0], Label::NoMask),
+        ];
+        tally.extend(faces);
         let figures = tally.figures().unwrap();
         assert_eq!((figures.n, figures.accuracy), (4, 0.5));
         assert!((figures.balanced_accuracy - 1.0 / 3.0).abs() < 1e-12);
@@ -224,22 +224,21 @@ mod tests {
             (2.0 * (1.0 + (-2f64).exp()).ln() + (1.0 + 1f64.exp()).ln() + (1.0 + 4f64.exp()).ln()) / 4.0;
         assert!((figures.loss - expected).abs() < 1e-6);
         let mut sure = Tally::default();
-        sure.add([-1000.0, 1000.0], MASK);
+        sure.extend([([-1000.0, 1000.0], Label::Mask)]);
         assert!((sure.figures().unwrap().loss - 2000.0).abs() < 1e-9);
     }
 
     #[test]
     fn the_best_has_the_lowest_loss_not_the_highest_accuracy() {
-        let mut history = history();
-        assert_eq!(history.best(Subset::Selection).unwrap().at, 4);
-        history.entries[1].selection = Some(figures(0.7, 0.1));
-        assert_eq!(history.best(Subset::Selection).unwrap().at, 2, "the first of equal ones");
-        assert_eq!(history.best(Subset::Val), None);
+        let losses: Vec<_> = entries().iter().map(HistoryEntry::loss).collect();
+        assert_eq!(losses, [0.4, 0.3, 0.2, 0.1].map(Some));
+        let unmeasured = ClassifierEntry { chosen_by: Subset::Val, ..entries().swap_remove(0) };
+        assert_eq!(unmeasured.loss(), None);
     }
 
     #[test]
     fn the_table_has_a_row_per_entry_and_a_field_per_column() {
-        let csv = history().csv();
+        let csv = ClassifierEntry::table(&entries(), &course());
         let fields: Vec<usize> = csv.lines().map(|line| line.split(',').count()).collect();
         assert_eq!(fields, [11; 5]);
         assert!(
@@ -251,13 +250,10 @@ mod tests {
     }
 
     #[test]
-    fn both_files_are_written() {
-        let folder = tempfile::tempdir().unwrap();
-        history().write(folder.path()).unwrap();
-        assert_eq!(image::open(folder.path().join("curves.png")).unwrap().width(), 1520);
-        assert!(folder.path().join("history.csv").is_file());
-        assert!(
-            history().write(Path::new("/does/not/exist")).unwrap_err().to_string().contains("history.csv")
-        );
+    fn curves_have_a_chart_for_accuracy_and_one_for_loss() {
+        let charts = ClassifierEntry::charts(&entries(), &course());
+        let series: Vec<usize> = charts.iter().map(|chart| chart.series.len()).collect();
+        assert_eq!(series, [2, 2], "none of validation");
+        assert_eq!(crate::curves::draw(&charts).width(), 1520);
     }
 }

@@ -1,5 +1,6 @@
 //! What the command prints about itself and about wrong use, as snapshots in `tests/cli`. After a wanted
-//! change: `TRYCMD=overwrite cargo test -p maskwatch-lab --test cli`, and a look at the difference.
+//! change: `TRYCMD=overwrite cargo test -p maskwatch-lab --test lab cli`, and a look at the
+//! difference.
 
 #[test]
 fn help_and_errors() {
