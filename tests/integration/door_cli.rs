@@ -96,8 +96,10 @@ fn a_configuration_is_checked_without_pins_camera_or_networks() {
     );
     let sentence = refusal(&["run", "--config", "/nowhere/door.toml"]);
     assert!(sentence.starts_with("error: /nowhere/door.toml cannot be read: "), "{sentence}");
-    let sentence = refusal(&["run", "--check", "--source", "rtsp://door/1"]);
-    assert!(sentence.contains("source") && sentence.contains("rtsp://door/1"), "{sentence}");
+    let refused = output(&["run", "--check", "--source", "rtsp://door/1"]);
+    let sentence = String::from_utf8(refused.stderr).unwrap();
+    assert_eq!(refused.status.code(), Some(2), "as for any argument: {sentence}");
+    assert!(sentence.contains("--source") && sentence.contains("rtsp://door/1"), "{sentence}");
 }
 
 #[test]
