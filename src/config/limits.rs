@@ -1,5 +1,5 @@
-//! The limits of values in the configuration, each with one name. Configuration, command line and messages use
-//! these. A limit that a room below the configuration needs is defined there.
+//! The limits of values in the configuration, each with one name, for the configuration, the command line and
+//! messages. A limit that a room below the configuration needs is defined there.
 
 use std::ops::RangeInclusive;
 

@@ -95,7 +95,7 @@ pub fn seen_around(face: &Rect, margin: f32, input: u32) -> Rect {
     Rect::new(rect.x + border * across, rect.y + border * down, input * across, input * down)
 }
 
-/// The rectangle of whole pixels that [`cut_into`] uses for `rect`.
+/// The rectangle of whole pixels that is cut out for `rect`.
 pub fn whole_pixels(rect: &Rect) -> Rect {
     Rect::new(rect.x.round(), rect.y.round(), rect.w.round().max(1.0), rect.h.round().max(1.0))
 }
