@@ -25,20 +25,20 @@ const RESIDUALS: [(usize, usize, usize, usize); 7] = [
 ];
 
 /// The inverted residuals in their order, blocks 1 to 17.
-pub(super) fn residuals() -> impl Iterator<Item = Residual> {
+pub(super) fn residuals() -> impl Iterator<Item = InvertedResidual> {
     let repeated = RESIDUALS.into_iter().flat_map(|(expansion, outputs, repetitions, first_stride)| {
         let stride = move |repetition| if repetition == 0 { first_stride } else { 1 };
         (0..repetitions).map(move |repetition| (expansion, outputs, stride(repetition)))
     });
     repeated.scan(32, |inputs, (expansion, outputs, stride)| {
         let inputs = std::mem::replace(inputs, outputs);
-        Some(Residual { expansion, inputs, outputs, stride })
+        Some(InvertedResidual { expansion, inputs, outputs, stride })
     })
 }
 
 /// One inverted residual.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Residual {
+pub(super) struct InvertedResidual {
     /// How many times as many channels there are between its 1×1 convolutions as come in.
     pub expansion: usize,
     pub inputs: usize,
@@ -46,7 +46,7 @@ pub(super) struct Residual {
     pub stride: usize,
 }
 
-impl Residual {
+impl InvertedResidual {
     /// Whether it adds its input to its output.
     pub(super) fn adds_its_input(&self) -> bool {
         self.stride == 1 && self.inputs == self.outputs
@@ -112,7 +112,7 @@ impl MobileNetV2 {
         )?;
         let mut blocks = vec![Block { convolutions: vec![first], residual: false }];
         for residual in residuals().take(count.saturating_sub(1)) {
-            let Residual { expansion, inputs, outputs, stride } = residual;
+            let InvertedResidual { expansion, inputs, outputs, stride } = residual;
             let name = format!("features.{}.conv", blocks.len());
             let hidden = inputs * expansion;
             let mut convolutions = Vec::new();

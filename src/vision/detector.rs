@@ -44,7 +44,7 @@ impl Detection {
 
 enum Network {
     Real(Box<YuNet>),
-    Quantized(Box<(int8::yunet::Detector, Mutex<Canvas>)>),
+    Quantized(Box<(int8::yunet::QuantizedDetector, Mutex<Canvas>)>),
 }
 
 /// What the quantized network reads, kept from picture to picture.
@@ -93,7 +93,8 @@ impl Detector {
     ) -> Result<Self, NetworkError> {
         check_input(input, weights.origin())?;
         let network = int8::yunet::YuNet::new(weights, kernels)?;
-        let network = int8::yunet::Detector::new(&network, (input.0 as usize, input.1 as usize), team)?;
+        let network =
+            int8::yunet::QuantizedDetector::new(&network, (input.0 as usize, input.1 as usize), team)?;
         let pixels = vec![0; 3 * input.0 as usize * input.1 as usize];
         let canvas = Mutex::new(Canvas { sampler: Sampler::default(), pixels });
         Ok(Self { network: Network::Quantized(Box::new((network, canvas))), input, score_threshold })

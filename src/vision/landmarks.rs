@@ -19,7 +19,7 @@ pub struct Locator(Network);
 
 enum Network {
     Real(Box<Landmarks>),
-    Quantized(Box<(int8::landmarks::Landmarks, Mutex<Crop>)>),
+    Quantized(Box<(int8::landmarks::QuantizedLandmarks, Mutex<Crop>)>),
 }
 
 /// What the quantized network reads, kept from face to face.
@@ -46,7 +46,7 @@ impl Locator {
         kernels: &'static dyn Kernels,
         team: SharedTeam,
     ) -> Result<Self, NetworkError> {
-        let network = int8::landmarks::Landmarks::new(weights, kernels, team)?;
+        let network = int8::landmarks::QuantizedLandmarks::new(weights, kernels, team)?;
         let crop = Crop { sampler: Sampler::default(), pixels: vec![0; 3 * INPUT * INPUT] };
         Ok(Self(Network::Quantized(Box::new((network, Mutex::new(crop))))))
     }

@@ -21,14 +21,14 @@ pub fn pointwise(input: &Tensor, weight: &Tensor, bias: &Tensor, activation: Act
     };
     *last = outputs;
     let rows = input.contiguous()?.reshape(((), inputs))?;
-    rows.apply_op3(weight, bias, Pointwise { activation })?.reshape(shape)
+    rows.apply_op3(weight, bias, PointwiseOp { activation })?.reshape(shape)
 }
 
-struct Pointwise {
+struct PointwiseOp {
     activation: Activation,
 }
 
-impl CustomOp3 for Pointwise {
+impl CustomOp3 for PointwiseOp {
     fn name(&self) -> &'static str {
         "pointwise"
     }
