@@ -60,7 +60,7 @@ deb: ## Debian packages for arm64 and armhf, or ARCHITECTURE="arm64 armhf amd64"
 test-deb: ## lintian on the packages; installing, upgrading, removing and purging one in a container with systemd
 	tests/deb/run.sh
 
-test-arm: ## the library's tests and TESTS="int8_kernels ..." on emulated Cortex-A53, A72, A76 and A7
+test-arm: ## tests of the kernels, of the library and TESTS="int8_networks ..." on emulated Cortex-A53, A72, A76 and A7
 	cross/test-arm.sh $(TESTS)
 
 test-board: ## the arm64 daemon on an emulated Raspberry Pi 3: camera, pins, faults (minutes)

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Runs tests on emulated Arm CPUs: cross/test-arm.sh [TEST…], names of integration tests, by default those of the int8 networks; the
-# library's own tests always. Needs no board: qemu-user refuses what the CPU that it plays does not have, so a kernel with an
-# instruction too many dies of SIGILL here as it would there.
+# Runs tests on emulated Arm CPUs: cross/test-arm.sh [TEST…], names of maskwatch's integration tests, by default int8_networks. All
+# tests of maskwatch-kernels and the unit tests of maskwatch always run. Needs no board: qemu-user refuses instructions that the
+# emulated CPU does not have, so a kernel with one of them ends with SIGILL, as it would on a board.
 #
 # The tests are built in the release profile: it is the code that ships, and `make cross` has most of it built already.
 set -euo pipefail
@@ -10,7 +10,8 @@ cd "$(dirname "$0")/.."
 source cross/packages.sh
 
 tests=("$@")
-[ ${#tests[@]} -gt 0 ] || tests=(int8_kernels int8_chosen int8_networks)
+[ ${#tests[@]} -gt 0 ] || tests=(int8_networks)
+kernel_tests=(crates/kernels/tests/*.rs)
 # MASKWATCH_ARM_TARGETS names the targets where not both are wanted.
 read -ra targets <<<"${MASKWATCH_ARM_TARGETS:-aarch64-unknown-linux-gnu armv7-unknown-linux-gnueabihf}"
 cross/prepare.sh "${targets[@]}"
@@ -37,13 +38,19 @@ run() {
     done
 }
 
+# build TARGET ARGUMENT…: prints the paths of the test programs (cargo builds the program maskwatch for some of them, too).
+build() {
+    cargo test --release --locked --no-run --target "$1" "${@:2}" --message-format=json-render-diagnostics |
+        sed -n '/"test":true},"features"/s/.*"executable":"\([^"]*\)".*/\1/p'
+}
+
 for target in "${targets[@]}"; do
     arguments=(--lib)
     for test in "${tests[@]}"; do arguments+=(--test "$test"); done
-    mapfile -t programs < <(cargo test --release --locked --no-run --target "$target" "${arguments[@]}" \
-        --message-format=json-render-diagnostics | sed -n '/"test":true},"features"/s/.*"executable":"\([^"]*\)".*/\1/p')
-    # The library and each test (cargo builds the program for these, too); nothing less is a pass.
-    [ ${#programs[@]} -eq $((${#tests[@]} + 1)) ] || fail "cargo built ${#programs[@]} test programs, not $((${#tests[@]} + 1))"
+    mapfile -t programs < <(build "$target" --package maskwatch-kernels --lib --tests && build "$target" --package maskwatch "${arguments[@]}")
+    # Both libraries and each test; fewer programs are not a pass.
+    expected=$((${#kernel_tests[@]} + ${#tests[@]} + 2))
+    [ ${#programs[@]} -eq $expected ] || fail "cargo built ${#programs[@]} test programs, not $expected"
     case $target in
     aarch64*)
         for cpu in cortex-a53 cortex-a72; do

@@ -4,15 +4,15 @@
 
 use image::{RgbImage, imageops};
 use maskwatch::geometry::Rect;
-use maskwatch::nn::int8::landmarks::Landmarks;
-use maskwatch::nn::int8::mobilenet_v2::{Classifier, MobileNetV2};
-use maskwatch::nn::int8::yunet::{Detector, YuNet};
+use maskwatch::nn::int8::landmarks::QuantizedLandmarks;
+use maskwatch::nn::int8::mobilenet_v2::{MobileNetV2, QuantizedClassifier};
+use maskwatch::nn::int8::yunet::{QuantizedDetector, YuNet};
 use maskwatch::nn::int8::{QuantizedWeights, SharedTeam};
 use maskwatch::nn::landmarks::{INPUT, MARGIN};
 use maskwatch::nn::weights::Weights;
 use maskwatch::pixels::preprocess;
-use maskwatch::vision::classifier::{Classifier as AnyClassifier, Input};
-use maskwatch::vision::detector::Detector as AnyDetector;
+use maskwatch::vision::classifier::{Classifier, Input};
+use maskwatch::vision::detector::Detector;
 use maskwatch::vision::landmarks::Locator;
 use maskwatch_kernels::int8::{
     Area, CacheLine, Depthwise, GROUP, Kernels, Pointwise, Reference, Residual, SourceMap, TargetMap,
@@ -43,7 +43,8 @@ fn portrait() -> RgbImage {
 fn features(kernels: &'static dyn Kernels, threads: usize, side: u32) -> (Vec<f32>, ([f32; 2], Option<f32>)) {
     let weights = QuantizedWeights::embedded().unwrap();
     let network = Arc::new(MobileNetV2::new(&weights, kernels).unwrap());
-    let classifier = Classifier::new(network, side as usize, SharedTeam::new(threads).unwrap()).unwrap();
+    let classifier =
+        QuantizedClassifier::new(network, side as usize, SharedTeam::new(threads).unwrap()).unwrap();
     let crop = preprocess::face_crop(&portrait(), &FACE, 1.1, side);
     let logits = classifier.logits(crop.as_raw()).unwrap();
     let features = classifier.features(crop.as_raw()).unwrap();
@@ -56,7 +57,7 @@ fn cells(kernels: &'static dyn Kernels, threads: usize, size: (u32, u32)) -> Vec
     let network = YuNet::new(&weights, kernels).unwrap();
     let (width, height) = size;
     let team = SharedTeam::new(threads).unwrap();
-    let detector = Detector::new(&network, (width as usize, height as usize), team).unwrap();
+    let detector = QuantizedDetector::new(&network, (width as usize, height as usize), team).unwrap();
     let (canvas, _) = preprocess::letterbox(&portrait(), width, height);
     let mut all = Vec::new();
     detector.run(canvas.as_raw(), |_, values| all.extend_from_slice(values)).unwrap();
@@ -65,7 +66,7 @@ fn cells(kernels: &'static dyn Kernels, threads: usize, size: (u32, u32)) -> Vec
 
 fn landmarks(kernels: &'static dyn Kernels, threads: usize) -> [f32; 10] {
     let weights = QuantizedWeights::embedded().unwrap();
-    let network = Landmarks::new(&weights, kernels, SharedTeam::new(threads).unwrap()).unwrap();
+    let network = QuantizedLandmarks::new(&weights, kernels, SharedTeam::new(threads).unwrap()).unwrap();
     let crop = preprocess::face_crop(&portrait(), &FACE, MARGIN, INPUT as u32);
     let values = network.values(crop.as_raw()).unwrap();
     assert_eq!(network.values(crop.as_raw()).unwrap(), values, "a second run gives the same");
@@ -127,8 +128,8 @@ fn the_quantized_classifier_is_close_to_the_real_one() {
     let masked = image::open(root().join("tests/fixtures/astronaut-masked.jpg")).unwrap().to_rgb8();
     for side in [128, 224] {
         let weights = Weights::load(&models().join("classifier.safetensors")).unwrap();
-        let real = AnyClassifier::new(&weights, Input::Side(side)).unwrap();
-        let int8 = AnyClassifier::quantized(
+        let real = Classifier::new(&weights, Input::Side(side)).unwrap();
+        let int8 = Classifier::quantized(
             &QuantizedWeights::embedded().unwrap(),
             fastest(),
             &SharedTeam::new(1).unwrap(),
@@ -151,8 +152,8 @@ fn doubtful_faces_are_looked_at_twice() {
     let real = Weights::load(&models().join("classifier.safetensors")).unwrap();
     let side = Input::Side(96);
     let classifiers = [
-        AnyClassifier::new(&real, side).unwrap(),
-        AnyClassifier::quantized(&int8, fastest(), &team, side).unwrap(),
+        Classifier::new(&real, side).unwrap(),
+        Classifier::quantized(&int8, fastest(), &team, side).unwrap(),
     ];
     // Most of these show no face, so there is much to doubt.
     let places = (0..36).map(|place| (place % 6, place / 6));
@@ -187,10 +188,10 @@ fn doubtful_faces_are_looked_at_twice() {
 #[test]
 fn the_quantized_detector_is_close_to_the_real_one() {
     let size = (512, 512);
-    let real = AnyDetector::load(&models().join("detector.safetensors"), size, 0.5).unwrap();
+    let real = Detector::load(&models().join("detector.safetensors"), size, 0.5).unwrap();
     let team = SharedTeam::new(2).unwrap();
     let weights = QuantizedWeights::embedded().unwrap();
-    let int8 = AnyDetector::quantized(&weights, fastest(), team, size, 0.5).unwrap();
+    let int8 = Detector::quantized(&weights, fastest(), team, size, 0.5).unwrap();
     let [a, b] = [&real, &int8].map(|network| network.detect(&portrait()).unwrap());
     assert_eq!((a.len(), b.len()), (1, 1));
     assert!(a[0].rect.iou(&b[0].rect) > 0.9, "{a:?} {b:?}");
@@ -223,10 +224,10 @@ fn the_quantized_landmarks_are_close_to_the_real_ones_and_to_the_face() {
 fn pictures_of_another_size_are_refused() {
     let weights = QuantizedWeights::embedded().unwrap();
     let network = Arc::new(MobileNetV2::new(&weights, fastest()).unwrap());
-    let classifier = Classifier::new(network, 96, SharedTeam::new(1).unwrap()).unwrap();
+    let classifier = QuantizedClassifier::new(network, 96, SharedTeam::new(1).unwrap()).unwrap();
     assert!(classifier.logits(&[0; 96 * 96]).is_err());
     let network = YuNet::new(&weights, fastest()).unwrap();
-    let detector = Detector::new(&network, (64, 64), SharedTeam::new(1).unwrap()).unwrap();
+    let detector = QuantizedDetector::new(&network, (64, 64), SharedTeam::new(1).unwrap()).unwrap();
     assert!(detector.run(&[0; 64 * 32 * 3], |_, _| {}).is_err());
 }
 
@@ -350,18 +351,18 @@ fn the_networks_run_the_layers_of_the_tables() {
     for side in [96, 224] {
         let recorder = Recorder::new();
         let network = Arc::new(MobileNetV2::new(&weights, recorder).unwrap());
-        let classifier = Classifier::new(network, side, team.clone()).unwrap();
+        let classifier = QuantizedClassifier::new(network, side, team.clone()).unwrap();
         classifier.logits(&vec![7; side * side * 3]).unwrap();
         let results = recorder.results.lock().unwrap();
         assert_eq!(*results, Recorder::expected(&shapes::mobilenet_v2(side)), "{side}");
     }
     let recorder = Recorder::new();
-    let network = Landmarks::new(&weights, recorder, team.clone()).unwrap();
+    let network = QuantizedLandmarks::new(&weights, recorder, team.clone()).unwrap();
     network.values(&[7; INPUT * INPUT * 3]).unwrap();
     assert_eq!(*recorder.results.lock().unwrap(), Recorder::expected(&shapes::landmarks()));
     let recorder = Recorder::new();
     let network = YuNet::new(&weights, recorder).unwrap();
-    let detector = Detector::new(&network, (320, 256), team).unwrap();
+    let detector = QuantizedDetector::new(&network, (320, 256), team).unwrap();
     detector.run(&vec![7; 320 * 256 * 3], |_, _| {}).unwrap();
     assert_eq!(*recorder.results.lock().unwrap(), Recorder::expected(&shapes::yunet(320, 256)));
 }

@@ -1,8 +1,8 @@
 //! Runs one of the int8 networks some times, on one thread: `arm_inference NETWORK TIMES`. For `run.sh`,
 //! which counts the instructions that this executes.
 
-use maskwatch::nn::int8::mobilenet_v2::{Classifier, MobileNetV2};
-use maskwatch::nn::int8::yunet::{Detector, YuNet};
+use maskwatch::nn::int8::mobilenet_v2::{MobileNetV2, QuantizedClassifier};
+use maskwatch::nn::int8::yunet::{QuantizedDetector, YuNet};
 use maskwatch::nn::int8::{QuantizedWeights, SharedTeam};
 use maskwatch_kernels::int8::fastest;
 use std::sync::Arc;
@@ -31,14 +31,14 @@ fn run(network: &str, times: &str) -> Result<()> {
         "classifier_224" | "classifier_128" => {
             let side = if network == "classifier_224" { 224 } else { 128 };
             let model = Arc::new(MobileNetV2::new(&weights, fastest())?);
-            let classifier = Classifier::new(model, side, team)?;
+            let classifier = QuantizedClassifier::new(model, side, team)?;
             let picture = vec![7; side * side * 3];
             for _ in 0..times {
                 checksum += classifier.logits(&picture)?.0[0];
             }
         }
         "detector_320x256" => {
-            let detector = Detector::new(&YuNet::new(&weights, fastest())?, (320, 256), team)?;
+            let detector = QuantizedDetector::new(&YuNet::new(&weights, fastest())?, (320, 256), team)?;
             let picture = vec![7; 320 * 256 * 3];
             for _ in 0..times {
                 detector.run(&picture, |_, values| checksum += values[0])?;

@@ -6,6 +6,7 @@ use super::weights::Weights;
 use super::{Mode, NetworkError};
 use crate::nn::ops::Activation;
 use candle_core::{Result, Tensor};
+use maskwatch_kernels::shapes::INVERTED_RESIDUALS;
 use std::ops::Range;
 
 /// Features per picture behind the average pooling.
@@ -13,32 +14,23 @@ pub const FEATURES: usize = 1280;
 /// Number of blocks: the first convolution, 17 inverted residuals, the last 1×1 convolution; `features.0` to
 /// `.18`.
 pub const BLOCKS: usize = 19;
-/// Table 2 of the paper: expansion factor, output channels, repetitions, stride of the first repetition.
-const RESIDUALS: [(usize, usize, usize, usize); 7] = [
-    (1, 16, 1, 1),
-    (6, 24, 2, 2),
-    (6, 32, 3, 2),
-    (6, 64, 4, 2),
-    (6, 96, 3, 1),
-    (6, 160, 3, 2),
-    (6, 320, 1, 1),
-];
 
 /// The inverted residuals in their order, blocks 1 to 17.
-pub(super) fn residuals() -> impl Iterator<Item = Residual> {
-    let repeated = RESIDUALS.into_iter().flat_map(|(expansion, outputs, repetitions, first_stride)| {
-        let stride = move |repetition| if repetition == 0 { first_stride } else { 1 };
-        (0..repetitions).map(move |repetition| (expansion, outputs, stride(repetition)))
-    });
+pub(super) fn residuals() -> impl Iterator<Item = InvertedResidual> {
+    let repeated =
+        INVERTED_RESIDUALS.into_iter().flat_map(|(expansion, outputs, repetitions, first_stride)| {
+            let stride = move |repetition| if repetition == 0 { first_stride } else { 1 };
+            (0..repetitions).map(move |repetition| (expansion, outputs, stride(repetition)))
+        });
     repeated.scan(32, |inputs, (expansion, outputs, stride)| {
         let inputs = std::mem::replace(inputs, outputs);
-        Some(Residual { expansion, inputs, outputs, stride })
+        Some(InvertedResidual { expansion, inputs, outputs, stride })
     })
 }
 
 /// One inverted residual.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Residual {
+pub(super) struct InvertedResidual {
     /// How many times as many channels there are between its 1×1 convolutions as come in.
     pub expansion: usize,
     pub inputs: usize,
@@ -46,7 +38,7 @@ pub(super) struct Residual {
     pub stride: usize,
 }
 
-impl Residual {
+impl InvertedResidual {
     /// Whether it adds its input to its output.
     pub(super) fn adds_its_input(&self) -> bool {
         self.stride == 1 && self.inputs == self.outputs
@@ -112,7 +104,7 @@ impl MobileNetV2 {
         )?;
         let mut blocks = vec![Block { convolutions: vec![first], residual: false }];
         for residual in residuals().take(count.saturating_sub(1)) {
-            let Residual { expansion, inputs, outputs, stride } = residual;
+            let InvertedResidual { expansion, inputs, outputs, stride } = residual;
             let name = format!("features.{}.conv", blocks.len());
             let hidden = inputs * expansion;
             let mut convolutions = Vec::new();

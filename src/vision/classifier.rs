@@ -43,7 +43,7 @@ enum ClassifierNetwork {
 
 /// The quantized network at one input, with what it reads, kept from face to face.
 struct Quantized {
-    network: int8::mobilenet_v2::Classifier,
+    network: int8::mobilenet_v2::QuantizedClassifier,
     crop: Scratch,
 }
 
@@ -76,7 +76,7 @@ impl Classifier {
         let network = Arc::new(int8::mobilenet_v2::MobileNetV2::new(weights, kernels)?);
         let at = |input: &u32| {
             let side = *input as usize;
-            let network = int8::mobilenet_v2::Classifier::new(network.clone(), side, team.clone())?;
+            let network = int8::mobilenet_v2::QuantizedClassifier::new(network.clone(), side, team.clone())?;
             Ok::<_, NetworkError>(Quantized { network, crop: Scratch::new(side, side) })
         };
         let networks = preprocessing.inputs.iter().map(at).collect::<Result<_, _>>()?;
@@ -195,7 +195,7 @@ impl Look {
     }
 }
 
-fn look(network: &int8::mobilenet_v2::Classifier, crop: &[u8]) -> Result<Look, NetworkError> {
+fn look(network: &int8::mobilenet_v2::QuantizedClassifier, crop: &[u8]) -> Result<Look, NetworkError> {
     let (classes, incorrect) = network.logits(crop)?;
     Ok(Look { classes, incorrect })
 }

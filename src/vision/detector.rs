@@ -48,7 +48,7 @@ impl Detection {
 
 enum DetectorNetwork {
     Real(Box<YuNet>),
-    Quantized(Box<(int8::yunet::Detector, Scratch)>),
+    Quantized(Box<(int8::yunet::QuantizedDetector, Scratch)>),
 }
 
 /// The detector network behind a letterbox: pictures of any size in, detections in their own pixels out.
@@ -91,7 +91,8 @@ impl Detector {
     ) -> Result<Self, NetworkError> {
         check_input(input, weights.origin())?;
         let network = int8::yunet::YuNet::new(weights, kernels)?;
-        let network = int8::yunet::Detector::new(&network, (input.0 as usize, input.1 as usize), team)?;
+        let network =
+            int8::yunet::QuantizedDetector::new(&network, (input.0 as usize, input.1 as usize), team)?;
         let canvas = Scratch::new(input.0 as usize, input.1 as usize);
         Ok(Self { network: DetectorNetwork::Quantized(Box::new((network, canvas))), input, score_threshold })
     }

@@ -19,7 +19,7 @@ pub struct Locator(LandmarkNetwork);
 
 enum LandmarkNetwork {
     Real(Box<Landmarks>),
-    Quantized(Box<(int8::landmarks::Landmarks, Scratch)>),
+    Quantized(Box<(int8::landmarks::QuantizedLandmarks, Scratch)>),
 }
 
 impl Locator {
@@ -40,7 +40,7 @@ impl Locator {
         kernels: &'static dyn Kernels,
         team: SharedTeam,
     ) -> Result<Self, NetworkError> {
-        let network = int8::landmarks::Landmarks::new(weights, kernels, team)?;
+        let network = int8::landmarks::QuantizedLandmarks::new(weights, kernels, team)?;
         let crop = Scratch::new(INPUT, INPUT);
         Ok(Self(LandmarkNetwork::Quantized(Box::new((network, crop)))))
     }

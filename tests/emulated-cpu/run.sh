@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Runs tests/int8_kernels.rs on a processor with AVX-512 VNNI that Bochs emulates, in a small Linux: few machines have these
-# instructions, and QEMU does not know them. Takes some six minutes of an idle core. What is made or downloaded goes to
-# target/emulated-cpu.
+# Runs crates/kernels/tests/int8_kernels.rs on a processor with AVX-512 VNNI that Bochs emulates, in a small Linux: few machines
+# have these instructions, and QEMU does not emulate them. Takes some six minutes of an idle core. What is built or downloaded goes
+# to target/emulated-cpu.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 export PATH="$PATH:$HOME/.cargo/bin"

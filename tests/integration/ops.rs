@@ -5,6 +5,7 @@ use maskwatch::nn::ops::{
     Activation, DepthwiseShape, depthwise3x3, depthwise3x3_reference, max_pool2, patches3x3, pointwise,
     upsample2,
 };
+use maskwatch_kernels::shapes::{Operation, mobilenet_v2};
 use proptest::prelude::*;
 
 /// Reproducible values in −1..1 without a pattern that a kernel could hide behind.
@@ -62,7 +63,14 @@ proptest! {
 
 #[test]
 fn depthwise_equals_its_formula_at_the_networks_shapes() {
-    let shapes = [(112, 32, 1), (112, 96, 2), (56, 144, 1), (28, 192, 1), (14, 576, 2), (7, 960, 1)];
+    let mut shapes: Vec<_> = mobilenet_v2(224)
+        .iter()
+        .filter_map(|layer| match layer.operation {
+            Operation::Depthwise { channels, stride, .. } => Some((layer.rows * stride, channels, stride)),
+            Operation::Pointwise { .. } => None,
+        })
+        .collect();
+    shapes.dedup();
     for (side, channels, stride) in shapes {
         let shape = DepthwiseShape { batch: 1, height: side, width: side, channels, stride };
         let input = tensor(&[1, side, side, channels], 3);

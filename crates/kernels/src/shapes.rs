@@ -72,26 +72,28 @@ fn depthwise(size: MapSize, channels: usize, stride: usize, real: bool) -> Layer
     LayerShape { name: "depthwise", operation, rows: size[0], columns: size[1] }
 }
 
+/// The inverted residuals of MobileNetV2 1.0 (Sandler et al. 2018, table 2,
+/// <https://arxiv.org/abs/1801.04381>): expansion factor, outputs, repetitions, stride of the first
+/// repetition.
+pub const INVERTED_RESIDUALS: [(usize, usize, usize, usize); 7] = [
+    (1, 16, 1, 1),
+    (6, 24, 2, 2),
+    (6, 32, 3, 2),
+    (6, 64, 4, 2),
+    (6, 96, 3, 1),
+    (6, 160, 3, 2),
+    (6, 320, 1, 1),
+];
+
 /// Taps of a first convolution over RGB, 3×3.
 const STEM: usize = 27;
 
-/// The stem and the first `count` inverted residuals of MobileNetV2 1.0 (Sandler et al. 2018, table 2,
-/// <https://arxiv.org/abs/1801.04381>) on pictures of `side` × `side` pixels; with them, rows and columns of
-/// the last map.
+/// The stem and the first `count` inverted residuals of MobileNetV2 on pictures of `side` × `side` pixels;
+/// with them, rows and columns of the last map.
 fn inverted_residuals(side: usize, count: usize) -> (Vec<LayerShape>, MapSize) {
-    // Expansion factor, outputs, repetitions, stride of the first repetition.
-    const TABLE: [(usize, usize, usize, usize); 7] = [
-        (1, 16, 1, 1),
-        (6, 24, 2, 2),
-        (6, 32, 3, 2),
-        (6, 64, 4, 2),
-        (6, 96, 3, 1),
-        (6, 160, 3, 2),
-        (6, 320, 1, 1),
-    ];
     let mut size = [side.div_ceil(2); 2];
     let mut layers = vec![expansion("stem", size, STEM, 32)];
-    let repeated = TABLE.iter().flat_map(|(factor, outputs, repetitions, stride)| {
+    let repeated = INVERTED_RESIDUALS.iter().flat_map(|(factor, outputs, repetitions, stride)| {
         (0..*repetitions)
             .map(move |repetition| (*factor, *outputs, if repetition == 0 { *stride } else { 1 }))
     });

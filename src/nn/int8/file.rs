@@ -1,10 +1,13 @@
-//! The weight file of the quantized networks: a safetensors file with s8 weights, s32 biases and f32
-//! multipliers.
+//! The weight file of the quantized networks: a safetensors file, the same for all instruction sets.
 //!
-//! candle knows no 8-bit signed integers, so these tensors stay bytes here and go straight into the kernels'
-//! panels. Per layer NAME: `NAME.weight` I8, `NAME.bias` I32, `NAME.multiplier` F32 (input scale · weight
-//! scale / output scale) per output, `NAME.zero_points` U8 (input, output). The weights are the same for all
-//! instruction sets.
+//! A layer called NAME has these tensors:
+//!
+//! - `NAME.weight`, I8, `[outputs, length]`
+//! - `NAME.bias`, I32, `[outputs]`
+//! - `NAME.multiplier`, F32, `[outputs]`: input scale · weight scale / output scale
+//! - `NAME.zero_points`, U8, `[2]`: input, output
+//!
+//! candle has no signed 8-bit integers, so tensors stay bytes here and go straight into the kernels' panels.
 
 use crate::nn::NetworkError;
 use crate::nn::storage;
@@ -14,14 +17,14 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// What [`QuantizedWeights::embedded`] reads.
+/// The file that [`QuantizedWeights::embedded`] reads.
 static EMBEDDED: &[u8] = include_bytes!("../../../models/int8.safetensors");
-/// The metadata entry that says which form of file this is, and its value.
+/// Key and value of the metadata entry for the file's format.
 pub const FORMAT: (&str, &str) = ("format", "maskwatch int8 3");
 
-/// One tensor's element type, extents and bytes.
+/// A tensor's element type and extents, and where its bytes are in the file.
 #[derive(Debug, Clone)]
-struct View {
+struct StoredTensor {
     dtype: Dtype,
     shape: Vec<usize>,
     range: std::ops::Range<usize>,
@@ -31,7 +34,7 @@ struct View {
 #[derive(Debug, Clone)]
 pub struct QuantizedWeights {
     bytes: Cow<'static, [u8]>,
-    tensors: BTreeMap<String, View>,
+    tensors: BTreeMap<String, StoredTensor>,
     /// What the file says about itself: classes, preprocessing, data, figures.
     pub metadata: BTreeMap<String, String>,
     origin: String,
@@ -41,7 +44,7 @@ impl QuantizedWeights {
     /// The weights that this program was built with.
     ///
     /// # Errors
-    /// When the program was built with a broken file.
+    /// When the program was built with a damaged file.
     pub fn embedded() -> Result<Self, NetworkError> {
         Self::parse(Cow::Borrowed(EMBEDDED), "the built-in int8 weights", Path::new("built-in int8 weights"))
     }
@@ -49,12 +52,12 @@ impl QuantizedWeights {
     /// Reads a weight file that `maskwatch-lab quantize` wrote.
     ///
     /// # Errors
-    /// When the file cannot be read, is damaged or cut, fails its checksum, or is of another kind.
+    /// When the file cannot be read, is damaged or cut, fails its checksum, or has another format.
     pub fn load(path: &Path) -> Result<Self, NetworkError> {
         Self::from_bytes(storage::read(path)?, path)
     }
 
-    /// The same from the bytes of a file; `path` stands for it in errors.
+    /// Reads the bytes of a weight file; errors name `path`.
     ///
     /// # Errors
     /// As [`load`](Self::load).
@@ -70,7 +73,7 @@ impl QuantizedWeights {
             let start = bytes.as_ptr() as usize;
             let view = |view: &safetensors::tensor::TensorView<'_>| {
                 let from = view.data().as_ptr() as usize - start;
-                View {
+                StoredTensor {
                     dtype: view.dtype(),
                     shape: view.shape().to_vec(),
                     range: from..from + view.data().len(),
@@ -118,10 +121,10 @@ impl QuantizedWeights {
         Ok(&self.bytes[view.range.clone()])
     }
 
-    /// The f32 tensor `name`, which must have the given extents and be finite.
+    /// The values of the F32 tensor `name` with extents `shape`.
     ///
     /// # Errors
-    /// When it is missing, has other extents, or is not finite.
+    /// When it is missing or has other extents, or a value is not finite.
     pub fn reals(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>, NetworkError> {
         let bytes = self.get(name, Dtype::F32, shape)?;
         let values: Vec<f32> = bytes.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
@@ -135,7 +138,7 @@ impl QuantizedWeights {
     /// The single value of the U8 tensor `name`.
     ///
     /// # Errors
-    /// When it is missing or no single value.
+    /// When it is missing or not a single value.
     pub fn byte(&self, name: &str) -> Result<u8, NetworkError> {
         Ok(self.get(name, Dtype::U8, &[1])?[0])
     }
@@ -166,16 +169,16 @@ impl QuantizedWeights {
         layer.map_err(|error| self.mismatch(format!("layer {name} cannot be used: {error}")))
     }
 
-    /// The metadata entry `key` as a number of the wanted kind.
+    /// The metadata entry `key` as a number of type `T`.
     ///
     /// # Errors
-    /// When it is missing or no such number.
+    /// When it is missing or not such a number.
     pub fn number<T: std::str::FromStr>(&self, key: &str) -> Result<T, NetworkError> {
         storage::number(&self.metadata, &self.origin, key)
     }
 }
 
-/// The tensors of a quantized weight file before it is written.
+/// A quantized weight file that is being made.
 #[derive(Debug, Clone, Default)]
 pub struct Draft {
     tensors: BTreeMap<String, storage::TensorBytes>,
@@ -210,7 +213,7 @@ impl Draft {
         self.tensors.insert(name.to_owned(), storage::TensorBytes { dtype, shape: shape.to_vec(), bytes });
     }
 
-    /// The file's bytes; the same tensors and metadata always give the same ones.
+    /// The bytes of the file. The same tensors and metadata always give the same bytes.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut metadata = self.metadata.clone();
@@ -218,7 +221,7 @@ impl Draft {
         storage::to_bytes(metadata, &self.tensors)
     }
 
-    /// Writes the file; an existing one is replaced as a whole or not at all.
+    /// Writes the file. An existing file is replaced as a whole or not at all.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -226,10 +229,10 @@ impl Draft {
         storage::replace(path, &self.to_bytes())
     }
 
-    /// The weights as they will be read.
+    /// The weights as a reader of the file will get them.
     ///
     /// # Errors
-    /// Never, but for the sake of what is checked on reading.
+    /// When the file would not pass the checks of a reader; never in practice.
     pub fn weights(&self) -> Result<QuantizedWeights, NetworkError> {
         QuantizedWeights::parse(Cow::Owned(self.to_bytes()), "the quantized weights", Path::new("memory"))
     }

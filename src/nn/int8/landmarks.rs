@@ -1,11 +1,14 @@
-//! The landmark network, quantized; tensors are called `landmarks.*`. The linear layer behind the last map
-//! stays real.
+//! The landmark network, quantized, from the tensors `landmarks.*`. The linear layer after the last map stays
+//! in f32.
 
+use super::file::QuantizedWeights;
+use super::linear::dot;
 use super::mobilenet_v2::front;
+use super::plan::Extent;
 use super::prepared::Prepared;
-use super::program::{From, MapId, Program, SharedTeam, To};
-use super::unit::Extent;
-use super::{Layers, QuantizedWeights};
+use super::program::{MapId, Program, ReadFrom, WriteTo};
+use super::reader::LayerReader;
+use super::team::SharedTeam;
 use crate::nn::NetworkError;
 use crate::nn::landmarks::{BLOCKS, INPUT, MAP, REDUCED, VALUES};
 use crate::nn::mobilenet_v2::channels;
@@ -14,19 +17,19 @@ use maskwatch_kernels::int8::{Area, GROUP, Kernels, Map, Pointwise};
 /// Values that the linear layer reads.
 const FLAT: usize = MAP * MAP * REDUCED;
 
-/// The network with all memory that it needs.
-pub struct Landmarks {
+/// The quantized landmark network with its memory.
+pub struct QuantizedLandmarks {
     kernels: &'static dyn Kernels,
     /// The map that the last unit writes.
     last: MapId,
     reduce: Pointwise,
-    /// `[10, 6 · 6 · 32]`: the linear layer, each weight already times the scale of what it reads.
+    /// Weights of the linear layer, `[10, 6 · 6 · 32]`, each multiplied by the scale of the value it reads.
     weight: Vec<f32>,
     bias: Vec<f32>,
     prepared: Prepared,
 }
 
-impl Landmarks {
+impl QuantizedLandmarks {
     /// The network made from the tensors `landmarks.*`.
     ///
     /// # Errors
@@ -36,7 +39,7 @@ impl Landmarks {
         kernels: &'static dyn Kernels,
         team: SharedTeam,
     ) -> Result<Self, NetworkError> {
-        let layers = Layers { weights, kernels };
+        let layers = LayerReader { weights, kernels };
         let units = front("landmarks", &layers, BLOCKS - 1)?;
         let (reduce, _) = layers.pointwise("landmarks.0", channels(BLOCKS - 1), REDUCED)?;
         let scale = weights.reals("landmarks.0.scale", &[REDUCED])?;
@@ -49,8 +52,8 @@ impl Landmarks {
         let mut program = Program::new(kernels, team.count());
         let mut extent = Extent { rows: INPUT, columns: INPUT, channels: 3 };
         for (index, unit) in units.iter().enumerate() {
-            let from = if index == 0 { From::Picture } else { From::Map(MapId((index + 1) % 2)) };
-            extent = program.unit(unit, extent, from, To::Map(MapId(index % 2)));
+            let from = if index == 0 { ReadFrom::Picture } else { ReadFrom::Map(MapId((index + 1) % 2)) };
+            extent = program.unit(unit, extent, from, WriteTo::Map(MapId(index % 2)));
         }
         debug_assert_eq!((extent.rows, extent.columns), (MAP, MAP));
         program.reserve_scratch(FLAT);
@@ -66,25 +69,25 @@ impl Landmarks {
     pub fn values(&self, crop: &[u8]) -> Result<[f32; VALUES], NetworkError> {
         self.prepared.run(crop, |member, memory, results| {
             if member.index == 0 {
-                // SAFETY: the last unit has been run, the scratch was reserved, and only this member takes
-                // them.
+                // SAFETY: the last unit has been run, the scratch memory was reserved, and only this member
+                // uses them.
                 unsafe { self.finish(memory.map(self.last), memory.scratch(member), results) }
             }
         })?;
         self.prepared.read(|values| std::array::from_fn(|index| values[index]))
     }
 
-    /// The 1×1 convolution and the linear layer: so little that one member does it.
+    /// Computes the 1×1 convolution and the linear layer: so little work that one member does it.
     ///
     /// # Safety
-    /// `map` is what the last unit wrote, `scratch` has room for [`FLAT`] bytes, `results` for [`VALUES`];
-    /// none is used otherwise.
+    /// `map` is what the last unit wrote; `scratch` has room for [`FLAT`] bytes, `results` for [`VALUES`]
+    /// numbers; nobody else uses them meanwhile.
     unsafe fn finish(&self, map: *const u8, scratch: *mut u8, results: *mut f32) {
         let offset = self.kernels.offset();
         let area = Area { rows: 1, columns: MAP * MAP };
         let source = Map { start: map, pixel: channels(BLOCKS - 1), row: 0 };
         let target = Map { start: scratch, pixel: REDUCED, row: 0 };
-        // SAFETY: as promised.
+        // SAFETY: the caller promises all three.
         unsafe {
             self.kernels.pointwise(&self.reduce, 0..REDUCED / GROUP, area, source, target, None);
             let mut values = [0.0; FLAT];
@@ -93,7 +96,7 @@ impl Landmarks {
                 *value = f32::from(byte.wrapping_add(offset));
             }
             for (index, (weight, bias)) in self.weight.chunks_exact(FLAT).zip(&self.bias).enumerate() {
-                *results.add(index) = super::dot(&values, weight) + bias;
+                *results.add(index) = dot(&values, weight) + bias;
             }
         }
     }

@@ -1,11 +1,15 @@
-//! MobileNetV2 1.0 with the paper's head, quantized; tensors are called `classifier.*`.
+//! MobileNetV2 1.0 with the paper's head, quantized, from the tensors `classifier.*`.
 
+use super::file::QuantizedWeights;
+use super::layers::{Finish, UnitLayers};
+use super::linear::dot;
+use super::plan::Extent;
 use super::prepared::Prepared;
-use super::program::{From, MapId, Program, SharedTeam, To};
-use super::unit::{Extent, Finish, Layers as UnitLayers};
-use super::{Layers, QuantizedWeights};
+use super::program::{MapId, Program, ReadFrom, WriteTo};
+use super::reader::LayerReader;
+use super::team::SharedTeam;
 use crate::nn::head::{HIDDEN, INCORRECT_TENSORS, has_incorrect};
-use crate::nn::mobilenet_v2::{BLOCKS, FEATURES, Residual, channels, residuals};
+use crate::nn::mobilenet_v2::{BLOCKS, FEATURES, InvertedResidual, channels, residuals};
 use crate::nn::{NetworkError, head};
 use maskwatch_kernels::int8::{Area, GROUP, Kernels, Map, Pointwise, maps};
 use std::sync::Arc;
@@ -21,19 +25,19 @@ pub struct MobileNetV2 {
     last: Pointwise,
     /// Scale of each channel of the last map.
     scale: Vec<f32>,
-    head: Head,
+    head: QuantizedHead,
 }
 
-/// The linear layers: the first, which has nearly all of the weights, on bytes as well; its results are few
-/// and go on as reals.
+/// The linear layers. The first has nearly all of the weights and runs on bytes, too; its few results become
+/// real numbers.
 #[derive(Debug)]
-struct Head {
+struct QuantizedHead {
     /// Scale of each pooled feature.
     pooled: Vec<f32>,
     hidden: Pointwise,
     /// Scale of each hidden value.
     hidden_scale: Vec<f32>,
-    /// The two classes, and behind them *incorrect*, if the weights have that output.
+    /// Weights and biases of the two classes, then of *incorrect* if the file has that output.
     logits: (Vec<f32>, Vec<f32>),
 }
 
@@ -43,7 +47,7 @@ impl MobileNetV2 {
     /// # Errors
     /// When a tensor is missing or has other extents, or a layer cannot be packed.
     pub fn new(weights: &QuantizedWeights, kernels: &'static dyn Kernels) -> Result<Self, NetworkError> {
-        let layers = Layers { weights, kernels };
+        let layers = LayerReader { weights, kernels };
         let units = front("classifier", &layers, BLOCKS - 2)?;
         let inputs = channels(BLOCKS - 2);
         let linear = |name: &str, outputs: usize, inputs: usize| {
@@ -63,7 +67,7 @@ impl MobileNetV2 {
             units,
             last,
             scale: weights.reals("classifier.features.18.scale", &[FEATURES])?,
-            head: Head {
+            head: QuantizedHead {
                 pooled: weights.reals("classifier.pooled.scale", &[FEATURES])?,
                 hidden,
                 hidden_scale: weights.reals("classifier.head.0.scale", &[HIDDEN])?,
@@ -86,11 +90,11 @@ impl MobileNetV2 {
 /// When a tensor is missing or has other extents, or a layer cannot be packed.
 pub(super) fn front(
     network: &str,
-    layers: &Layers<'_>,
+    layers: &LayerReader<'_>,
     count: usize,
 ) -> Result<Vec<Arc<UnitLayers>>, NetworkError> {
-    let unit = |(index, residual): (usize, Residual)| {
-        let Residual { expansion, inputs, outputs, stride } = residual;
+    let unit = |(index, residual): (usize, InvertedResidual)| {
+        let InvertedResidual { expansion, inputs, outputs, stride } = residual;
         let name = format!("{network}.features.{}", index + 1);
         let hidden = inputs * expansion;
         let (depthwise, hidden_zero_point) = layers.depthwise(&format!("{name}.depthwise"), hidden)?;
@@ -112,19 +116,19 @@ pub(super) fn front(
     residuals().take(count).enumerate().map(unit).collect()
 }
 
-/// The network at one input size, with all memory that it needs.
-pub struct Classifier {
+/// The quantized classifier at one input size, with its memory.
+pub struct QuantizedClassifier {
     network: Arc<MobileNetV2>,
     last: Extent,
     prepared: Prepared,
 }
 
-/// Where the results lie: features, hidden values, logits.
+// The results: features, hidden values, logits.
 const HIDDEN_AT: usize = FEATURES;
 const LOGITS_AT: usize = FEATURES + HIDDEN;
 const RESULTS: usize = LOGITS_AT + 3;
 
-impl Classifier {
+impl QuantizedClassifier {
     /// Prepares `network` for pictures of `side` × `side` pixels.
     ///
     /// # Errors
@@ -133,8 +137,8 @@ impl Classifier {
         let mut program = Program::new(network.kernels, team.count());
         let mut extent = Extent { rows: side, columns: side, channels: 3 };
         for (index, unit) in network.units.iter().enumerate() {
-            let from = if index == 0 { From::Picture } else { From::Map(MapId((index + 1) % 2)) };
-            extent = program.unit(unit, extent, from, To::Map(MapId(index % 2)));
+            let from = if index == 0 { ReadFrom::Picture } else { ReadFrom::Map(MapId((index + 1) % 2)) };
+            extent = program.unit(unit, extent, from, WriteTo::Map(MapId(index % 2)));
         }
         program.reserve_scratch(extent.rows * extent.columns * SLICE);
         let free = MapId(network.units.len() % 2);
@@ -149,8 +153,8 @@ impl Classifier {
         self.prepared.size().0
     }
 
-    /// The two logits of `picture`, RGB bytes `[side, side, 3]`, in the order of [`head::CLASSES`], and that
-    /// of *incorrect*, where the weights have one.
+    /// The two logits of `picture`, RGB bytes `[side, side, 3]`, in the order of [`head::CLASSES`], and the
+    /// logit of *incorrect* if the weights have that output.
     ///
     /// # Errors
     /// When the picture has another length.
@@ -174,13 +178,12 @@ impl Classifier {
 
     fn run(&self, picture: &[u8]) -> Result<(), NetworkError> {
         self.prepared.run(picture, |member, memory, results| {
-            // SAFETY: all members come here once the last unit has been run, with the memory and results of
-            // this program.
+            // SAFETY: all members come here after the last unit, with the memory and results of this program.
             unsafe { self.finish(member, memory, results) }
         })
     }
 
-    /// The last convolution, the average pooling and the head.
+    /// Computes the last convolution, the average pooling and the head.
     ///
     /// # Safety
     /// As for [`Program::run`]; the last unit has been run.
@@ -195,8 +198,8 @@ impl Classifier {
         let offset = network.kernels.offset();
         let pixels = self.last.rows * self.last.columns;
         let map = memory.map(MapId((network.units.len() + 1) % 2));
-        // What the last unit read is not needed any more: there go the pooled features as bytes, and then the
-        // hidden values.
+        // The map that the last unit read is free now: it takes the pooled features as bytes, then the hidden
+        // values.
         let pooled = memory.map(MapId(network.units.len() % 2));
         let scratch = memory.scratch(member);
         let mine = member.share(FEATURES / GROUP, SLICE / GROUP);
@@ -208,8 +211,8 @@ impl Classifier {
             let target = Map { start: scratch, pixel: channels, row: 0 };
             let mut sums = [0u32; SLICE];
             let first = start * GROUP;
-            // SAFETY: the scratch was reserved for a slice of all pixels, the features and their bytes are
-            // there, and these are this member's.
+            // SAFETY: scratch memory was reserved for a slice of all pixels, the map has room for the
+            // features as bytes, and this slice of both is this member's.
             unsafe {
                 network.kernels.pointwise(&network.last, groups, area, source, target, None);
                 let values = std::slice::from_raw_parts(scratch, pixels * channels);
@@ -226,7 +229,8 @@ impl Classifier {
             }
         }
         member.meet();
-        // SAFETY: all pooled bytes are written, and then all hidden values; each of these is one member's.
+        // SAFETY: the members meet after all pooled bytes and again after all hidden values are written; each
+        // of these has one member that writes it.
         unsafe {
             let hidden = pooled.add(FEATURES);
             let groups = member.share(HIDDEN / GROUP, network.kernels.panel() / GROUP);
@@ -251,7 +255,7 @@ impl Classifier {
                 }
                 let (weight, bias) = &head.logits;
                 for class in 0..bias.len() {
-                    let value = super::dot(values, &weight[class * HIDDEN..][..HIDDEN]) + bias[class];
+                    let value = dot(values, &weight[class * HIDDEN..][..HIDDEN]) + bias[class];
                     *results.add(LOGITS_AT + class) = value;
                 }
             }

@@ -1,18 +1,18 @@
-//! A network's program with all that a run of it needs: memory, threads, and room for the results.
+//! A network's program with what a run takes: memory, threads, and room for the results.
 
-use super::program::{Memory, Pointers, Program, SharedTeam};
-use super::team::Member;
-use super::{Results, Shared};
+use super::program::{Pointers, Program, ProgramMemory};
+use super::results::{Results, ResultsPointer};
+use super::team::{Member, SharedTeam};
 use crate::nn::NetworkError;
 use std::sync::{Mutex, PoisonError};
 
-/// A network at one input size, ready to run again and again without an allocation.
+/// A network at one input size, ready to run any number of times without an allocation.
 pub(super) struct Prepared {
-    /// Of the custom op.
+    /// Name of the custom op.
     name: &'static str,
     program: Program,
     team: SharedTeam,
-    memory: Mutex<Memory>,
+    memory: Mutex<ProgramMemory>,
     results: Results,
     /// Width and height of the pictures, in pixels.
     size: (usize, usize),
@@ -30,7 +30,7 @@ impl Prepared {
         size: (usize, usize),
         length: usize,
     ) -> Result<Self, NetworkError> {
-        let memory = Mutex::new(Memory::new(&program));
+        let memory = Mutex::new(ProgramMemory::new(&program));
         Ok(Self { name, program, team, memory, results: Results::new(length)?, size })
     }
 
@@ -39,8 +39,8 @@ impl Prepared {
         self.size
     }
 
-    /// Runs the program on `picture`, RGB bytes `[height, width, 3]`; then every member of the team calls
-    /// `finish` with the maps and the first result.
+    /// Runs the program on `picture`, RGB bytes `[height, width, 3]`. Then every member of the team calls
+    /// `finish` with the memory and a pointer to the first result.
     ///
     /// # Errors
     /// When the picture has another length.
@@ -58,10 +58,10 @@ impl Prepared {
         let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
         let memory = memory.pointers();
         let op = |results: &mut [f32]| {
-            let results = Shared(results.as_mut_ptr());
+            let results = ResultsPointer(results.as_mut_ptr());
             self.team.lock().run(&|member| {
-                // SAFETY: the memory was made for this program and team and is locked, the picture has the
-                // program's extent, the results have their length.
+                // SAFETY: the memory was made for this program and team and is locked; the picture has the
+                // program's extent, and the results have their length.
                 unsafe { self.program.run(member, memory, picture, results.pointer()) }
                 finish(member, memory, results.pointer());
             });
@@ -73,7 +73,7 @@ impl Prepared {
     /// Calls `read` with the results of the last run.
     ///
     /// # Errors
-    /// None in practice: the results are what was allocated.
+    /// Never in practice: the results are the tensor that was allocated.
     pub(super) fn read<R>(&self, read: impl FnOnce(&[f32]) -> R) -> Result<R, NetworkError> {
         Ok(self.results.read(read)?)
     }

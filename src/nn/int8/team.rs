@@ -1,16 +1,15 @@
-//! A few threads that stay: they run one function together, meet at barriers on the way, and sleep in
-//! between.
+//! A team of threads that run one function together, meet at barriers on the way, and sleep between two runs.
 //!
-//! An inference takes milliseconds and meets some fifty times: so whoever waits within one spins, and sleeps
-//! only between inferences. A thread that panics is noticed by all others, which panic too instead of waiting
+//! An inference takes milliseconds and has some fifty barriers. So a member that waits at a barrier spins,
+//! and members sleep only between inferences. If one thread panics, all others panic, too, instead of waiting
 //! for it.
 
 use std::cell::UnsafeCell;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
-/// Rounds of waiting before the processor is offered to others: some microseconds.
+/// Turns of waiting before a thread yields the processor: some microseconds.
 const SPINS: u32 = 4000;
 
 /// One member's view of a team while a job runs.
@@ -20,22 +19,22 @@ pub(super) struct Member<'a> {
     pub(super) index: usize,
     /// Members of the team.
     pub(super) count: usize,
-    shared: Option<&'a Shared>,
+    shared: Option<&'a TeamState>,
 }
 
 impl Member<'_> {
     /// The only member of a team of one.
     pub(super) const ALONE: Member<'static> = Member { index: 0, count: 1, shared: None };
 
-    /// Waits until all members are here; everything they wrote before is visible to all afterwards.
+    /// Waits until all members have called this. What they wrote before is visible to all afterwards.
     pub(super) fn meet(&self) {
         if let Some(shared) = self.shared {
             shared.meet(self.count);
         }
     }
 
-    /// This member's share of `length` things, which are dealt out in `unit`s: as equal as can be, and in
-    /// order.
+    /// This member's share of `length` things. Shares are in the members' order, as equal as possible, and
+    /// begin at multiples of `unit`.
     #[must_use]
     pub(super) fn share(&self, length: usize, unit: usize) -> std::ops::Range<usize> {
         let units = length.div_ceil(unit);
@@ -47,29 +46,33 @@ impl Member<'_> {
 /// A job, borrowed for as long as [`Team::run`] lasts.
 type Job = *const (dyn Fn(Member<'_>) + Sync);
 
+/// What the members of a team share.
 #[derive(Debug)]
-struct Shared {
-    /// Counts the jobs; a change wakes the members.
+struct TeamState {
+    /// Number of jobs so far; a change wakes the members.
     jobs: AtomicUsize,
     job: UnsafeCell<Option<Job>>,
-    /// Members, the caller apart, that have not finished the job.
+    /// Members without the caller that have not finished the job.
     busy: AtomicUsize,
-    /// Members that wait at the barrier, and how often it has opened.
+    /// Members that wait at the barrier.
     waiting: AtomicUsize,
+    /// How often the barrier has opened.
     openings: AtomicUsize,
+    /// Whether a member has panicked.
     failed: AtomicBool,
+    /// Whether the team is being dropped.
     stop: AtomicBool,
     sleep: Mutex<()>,
     wake: Condvar,
 }
 
-// SAFETY: `job` is written only while no member is busy, and read only after `jobs` has told of it.
-unsafe impl Sync for Shared {}
-// SAFETY: the pointer to the job is used only while its borrow lasts, wherever that is.
-unsafe impl Send for Shared {}
+// SAFETY: `job` is written only while no member is busy, and read only after a change of `jobs`.
+unsafe impl Sync for TeamState {}
+// SAFETY: the pointer to the job is used only while its borrow lasts, on whichever thread.
+unsafe impl Send for TeamState {}
 
-impl Shared {
-    /// Spins until `ready`; panics if another member did.
+impl TeamState {
+    /// Spins until `ready`. Panics if another member did.
     fn wait(&self, ready: impl Fn() -> bool) {
         let mut spins = 0;
         while !ready() {
@@ -93,7 +96,8 @@ impl Shared {
         }
     }
 
-    /// Sleeps until a job other than number `seen` is there; none when the team is dissolved.
+    /// Sleeps until there is a job after number `seen` and returns its number, or `None` if the team is being
+    /// dropped.
     fn next_job(&self, seen: usize) -> Option<usize> {
         for _ in 0..SPINS {
             if self.jobs.load(Ordering::Acquire) != seen || self.stop.load(Ordering::Relaxed) {
@@ -115,10 +119,10 @@ impl Shared {
     }
 }
 
-/// Tells the others when its thread unwinds.
-struct Watch<'a>(&'a Shared);
+/// Tells the other members if its thread panics.
+struct PanicReport<'a>(&'a TeamState);
 
-impl Drop for Watch<'_> {
+impl Drop for PanicReport<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
             self.0.failed.store(true, Ordering::Release);
@@ -126,10 +130,10 @@ impl Drop for Watch<'_> {
     }
 }
 
-/// Threads that run jobs together with the one that gives them.
+/// Threads that run jobs together with the thread that gives the jobs.
 #[derive(Debug)]
 pub(super) struct Team {
-    shared: Arc<Shared>,
+    shared: Arc<TeamState>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -139,7 +143,7 @@ impl Team {
     /// # Errors
     /// When the system gives no more threads.
     pub(super) fn new(count: usize) -> std::io::Result<Self> {
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(TeamState {
             jobs: AtomicUsize::new(0),
             job: UnsafeCell::new(None),
             busy: AtomicUsize::new(0),
@@ -155,7 +159,7 @@ impl Team {
             let shared = Arc::clone(&team.shared);
             let name = format!("network {index}");
             let run = move || member(&shared, index, count);
-            // Its stack holds tiles and pointers; maps are elsewhere.
+            // The stack holds tiles and pointers; maps are elsewhere.
             team.threads.push(std::thread::Builder::new().name(name).stack_size(256 << 10).spawn(run)?);
         }
         Ok(team)
@@ -167,7 +171,8 @@ impl Team {
         self.threads.len() + 1
     }
 
-    /// Runs `job` on all members at once and returns when all have finished it. `&mut`: one job at a time.
+    /// Runs `job` on all members at once and returns when all have finished it. `&mut`, since a team has one
+    /// job at a time.
     ///
     /// # Panics
     /// When the job panics in any of them.
@@ -178,8 +183,8 @@ impl Team {
         }
         let shared = &*self.shared;
         shared.busy.store(self.threads.len(), Ordering::Relaxed);
-        // SAFETY: the lifetime is only forgotten, not outlived: `Finish` below waits for all members, also
-        // when this thread unwinds. No member reads `job` before `jobs` has changed.
+        // SAFETY: the job outlives its use: `Finish` below waits for all members, also when this thread
+        // unwinds. No member reads `job` before `jobs` has changed.
         unsafe {
             *shared.job.get() = Some(std::mem::transmute::<&(dyn Fn(Member<'_>) + Sync), Job>(job));
         }
@@ -188,7 +193,7 @@ impl Team {
             shared.jobs.fetch_add(1, Ordering::Release);
             shared.wake.notify_all();
         }
-        struct Finish<'a>(&'a Shared);
+        struct Finish<'a>(&'a TeamState);
         impl Drop for Finish<'_> {
             fn drop(&mut self) {
                 if std::thread::panicking() {
@@ -208,21 +213,21 @@ impl Team {
     }
 }
 
-fn member(shared: &Shared, index: usize, count: usize) {
+fn member(shared: &TeamState, index: usize, count: usize) {
     let mut seen = 0;
     while let Some(number) = shared.next_job(seen) {
         seen = number;
-        struct Done<'a>(&'a Shared);
+        struct Done<'a>(&'a TeamState);
         impl Drop for Done<'_> {
             fn drop(&mut self) {
                 self.0.busy.fetch_sub(1, Ordering::AcqRel);
             }
         }
         let _done = Done(shared);
-        let _watch = Watch(shared);
-        // SAFETY: the job was written before `jobs` was, and lives until `busy` is 0, which `_done` sees to.
+        let _report = PanicReport(shared);
+        // SAFETY: the job was written before `jobs`, and lives until `busy` is 0, which takes `_done` here.
         if let Some(job) = unsafe { *shared.job.get() } {
-            // SAFETY: as above.
+            // SAFETY: the job still lives, as said above.
             unsafe { (*job)(Member { index, count, shared: Some(shared) }) }
         }
     }
@@ -236,9 +241,38 @@ impl Drop for Team {
             self.shared.wake.notify_all();
         }
         for thread in self.threads.drain(..) {
-            // A member that has panicked said so when it did.
+            // A member that panicked has reported that.
             drop(thread.join());
         }
+    }
+}
+
+/// A team that several networks use one after the other.
+#[derive(Debug, Clone)]
+pub struct SharedTeam {
+    team: Arc<Mutex<Team>>,
+    count: usize,
+}
+
+impl SharedTeam {
+    /// A team of `count` threads, including the caller's.
+    ///
+    /// # Errors
+    /// When the system gives no more threads.
+    pub fn new(count: usize) -> std::io::Result<Self> {
+        let team = Team::new(count)?;
+        Ok(Self { count: team.count(), team: Arc::new(Mutex::new(team)) })
+    }
+
+    /// Number of threads.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, Team> {
+        // A team with a panicked member reports that at its next job.
+        self.team.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,10 +1,13 @@
-//! YuNet-n, quantized; tensors are called `detector.*`. The four parts of a level's head are one unit of 16
+//! YuNet-n, quantized, from the tensors `detector.*`. The four parts of a level's head are one unit of 16
 //! channels.
 
+use super::file::QuantizedWeights;
+use super::layers::{Finish, UnitLayers};
+use super::plan::Extent;
 use super::prepared::Prepared;
-use super::program::{From, MapId, Program, SharedTeam, Sum, To};
-use super::unit::{Extent, Finish, Layers as UnitLayers};
-use super::{Layers, QuantizedWeights};
+use super::program::{MapId, Program, ReadFrom, Sum, WriteTo};
+use super::reader::LayerReader;
+use super::team::SharedTeam;
 use crate::nn::NetworkError;
 use crate::nn::yunet::STRIDES;
 use maskwatch_kernels::int8::{Kernels, maps::Term};
@@ -12,7 +15,7 @@ use std::sync::Arc;
 
 /// Values per cell: class, objectness, box (4), landmarks (10), as of [`crate::nn::yunet::Level`].
 pub const VALUES: usize = 16;
-/// Units before the neck in their order: name, inputs, outputs, whether a pooling follows at once.
+/// Units before the neck, in order: name, inputs, outputs, and whether a pooling is part of the unit.
 pub const BACKBONE: [(&str, usize, usize, bool); 11] = [
     ("model0.conv2", 16, 16, true),
     ("model1.conv1", 16, 16, false),
@@ -48,7 +51,7 @@ impl YuNet {
     /// # Errors
     /// When a tensor is missing or has other extents, or a layer cannot be packed.
     pub fn new(weights: &QuantizedWeights, kernels: &'static dyn Kernels) -> Result<Self, NetworkError> {
-        let layers = Layers { weights, kernels };
+        let layers = LayerReader { weights, kernels };
         let unit = |name: &str, (inputs, outputs): (usize, usize), stem, finish| {
             let (depthwise, hidden_zero_point) =
                 layers.depthwise(&format!("detector.{name}.depthwise"), outputs)?;
@@ -95,13 +98,13 @@ impl YuNet {
     }
 }
 
-/// The network at one input size, with all memory that it needs.
-pub struct Detector {
+/// The quantized detector at one input size, with its memory.
+pub struct QuantizedDetector {
     levels: [Cells; 3],
     prepared: Prepared,
 }
 
-/// The cells of one level among the results.
+/// Where the cells of one level are among the results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cells {
     /// Pixels between neighbouring cells.
@@ -114,12 +117,12 @@ pub struct Cells {
     start: usize,
 }
 
-// The maps of the program: two that take turns, and those that are read again later.
+// The maps of the program: two that take turns, and six that are read again later.
 const TURNS: [MapId; 2] = [MapId(0), MapId(1)];
 const LEVEL_MAPS: [MapId; 3] = [MapId(2), MapId(3), MapId(4)];
 const LATERAL: [MapId; 3] = [MapId(5), MapId(6), MapId(7)];
 
-impl Detector {
+impl QuantizedDetector {
     /// Prepares `network` for pictures of `width` × `height` pixels, multiples of 32.
     ///
     /// # Errors
@@ -131,19 +134,19 @@ impl Detector {
     ) -> Result<Self, NetworkError> {
         let mut program = Program::new(network.kernels, team.count());
         let mut extent = Extent { rows: height, columns: width, channels: 3 };
-        let mut from = From::Picture;
+        let mut from = ReadFrom::Picture;
         let mut level_extents = Vec::new();
         for (index, (unit, (name, ..))) in network.backbone.iter().zip(BACKBONE).enumerate() {
             let level = LEVELS.iter().position(|last| *last == name);
             let to = level.map_or(TURNS[index % 2], |level| LEVEL_MAPS[level]);
-            extent = program.unit(unit, extent, from, To::Map(to));
-            from = From::Map(to);
+            extent = program.unit(unit, extent, from, WriteTo::Map(to));
+            from = ReadFrom::Map(to);
             if level.is_some() {
                 level_extents.push(extent);
                 if level_extents.len() < 3 {
                     let pooled = TURNS[index % 2];
                     extent = program.max_pool(extent, to, pooled);
-                    from = From::Map(pooled);
+                    from = ReadFrom::Map(pooled);
                 }
             }
         }
@@ -158,9 +161,14 @@ impl Detector {
                 program.upsample_add(extent, maps, TURNS[0], network.sums[level]);
                 TURNS[0]
             };
-            program.unit(&network.lateral[level], extent, From::Map(input), To::Map(LATERAL[level]));
-            program.unit(&network.shared[level], extent, From::Map(LATERAL[level]), To::Map(TURNS[1]));
-            program.unit(&network.parts[level], extent, From::Map(TURNS[1]), To::Results(length));
+            program.unit(&network.lateral[level], extent, ReadFrom::Map(input), WriteTo::Map(LATERAL[level]));
+            program.unit(
+                &network.shared[level],
+                extent,
+                ReadFrom::Map(LATERAL[level]),
+                WriteTo::Map(TURNS[1]),
+            );
+            program.unit(&network.parts[level], extent, ReadFrom::Map(TURNS[1]), WriteTo::Results(length));
             let Extent { rows, columns, .. } = extent;
             levels[level] = Cells { stride: STRIDES[level], columns, rows, start: length };
             length += rows * columns * VALUES;
@@ -169,8 +177,8 @@ impl Detector {
         Ok(Self { levels, prepared })
     }
 
-    /// Runs the network on `picture`, RGB bytes `[height, width, 3]`, and hands each level's cells to `read`,
-    /// [`VALUES`] values each, row by row.
+    /// Runs the network on `picture`, RGB bytes `[height, width, 3]`, and calls `read` for each level with
+    /// its cells, row by row, [`VALUES`] values each.
     ///
     /// # Errors
     /// When the picture has another length.

@@ -27,8 +27,8 @@ impl RowKernels for Neon {
 
     fn convert_eights(
         &self,
-        factors: Factors,
-        samples: Samples<'_>,
+        factors: &Factors,
+        samples: &Samples<'_>,
         first: usize,
         chunks: &mut [EightPairs],
     ) {
@@ -80,8 +80,9 @@ fn sums_of_pixels(line: &[u8], first: usize, spans: &[Span], weights: RowWeights
         let bytes = unsafe {
             let mut sum = vdupq_n_s32(1 << weights.shift >> 1);
             for (index, &weight) in values.iter().enumerate() {
-                let pixel = vmovl_u8(vld1_u8(pixels.as_ptr().add(3 * index)));
-                sum = vmlal_n_s16(sum, vget_low_s16(vreinterpretq_s16_u16(pixel)), weight);
+                // With a zero behind each byte, its first four bytes are numbers of 16 bits.
+                let pixel = vzip1_u8(vld1_u8(pixels.as_ptr().add(3 * index)), vdup_n_u8(0));
+                sum = vmlal_n_s16(sum, vreinterpret_s16_u8(pixel), weight);
             }
             let words = vqmovun_s32(vshlq_s32(sum, vdupq_n_s32(-(weights.shift as i32))));
             let bytes = vqmovn_u16(vcombine_u16(words, words));

@@ -13,7 +13,7 @@ pub fn convert(factors: Factors, samples: Samples<'_>, skip: usize, rgb: &mut [u
     }
     let (chunks, _) = rgb.as_chunks_mut::<{ 6 * PAIRS }>();
     let done = chunks.len() * PAIRS;
-    fastest().convert_eights(factors, samples, skip, chunks);
+    fastest().convert_eights(&factors, &samples, skip, chunks);
     for (index, pixels) in rgb.chunks_mut(6).enumerate().skip(done) {
         let Some([y0, cb, y1, cr]) = samples.pair(skip + index) else { return };
         for (pixel, y) in pixels.chunks_exact_mut(3).zip([y0, y1]) {
@@ -63,7 +63,7 @@ mod tests {
             }
             let mut portable = rgb.clone();
             let (chunks, _) = portable[3 * skip..].as_chunks_mut();
-            portable::convert_eights(factors, samples, skip, chunks);
+            portable::convert_eights(&factors, &samples, skip, chunks);
             prop_assert_eq!(portable, rgb);
         }
     }

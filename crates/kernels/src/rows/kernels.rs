@@ -19,5 +19,11 @@ pub(super) trait RowKernels: std::fmt::Debug + Send + Sync {
     );
 
     /// Converts eight pairs per chunk, from pair `first` on, and stops where the row does.
-    fn convert_eights(&self, factors: Factors, samples: Samples<'_>, first: usize, chunks: &mut [EightPairs]);
+    fn convert_eights(
+        &self,
+        factors: &Factors,
+        samples: &Samples<'_>,
+        first: usize,
+        chunks: &mut [EightPairs],
+    );
 }

@@ -38,8 +38,8 @@ impl RowKernels for Portable {
 
     fn convert_eights(
         &self,
-        factors: Factors,
-        samples: Samples<'_>,
+        factors: &Factors,
+        samples: &Samples<'_>,
         first: usize,
         chunks: &mut [EightPairs],
     ) {
@@ -61,8 +61,8 @@ pub(super) fn sum_of_rows(rows: Rows<'_>, span: Span, weights: RowWeights<'_>, l
 
 /// As [`RowKernels::convert_eights`], in loops that compilers vectorise for NEON.
 pub(super) fn convert_eights(
-    factors: Factors,
-    samples: Samples<'_>,
+    factors: &Factors,
+    samples: &Samples<'_>,
     first: usize,
     chunks: &mut [EightPairs],
 ) {

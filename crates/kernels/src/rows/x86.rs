@@ -29,8 +29,8 @@ impl RowKernels for Avx2 {
 
     fn convert_eights(
         &self,
-        factors: Factors,
-        samples: Samples<'_>,
+        factors: &Factors,
+        samples: &Samples<'_>,
         first: usize,
         chunks: &mut [EightPairs],
     ) {
@@ -154,8 +154,8 @@ fn pixels(low: __m128i, high: __m128i) -> [u8; 16] {
 /// `None` if the row has fewer.
 #[inline]
 #[target_feature(enable = "avx2")]
-fn eight_pairs(samples: Samples<'_>, first: usize) -> Option<(__m128i, __m128i)> {
-    match samples {
+fn eight_pairs(samples: &Samples<'_>, first: usize) -> Option<(__m128i, __m128i)> {
+    match *samples {
         Samples::Yuyv(row) => {
             let order = _mm_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
             Some(unpacked(row.get(4 * first..4 * first + 32)?, order))
@@ -223,7 +223,7 @@ fn times(values: __m256i, factor: i32) -> __m256i {
 
 /// See [`RowKernels::convert_eights`].
 #[target_feature(enable = "avx2")]
-fn convert_eights(f: Factors, samples: Samples<'_>, first: usize, chunks: &mut [EightPairs]) {
+fn convert_eights(f: &Factors, samples: &Samples<'_>, first: usize, chunks: &mut [EightPairs]) {
     // Each half has R of four first pixels, R of their partners, then G and G likewise; another vector has B
     // and B. They become R, G, B in turns: the first 16 bytes, and the 8 others.
     let red_green_front =
