@@ -14,7 +14,7 @@ const MOMENTUM: f64 = 0.1;
 
 /// Which convolution it is, with the number of channels it reads and writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum ConvolutionKind {
     /// 3×3 over all channels, stride 2, one pixel of zero padding; the first layer.
     Full {
         /// Channels of the picture.
@@ -38,7 +38,7 @@ pub enum Kind {
     },
 }
 
-impl Kind {
+impl ConvolutionKind {
     /// Extents of the weight in its file: `[out, in / groups, height, width]`.
     fn weight_shape(self) -> [usize; 4] {
         match self {
@@ -74,7 +74,7 @@ impl Kind {
 
 /// One convolution, ready for its [`Mode`].
 pub struct Convolution {
-    kind: Kind,
+    kind: ConvolutionKind,
     activation: Activation,
     form: Form,
 }
@@ -156,7 +156,7 @@ impl Convolution {
     pub fn biased(
         weights: &Weights,
         name: &str,
-        kind: Kind,
+        kind: ConvolutionKind,
         activation: Activation,
         mode: Mode,
     ) -> std::result::Result<Self, NetworkError> {
@@ -177,7 +177,7 @@ impl Convolution {
     pub fn normalised(
         weights: &Weights,
         (name, norm): (&str, &str),
-        kind: Kind,
+        kind: ConvolutionKind,
         activation: Activation,
         mode: Mode,
     ) -> std::result::Result<Self, NetworkError> {
@@ -223,7 +223,7 @@ impl Convolution {
 
     /// Which convolution this is.
     #[must_use]
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> ConvolutionKind {
         self.kind
     }
 
@@ -291,14 +291,19 @@ mod tests {
         weights
     }
 
-    fn convolution(weights: &Weights, kind: Kind, activation: Activation, mode: Mode) -> Convolution {
+    fn convolution(
+        weights: &Weights,
+        kind: ConvolutionKind,
+        activation: Activation,
+        mode: Mode,
+    ) -> Convolution {
         Convolution::normalised(weights, ("c", "n"), kind, activation, mode).unwrap()
     }
 
     #[test]
     fn live_normalises_each_channel_and_moves_the_running_statistics() {
         // The convolution passes its input on, so that the batch norm's input is known.
-        let kind = Kind::Pointwise { inputs: CHANNELS, outputs: CHANNELS };
+        let kind = ConvolutionKind::Pointwise { inputs: CHANNELS, outputs: CHANNELS };
         let mut weights = weights(
             Tensor::new(&[1f32, 0.0, 0.0, 1.0], &Device::Cpu).unwrap().reshape((2, 2, 1, 1)).unwrap(),
         );
@@ -331,7 +336,7 @@ mod tests {
 
     #[test]
     fn live_gradients_are_those_of_finite_differences() {
-        let kind = Kind::Depthwise { channels: CHANNELS, stride: 1 };
+        let kind = ConvolutionKind::Depthwise { channels: CHANNELS, stride: 1 };
         let mut weights = weights(filled(&[CHANNELS, 1, 3, 3], 4.0));
         let variables = weights.unfreeze(|name| !name.contains("running")).unwrap();
         let live = convolution(&weights, kind, Activation::Relu6, Mode::Training(BatchNorm::Live));
@@ -360,14 +365,14 @@ mod tests {
     #[test]
     fn frozen_does_what_inference_does_and_moves_nothing() {
         for (kind, shape) in [
-            (Kind::Pointwise { inputs: 3, outputs: CHANNELS }, [CHANNELS, 3, 1, 1]),
-            (Kind::Full { inputs: 3, outputs: CHANNELS }, [CHANNELS, 3, 3, 3]),
-            (Kind::Depthwise { channels: CHANNELS, stride: 2 }, [CHANNELS, 1, 3, 3]),
+            (ConvolutionKind::Pointwise { inputs: 3, outputs: CHANNELS }, [CHANNELS, 3, 1, 1]),
+            (ConvolutionKind::Full { inputs: 3, outputs: CHANNELS }, [CHANNELS, 3, 3, 3]),
+            (ConvolutionKind::Depthwise { channels: CHANNELS, stride: 2 }, [CHANNELS, 1, 3, 3]),
         ] {
             let weights = weights(filled(&shape, 4.0));
             let of = |mode| convolution(&weights, kind, Activation::Relu6, mode);
             let (inference, frozen) = (of(Mode::Inference), of(Mode::Training(BatchNorm::Frozen)));
-            let inputs = if matches!(kind, Kind::Depthwise { .. }) { CHANNELS } else { 3 };
+            let inputs = if matches!(kind, ConvolutionKind::Depthwise { .. }) { CHANNELS } else { 3 };
             let input = filled(&[2, 4, 4, inputs], 1.0);
             let output = flat(&frozen.forward(&input).unwrap());
             assert_eq!(output, flat(&inference.forward(&input).unwrap()), "{kind:?}");

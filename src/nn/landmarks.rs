@@ -5,7 +5,7 @@
 //! The detector gives landmarks too, from one cell of a map for faces of all sizes; below masks they are
 //! guesses. Where the head points is told by these.
 
-use super::convolution::{Convolution, Kind};
+use super::convolution::{Convolution, ConvolutionKind};
 use super::mobilenet_v2::{MobileNetV2, channels};
 use super::weights::Weights;
 use super::{Mode, NetworkError};
@@ -49,7 +49,7 @@ impl Landmarks {
     /// # Errors
     /// When a tensor is missing or has other extents.
     pub fn new(weights: &Weights, mode: Mode) -> std::result::Result<Self, NetworkError> {
-        let kind = Kind::Pointwise { inputs: channels(BLOCKS - 1), outputs: REDUCED };
+        let kind = ConvolutionKind::Pointwise { inputs: channels(BLOCKS - 1), outputs: REDUCED };
         let [_, _, (weight, weight_shape), (bias, bias_shape)] = TENSORS;
         Ok(Self {
             front: MobileNetV2::front(weights, BLOCKS, mode)?,

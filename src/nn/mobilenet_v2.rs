@@ -1,7 +1,7 @@
 //! MobileNetV2, width 1.0 (Sandler et al. 2018, <https://arxiv.org/abs/1801.04381>): inverted residuals with
 //! linear bottlenecks and ReLU6, up to its 1280 features. Tensor names are torchvision's.
 
-use super::convolution::{Convolution, Kind, average_pool};
+use super::convolution::{Convolution, ConvolutionKind, average_pool};
 use super::weights::Weights;
 use super::{Mode, NetworkError};
 use crate::nn::ops::Activation;
@@ -81,7 +81,7 @@ impl MobileNetV2 {
         let last = Convolution::normalised(
             weights,
             ("features.18.0", "features.18.1"),
-            Kind::Pointwise { inputs: channels(BLOCKS - 2), outputs: FEATURES },
+            ConvolutionKind::Pointwise { inputs: channels(BLOCKS - 2), outputs: FEATURES },
             Activation::Relu6,
             mode,
         )?;
@@ -98,7 +98,7 @@ impl MobileNetV2 {
         let first = Convolution::normalised(
             weights,
             ("features.0.0", "features.0.1"),
-            Kind::Full { inputs: 3, outputs: 32 },
+            ConvolutionKind::Full { inputs: 3, outputs: 32 },
             Activation::Relu6,
             mode,
         )?;
@@ -108,7 +108,7 @@ impl MobileNetV2 {
             let name = format!("features.{}.conv", blocks.len());
             let hidden = inputs * expansion;
             let mut convolutions = Vec::new();
-            let mut add = |index: usize, kind: Kind, activation: Activation| {
+            let mut add = |index: usize, kind: ConvolutionKind, activation: Activation| {
                 let linear = activation == Activation::Identity;
                 let convolution =
                     if linear { format!("{name}.{index}") } else { format!("{name}.{index}.0") };
@@ -118,11 +118,11 @@ impl MobileNetV2 {
             };
             let mut index = 0;
             if expansion > 1 {
-                add(index, Kind::Pointwise { inputs, outputs: hidden }, Activation::Relu6)?;
+                add(index, ConvolutionKind::Pointwise { inputs, outputs: hidden }, Activation::Relu6)?;
                 index += 1;
             }
-            add(index, Kind::Depthwise { channels: hidden, stride }, Activation::Relu6)?;
-            add(index + 1, Kind::Pointwise { inputs: hidden, outputs }, Activation::Identity)?;
+            add(index, ConvolutionKind::Depthwise { channels: hidden, stride }, Activation::Relu6)?;
+            add(index + 1, ConvolutionKind::Pointwise { inputs: hidden, outputs }, Activation::Identity)?;
             blocks.push(Block { convolutions, residual: residual.adds_its_input() });
         }
         Ok(Self { blocks })

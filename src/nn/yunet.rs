@@ -2,7 +2,7 @@
 //! thousand parameters, three strides, a box and five landmarks per cell. Batch norms are folded in its
 //! weight files, also for training.
 
-use super::convolution::{Convolution, Kind};
+use super::convolution::{Convolution, ConvolutionKind};
 use super::weights::Weights;
 use super::{Mode, NetworkError};
 use crate::nn::ops::{Activation, max_pool2, upsample2};
@@ -24,7 +24,7 @@ pub struct YuNet {
 }
 
 /// What one level says about each of its cells; all maps are `[N, rows, columns, values]`.
-pub struct Level {
+pub struct FeatureLevel {
     /// Pixels between neighbouring cells.
     pub stride: usize,
     /// Logit of "this is a face, not background"; 1 value.
@@ -55,8 +55,8 @@ impl Separable {
         activation: Activation,
         mode: Mode,
     ) -> std::result::Result<Self, NetworkError> {
-        let pointwise = Kind::Pointwise { inputs, outputs };
-        let depthwise = Kind::Depthwise { channels: outputs, stride: 1 };
+        let pointwise = ConvolutionKind::Pointwise { inputs, outputs };
+        let depthwise = ConvolutionKind::Depthwise { channels: outputs, stride: 1 };
         let layers = [
             Convolution::biased(weights, &format!("{name}.conv1"), pointwise, Activation::Identity, mode)?,
             Convolution::biased(weights, &format!("{name}.conv2"), depthwise, activation, mode)?,
@@ -102,7 +102,7 @@ impl YuNet {
             Ok::<_, NetworkError>(LevelHead { shared, parts: [part(0)?, part(1)?, part(2)?, part(3)?] })
         };
         let lateral = |level: usize| separable(&format!("neck.lateral_convs.{level}"), (64, 64));
-        let stem = Kind::Full { inputs: 3, outputs: 16 };
+        let stem = ConvolutionKind::Full { inputs: 3, outputs: 16 };
         Ok(Self {
             stem: Convolution::biased(weights, "backbone.model0.conv1", stem, relu, mode)?,
             stages: [
@@ -122,7 +122,7 @@ impl YuNet {
     ///
     /// # Errors
     /// When the pictures have other extents.
-    pub fn forward(&self, pictures: &Tensor) -> Result<[Level; 3]> {
+    pub fn forward(&self, pictures: &Tensor) -> Result<[FeatureLevel; 3]> {
         self.observe(pictures, &mut |_, _| {})
     }
 
@@ -131,7 +131,7 @@ impl YuNet {
     ///
     /// # Errors
     /// When the pictures have other extents.
-    pub fn observe(&self, pictures: &Tensor, observe: &mut Observe<'_>) -> Result<[Level; 3]> {
+    pub fn observe(&self, pictures: &Tensor, observe: &mut Observe<'_>) -> Result<[FeatureLevel; 3]> {
         let mut run = |map: Tensor, stage: &[Separable]| {
             stage.iter().try_fold(map, |map, layer| layer.forward(&map, observe))
         };
@@ -156,7 +156,7 @@ impl YuNet {
             let head = &self.heads[index];
             let map = head.shared.forward(map, observe)?;
             let [class, objectness, boxes, landmarks] = &head.parts;
-            Ok::<_, candle_core::Error>(Level {
+            Ok::<_, candle_core::Error>(FeatureLevel {
                 stride: STRIDES[index],
                 class: class.forward(&map, observe)?,
                 objectness: objectness.forward(&map, observe)?,
@@ -182,7 +182,7 @@ impl YuNet {
     }
 }
 
-impl Level {
+impl FeatureLevel {
     /// Score of each cell, `[N, rows, columns, 1]`: the geometric mean of the two probabilities, 0 to 1.
     ///
     /// # Errors

@@ -6,7 +6,7 @@ use crate::geometry::{Point, Rect};
 use crate::nn::int8::yunet::{Cells, VALUES};
 use crate::nn::int8::{self, QuantizedWeights, SharedTeam};
 use crate::nn::weights::Weights;
-use crate::nn::yunet::{Level, MULTIPLE, YuNet};
+use crate::nn::yunet::{FeatureLevel, MULTIPLE, YuNet};
 use crate::nn::{Mode, NetworkError};
 use crate::pixels::picture::View;
 use crate::pixels::preprocess;
@@ -141,7 +141,11 @@ impl Detector {
 ///
 /// # Errors
 /// When the maps do not have the extents of [`YuNet`]'s outputs.
-pub fn decode(levels: &[Level; 3], index: usize, threshold: f32) -> candle_core::Result<Vec<Detection>> {
+pub fn decode(
+    levels: &[FeatureLevel; 3],
+    index: usize,
+    threshold: f32,
+) -> candle_core::Result<Vec<Detection>> {
     let mut candidates = Vec::new();
     for level in levels {
         let (_, columns) = level.cells()?;

@@ -13,7 +13,7 @@ use crate::nn::yunet::STRIDES;
 use maskwatch_kernels::int8::{Kernels, maps::Term};
 use std::sync::Arc;
 
-/// Values per cell: class, objectness, box (4), landmarks (10), as of [`crate::nn::yunet::Level`].
+/// Values per cell: class, objectness, box (4), landmarks (10), as of [`crate::nn::yunet::FeatureLevel`].
 pub const VALUES: usize = 16;
 /// Units before the neck, in order: name, inputs, outputs, and whether a pooling is part of the unit.
 pub const BACKBONE: [(&str, usize, usize, bool); 11] = [

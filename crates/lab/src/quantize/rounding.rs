@@ -3,7 +3,7 @@
 
 use super::ranges::Quantization;
 use maskwatch::nn::NetworkError;
-use maskwatch::nn::convolution::{Convolution, Kind};
+use maskwatch::nn::convolution::{Convolution, ConvolutionKind};
 use maskwatch_kernels::int8::GROUP;
 use maskwatch_kernels::int8::pack::{DEPTHWISE_SUMS, LIMIT, POINTWISE_SUMS, Requantization};
 
@@ -110,8 +110,8 @@ impl RealLayer {
     /// When the network was made for training.
     pub fn of(convolution: &Convolution) -> Result<Self, NetworkError> {
         let sums = match convolution.kind() {
-            Kind::Depthwise { .. } => Sums::Depthwise,
-            Kind::Full { .. } | Kind::Pointwise { .. } => Sums::Pointwise,
+            ConvolutionKind::Depthwise { .. } => Sums::Depthwise,
+            ConvolutionKind::Full { .. } | ConvolutionKind::Pointwise { .. } => Sums::Pointwise,
         };
         let Some((weight, bias)) = convolution.folded() else {
             let message = "only networks made for inference are quantized".to_owned();

@@ -18,7 +18,7 @@ use crate::train::prefetch::in_order;
 use crate::train::run::{Fitted, Fitter};
 use candle_core::{Tensor, Var};
 use maskwatch::nn::weights::Weights;
-use maskwatch::nn::yunet::{Level, YuNet};
+use maskwatch::nn::yunet::{FeatureLevel, YuNet};
 use maskwatch::nn::{BatchNorm, Mode};
 use maskwatch::pixels::preprocess;
 use rand::RngExt;
@@ -168,8 +168,8 @@ impl DetectorBatch {
 }
 
 /// Joins the cells of the three levels.
-fn join(levels: &[Level; 3]) -> candle_core::Result<CellOutputs> {
-    let joined = |part: fn(&Level) -> &Tensor| {
+fn join(levels: &[FeatureLevel; 3]) -> candle_core::Result<CellOutputs> {
+    let joined = |part: fn(&FeatureLevel) -> &Tensor| {
         let maps = levels.iter().map(|level| part(level).flatten(1, 2));
         Tensor::cat(&maps.collect::<candle_core::Result<Vec<_>>>()?, 1)
     };
