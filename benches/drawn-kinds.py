@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""What it brings to draw each kind of thing in training: short trainings with all kinds and without some of them, each measured by
-`maskwatch-lab eval hard`. Prints a Markdown table of the share of the drawn-on faces that are called *mask*, which all are wrong.
+"""The effect of each kind of drawn thing in training: short trainings with all kinds and without some of them, each measured by
+`maskwatch-lab eval hard`. Prints a Markdown table of the share of drawn-on faces that are called *mask*; all of these are wrong.
 
-drawn-kinds.py DATA WEIGHTS FOLDER: the pictures, ImageNet's weights, and a folder for what is trained. What is there is not made
-again, so it can be interrupted.
+drawn-kinds.py DATA WEIGHTS FOLDER: the pictures, ImageNet's weights, and a folder for the trained weights. Finished trainings are
+not repeated, so it can be interrupted.
 """
 
 import json
@@ -11,7 +11,7 @@ import pathlib
 import subprocess
 import sys
 
-PROGRAM = "target/release/maskwatch"
+PROGRAM = "target/release/maskwatch-lab"
 # Kinds that have little to do with each other are left out together.
 GROUPS = [
     ["phone", "microphone"],

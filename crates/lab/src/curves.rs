@@ -1,5 +1,5 @@
 //! Line charts of a training run, drawn into a picture: accuracy and loss over epochs or steps. Only drawing;
-//! the numbers come from [`super::history`].
+//! the numbers come from the runs of [`crate::train`].
 
 use embedded_graphics::mono_font::{MonoFont, MonoTextStyle, ascii};
 use embedded_graphics::pixelcolor::Rgb888;
@@ -29,7 +29,7 @@ pub struct Chart {
     pub x_label: String,
     /// The lines; colours go by their order.
     pub series: Vec<Series>,
-    /// The horizontal axis ends here at least, so that an unfinished run shows how far it is.
+    /// Minimum end of the horizontal axis, so that an unfinished run shows its progress.
     pub x_end: f64,
     /// The vertical axis never goes beyond these.
     pub y_limits: (f64, f64),

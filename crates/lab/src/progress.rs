@@ -1,5 +1,4 @@
-//! How far a run is, on standard error: a bar with the time that is left where that is a terminal, plain
-//! lines anywhere.
+//! Progress of a run on standard error: a bar with the remaining time on a terminal, plain lines anywhere.
 
 use indicatif::{ProgressBar, ProgressStyle};
 

@@ -1,6 +1,6 @@
 //! Random numbers that do not depend on the order of threads: one ChaCha stream per purpose and index, all
-//! from one seed. Whoever resumes a run takes up the same streams, since no generator lives longer than the
-//! thing it draws.
+//! from one seed. A resumed run uses the same streams, since no generator lives longer than the thing it
+//! draws.
 
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;

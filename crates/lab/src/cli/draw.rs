@@ -11,17 +11,17 @@ use std::process::ExitCode;
 /// Arguments of `maskwatch-lab draw`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The picture whose faces get masks
+    /// Picture with bare faces
     picture: PathBuf,
-    /// Where the changed picture goes; its ending says whether as JPEG or PNG
+    /// Picture to write; the file extension (.jpg or .png) decides the format
     out: PathBuf,
-    /// What kind of mask
+    /// Kind of mask
     #[arg(long, value_enum, default_value_t = Masks::Surgical)]
     mask: Masks,
     /// The detector's weights [default: the shipped ones]
     #[arg(long, value_name = "FILE")]
     detector: Option<PathBuf>,
-    /// Score from which on something counts as a face
+    /// Minimum score of a face
     #[arg(long, value_name = "SCORE", default_value_t = 0.7)]
     score: f32,
 }

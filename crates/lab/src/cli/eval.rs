@@ -33,7 +33,7 @@ enum Measurement {
         #[command(flatten)]
         models: ModelArgs,
     },
-    /// The same on annotated scenes, and what detector and classifier together make of each face
+    /// The same on annotated scenes, and the verdict of detector and classifier on each face
     Scenes {
         #[command(flatten)]
         data: DataArgs,
@@ -44,7 +44,7 @@ enum Measurement {
         #[command(flatten)]
         verdict: VerdictArgs,
     },
-    /// How many annotated faces the detector finds, and how many it sees that are not there
+    /// Recall and false positives of the detector on annotated scenes
     Detector {
         #[command(flatten)]
         data: DataArgs,
@@ -53,25 +53,24 @@ enum Measurement {
         #[command(flatten)]
         detector: DetectorArgs,
     },
-    /// What the classifier says of bare faces on which masks, hands, cups, beards and the like are drawn
+    /// How the classifier labels bare faces with masks, hands, cups, beards and the like drawn on them
     Hard(hard::Args),
-    /// How far the landmarks of bare faces are off once masks, hands, cups, beards and the like are drawn on
-    /// them
+    /// Error of the landmarks on bare faces with masks, hands, cups, beards and the like drawn on them
     ///
-    /// Where they should be is what the teacher says of the untouched face on average of ten looks.
+    /// The true landmarks are those that the teacher finds on the untouched face: the mean over ten sizes and
+    /// mirror images.
     Landmarks(landmarks::Args),
-    /// What it brings to leave faces unjudged that are small, blurred, dark, turned away, or of which the
-    /// classifier is not sure
+    /// Coverage and errors of the quality gates: size, sharpness, contrast, brightness, yaw, certainty
     ///
-    /// One table for each gate of the section [decision], and one for the certainty: faces let through at
-    /// each threshold, and the wrong answers among them, whichever of mask and alarm is more probable being
-    /// the answer.
+    /// Prints one table for each gate of the section [decision], and one for the certainty. Each row has the
+    /// faces that pass a threshold, and the wrong answers among them. The answer is mask or alarm, the more
+    /// probable of the two.
     Gates(gates::Args),
-    /// What happens at a door: labelled faces walk through drawn entrances, past the daemon's own loop
+    /// Alerts at a simulated door: labelled faces walk through drawn entrances, watched by the daemon's loop
     ///
-    /// Counts per person: how many without a mask raise an alert, and how soon; how many with a mask raise a
-    /// false one. Each person comes once alone and once among two to four. Faces are those of at least 48
-    /// pixels (shorter side) with room around them, in pictures whose faces are all labelled.
+    /// Counts per person: how many without a mask raise an alert, and after what time; how many with a mask
+    /// raise a false one. Each person comes once alone and once in a group of two to four. Faces are those of
+    /// at least 48 pixels (shorter side) with room around them, in pictures whose faces are all labelled.
     Door(Box<door::Args>),
 }
 

@@ -19,13 +19,13 @@ pub struct LabCli {
 
 #[derive(Debug, Subcommand)]
 enum LabCommand {
-    /// Fit the networks to labelled pictures
+    /// Train the networks on labelled pictures
     Train(train::Args),
-    /// Turn the f32 weights of the networks into the int8 file that the daemon runs
+    /// Quantize the f32 weights of all networks to the int8 file that the daemon runs
     Quantize(quantize::Args),
     /// Measure the networks on labelled pictures
     Eval(eval::Args),
-    /// Draw a mask over the faces of a picture, for free test pictures
+    /// Draw masks on the faces of a picture, to make a free test picture
     Draw(draw::Args),
 }
 

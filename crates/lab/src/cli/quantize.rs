@@ -28,19 +28,19 @@ pub(crate) struct Args {
     /// The file to write
     #[arg(long, value_name = "FILE", default_value = "runs/int8.safetensors")]
     output: PathBuf,
-    /// Faces that the classifier's ranges are learned from
+    /// Number of faces that calibrate the classifier
     #[arg(long, value_name = "N", default_value_t = 512)]
     faces: usize,
-    /// Pictures that the detector's ranges are learned from
+    /// Number of pictures that calibrate the detector
     #[arg(long, value_name = "N", default_value_t = 96)]
     pictures: usize,
-    /// Share of the pictures whose extremes the ranges cover, 0.5 to 1
+    /// Share of the pictures whose extreme values the ranges cover, 0.5 to 1
     #[arg(long, value_name = "SHARE", default_value_t = 0.99)]
     quantile: f64,
-    /// Sides of the classifier's input that take turns
+    /// Sides of the classifier's input that calibration uses in turn
     #[arg(long, value_name = "PX,…", value_delimiter = ',', default_value = "224,128,96")]
     input: Vec<u32>,
-    /// Decides which faces are taken
+    /// Seed of the choice of faces
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
 }

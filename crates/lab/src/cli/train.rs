@@ -17,27 +17,27 @@ pub(crate) struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum FittedNetwork {
-    /// Fit the classifier: mask or no mask
+    /// Train the classifier: mask or no mask
     ///
-    /// Fits the head to the features of a frozen backbone, or with --unfreeze the backbone too. The data is a
-    /// folder with faces.csv, scenes.csv (columns image,x,y,w,h,label,split) and images/, or an ImageFolder
-    /// tree mask/, no_mask/ and, if there is one, incorrect/, whose pictures are faces.
+    /// Trains the head on the features of a frozen backbone, or with --unfreeze the backbone too. The data is
+    /// a folder with faces.csv, scenes.csv (columns image,x,y,w,h,label,split) and images/, or an ImageFolder
+    /// tree mask/, no_mask/ and optionally incorrect/, in which each picture is one face.
     ///
-    /// Rows of split val are only measured. Some pictures of split train are set aside; of all epochs (or
-    /// measurements in fine-tuning) the one with the lowest loss on their faces is kept. An ImageFolder tree
-    /// has no such pictures: there the pictures held back for validation decide.
+    /// Split val is measured, never trained on. A share of the pictures of split train is set aside. The
+    /// epoch (in fine-tuning: the measurement) with the lowest loss on them is kept. An ImageFolder tree has
+    /// no such pictures; there the validation pictures decide.
     Classifier(Box<classifier::Args>),
-    /// Fit the detector: boxes of masked, bare and small faces
+    /// Train the detector: boxes of masked, bare and small faces
     ///
-    /// Fine-tunes YuNet-n on faces.csv (its pictures of one face) and scenes.csv, rows of split train;
-    /// nothing of split val is read. Some of the pictures are set aside: they decide which epoch is kept, and
-    /// how far all scores are shifted so that there are no more false positives than at the start.
+    /// Fine-tunes YuNet-n on faces.csv (pictures with one face) and scenes.csv, split train; split val is not
+    /// read. Some pictures are set aside. They decide which epoch is kept, and how far scores are shifted so
+    /// that there are no more false positives than at the start.
     Detector(Box<detector::Args>),
-    /// Fit the landmark network: eyes, nose and mouth, also below masks
+    /// Train the landmark network: eyes, nose and mouth, also below masks
     ///
-    /// Bare faces of faces.csv and scenes.csv, rows of split train; nothing of split val is read. Where their
-    /// landmarks are is what the teacher says on average of ten looks; then masks and other things are drawn
-    /// on them. Some of the pictures are set aside: they decide which weights are kept.
+    /// Uses the bare faces of faces.csv and scenes.csv, split train; split val is not read. The true
+    /// landmarks are those that the teacher finds: the mean over ten sizes and mirror images. Masks and other
+    /// things are then drawn on the faces. Some pictures are set aside; they decide which weights are kept.
     Landmarks(Box<landmarks::Args>),
 }
 

@@ -9,7 +9,8 @@ use maskwatch::pixels::sampler::whole_pixels;
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
-/// How strongly crops are changed. The defaults are those that served best on faces of 16 pixels and more.
+/// Strength of the random changes to crops. The defaults are those that served best on faces of 16 pixels and
+/// more.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Augmentation {
     /// Range of the side of the square that the network sees, as a multiple of the face's longer side.
@@ -58,7 +59,7 @@ impl Default for Augmentation {
 }
 
 impl Augmentation {
-    /// Draws one view.
+    /// Draws the parameters of one crop.
     pub fn view(&self, generator: &mut ChaCha8Rng) -> FaceView {
         let mut within = |limit: f32| if limit > 0.0 { generator.random_range(-limit..=limit) } else { 0.0 };
         let shift = (within(self.shift), within(self.shift));
@@ -102,7 +103,7 @@ impl Augmentation {
     }
 }
 
-/// One way to look at a face, drawn from an [`Augmentation`].
+/// One random crop of a face, drawn from an [`Augmentation`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct FaceView {
     scale: f32,
@@ -141,7 +142,7 @@ struct Eraser {
 }
 
 impl FaceView {
-    /// The view without any change, as in use: `margin` × the face's longer side is what the network sees.
+    /// The unchanged crop, as in use: a square of `margin` × the face's longer side.
     #[must_use]
     pub fn plain(margin: f32) -> Self {
         Self {

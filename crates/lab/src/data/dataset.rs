@@ -50,7 +50,7 @@ pub struct DatasetFace {
     pub table: String,
     /// Where the picture came from, as its table says; for an ImageFolder nothing.
     pub source: String,
-    /// How often it is drawn in comparison with other faces of its class.
+    /// Sampling weight relative to other faces of its class.
     pub weight: f64,
 }
 
@@ -106,7 +106,7 @@ pub enum DatasetError {
         source: std::io::Error,
     },
     /// A picture is damaged or of an unknown kind.
-    #[error("{} is no picture that can be read ({reason}); replace it or take it out", path.display())]
+    #[error("{} is not a readable picture ({reason}); replace or remove it", path.display())]
     Picture {
         /// The picture's file.
         path: PathBuf,
@@ -115,7 +115,7 @@ pub enum DatasetError {
     },
     /// A weight was given to a name that no face has.
     #[error(
-        "nothing is called {name:?} that a weight could be given to; there are {known}, and files that list pictures"
+        "no table, source or file is called {name:?}; give the weight to one of {known}, or to a file that lists pictures"
     )]
     Weight {
         /// The name given.
@@ -355,8 +355,7 @@ fn dimensions(path: &Path) -> Result<(u32, u32), DatasetError> {
 
 /// Decodes a face's picture.
 ///
-/// # Errors
-/// The file cannot be read, or is no picture.
+/// # Errors The file cannot be read or is not a picture.
 pub fn open_picture(path: &Path) -> Result<image::RgbImage, DatasetError> {
     let bytes = std::fs::read(path).map_err(|source| DatasetError::Read { path: path.to_owned(), source })?;
     maskwatch::pixels::decode::picture(&bytes)

@@ -1,4 +1,5 @@
-//! Which of the detector's faces is a labelled one, and whether its landmarks can be trusted to draw by.
+//! Landmarks of a labelled face: which detection it is, whether its landmarks are plausible, and their
+//! distance from others.
 
 use maskwatch::geometry::{Point, Rect};
 use maskwatch::vision::detector::Detection;

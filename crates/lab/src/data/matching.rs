@@ -4,7 +4,7 @@
 use maskwatch::geometry::Rect;
 use maskwatch::vision::detector::Detection;
 
-/// The least intersection over union at which a detection is taken for an annotated face.
+/// Minimum intersection over union at which a detection counts as an annotated face.
 pub const MIN_IOU: f32 = 0.35;
 
 /// The outcome of [`match_faces`].

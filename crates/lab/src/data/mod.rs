@@ -1,6 +1,7 @@
-//! Labelled pictures: [`labels`] reads tables of boxes, [`pictures`] groups them by picture, [`dataset`] says
-//! which faces a training sees, [`matching`] pairs detections with labelled boxes. Below both training and
-//! evaluation.
+//! Labelled pictures, below training, quantization and evaluation. [`labels`] reads tables of boxes,
+//! [`pictures`] groups them by picture, [`dataset`] splits faces into subsets, [`sampler`] draws from them,
+//! [`augment`] cuts faces out and changes the crops, [`matching`] pairs detections with labelled boxes,
+//! [`landmarks`] finds a labelled face's landmarks, [`teacher`] the true ones.
 
 pub mod augment;
 pub mod dataset;

@@ -1,5 +1,5 @@
-//! Opens each labelled picture once and hands it to a measurement, several pictures at a time. What failed is
-//! kept and told, not dropped silently.
+//! Opens each labelled picture once and hands it to a measurement, several pictures at a time. Failures are
+//! collected, not dropped.
 
 use super::labels::LabelledBox;
 use image::RgbImage;

@@ -1,6 +1,6 @@
-//! Where the landmarks of a bare face truly are: the mean of what the starting detector says of it at several
-//! sizes and mirrored. One look is off by about a tenth of the eyes' distance, and by another tenth at
-//! another size; the mean of ten looks is several times as steady, and their spread says how far to trust it.
+//! True landmarks of a bare face: the mean of those that a detector finds at several sizes and mirrored. One
+//! look is off by about a tenth of the eyes' distance, and by another tenth at another size; the mean of ten
+//! looks is several times as steady, and their spread says how far to trust it.
 
 use crate::data::landmarks::{distance, find};
 use image::{RgbImage, imageops};
@@ -10,25 +10,25 @@ use maskwatch::nn::weights::Weights;
 use maskwatch::pixels::preprocess;
 use maskwatch::vision::detector::Detector;
 
-/// Sides of the square that is looked at, in pixels: the face has about half of that.
+/// Sides of the detector's square input, in pixels; the face fills about half of it.
 const SIDES: [u32; 5] = [192, 256, 320, 384, 448];
 /// Side of the square as a multiple of the face's longer side.
 const AROUND: f32 = 2.2;
-/// Fainter faces say nothing.
+/// Detections with a lower score are ignored.
 const SCORE: f32 = 0.4;
 /// Looks in which the face must be found with plausible landmarks.
 const ENOUGH: usize = SIDES.len();
 
-/// Landmarks that several looks agree on.
+/// Landmarks averaged over several detections of one face.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct AgreedLandmarks {
     /// In the order of [`maskwatch::vision::detector::Detection::landmarks`], in pixels of the picture.
     pub landmarks: [Point; 5],
-    /// How far a single look is off them, on average, as a share of the eyes' distance.
+    /// Mean distance of a single detection from them, as a share of the eyes' distance.
     pub spread: f32,
 }
 
-/// The starting detector at all sizes.
+/// The detector whose landmarks are taken as true, at several input sizes.
 pub struct Teacher(Vec<Detector>);
 
 impl Teacher {
@@ -41,7 +41,7 @@ impl Teacher {
         Ok(Self(SIDES.iter().map(detector).collect::<Result<_, _>>()?))
     }
 
-    /// What the looks at the face in the box `rect` agree on; nothing where too few find it.
+    /// The landmarks of the face in the box `rect`; `None` if too few sizes find it.
     ///
     /// # Errors
     /// When candle cannot run the network.

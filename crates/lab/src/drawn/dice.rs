@@ -1,4 +1,4 @@
-//! Chance in the words that drawing needs, and noise that is a pure function of its place.
+//! Random draws that drawing needs, and noise that is a pure function of its place.
 
 use rand::{Rng, RngExt};
 use rand_chacha::ChaCha8Rng;

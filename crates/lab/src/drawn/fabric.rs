@@ -1,4 +1,4 @@
-//! What cloth looks like laid flat: colours and patterns, whatever is made of it.
+//! Cloth laid flat: colours and patterns.
 
 use super::dice::{Dice, cloud, hash, noise};
 use super::frame::{point, smooth};

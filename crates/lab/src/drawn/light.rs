@@ -1,6 +1,5 @@
-//! What the picture tells of a face's light before anything is drawn: how bright each part is, the colour of
-//! the skin, the darkest and the lightest tones, the noise. A drawn thing that follows it belongs to the
-//! picture.
+//! The light on a face, measured before anything is drawn: brightness of each part, colour of the skin,
+//! darkest and lightest tones, noise. A drawn thing in this light fits the picture.
 
 use super::dice::Dice;
 use super::frame::{FaceFrame, point};

@@ -1,4 +1,4 @@
-//! Things drawn on a bare face by its five landmarks, by chance: masks worn properly and wrongly, and what
+//! Random things drawn on a bare face by its five landmarks: masks worn correctly and incorrectly, and what
 //! makes a bare face look like a masked one, from hands to backlight. The classifier is trained on such
 //! pictures, and `maskwatch-lab eval hard` measures on them.
 //!

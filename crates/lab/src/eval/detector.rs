@@ -1,5 +1,5 @@
-//! The detector on annotated pictures: which faces does it find, and how often does it see one where none is
-//! annotated? Every label counts here, `incorrect` too: a face is a face.
+//! Recall and false positives of the detector on annotated pictures. Every label counts here, `incorrect`
+//! too: a face is a face.
 
 use super::error::EvalError;
 use super::evaluation::Evaluation;
@@ -15,10 +15,10 @@ use maskwatch::vision::detector::Detection;
 use serde::{Serialize, Serializer};
 use std::path::Path;
 
-/// Score thresholds that the report tells figures for, besides the one in use, as far as they are above it.
+/// Further score thresholds in the report; those below the one in use are left out.
 pub const THRESHOLDS: [f32; 8] = [0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9];
 
-/// How many of the annotated faces were found, by label and altogether.
+/// Recall of the annotated faces, by label and in total.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recall {
     by_label: [Proportion; Label::ALL.len()],
@@ -37,7 +37,7 @@ impl Recall {
         Self { by_label }
     }
 
-    /// The found of all annotated faces.
+    /// Recall over all annotated faces.
     #[must_use]
     pub fn all(&self) -> Proportion {
         Proportion {
@@ -46,7 +46,7 @@ impl Recall {
         }
     }
 
-    /// The found of the annotated faces with `label`.
+    /// Recall over the annotated faces with `label`.
     #[must_use]
     pub fn label(&self, label: Label) -> Proportion {
         let place = Label::ALL.iter().position(|other| *other == label);

@@ -76,7 +76,7 @@ pub(super) fn ask(
     if are_sound { Ok(answers) } else { Err(EvalError::Answers) }
 }
 
-/// How often faces labelled `mask` and `no_mask` were called so.
+/// Confusion of the labels `mask` and `no_mask`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TwoClass(pub Confusion);
 
@@ -129,7 +129,7 @@ pub struct FacesReport {
     pub two_class: TwoClass,
     /// The area under the curve with `mask` as the positive class.
     pub auc: Option<f64>,
-    /// Whether the probability of `mask` means what it says.
+    /// Calibration of the probability of `mask`.
     pub calibration: Calibration,
     /// The share of the faces labelled `incorrect` that was not called `mask`.
     pub incorrect_not_called_mask: Option<f64>,

@@ -1,6 +1,6 @@
-//! What it brings to leave faces unjudged: for each gate of [`maskwatch::vision::quality`], for the face size
-//! and for the certainty of the classifier, how many faces are let through at which threshold, and how many
-//! wrong answers are among those.
+//! Coverage and errors of the quality gates: for each gate of [`maskwatch::vision::quality`], for the face
+//! size and for the certainty of the classifier, how many faces pass which threshold, and how many of their
+//! answers are wrong.
 //!
 //! An answer is *mask*, or an alarm (*no mask*, *incorrect*), whichever is more probable, however narrow.
 //! Faces whose mask is worn incorrectly are left out: whether they should be let through at all is another
@@ -71,9 +71,9 @@ pub struct GateRow {
     pub missed_unmasked: Proportion,
     /// Masked faces let through that raise an alarm, of all masked ones.
     pub false_alarms: Proportion,
-    /// Right answers that are stopped, of all right ones: what the gate costs.
+    /// Right answers that are stopped, of all right ones: the cost.
     pub right_stopped: Proportion,
-    /// Wrong answers that are stopped, of all wrong ones: what it brings.
+    /// Wrong answers that are stopped, of all wrong ones: the gain.
     pub wrong_stopped: Proportion,
 }
 

@@ -1,5 +1,5 @@
-//! The classifier on bare faces on which something is drawn (see [`crate::drawn`]): masks worn properly and
-//! wrongly, hands, cups, beards, bad light. Every face gets every kind once, and is asked about untouched
+//! The classifier on bare faces on which something is drawn (see [`crate::drawn`]): masks worn correctly and
+//! incorrectly, hands, cups, beards, bad light. Every face gets every kind once, and is classified untouched
 //! too.
 //!
 //! The detector is asked for landmarks on the untouched picture, to draw by; then the labelled box is cut out
@@ -30,7 +30,7 @@ use std::path::Path;
 
 /// The name of the row of faces on which nothing is drawn.
 pub const UNTOUCHED: &str = "untouched";
-/// What a face can be called.
+/// The labels that a face can get.
 const CALLED: [Label; 3] = Label::ALL;
 /// The part of a picture that is drawn on, as a multiple of the face's longer side: more than any classifier
 /// looks at.
@@ -69,10 +69,10 @@ impl BareFaces {
     }
 }
 
-/// What the faces of one kind were called.
+/// The classifier's labels for the faces of one kind.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Called {
-    /// What they should be called.
+    /// The true label.
     pub label: Label,
     /// How many faces.
     pub n: u64,

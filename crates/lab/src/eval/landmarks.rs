@@ -1,5 +1,5 @@
-//! How far the landmarks of bare faces are off once something is drawn on them: those of the landmark
-//! network, on the box that the detector finds in the changed picture, and those of the detector itself.
+//! Error of the landmarks on bare faces with something drawn on them: those of the landmark network, on the
+//! box that the detector finds in the changed picture, and those of the detector itself.
 //!
 //! Where they should be is what another detector, the teacher, says of the untouched face on average of ten
 //! looks ([`crate::data::teacher`]). One look differs from that by the *spread*; of faces on which

@@ -1,4 +1,4 @@
-//! What a measurement found wrong, face by face, as a CSV file to look the pictures up with.
+//! The wrong answers of a measurement as a CSV file, one line per face.
 
 use crate::data::labels::Label;
 use maskwatch::geometry::Rect;

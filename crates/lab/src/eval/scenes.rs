@@ -1,6 +1,6 @@
 //! The whole chain on annotated scenes: detect, then classify what was found. Besides the two-class figures
-//! on the annotated boxes (as in [`super::faces`]) this tells what an entrance would make of each annotated
-//! face: missed, or found and called mask, no mask, incorrect or unsure.
+//! on the annotated boxes (as in [`super::faces`]) this reports the verdict on each annotated face: missed,
+//! or found and called mask, no mask, incorrect or unsure.
 
 use super::error::EvalError;
 use super::evaluation::Evaluation;
@@ -18,7 +18,7 @@ use maskwatch::vision::classifier::Probabilities;
 use serde::{Serialize, Serializer};
 use std::path::Path;
 
-/// What is said of a found face, from its box and the classifier's answer.
+/// The verdict on a detected face, from its box and the classifier's answer.
 pub type Judge<'a> = dyn Fn(&Rect, &Probabilities) -> Verdict + Sync + 'a;
 
 /// What became of annotated faces.

@@ -1,5 +1,5 @@
-//! Contact sheets of what a classifier was shown, one picture a kind: the faces it was most wrong about come
-//! first, those that it called wrongly are framed.
+//! Contact sheets of classified faces, one picture per kind: the most wrong answers come first, wrong ones
+//! are framed.
 
 use super::faces::FaceAnswer;
 use crate::data::labels::Label;

@@ -1,9 +1,8 @@
-//! What was chosen by measurement: from how many faces and pictures ranges are learned, and how far they
-//! reach.
+//! Settings of the quantization: how many faces and pictures calibrate it, and how far ranges reach.
 
 use super::ranges::Quantization;
 
-/// What was chosen by measurement.
+/// Settings of the quantization.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Choices {
     /// Share of the pictures whose extremes a map's range covers; the rest saturates. 1 covers all.

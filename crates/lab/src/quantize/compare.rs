@@ -1,4 +1,4 @@
-//! The quantized classifier beside the f32 one, on faces that no weight was fitted to.
+//! Compares the quantized classifier with the f32 one on faces that no weight was fitted to.
 
 use super::choices::Choices;
 use super::error::QuantizeError;
@@ -30,7 +30,7 @@ pub struct Comparison {
     pub logit_error: f64,
 }
 
-/// Asks both classifiers about the faces that are set aside from training: what choices can be made by.
+/// Compares both classifiers on the faces that training sets aside; [`Choices`] are made by that.
 ///
 /// # Errors
 /// When weights are of another network or a picture cannot be read.

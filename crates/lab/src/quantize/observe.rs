@@ -1,4 +1,4 @@
-//! What the maps of the f32 networks contain on training faces and pictures.
+//! Observes the maps of the f32 networks on training faces and pictures.
 
 use super::choices::Choices;
 use super::error::QuantizeError;
@@ -22,7 +22,7 @@ use std::collections::BTreeSet;
 pub(super) const POOLED: &str = "pooled";
 pub(super) const HIDDEN: &str = "head.0";
 
-/// What the classifier's maps contain on training faces, drawn as for training, without augmentation.
+/// Observes the classifier's maps on training faces, sampled as in training, without augmentation.
 pub(super) fn observe_faces(
     weights: &Weights,
     dataset: &Dataset,
@@ -61,7 +61,7 @@ pub(super) fn observe_faces(
     Ok(seen)
 }
 
-/// What the landmark network's maps contain on training faces, masked and bare ones by turns.
+/// Observes the landmark network's maps on training faces, masked and bare in turn.
 pub(super) fn observe_landmarks(
     weights: &Weights,
     dataset: &Dataset,
@@ -85,7 +85,7 @@ pub(super) fn observe_landmarks(
     Ok(seen)
 }
 
-/// What the detector's maps contain on whole training pictures.
+/// Observes the detector's maps on whole training pictures.
 pub(super) fn observe_pictures(
     weights: &Weights,
     dataset: &Dataset,

@@ -1,4 +1,4 @@
-//! What the maps of a network contain, learned from pictures: the ranges that 8 bits have to cover.
+//! Observed values of a network's maps, and the ranges that 8 bits have to cover.
 
 use candle_core::{Result, Tensor};
 use std::collections::BTreeMap;

@@ -23,7 +23,7 @@ pub enum TrainError {
         /// What the system says.
         source: std::io::Error,
     },
-    /// The run cannot be taken up, or must not be overwritten.
+    /// The run cannot be resumed, or must not be overwritten.
     #[error("{}: {reason}", path.display())]
     Checkpoint {
         /// The checkpoint.
@@ -43,7 +43,7 @@ pub enum TrainError {
     /// Settings contradict each other or are out of range.
     #[error("{0}")]
     Settings(String),
-    /// The loss is no number any more.
+    /// The loss is not finite.
     #[error("the loss is no longer finite at step {step}; use a lower learning rate")]
     Diverged {
         /// Steps taken before.

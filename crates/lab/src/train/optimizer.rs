@@ -1,7 +1,6 @@
-//! AdamW and SGD with their state in plain sight. candle's own AdamW keeps the moments private, so that a run
-//! that uses it cannot be written to disk and taken up again, and its SGD has no momentum; here moments and
-//! step count can be exported and restored. Also: the learning rate over time, and the moving average of
-//! weights.
+//! AdamW and SGD with exportable state. candle's own AdamW keeps the moments private, so that a run that uses
+//! it cannot be saved and resumed, and its SGD has no momentum; here moments and step count can be exported
+//! and restored. Also: the learning rate over time, and the moving average of weights.
 
 use candle_core::backprop::GradStore;
 use candle_core::{Device, Result, Tensor, Var};
@@ -18,7 +17,7 @@ pub struct Parameter {
     pub rate_factor: f64,
 }
 
-/// How gradients change parameters.
+/// The rule by which gradients change parameters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 pub enum Rule {
     /// Adam with decoupled weight decay (Loshchilov & Hutter, arXiv:1711.05101).
@@ -40,7 +39,7 @@ impl Rule {
 /// Settings of an [`Optimizer`] that stay the same over a run.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct OptimizerSettings {
-    /// How gradients change parameters.
+    /// The rule by which gradients change parameters.
     pub rule: Rule,
     /// AdamW: decay of the gradient's moving average.
     pub beta1: f64,
@@ -176,7 +175,7 @@ impl Optimizer {
         Ok(state)
     }
 
-    /// Takes up what [`Optimizer::state`] and [`Optimizer::steps`] gave.
+    /// Restores what [`Optimizer::state`] and [`Optimizer::steps`] returned.
     ///
     /// # Errors
     /// A moment is missing, or its shape is not its parameter's.
@@ -265,7 +264,7 @@ impl WeightAverage {
         self.averages.iter().map(tensor).collect()
     }
 
-    /// Takes up what [`WeightAverage::state`] and [`WeightAverage::steps`] gave.
+    /// Restores what [`WeightAverage::state`] and [`WeightAverage::steps`] returned.
     ///
     /// # Errors
     /// An average is missing, or its shape is not its parameter's.

@@ -1,5 +1,5 @@
-//! Work done ahead of time by threads, handed over in order. So that pictures are read and changed while the
-//! network runs; what comes out does not depend on the number of threads.
+//! Work done ahead of time by threads, handed over in order, so that pictures are read and changed while the
+//! network runs. Results do not depend on the number of threads.
 
 use std::ops::Range;
 use std::sync::mpsc::sync_channel;

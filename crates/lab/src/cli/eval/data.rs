@@ -1,5 +1,5 @@
-//! What every measurement starts from, labelled pictures, and how it is carried out: on several threads, with
-//! progress, its figures printed and what failed told.
+//! The labelled pictures of a measurement, and its run: several threads, progress, figures and failures
+//! printed.
 
 use super::settings::EvalSettings;
 use crate::data::labels::LabelledBox;
@@ -33,7 +33,7 @@ pub(super) struct DataArgs {
     /// Part of the data to measure on: val or train
     #[arg(long, default_value = "val")]
     pub(super) split: Split,
-    /// Of split train, the pictures alone that training sets aside (by its default seed and share)
+    /// Only the pictures of split train that training sets aside (with its default seed and share)
     #[arg(long)]
     pub(super) set_aside: bool,
     /// Leave out faces whose shorter side is below this many pixels
@@ -42,7 +42,7 @@ pub(super) struct DataArgs {
     /// How to print the figures
     #[arg(long, value_enum, default_value = "text")]
     pub(super) format: Format,
-    /// Also write the faces behind the wrong answers to this file (image, box, label, p_mask, problem)
+    /// Also write the wrongly answered faces to this file (columns image, box, label, p_mask, problem)
     #[arg(long, value_name = "CSV")]
     pub(super) errors: Option<PathBuf>,
 }

@@ -25,21 +25,20 @@ pub(super) struct Args {
     /// Score from which a detection counts as a face, 0 to 1 [default: the daemon's, 0.5]
     #[arg(long, value_name = "SCORE", value_parser = fraction)]
     score_threshold: Option<f32>,
-    /// Configuration of a daemon; its sections [detector] and [decision] are followed [default: the daemon's
-    /// defaults]
+    /// Daemon configuration whose sections [detector] and [decision] apply [default: the daemon's defaults]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Persons, paths, places and light are drawn from this number
+    /// Seed for persons, paths, places and light
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// How many persons come, of each label; fewer where there are not so many
+    /// Persons of each label; fewer where the data has fewer
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     persons: u32,
-    /// Frames a second, 1 to 60, separated by commas
+    /// Frame rates in frames per second, 1 to 60, separated by commas
     #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "5,10,25",
         value_parser = clap::value_parser!(u32).range(1..=60))]
     rate: Vec<u32>,
-    /// Folder for strips of frames: some clips, and all in which something went wrong
+    /// Folder for strips of frames: some samples, and all clips with an error
     #[arg(long, value_name = "DIR")]
     pictures: Option<PathBuf>,
 }
@@ -57,7 +56,7 @@ pub(super) fn run(args: Args) -> Outcome {
         cast::choose(&data.pictures, &data.images, data.args.min_side, args.persons as usize, args.seed);
     anyhow::ensure!(
         !cast.people.is_empty(),
-        "{} has no face of split {} that is fit to walk to a door: {} px or more, with room around it; measure another --split",
+        "{} has no face of split {} usable at a door (at least {} px, with room around it); measure another --split",
         data.labels.display(),
         data.args.split,
         door::person::LEAST_SIDE

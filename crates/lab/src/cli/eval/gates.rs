@@ -19,10 +19,10 @@ use std::path::PathBuf;
 pub(super) struct Args {
     #[command(flatten)]
     tables: TableArgs,
-    /// Leave out faces found whose shorter side is below this many pixels
+    /// Leave out detections whose shorter side is below this many pixels
     #[arg(long, value_name = "PX", default_value_t = Rules::default().min_face_side, value_parser = pixels)]
     min_side: f32,
-    /// Also draw wrong answers over faces answered, and missed unmasked over false alarms
+    /// Also draw two curves: wrong answers over coverage, and missed unmasked faces over false alarms
     #[arg(long, value_name = "PNG")]
     curve: Option<PathBuf>,
 }

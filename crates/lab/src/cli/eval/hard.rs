@@ -16,13 +16,13 @@ use std::path::PathBuf;
 pub(super) struct Args {
     #[command(flatten)]
     tables: TableArgs,
-    /// Which set is drawn: the same seed draws the same things on the same faces
+    /// Seed of the drawn set: the same seed draws the same things on the same faces
     #[arg(long, default_value = "1")]
     seed: u64,
     /// Leave out faces whose shorter side is below this many pixels
     #[arg(long, value_name = "PX", default_value = "32", value_parser = pixels)]
     min_side: f32,
-    /// Also write a contact sheet of each kind to this folder, the faces called wrongly first and framed
+    /// Also write a contact sheet of each kind to this folder, wrongly labelled faces first and framed
     #[arg(long, value_name = "DIR")]
     pictures: Option<PathBuf>,
 }

@@ -14,11 +14,11 @@ use std::path::PathBuf;
 pub(super) struct Args {
     #[command(flatten)]
     tables: TableArgs,
-    /// The detector that says where landmarks are: YuNet-n as it was published [default:
+    /// Detector that gives the true landmarks: YuNet-n as published [default:
     /// models/yunet_n.safetensors in $MASKWATCH_SHARED or ../shared]
     #[arg(long, value_name = "FILE")]
     teacher: Option<PathBuf>,
-    /// Which set is drawn: the same seed draws the same things on the same faces
+    /// Seed of the drawn set: the same seed draws the same things on the same faces
     #[arg(long, default_value = "1")]
     seed: u64,
     /// Leave out faces whose shorter side is below this many pixels

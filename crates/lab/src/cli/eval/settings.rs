@@ -74,10 +74,10 @@ impl DoorSettings {
         let RulesSettings { min_face_side, certainty, votes, window, gates, incorrect } = rules;
         let gates = gates.summary();
         format!(
-            "seed {seed}: {masked_persons} masked and {unmasked_persons} unmasked persons, {wrongly} with the mask worn wrongly, each once alone \
+            "seed {seed}: {masked_persons} masked and {unmasked_persons} unmasked persons, {wrongly} with the mask worn incorrectly, each once alone \
              and once among two to four\n\
              {votes} of {window} votes with a probability of {certainty}, faces of at least {min_face_side} px\n\
-             gates: {gates}; a mask worn wrongly: {incorrect}\n"
+             gates: {gates}; a mask worn incorrectly: {incorrect}\n"
         )
     }
 }

@@ -24,7 +24,7 @@ pub(super) struct TableArgs {
     /// Folder that the pictures' paths start from [default: images beside the first CSV file]
     #[arg(long, value_name = "DIR")]
     images: Option<PathBuf>,
-    /// Part of the data to measure on: train to choose thresholds by, val to tell what they are worth
+    /// Part of the data to measure on: train to choose thresholds, val for figures
     #[arg(long, default_value = "val")]
     pub(super) split: Split,
     /// How to print the figures

@@ -29,106 +29,104 @@ pub(super) struct Args {
     /// Folder for features that several runs share
     #[arg(long, value_name = "DIR", default_value = "runs/features")]
     cache: PathBuf,
-    /// Go on with the run in the output folder
+    /// Continue the run in the output folder
     #[arg(long)]
     resume: bool,
-    /// Stop after this many epochs or steps, at the next measurement; --resume goes on
+    /// Stop at the first measurement after this many epochs or steps; continue with --resume
     #[arg(long, value_name = "N")]
     stop_after: Option<u64>,
-    /// What is fitted: head, features.K (the head and the backbone from block K on) or all
+    /// Layers to train: head, features.K (head and backbone from block K on) or all
     #[arg(long, value_name = "DEPTH", default_value = "head")]
     unfreeze: Depth,
 
     /// CSV tables in the data folder [default: faces.csv and scenes.csv, whichever are there]
     #[arg(long, value_name = "NAME", help_heading = "Data")]
     table: Vec<String>,
-    /// Draw faces of a table, a source, or a file that lists pictures FACTOR times as often
+    /// Sample faces FACTOR times as often; NAME is a table, a source, or a file that lists pictures
     #[arg(long, value_name = "NAME=FACTOR", value_parser = factor, help_heading = "Data")]
     weight: Vec<(String, f64)>,
     /// Leave out faces whose shorter side has fewer pixels
     #[arg(long, value_name = "PX", default_value_t = 16.0, help_heading = "Data")]
     min_side: f32,
-    /// Share of the pictures of split train that is set aside; the lowest loss on them decides which weights
-    /// are kept
+    /// Share of the pictures of split train that is set aside. The weights with the lowest loss on them are
+    /// kept
     #[arg(long, value_name = "SHARE", default_value_t = 0.1, value_parser = share, help_heading = "Data")]
     selection_share: f64,
-    /// Share of the pictures of an ImageFolder tree that is held back for validation
+    /// Share of the pictures of an ImageFolder tree that is used for validation
     #[arg(long, value_name = "SHARE", default_value_t = 0.2, value_parser = share, help_heading = "Data")]
     val_share: f64,
-    /// In fine-tuning, the share of each batch whose faces wear their mask incorrectly, where the data has
-    /// such
+    /// Share of each batch with faces labelled incorrect, if the data has any; fine-tuning only
     #[arg(long, value_name = "SHARE", default_value_t = 0.06, help_heading = "Data")]
     incorrect: f64,
-    /// In fine-tuning, the share of each batch that are bare faces with something drawn on them: masks worn
-    /// rightly and wrongly, hands, cups, beards, …
+    /// Share of each batch with bare faces that something is drawn on: masks worn correctly or incorrectly,
+    /// hands, cups, beards, …; fine-tuning only
     #[arg(long, value_name = "SHARE", default_value_t = 0.25, help_heading = "Data")]
     drawn: f64,
-    /// How much of what leaves a label true (helmets, hoods, light from the side and from behind) is drawn on
-    /// masked faces instead of bare ones; they are then drawn twice as often
+    /// Share of the helmets, hoods, side lights and backlights that is drawn on masked faces instead of bare
+    /// ones. Above 0, they are drawn twice as often
     #[arg(long, value_name = "SHARE", default_value_t = 0.0, help_heading = "Data")]
     around_masked: f64,
-    /// Kinds of things that are not drawn
+    /// Kinds not to draw
     #[arg(long, value_name = "KIND,…", value_delimiter = ',', help_heading = "Data")]
     without: Vec<DrawnKind>,
-    /// Sides of the network's input; the first is used later, more are mixed in while fine-tuning
+    /// Sides of the network's input. The first is the side in use, fine-tuning mixes in the others
     #[arg(long, value_name = "PX,…", value_delimiter = ',', default_value = "128", help_heading = "Data")]
     input: Vec<u32>,
-    /// Side of the square that the network sees, in use, as a multiple of the face's longer side
+    /// Side of the square that the network sees in use, as a multiple of the face's longer side
     #[arg(long, value_name = "FACTOR", default_value_t = 1.1, help_heading = "Data")]
     margin: f32,
-    /// Largest random change of a face's width against its height, 0.12 for 1 : 1.12 and 1.12 : 1; heads
-    /// turned aside are narrow
+    /// Largest random change of a face's aspect ratio: 0.12 for 1 : 1.12 to 1.12 : 1
     #[arg(long, value_name = "RATIO", default_value_t = Augmentation::default().aspect, value_parser = fraction, help_heading = "Data")]
     aspect: f32,
-    /// Changed views of each face whose features are computed, for a head alone
+    /// Augmented views of each face; for the head alone
     #[arg(long, value_name = "N", default_value_t = 4, help_heading = "Data")]
     views: usize,
 
-    /// How often the training faces are gone through, for a head alone
+    /// Epochs; for the head alone
     #[arg(long, value_name = "N", default_value_t = 30, help_heading = "Fitting")]
     epochs: u64,
-    /// Batches that are fitted in fine-tuning
+    /// Training steps; fine-tuning only
     #[arg(long, value_name = "N", default_value_t = 400, help_heading = "Fitting")]
     steps: u64,
-    /// In fine-tuning, steps between measurements, each followed by a checkpoint
+    /// Steps from one measurement and checkpoint to the next; fine-tuning only
     #[arg(long, value_name = "N", default_value_t = 50, help_heading = "Fitting")]
     every: u64,
-    /// Faces in a batch [default: 256 for a head alone, else 64]
+    /// Faces in a batch [default: 256 for the head alone, else 64]
     #[arg(long, value_name = "N", help_heading = "Fitting")]
     batch: Option<usize>,
-    /// How gradients change weights
+    /// Optimiser
     #[arg(long, value_enum, value_name = "RULE", default_value_t = OptimizerRule::AdamW, help_heading = "Fitting")]
     optimizer: OptimizerRule,
-    /// In fine-tuning, what the batch norms of the fitted blocks do
+    /// Batch norms of the trained blocks; fine-tuning only
     #[arg(long, value_enum, value_name = "HOW", default_value_t = BatchNorms::Frozen, help_heading = "Fitting")]
     batch_norm: BatchNorms,
-    /// Highest learning rate [default: 0.001 (sgd 0.1) for a head alone, else 0.0003 (sgd 0.01) for the
+    /// Highest learning rate [default: 0.001 (sgd 0.1) for the head alone, else 0.0003 (sgd 0.01) for the
     /// backbone]
     #[arg(long, value_name = "RATE", help_heading = "Fitting")]
     learning_rate: Option<f64>,
-    /// In fine-tuning, the head's learning rate is that of the backbone times this
+    /// Learning rate of the head, as a multiple of the backbone's; fine-tuning only
     #[arg(long, value_name = "FACTOR", default_value_t = 5.0, help_heading = "Fitting")]
     head_factor: f64,
     /// Decoupled weight decay, in units of the learning rate [default: 0.01, sgd 0.0005]
     #[arg(long, value_name = "DECAY", help_heading = "Fitting")]
     weight_decay: Option<f64>,
-    /// Steps over which the learning rate rises, before it falls along a cosine
+    /// Steps over which the learning rate rises; afterwards it falls along a cosine
     #[arg(long, value_name = "STEPS", default_value_t = 30, help_heading = "Fitting")]
     warm_up: u64,
-    /// Share of each label that is given to both classes alike
+    /// Share of each label that is split evenly between both classes
     #[arg(long, value_name = "SHARE", default_value_t = 0.05, help_heading = "Fitting")]
     label_smoothing: f64,
     /// Share of the head's hidden values that are dropped
     #[arg(long, value_name = "SHARE", default_value_t = 0.2, help_heading = "Fitting")]
     dropout: f64,
-    /// Decay of the weights' moving average, which is what is measured and kept; 0 for none
+    /// Decay of the moving average of the weights, which is measured and kept; 0 for none
     #[arg(long, value_name = "DECAY", default_value_t = 0.998, help_heading = "Fitting")]
     average: f64,
-    /// In fine-tuning, the share of the fitted weights in the written ones, above 0 to 1; the rest is of the
-    /// starting weights
+    /// Share of the trained weights in the written ones, above 0 to 1; the rest comes from the starting
+    /// weights. Fine-tuning only
     #[arg(long, value_name = "SHARE", default_value_t = 1.0, help_heading = "Fitting")]
     blend: f64,
-    /// Decides everything random
+    /// Seed of all random choices
     #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Fitting")]
     seed: u64,
     /// Threads that prepare pictures [default: all cores]

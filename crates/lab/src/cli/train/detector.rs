@@ -18,21 +18,21 @@ pub(super) struct Args {
     /// Folder for weights, checkpoint, history.csv and curves.png
     #[arg(long, value_name = "DIR", default_value = "runs/detector")]
     output: PathBuf,
-    /// Go on with the run in the output folder
+    /// Continue the run in the output folder
     #[arg(long)]
     resume: bool,
 
     /// CSV tables in the data folder [default: faces.csv and scenes.csv, whichever are there]
     #[arg(long, value_name = "NAME", help_heading = "Data")]
     table: Vec<String>,
-    /// Draw pictures of a table, a source, or a file that lists pictures FACTOR times as often
+    /// Sample pictures FACTOR times as often; NAME is a table, a source, or a file that lists pictures
     #[arg(long, value_name = "NAME=FACTOR", value_parser = factor, help_heading = "Data")]
     weight: Vec<(String, f64)>,
-    /// Share of the examples that start from a picture in which people have marked every face
+    /// Share of the examples made from pictures in which people have marked every face
     #[arg(long, value_name = "SHARE", default_value_t = usual().scenes, value_parser = whole_share, help_heading = "Data")]
     scenes: f64,
 
-    /// How many times the weights are measured, and the best kept
+    /// Epochs; the weights are measured after each, and the best are kept
     #[arg(long, value_name = "N", default_value_t = usual().epochs, help_heading = "Fitting",
         value_parser = clap::value_parser!(u64).range(1..=10_000))]
     epochs: u64,
@@ -47,18 +47,18 @@ pub(super) struct Args {
     /// Highest learning rate of AdamW, as a share of each tensor's magnitude
     #[arg(long, value_name = "RATE", default_value_t = usual().learning_rate, value_parser = rate, help_heading = "Fitting")]
     learning_rate: f64,
-    /// Score threshold at which there shall be no more false positives than at the start
+    /// Score threshold at which false positives must not exceed those of the starting weights
     #[arg(long, value_name = "SCORE", default_value_t = usual().score_threshold, value_parser = score, help_heading = "Fitting")]
     score_threshold: f32,
-    /// Share of the fitted weights in the written ones; the rest is of the starting weights. Fitted weights
-    /// alone find more masked faces but forget some bare ones [default: whichever of 0, 0.25, 0.5, 0.75 and 1
-    /// finds most]
+    /// Share of the trained weights in the written ones; the rest comes from the starting weights. Trained
+    /// weights alone find more masked faces but miss some bare ones [default: the one of 0, 0.25, 0.5, 0.75
+    /// and 1 that finds most]
     #[arg(long, value_name = "SHARE", value_parser = whole_share, help_heading = "Fitting")]
     blend: Option<f64>,
-    /// Decides everything random
+    /// Seed of all random choices
     #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Fitting")]
     seed: u64,
-    /// Threads that prepare pictures while the network is fitted
+    /// Threads that prepare pictures during training
     #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Fitting")]
     threads: usize,
 }

@@ -12,24 +12,24 @@ pub(super) struct Args {
     /// Folder with the labelled pictures: faces.csv, scenes.csv and images/
     #[arg(long, value_name = "DIR")]
     data: PathBuf,
-    /// The detector that says where landmarks are: YuNet-n as it was published
+    /// Detector that gives the true landmarks: YuNet-n as published
     #[arg(long, value_name = "FILE")]
     teacher: PathBuf,
     /// Weights to start from: MobileNetV2 with torchvision's names [default: those of the classifier]
     #[arg(long, value_name = "FILE")]
     weights: Option<PathBuf>,
-    /// Folder for weights, checkpoint, known landmarks, history.csv and curves.png
+    /// Folder for weights, checkpoint, known.csv (true landmarks), history.csv and curves.png
     #[arg(long, value_name = "DIR", default_value = "runs/landmarks")]
     output: PathBuf,
-    /// Go on with the run in the output folder
+    /// Continue the run in the output folder
     #[arg(long)]
     resume: bool,
 
-    /// Batches that are fitted
+    /// Training steps
     #[arg(long, value_name = "N", default_value_t = usual().steps, help_heading = "Fitting",
         value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     steps: u64,
-    /// Steps between measurements, each followed by a checkpoint
+    /// Steps from one measurement and checkpoint to the next
     #[arg(long, value_name = "N", default_value_t = usual().every, help_heading = "Fitting",
         value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     every: u64,
@@ -40,7 +40,7 @@ pub(super) struct Args {
     /// Highest learning rate of AdamW
     #[arg(long, value_name = "RATE", default_value_t = usual().learning_rate, value_parser = rate, help_heading = "Fitting")]
     learning_rate: f64,
-    /// Decides everything random
+    /// Seed of all random choices
     #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Fitting")]
     seed: u64,
     /// Threads that prepare pictures

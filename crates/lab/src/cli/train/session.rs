@@ -16,7 +16,7 @@ pub(super) fn session(output: PathBuf, resume: bool) -> Session {
 pub(super) fn print(reached: Option<impl Display>) -> ExitCode {
     match reached {
         Some(report) => println!("{report}"),
-        None => println!("stopped before the end; the same command with --resume goes on"),
+        None => println!("stopped before the end; continue with the same command and --resume"),
     }
     ExitCode::SUCCESS
 }

@@ -1,4 +1,4 @@
-//! Who comes to the door: persons chosen by chance among the labelled faces that are fit for it.
+//! Who comes to the door: persons chosen at random among the usable labelled faces.
 
 use super::person::{DoorPerson, LEAST_SIDE};
 use crate::data::labels::Label;
@@ -13,7 +13,7 @@ use std::sync::Arc;
 /// The persons that were chosen.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Cast {
-    /// The masked ones, then the bare ones, then those whose mask is worn wrongly.
+    /// Masked persons, then bare ones, then those with an incorrectly worn mask.
     pub people: Vec<Arc<DoorPerson>>,
     /// Pictures that could not be opened; others were taken in their place.
     pub failures: Vec<Failure>,

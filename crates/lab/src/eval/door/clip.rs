@@ -1,4 +1,4 @@
-//! One clip: who comes to which door when, and what the camera makes of it. Every frame is a function of the
+//! One clip: who comes to which door when, and the camera's frames of it. Every frame is a function of the
 //! clip and the time alone, so the same seed gives the same frames, at any rate and on any number of threads.
 
 use super::background::{self, DoorBackground};

@@ -1,6 +1,6 @@
-//! What happens at a door: labelled faces walk through drawn entrances, past the daemon's own loop (detector,
-//! tracker, classifier, votes, door states), with simulated outputs and the frames' own time. Counted is per
-//! person, not per face.
+//! Alerts at a simulated door: labelled faces walk through drawn entrances, watched by the daemon's own loop
+//! (detector, tracker, classifier, votes, door states), with simulated outputs and the frames' own time.
+//! Figures count persons, not faces.
 //!
 //! Every person comes once alone and once among others. One clip: the door is empty, somebody comes into view
 //! with a face of 3 % of the frame's width (or from the side), comes nearer to about 12 %, lingers, and

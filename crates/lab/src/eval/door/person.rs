@@ -79,7 +79,7 @@ impl DoorPerson {
     }
 }
 
-/// What one appearance makes of a person.
+/// How a person looks in one appearance.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct PersonLook {
     mirrored: bool,

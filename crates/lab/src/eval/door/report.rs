@@ -23,7 +23,7 @@ pub struct DoorFigures {
     pub unmasked_passed: Proportion,
     /// Masked people on whose account an alert was raised.
     pub masked_alerted: Proportion,
-    /// People who wear their mask wrongly for whom the door alerted.
+    /// People with an incorrectly worn mask for whom the door alerted.
     pub incorrect_alerted: Proportion,
     /// Masked people who were taken for such.
     pub masked_passed: Proportion,

@@ -86,14 +86,14 @@ pub fn run(
     }
 }
 
-/// Knows who is where, and notes what the daemon makes of it.
+/// Compares what the daemon reports with who is where.
 struct Witness<'a> {
     clip: &'a Clip,
     /// The shorter side that a face has to have to be judged, in pixels.
     side: f32,
     fates: Vec<Option<Fate>>,
     alert_at_nobody: bool,
-    /// Alerts that were raised by the frame which is told next.
+    /// Alerts raised by the frame that is reported next.
     raised: Vec<TrackId>,
     fault: Option<String>,
     strip: Option<&'a mut ClipStrip>,

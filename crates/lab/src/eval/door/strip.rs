@@ -1,4 +1,4 @@
-//! A few frames of a clip side by side, with what the daemon made of them, for people to look at.
+//! A few frames of a clip side by side, annotated with the daemon's verdicts.
 
 use super::path::FRAME;
 use image::{Rgb, RgbImage, imageops};

@@ -1,4 +1,4 @@
-//! What one step of fine-tuning is fitted to: photographed faces, and bare ones with something drawn on them.
+//! Batches of fine-tuning: photographed faces, and bare ones with something drawn on them.
 
 use super::job::ClassifierJob;
 use super::settings::ClassifierSettings;
@@ -20,12 +20,12 @@ use maskwatch::vision::models::{ModelOptions, Models};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
-/// Where landmarks are searched: large enough for the small faces of scenes.
+/// Input of the detector that finds landmarks: large enough for the small faces of scenes.
 const DETECTOR_INPUT: (u32, u32) = (640, 640);
 const SCORE: f32 = 0.5;
 
-/// How often each kind is drawn in comparison with the others: a rightly worn mask as often as a wrong one,
-/// and what is held at the mouth more often than what is not.
+/// Relative frequency of each kind: a correctly worn mask as often as an incorrect one, and what is held at
+/// the mouth more often than what is not.
 const fn share(kind: DrawnKind) -> u32 {
     match kind {
         DrawnKind::Mask => 6,

@@ -1,9 +1,9 @@
-//! Probabilities that mean what they say, on the faces set aside. The logits of the two classes are divided
-//! by one number (temperature scaling, Guo et al. 2017, <https://arxiv.org/abs/1706.04599>). The logit of
-//! *incorrect* is scaled and shifted (Platt 1999, "Probabilistic outputs for support vector machines"):
-//! batches hold far more masks worn wrongly than a door sees, which a factor alone cannot undo. It is found
-//! on photographs alone, since drawn ones are many and easy to tell. Both are folded into the last layers, so
-//! that nobody who runs the network has to know them.
+//! Calibrates probabilities on the faces set aside. The logits of the two classes are divided by one number
+//! (temperature scaling, Guo et al. 2017, <https://arxiv.org/abs/1706.04599>). The logit of *incorrect* is
+//! scaled and shifted (Platt 1999, "Probabilistic outputs for support vector machines"): batches hold far
+//! more masks worn wrongly than a door sees, which a factor alone cannot undo. It is found on photographs
+//! alone, since drawn ones are many and easy to tell. Both are folded into the last layers, so that nobody
+//! who runs the network has to know them.
 
 use super::batch::{SetAside, set_aside};
 use super::job::ClassifierJob;

@@ -38,7 +38,7 @@ impl Features {
     }
 }
 
-/// Reads the features from the cache, after computing those that are not there yet.
+/// Reads the features from the cache; computes the missing ones first.
 pub(super) fn compute(job: &ClassifierJob<'_>, weights: &Weights) -> Result<Features, TrainError> {
     let faces = &job.dataset.faces;
     let starts: Vec<usize> = std::iter::once(0)

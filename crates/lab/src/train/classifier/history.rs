@@ -1,5 +1,4 @@
-//! What a classifier run has reached so far: figures per epoch (or every so many steps), as CSV and as
-//! curves.
+//! History of a classifier run: figures per epoch (or every some steps), as CSV and as curves.
 
 use crate::curves::{Chart, Series};
 use crate::data::dataset::Subset;

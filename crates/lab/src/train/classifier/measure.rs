@@ -1,5 +1,5 @@
-//! Measures a network on pictures, cut out as in use. For the figures that a project quotes there is
-//! [`crate::eval`]; these accompany a run.
+//! Measures a network on pictures, cut out as in use. These figures accompany a run; those to quote come from
+//! [`crate::eval`].
 
 use super::history::{Figures, Tally};
 use super::job::ClassifierJob;

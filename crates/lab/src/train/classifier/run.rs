@@ -49,6 +49,7 @@ pub fn run(
     // Says which file and tensor do not fit, before anything is done.
     MobileNetV2::new(weights, Mode::Inference)?;
     let checkpoint = session.begin()?;
+    session.make_folder()?;
     let start = with_head(weights, settings.seed, settings.depth != Depth::Head)?;
     let job = ClassifierJob { dataset, settings };
     let course = job.course(&start.checksum()?);

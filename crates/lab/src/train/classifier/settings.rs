@@ -85,7 +85,7 @@ pub struct ClassifierSettings {
     pub blend: f64,
     /// In fine-tuning, steps between measurements; a checkpoint is written after each.
     pub every: u64,
-    /// Decides everything random.
+    /// Seed of all random choices.
     pub seed: u64,
     /// Threads that read and change pictures; does not change the result.
     #[serde(skip)]

@@ -28,7 +28,7 @@ pub(super) struct Prediction {
     pub(super) score: f32,
 }
 
-/// One cell that shall answer for one face.
+/// One cell that is assigned to one face.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Match {
     /// Index into the cells.

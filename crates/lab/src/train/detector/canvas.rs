@@ -27,7 +27,7 @@ const FACE_KEPT: f64 = 0.85;
 pub(super) struct Example {
     /// What the network sees, square.
     pub(super) picture: RgbImage,
-    /// What it shall find there.
+    /// The faces in it.
     pub(super) truth: Truth,
 }
 
@@ -70,7 +70,7 @@ pub(super) fn example(
     Ok(example)
 }
 
-/// The side that a face shall have: most are small, since those are what the network misses.
+/// Draws the side of a face: most are small, since those are what the network misses.
 fn wanted_side(random: &mut impl Rng) -> f32 {
     let (least, most) =
         if random.random_bool(0.65) { (10.0f32, 60.0) } else { (SMALLEST_FACE, LARGEST_FACE) };
@@ -102,7 +102,7 @@ impl<'a> OpenedPicture<'a> {
         self.pixels.width().max(self.pixels.height()).max(1) as f32
     }
 
-    /// One of the picture's faces by chance; the whole picture if there is none.
+    /// A random face of the picture; the whole picture if it has none.
     fn face(&self, random: &mut impl Rng) -> Rect {
         if self.truth.faces.is_empty() {
             return Rect::new(0.0, 0.0, self.pixels.width() as f32, self.pixels.height() as f32);
@@ -118,7 +118,7 @@ impl<'a> OpenedPicture<'a> {
     }
 }
 
-/// Lays the picture on the tile at `corner`, scaled, cut and flipped by chance.
+/// Puts the picture on the tile at `corner`, randomly scaled, cut and flipped.
 fn lay(
     example: &mut Example,
     opened: &OpenedPicture<'_>,

@@ -1,4 +1,4 @@
-//! Which pictures the detector is fitted to, what is known about each, and how often each is drawn.
+//! The pictures that the detector is fitted to, their faces, and how often each is drawn.
 //!
 //! A picture is of use only if no face in it is missing from the labels, since what is not listed counts as
 //! background.
@@ -34,8 +34,7 @@ pub(super) struct TrainingPicture {
 impl TrainingPicture {
     /// Decodes the picture.
     ///
-    /// # Errors
-    /// The file cannot be read or is no picture.
+    /// # Errors The file cannot be read or is not a picture.
     pub(super) fn open(&self) -> Result<RgbImage, DatasetError> {
         open_picture(&self.path)
     }
@@ -156,7 +155,7 @@ pub(super) fn carve(
     pictures.into_iter().partition(|picture| !chosen.contains(&picture.name))
 }
 
-/// Draws pictures by chance, some more often than others.
+/// Draws pictures at random, some more often than others.
 #[derive(Debug)]
 pub(super) struct PictureSampler {
     pictures: Vec<TrainingPicture>,
@@ -191,7 +190,7 @@ impl PictureSampler {
         Self { sums: sums.collect(), pictures }
     }
 
-    /// One picture by chance.
+    /// Draws one picture.
     pub(super) fn draw(&self, random: &mut impl Rng) -> &TrainingPicture {
         let last = self.sums.last().copied().unwrap_or_default();
         let at = random.random_range(0.0..1.0) * last;

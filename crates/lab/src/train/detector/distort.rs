@@ -1,5 +1,5 @@
-//! What cheap cameras and the ways of pictures do to pixels: colour casts, bad exposure, lost sharpness,
-//! noise, JPEG. Nothing here moves a face.
+//! Defects of cheap cameras and of transmission: colour casts, bad exposure, blur, noise, JPEG. Nothing here
+//! moves a face.
 
 use image::RgbImage;
 use image::codecs::jpeg::JpegEncoder;
@@ -13,7 +13,7 @@ const SOFT: f64 = 0.2;
 const NOISE: f64 = 0.15;
 const JPEG: f64 = 0.4;
 
-/// Changes exposure, contrast, saturation and white balance by chance; now and then the colours go
+/// Changes exposure, contrast, saturation and white balance at random; now and then the colours go
 /// altogether.
 pub(super) fn colour(picture: &mut RgbImage, random: &mut impl Rng) {
     let grey = random.random_bool(GREY);
@@ -40,8 +40,8 @@ pub(super) fn colour(picture: &mut RgbImage, random: &mut impl Rng) {
     }
 }
 
-/// Loses detail by chance: the picture shrinks and grows back, but never so far that a face of `side` pixels
-/// falls below six.
+/// Removes detail at random: shrinks the picture and enlarges it again, but never so far that a face of
+/// `side` pixels falls below six.
 pub(super) fn soften(picture: &mut RgbImage, side: f32, random: &mut impl Rng) {
     let least = (6.0 / side.max(1.0)).clamp(0.3, 1.0);
     if least > 0.9 || !random.random_bool(SOFT) {
@@ -55,7 +55,7 @@ pub(super) fn soften(picture: &mut RgbImage, side: f32, random: &mut impl Rng) {
     *picture = imageops::resize(&small, width, height, filter);
 }
 
-/// Adds sensor noise and JPEG artefacts by chance.
+/// Adds sensor noise and JPEG artefacts at random.
 pub(super) fn degrade(picture: &mut RgbImage, random: &mut impl Rng) {
     if random.random_bool(NOISE) {
         let strength = random.random_range(2.0..14.0f32);

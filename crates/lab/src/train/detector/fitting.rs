@@ -1,5 +1,5 @@
-//! Fits the detector: batches in, steps of the optimiser out. What becomes of the weights afterwards is
-//! decided in [`run`](super::run).
+//! Fits the detector: batches in, steps of the optimiser out. [`run`](super::run) decides which weights are
+//! kept.
 
 use super::canvas::{self, Example};
 use super::cells::grid;
@@ -315,6 +315,7 @@ mod tests {
             let selection = sampler.pictures().to_vec();
             let (mut fitter, fitted) = DetectorFitter::new(settings, &start, (sampler, selection))?;
             let course = settings.course("", "");
+            session.make_folder()?;
             fit(&mut fitter, &course, session, (&start, fitted), session.begin()?)
         };
         let in_folder = |name: &str| Session::new(&folder.path().join(name));

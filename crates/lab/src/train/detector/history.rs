@@ -1,4 +1,4 @@
-//! What a detector run has come to: an entry per epoch, as a table and as curves.
+//! History of a detector run: an entry per epoch, as a table and as curves.
 
 use super::ranking::Working;
 use crate::curves::{Chart, Series};

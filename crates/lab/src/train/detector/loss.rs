@@ -1,6 +1,5 @@
-//! What the detector is fitted to minimise: YuNet's four losses over a batch, as differentiable candle
-//! tensors. Which cell answers for which face is decided in [`assign`](super::assign); this is the arithmetic
-//! around it.
+//! YuNet's four losses over a batch, as differentiable candle tensors. Which cell answers for which face is
+//! decided in [`assign`](super::assign); this is the arithmetic around it.
 //!
 //! The terms are those that YuNet was trained with, and so are their weights but for the landmarks': binary
 //! cross-entropy for objectness (1 where a cell answers for a face) and class (the predicted box's overlap
@@ -14,7 +13,7 @@ use candle_core::{DType, Result, Tensor};
 use maskwatch::geometry::Rect;
 
 const BOX_WEIGHT: f64 = 5.0;
-/// Five times as much as YuNet was trained with: landmarks below masks are what it has to learn anew.
+/// Five times as much as YuNet was trained with: landmarks below masks are what it has to learn.
 const LANDMARK_WEIGHT: f64 = 0.5;
 /// Below this value the box loss is quadratic, above it linear.
 const BOX_KNEE: f64 = 0.1;

@@ -1,5 +1,5 @@
-//! How good a detector is on the pictures kept apart for choosing: its detections ranked by score, each right
-//! or wrong. Only for choosing between weights; figures to quote come from `maskwatch-lab eval detector`.
+//! The detector on the pictures that choose the best weights: its detections ranked by score, each right or
+//! wrong. Only for choosing between weights; figures to quote come from `maskwatch-lab eval detector`.
 
 use super::covered;
 use super::data::TrainingPicture;
@@ -13,7 +13,7 @@ use maskwatch::nn::weights::Weights;
 use maskwatch::vision::detector::{Detection, Detector};
 use rayon::prelude::*;
 
-/// Fainter detections are not ranked.
+/// Detections with a lower score are not ranked.
 const FAINTEST: f32 = 0.05;
 /// Annotated scenes are searched at this size, as in use.
 const SCENE_INPUT: u32 = 640;
@@ -23,7 +23,7 @@ const CLOSE_INPUT: u32 = 192;
 const SHARED: f32 = 0.5;
 /// Landmarks are looked for at about the daemon's size.
 const LANDMARK_INPUT: u32 = 448;
-/// Names the masks that are drawn to measure landmarks below them.
+/// Seed of the masks that are drawn to measure landmarks below them.
 const LANDMARK_SEED: u64 = 1;
 /// False positives per picture at which recall is averaged.
 const RATES: [f64; 5] = [1.0 / 32.0, 1.0 / 16.0, 1.0 / 8.0, 1.0 / 4.0, 1.0 / 2.0];

@@ -24,12 +24,12 @@ const SHIFT_STEPS: u32 = 7;
 /// Shares of the fitted weights that are tried.
 const SHARES: [f64; 5] = [0.0, 0.25, 0.5, 0.75, 1.0];
 
-/// What a run came to: the written weights, and start and end on the pictures kept apart for choosing.
+/// The result of a run: the written weights, and recall before and after on the pictures set aside.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FittedDetector {
     /// The weight file.
     pub weights: PathBuf,
-    /// The epoch that it comes from; 0 if no epoch was better than the start.
+    /// The epoch of these weights; 0 if no epoch was better than the start.
     pub epoch: u64,
     /// Share of the faces that the starting weights find.
     pub start_recall: f64,
@@ -66,6 +66,7 @@ pub fn run(settings: &DetectorSettings, session: &Session) -> Result<Option<Fitt
     settings.check()?;
     let checkpoint = session.begin()?;
     let start = Weights::load(&settings.weights)?;
+    session.make_folder()?;
     let (sampler, selection) = pictures(settings, &start)?;
     let (mut fitter, fitted) = DetectorFitter::new(settings, &start, (sampler, selection))?;
     let course = settings.course(&fitter.sampler.checksum(), &start.checksum()?);
@@ -196,7 +197,7 @@ fn summary(pictures: &[TrainingPicture]) -> BTreeMap<String, BTreeMap<&'static s
     sources
 }
 
-/// Adds the largest shift to all objectness logits for which `allowed` holds (it must hold for ever lower
+/// Adds the largest shift to all objectness logits for which `allowed` holds (it must also hold for all lower
 /// ones), within [`MOST_SHIFT`], by halving. Returns the shift.
 fn level_scores(
     weights: &mut Weights,

@@ -13,11 +13,11 @@ pub struct DetectorSettings {
     pub weights: PathBuf,
     /// Names of the CSV tables in the folder; empty for `faces.csv` and `scenes.csv`, whichever are there.
     pub tables: Vec<String>,
-    /// How often pictures are drawn, by the name of a table, a source, or a file that lists pictures.
+    /// Sampling factors by name: a table, a source, or a file that lists pictures.
     pub factors: Vec<(String, f64)>,
-    /// Share of the examples that start from a picture in which people have marked every face.
+    /// Share of the examples made from pictures in which people have marked every face.
     pub scenes: f64,
-    /// How many times the weights are measured.
+    /// Epochs; the weights are measured after each.
     pub epochs: u64,
     /// Training examples per epoch.
     pub examples: u64,
@@ -29,7 +29,7 @@ pub struct DetectorSettings {
     pub score_threshold: f32,
     /// Share of the fitted weights in the written ones; `None` for the one of several that finds most.
     pub blend: Option<f64>,
-    /// Decides everything random.
+    /// Seed of all random choices.
     pub seed: u64,
     /// Threads that prepare pictures; does not change the result.
     pub threads: usize,

@@ -1,8 +1,8 @@
-//! What the starting network adds to the labels. Landmarks are not annotated: those that it sees on a bare
-//! face in the unaltered picture are what the fitted network goes on giving, also below what is drawn on
-//! that face. On masked faces it guesses badly, so nothing is asked there. And where a detector made the
-//! labels, a face that only the starting network sees may be one that they miss, so it is neither demanded
-//! nor forbidden.
+//! Landmarks and uncertain regions that the starting network adds to the labels. Landmarks are not annotated:
+//! those that it sees on a bare face in the unaltered picture are what the fitted network goes on giving,
+//! also below what is drawn on that face. On masked faces it guesses badly, so nothing is asked there. And
+//! where a detector made the labels, a face that only the starting network sees may be one that they miss, so
+//! it is neither demanded nor forbidden.
 
 use super::data::TrainingPicture;
 use crate::data::matching::match_faces;
@@ -16,7 +16,7 @@ use maskwatch::pixels::preprocess;
 use maskwatch::vision::detector::{Detection, decode, suppress};
 use rayon::prelude::*;
 
-/// Fainter detections say nothing.
+/// Detections with a lower score are ignored.
 const SCORE: f32 = 0.4;
 /// Landmarks are taken over from a detection that overlaps the labelled box this much.
 const SAME_FACE: f32 = 0.4;

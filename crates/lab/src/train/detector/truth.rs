@@ -1,13 +1,13 @@
-//! What is known about a picture: its faces, and the regions about which nothing is known.
+//! The faces of a picture, and its regions of which nothing is known.
 
 use maskwatch::geometry::{Point, Rect};
 
-/// A face that the detector shall find.
+/// A face that the detector must find.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct TrueFace {
     /// Where it is, in pixels of its picture.
     pub(super) rect: Rect,
-    /// Whether it is labelled as wearing no mask, so that one can be drawn on it.
+    /// Whether it is labelled `no_mask`, so that a mask can be drawn on it.
     pub(super) is_bare: bool,
     /// Right eye, left eye (the person's own), nose tip, right and left corner of the mouth, where they are
     /// known.
@@ -17,8 +17,8 @@ pub(super) struct TrueFace {
 /// The faces of a picture.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Truth {
-    /// Every face worth finding.
+    /// The faces to find.
     pub(super) faces: Vec<TrueFace>,
-    /// Where there may be a face or not: too small, cut off, or seen by the starting network alone.
+    /// Regions that count neither way: faces too small, cut off, or seen by the starting network alone.
     pub(super) ignored: Vec<Rect>,
 }

@@ -1,5 +1,5 @@
-//! What one step is fitted to: bare faces, on most of which something is drawn, cut out in changed ways, and
-//! where their landmarks lie in these crops.
+//! Batches of the landmark network: augmented crops of bare faces, most with something drawn on them, and
+//! their landmarks in these crops.
 
 use crate::data::augment::{Augmentation, FaceView};
 use crate::data::dataset::open_picture;

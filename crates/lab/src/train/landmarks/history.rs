@@ -1,11 +1,11 @@
-//! What a run of the landmark network has come to, as a table and as curves.
+//! History of a run of the landmark network, as a table and as curves.
 
 use crate::curves::{Chart, Series};
 use crate::train::run::{Course, HistoryEntry};
 use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
 
-/// What was reached after so many steps.
+/// The measurement after some steps.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(super) struct LandmarksEntry {
     pub(super) step: u64,

@@ -1,4 +1,4 @@
-//! How far the landmarks are off on the faces set aside.
+//! Error of the landmarks on the faces set aside.
 
 use super::batch::Known;
 use crate::data::augment::FaceView;
@@ -14,12 +14,12 @@ use maskwatch::nn::weights::Weights;
 use maskwatch::pixels::preprocess;
 use maskwatch::vision::landmarks::points;
 
-/// Names the masks that are drawn on the faces set aside.
+/// Seed of the masks that are drawn on the faces set aside.
 const SELECTION_SEED: u64 = 2;
 /// Crops that are measured at once.
 const BATCH: usize = 16;
 
-/// How far the landmarks are off on average: on the bare faces, and below a mask on each.
+/// Mean error of the landmarks: on the bare faces, and with a mask drawn on each.
 pub(super) fn measure(weights: &Weights, faces: &[Known], threads: usize) -> Result<[f64; 2], TrainError> {
     let network = Landmarks::new(weights, Mode::Inference)?;
     let whole = Rect::new(0.0, 0.0, 1.0, 1.0);

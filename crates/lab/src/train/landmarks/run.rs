@@ -11,15 +11,14 @@ use maskwatch::nn::weights::{Weights, find};
 use std::fmt;
 use std::path::PathBuf;
 
-/// What a finished run reached on the faces set aside, which chose the weights.
+/// The result of a run, measured on the faces set aside.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FittedLandmarks {
     /// The file of the weights.
     pub weights: PathBuf,
     /// The step whose weights these are.
     pub step: u64,
-    /// Mean distance of the landmarks from those known, as a share of the eyes' distance: on bare faces and
-    /// below masks.
+    /// Mean error of the landmarks as a share of the eyes' distance: on bare faces and below masks.
     pub errors: [f64; 2],
 }
 
@@ -46,6 +45,7 @@ pub fn run(settings: &LandmarksSettings, session: &Session) -> Result<Option<Fit
     let given = settings.weights.clone().map_or_else(|| find("classifier.safetensors"), Ok)?;
     let start = fitting::start(&Weights::load(&given)?, settings.seed)?;
     let teacher = Weights::load(&settings.teacher)?;
+    session.make_folder()?;
     let options = DatasetOptions { seed: settings.seed, ..DatasetOptions::default() };
     let dataset = Dataset::load(&settings.data, &options)?;
     let [faces, selection] = truth::known(&dataset, &teacher, &session.file("known.csv"), settings.threads)?;

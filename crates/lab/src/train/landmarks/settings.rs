@@ -9,11 +9,11 @@ use std::path::{Path, PathBuf};
 pub struct LandmarksSettings {
     /// Folder with the labelled pictures.
     pub data: PathBuf,
-    /// The detector that says where landmarks are: YuNet-n as it was published.
+    /// The detector that gives the true landmarks: YuNet-n as published.
     pub teacher: PathBuf,
     /// Weights to start from: MobileNetV2 with torchvision's names; `None` for those of the classifier.
     pub weights: Option<PathBuf>,
-    /// Batches that are fitted.
+    /// Training steps.
     pub steps: u64,
     /// Steps between measurements, each followed by a checkpoint.
     pub every: u64,
@@ -21,7 +21,7 @@ pub struct LandmarksSettings {
     pub batch: u64,
     /// Highest learning rate of AdamW.
     pub learning_rate: f64,
-    /// Decides everything random.
+    /// Seed of all random choices.
     pub seed: u64,
     /// Threads that prepare pictures; does not change the result.
     pub threads: usize,

@@ -1,4 +1,4 @@
-//! Everything that a run has reached, in and out of its checkpoint.
+//! The state of a run, saved to and restored from its checkpoint.
 
 use super::fitted::Fitted;
 use super::history::{Course, HistoryEntry};
@@ -48,7 +48,7 @@ impl<E: HistoryEntry> Progressed<E> {
         Ok(Weights::new(tensors, BTreeMap::from([(NOTE.to_owned(), note)])).save(path)?)
     }
 
-    /// Goes on from a checkpoint of the same run.
+    /// Restores a checkpoint of the same run.
     ///
     /// # Errors
     /// It is not a checkpoint of this kind of run, or it is of one with another key.

@@ -13,7 +13,7 @@ use std::ops::Range;
 
 /// Knows what a network is fitted to, and how it is measured.
 pub(in crate::train) trait Fitter {
-    /// What is known after one measurement.
+    /// One measurement of a run.
     type Entry: HistoryEntry;
     /// What fitting itself tells: losses.
     type Losses;

@@ -79,8 +79,7 @@ impl Fitted {
         self.variables.iter().map(copy).collect()
     }
 
-    /// Everything that a later run needs to go on from here, and how many steps optimiser and average have
-    /// taken.
+    /// The complete state, and the steps that optimiser and average have taken.
     ///
     /// # Errors
     /// None in practice: the tensors are copies of the network's own.
@@ -93,7 +92,7 @@ impl Fitted {
         Ok((state, [self.optimizer.steps(), self.average.as_ref().map_or(0, WeightAverage::steps)]))
     }
 
-    /// Goes on from what [`state`](Self::state) gave.
+    /// Restores what [`state`](Self::state) returned.
     ///
     /// # Errors
     /// The state is of another network.

@@ -1,4 +1,4 @@
-//! What is measured in a run, as a table and as curves.
+//! The measurements of a run, as a table and as curves.
 
 use super::files::write_file;
 use crate::curves::{self, Chart};
@@ -26,7 +26,7 @@ pub(in crate::train) struct Course {
     pub(in crate::train) key: serde_json::Value,
 }
 
-/// What is known after one measurement.
+/// One measurement of a run.
 pub(in crate::train) trait HistoryEntry: Clone + Serialize + DeserializeOwned {
     /// The figure that the best weights have least of; `None` where it could not be measured.
     fn loss(&self) -> Option<f64>;

@@ -1,4 +1,4 @@
-//! What fitted weights say about themselves.
+//! Metadata of fitted weights.
 
 use super::session::Session;
 use maskwatch::nn::weights::Weights;

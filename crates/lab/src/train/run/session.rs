@@ -1,18 +1,18 @@
-//! Where a run keeps its files, and how much of it is done in this session.
+//! The files of a run, and how much of it this session does.
 
 use crate::train::error::TrainError;
 use maskwatch::nn::weights::Weights;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// Where a run keeps its files, and how much of it is done now.
+/// The files of a run, and how much of it this session does.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Session {
     /// Folder of checkpoint, history, curves and the resulting weights.
     pub output: PathBuf,
-    /// Go on with the run in the output folder.
+    /// Continue the run in the output folder.
     pub resume: bool,
-    /// Stop after this many epochs or steps (at the next measurement), to go on another time.
+    /// Stop at the first measurement after this many epochs or steps.
     pub stop_after: Option<u64>,
     /// Added to the metadata of the resulting weights.
     pub about: BTreeMap<String, String>,
@@ -35,24 +35,29 @@ impl Session {
         self.file("checkpoint.safetensors")
     }
 
-    /// Makes the output folder; gives the checkpoint that the run goes on from, if it is to go on and there
-    /// is one.
+    /// The checkpoint that the run goes on from, if the session resumes and there is one.
     ///
     /// # Errors
-    /// The folder cannot be made, the checkpoint cannot be read, or there is one but the session does not
-    /// resume.
+    /// The checkpoint cannot be read, or there is one but the session does not resume.
     pub(in crate::train) fn begin(&self) -> Result<Option<Weights>, TrainError> {
         let path = self.checkpoint();
-        if !path.exists() {
-            std::fs::create_dir_all(&self.output)
-                .map_err(|source| TrainError::File { path: self.output.clone(), source })?;
-            return Ok(None);
+        match (path.exists(), self.resume) {
+            (false, _) => Ok(None),
+            (true, true) => Ok(Some(Weights::load(&path)?)),
+            (true, false) => {
+                let reason = "a run was started here; continue it with --resume, or name another --output";
+                Err(TrainError::Checkpoint { path, reason: reason.to_owned() })
+            }
         }
-        if !self.resume {
-            let reason = "a run was started here; continue it with --resume, or name another --output";
-            return Err(TrainError::Checkpoint { path, reason: reason.to_owned() });
-        }
-        Ok(Some(Weights::load(&path)?))
+    }
+
+    /// Makes the output folder.
+    ///
+    /// # Errors
+    /// It cannot be made.
+    pub(in crate::train) fn make_folder(&self) -> Result<(), TrainError> {
+        std::fs::create_dir_all(&self.output)
+            .map_err(|source| TrainError::File { path: self.output.clone(), source })
     }
 
     /// Where this session ends in a run of `length` units, of which `done` are done, that can stop at
