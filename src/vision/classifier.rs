@@ -146,7 +146,7 @@ impl Classifier {
                 crops.iter().map(|crop| look(network, crop.as_raw())).collect::<Result<_, _>>()?
             }
         };
-        Ok(looks.into_iter().map(Look::probabilities).collect())
+        Ok(looks.into_iter().map(LookLogits::probabilities).collect())
     }
 
     /// How this classifier's faces are cut out.
@@ -172,13 +172,13 @@ impl Quantized {
 
 /// The logits of one crop, or the mean of those of two.
 #[derive(Clone, Copy)]
-struct Look {
+struct LookLogits {
     /// In the order of [`crate::nn::head::CLASSES`].
     classes: [f32; 2],
     incorrect: Option<f32>,
 }
 
-impl Look {
+impl LookLogits {
     fn probabilities(self) -> Probabilities {
         Probabilities::from_logits(self.classes, self.incorrect)
     }
@@ -195,12 +195,12 @@ impl Look {
     }
 }
 
-fn look(network: &int8::mobilenet_v2::QuantizedClassifier, crop: &[u8]) -> Result<Look, NetworkError> {
+fn look(network: &int8::mobilenet_v2::QuantizedClassifier, crop: &[u8]) -> Result<LookLogits, NetworkError> {
     let (classes, incorrect) = network.logits(crop)?;
-    Ok(Look { classes, incorrect })
+    Ok(LookLogits { classes, incorrect })
 }
 
-fn looks(backbone: &MobileNetV2, head: &Head, crops: &[RgbImage]) -> Result<Vec<Look>, NetworkError> {
+fn looks(backbone: &MobileNetV2, head: &Head, crops: &[RgbImage]) -> Result<Vec<LookLogits>, NetworkError> {
     let logits = head.forward(&backbone.features(&preprocess::normalised(crops)?)?, None)?;
     let classes = logits.classes.to_vec2::<f32>()?;
     let incorrect = match &logits.incorrect {
@@ -208,5 +208,5 @@ fn looks(backbone: &MobileNetV2, head: &Head, crops: &[RgbImage]) -> Result<Vec<
         None => vec![None; classes.len()],
     };
     let rows = classes.iter().zip(incorrect);
-    Ok(rows.map(|(row, incorrect)| Look { classes: [row[0], row[1]], incorrect }).collect())
+    Ok(rows.map(|(row, incorrect)| LookLogits { classes: [row[0], row[1]], incorrect }).collect())
 }

@@ -8,13 +8,14 @@ mod landmarks;
 mod settings;
 mod tables;
 
-use crate::eval::networks::{Classify, Detect};
+use crate::eval::error::EvalError;
+use crate::eval::networks::{Classify, Look};
 use crate::eval::{detector, faces, scenes};
 use data::{Data, DataArgs};
+use image::RgbImage;
 use maskwatch::cli::networks::{DetectorArgs, ModelArgs, VerdictArgs};
 use maskwatch::cli::outcome::Outcome;
-use maskwatch::geometry::Rect;
-use maskwatch::vision::Judgement;
+use maskwatch::vision::{Chain, ChainOptions, JudgedFace, Vision, everybody};
 use settings::{EvalSettings, MeasuredDetector, VerdictSettings, open};
 
 /// Arguments.
@@ -91,8 +92,15 @@ pub(crate) fn run(args: Args) -> Outcome {
         Measurement::Scenes { data, models, detector, verdict } => {
             let input = models.input;
             let data = Data::read(data, models.threads, "scenes.csv")?;
+            let named = models.options();
             let models = open(&models)?;
-            let (finder, network, rules) = (detector.make(&models)?, models.classifier()?, verdict.rules());
+            let options = ChainOptions {
+                models: named,
+                detector_input: detector.detector_input,
+                score_threshold: detector.score_threshold,
+                gates: verdict.gates(),
+            };
+            let (chain, rules) = (Chain::new(&models, &options)?, verdict.rules());
             let settings = EvalSettings {
                 classifier_input: Some(input),
                 detector: Some(MeasuredDetector::of(&detector)),
@@ -103,12 +111,14 @@ pub(crate) fn run(args: Args) -> Outcome {
                 ..data.settings(&models)
             };
             data.measure(settings, |progress| {
-                let detect = |picture: &_| Ok(finder.detect(picture)?);
-                let classify = |picture: &_, rects: &[_]| Ok(network.classify(picture, rects)?);
-                let verdict =
-                    |face: &Rect, answer: &_| rules.verdict(face.side(), &Judgement::Answered(*answer));
+                let look = |picture: &RgbImage| {
+                    let looked = chain.clone().look(picture.into(), &mut everybody);
+                    looked.map_err(EvalError::Vision)
+                };
+                let classify = |picture: &_, rects: &[_]| Ok(chain.classifier().classify(picture, rects)?);
+                let verdict = |face: &JudgedFace| rules.verdict(face.rect.side(), &face.judgement);
                 let min_side = data.args.min_side;
-                let networks: (&Detect<'_>, &Classify<'_>) = (&detect, &classify);
+                let networks: (&Look<'_>, &Classify<'_>) = (&look, &classify);
                 scenes::evaluate(&data.pictures, &data.images, min_side, networks, &verdict, progress)
             })
         }

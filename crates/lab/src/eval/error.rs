@@ -11,6 +11,9 @@ pub enum EvalError {
     /// A network could not be made or run.
     #[error(transparent)]
     Network(#[from] NetworkError),
+    /// A picture could not be looked at.
+    #[error("{0}")]
+    Vision(maskwatch::vision::VisionError),
     /// The classifier's answers are not probabilities, or some are missing.
     #[error("the classifier does not give a probability for each face; its weights may be damaged")]
     Answers,

@@ -36,7 +36,7 @@ const FALSE_ALARMS: f64 = 0.05;
 
 /// One face that the detector found and the classifier was asked about.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct JudgedFace {
+pub struct ExaminedFace {
     /// Whether it wears a mask.
     pub masked: bool,
     /// The probability of a mask, 0 to 1.
@@ -47,7 +47,7 @@ pub struct JudgedFace {
     pub quality: Quality,
 }
 
-impl JudgedFace {
+impl ExaminedFace {
     fn is_right(&self) -> bool {
         self.masked == (self.p_mask >= 0.5)
     }
@@ -78,8 +78,8 @@ pub struct GateRow {
 }
 
 impl GateRow {
-    fn of(faces: &[JudgedFace], threshold: f32, passes: impl Fn(&JudgedFace) -> bool) -> Self {
-        let share = |of: &dyn Fn(&JudgedFace) -> bool, hit: &dyn Fn(&JudgedFace) -> bool| -> Proportion {
+    fn of(faces: &[ExaminedFace], threshold: f32, passes: impl Fn(&ExaminedFace) -> bool) -> Self {
+        let share = |of: &dyn Fn(&ExaminedFace) -> bool, hit: &dyn Fn(&ExaminedFace) -> bool| -> Proportion {
             faces.iter().filter(|face| of(face)).map(hit).collect()
         };
         Self {
@@ -88,7 +88,7 @@ impl GateRow {
             wrong: share(&passes, &|face| !face.is_right()),
             missed_unmasked: share(&|face| !face.masked, &|face| passes(face) && !face.is_right()),
             false_alarms: share(&|face| face.masked, &|face| passes(face) && !face.is_right()),
-            right_stopped: share(&JudgedFace::is_right, &|face| !passes(face)),
+            right_stopped: share(&ExaminedFace::is_right, &|face| !passes(face)),
             wrong_stopped: share(&|face| !face.is_right(), &|face| !passes(face)),
         }
     }
@@ -106,18 +106,18 @@ pub struct GatesReport {
     /// What the usual gates of the configuration do together; the threshold is 0.
     pub usual_gates: GateRow,
     #[serde(skip)]
-    asked: Vec<JudgedFace>,
+    asked: Vec<ExaminedFace>,
 }
 
 /// What is plotted of some of the faces, of so many in all.
-type Curve = fn(&[JudgedFace], usize) -> Vec<(f64, f64)>;
+type Curve = fn(&[ExaminedFace], usize) -> Vec<(f64, f64)>;
 
 impl GatesReport {
-    fn of(asked: Vec<JudgedFace>, not_found: u64) -> Self {
+    fn of(asked: Vec<ExaminedFace>, not_found: u64) -> Self {
         let faces = &asked;
         // Gates let values through that are at least the threshold; those with a greatest value look at it
         // with its sign changed.
-        let gate = |name, sign: f32, value: &dyn Fn(&JudgedFace) -> f32| {
+        let gate = |name, sign: f32, value: &dyn Fn(&ExaminedFace) -> f32| {
             let mut values: Vec<f32> = faces.iter().map(|face| sign * value(face)).collect();
             values.sort_by(f32::total_cmp);
             let threshold = |share: f64| values.get((share * values.len() as f64) as usize).copied();
@@ -148,7 +148,7 @@ impl GatesReport {
     /// Risk over coverage, and missed unmasked over false alarms, without gates and behind the usual ones.
     #[must_use]
     pub fn curves(&self) -> RgbImage {
-        let behind: Vec<JudgedFace> = self
+        let behind: Vec<ExaminedFace> = self
             .asked
             .iter()
             .filter(|face| Gates::default().stopping(&face.quality).is_none())
@@ -174,7 +174,7 @@ impl GatesReport {
 }
 
 /// The share of wrong answers among the surest 1, 2, … faces, over their share of `all` faces.
-fn risk_over_coverage(faces: &[JudgedFace], all: usize) -> Vec<(f64, f64)> {
+fn risk_over_coverage(faces: &[ExaminedFace], all: usize) -> Vec<(f64, f64)> {
     let mut surest = faces.to_vec();
     surest.sort_by(|a, b| b.certainty().total_cmp(&a.certainty()));
     let mut wrong = 0u32;
@@ -190,7 +190,7 @@ fn risk_over_coverage(faces: &[JudgedFace], all: usize) -> Vec<(f64, f64)> {
 
 /// The share of bare faces called *mask* over that of masked faces that raise an alarm, of those in `faces`,
 /// for every probability that could part them.
-fn missed_over_false_alarms(faces: &[JudgedFace], _: usize) -> Vec<(f64, f64)> {
+fn missed_over_false_alarms(faces: &[ExaminedFace], _: usize) -> Vec<(f64, f64)> {
     let mut by_mask = faces.to_vec();
     by_mask.sort_by(|a, b| a.p_mask.total_cmp(&b.p_mask));
     let masked = by_mask.iter().filter(|face| face.masked).count() as f64;
@@ -255,7 +255,7 @@ pub fn evaluate(
         let mut examiner = Examiner::default();
         let asked = found.into_iter().zip(answers).map(|((label, Detection { rect, .. }), answer)| {
             let landmarks = (networks.locate)(pixels, rect)?;
-            Ok(JudgedFace {
+            Ok(ExaminedFace {
                 masked: label == Label::Mask,
                 p_mask: answer.mask,
                 side: rect.side(),
@@ -303,9 +303,9 @@ mod tests {
     use maskwatch::vision::detector::Detection;
     use proptest::prelude::*;
 
-    fn asked(masked: bool, p_mask: f32, sharpness: f32) -> JudgedFace {
+    fn asked(masked: bool, p_mask: f32, sharpness: f32) -> ExaminedFace {
         let quality = Quality { sharpness, brightness: 0.5, contrast: 0.2, yaw: 0.0 };
-        JudgedFace { masked, p_mask, side: 40.0, quality }
+        ExaminedFace { masked, p_mask, side: 40.0, quality }
     }
 
     #[test]
@@ -371,7 +371,7 @@ mod tests {
         fn every_face_is_let_through_or_stopped(
             faces in prop::collection::vec((any::<bool>(), 0f32..=1.0, 0f32..3.0), 0..60),
         ) {
-            let faces: Vec<JudgedFace> = faces.into_iter().map(|(masked, p, sharp)| asked(masked, p, sharp)).collect();
+            let faces: Vec<ExaminedFace> = faces.into_iter().map(|(masked, p, sharp)| asked(masked, p, sharp)).collect();
             let report = GatesReport::of(faces.clone(), 0);
             for (name, rows) in &report.gates.0 {
                 let mut before = u64::MAX;

@@ -3,11 +3,15 @@
 use super::error::EvalError;
 use image::RgbImage;
 use maskwatch::geometry::{Point, Rect};
+use maskwatch::vision::JudgedFace;
 use maskwatch::vision::classifier::Probabilities;
 use maskwatch::vision::detector::Detection;
 
 /// Finds the faces of a picture, in its own pixels; see [`maskwatch::vision::detector::Detector::detect`].
 pub type Detect<'a> = dyn Fn(&RgbImage) -> Result<Vec<Detection>, EvalError> + Sync + 'a;
+
+/// Finds and judges all faces of a picture, gates included; see [`maskwatch::vision::Vision::look`].
+pub type Look<'a> = dyn Fn(&RgbImage) -> Result<Vec<JudgedFace>, EvalError> + Sync + 'a;
 
 /// Classifies the faces in some boxes of a picture; see
 /// [`maskwatch::vision::classifier::Classifier::classify`].

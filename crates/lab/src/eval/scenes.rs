@@ -8,18 +8,19 @@ use super::faces::{self, FaceAnswer, FacesReport};
 use super::metrics::{FACE_SIZE_BANDS, Proportion};
 use super::mistakes::Mistake;
 use super::named::Named;
-use super::networks::{Classify, Detect};
+use super::networks::{Classify, Look};
 use crate::data::labels::{Label, LabelledBox};
 use crate::data::matching::{MIN_IOU, match_faces};
 use crate::data::pictures::{self, LabelledPicture, Measured};
 use maskwatch::decide::Verdict;
-use maskwatch::geometry::Rect;
-use maskwatch::vision::classifier::Probabilities;
+use maskwatch::geometry::{Point, Rect};
+use maskwatch::vision::JudgedFace;
+use maskwatch::vision::detector::Detection;
 use serde::{Serialize, Serializer};
 use std::path::Path;
 
-/// The verdict on a detected face, from its box and the classifier's answer.
-pub type Judge<'a> = dyn Fn(&Rect, &Probabilities) -> Verdict + Sync + 'a;
+/// The verdict on a found face, by itself.
+pub type Judge<'a> = dyn Fn(&JudgedFace) -> Verdict + Sync + 'a;
 
 /// What became of annotated faces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
@@ -175,19 +176,19 @@ pub fn evaluate(
     pictures: &[LabelledPicture],
     images: &Path,
     min_side: f32,
-    networks: (&Detect<'_>, &Classify<'_>),
+    networks: (&Look<'_>, &Classify<'_>),
     judge: &Judge<'_>,
     progress: &(dyn Fn(usize) + Sync),
 ) -> Evaluation<ScenesReport> {
-    let (detect, classify) = networks;
+    let (look, classify) = networks;
     let Measured { results, failures } = pictures::measure(pictures, images, progress, |picture, pixels| {
-        let detections = detect(pixels)?;
+        let found = look(pixels)?;
+        if found.iter().filter_map(|face| face.judgement.answer()).any(|answer| !answer.are_sound()) {
+            return Err(EvalError::Answers);
+        }
         let rects: Vec<Rect> = picture.boxes.iter().map(|face| face.rect).collect();
-        let found: Vec<Rect> = detections.iter().map(|detection| detection.rect).collect();
-        // One batch: the annotated boxes, then the found ones.
-        let asked: Vec<Rect> = rects.iter().chain(&found).copied().collect();
-        let mut annotated = faces::ask(classify, pixels, &asked)?;
-        let answers = annotated.split_off(rects.len());
+        let annotated = faces::ask(classify, pixels, &rects)?;
+        let detections: Vec<Detection> = found.iter().map(detection).collect();
         let matching = match_faces(&rects, &detections, MIN_IOU);
 
         let mut scene = SearchedScene {
@@ -204,7 +205,8 @@ pub fn evaluate(
             scene.answers.push(FaceAnswer { face: face.clone(), probabilities });
             let (outcome, p_found) = match found_by {
                 Some(index) => {
-                    (FaceOutcome::Found(judge(&found[*index], &answers[*index])), Some(answers[*index].mask))
+                    let face = &found[*index];
+                    (FaceOutcome::Found(judge(face)), face.judgement.answer().map(|answer| answer.mask))
                 }
                 None => (FaceOutcome::Missed, None),
             };
@@ -215,13 +217,14 @@ pub fn evaluate(
             }
         }
         for index in &matching.unmatched {
-            let (rect, answer) = (found[*index], answers[*index]);
-            let alarm = matches!(judge(&rect, &answer), Verdict::Unmasked | Verdict::Incorrect);
+            let face = &found[*index];
+            let (rect, p_mask) = (face.rect, face.judgement.answer().map(|answer| answer.mask));
+            let alarm = matches!(judge(face), Verdict::Unmasked | Verdict::Incorrect);
             if scene.fully_labelled && alarm {
                 scene.alarms_without_a_face += 1;
                 let image = picture.image.clone();
                 let problem = "end to end: an alarm without a face";
-                scene.mistakes.push(Mistake { image, rect, label: None, p_mask: Some(answer.mask), problem });
+                scene.mistakes.push(Mistake { image, rect, label: None, p_mask, problem });
             }
         }
         Ok::<_, EvalError>(scene)
@@ -246,6 +249,11 @@ pub fn evaluate(
     Evaluation { report: ScenesReport { faces: FacesReport::of(&answers), end_to_end }, mistakes, failures }
 }
 
+/// A found face as the matching takes it; where its landmarks are makes no difference there.
+fn detection(face: &JudgedFace) -> Detection {
+    Detection { rect: face.rect, landmarks: [Point { x: 0.0, y: 0.0 }; 5], score: face.score }
+}
+
 fn problem(label: Label, outcome: FaceOutcome) -> Option<&'static str> {
     match (label, outcome) {
         (_, FaceOutcome::Missed) => Some("end to end: missed"),
@@ -265,8 +273,8 @@ mod tests {
     use super::*;
     use crate::data::pictures::tests::row;
     use crate::eval::faces::tests::{paint, read_off};
-    use maskwatch::geometry::Point;
-    use maskwatch::vision::detector::Detection;
+    use maskwatch::vision::Judgement;
+    use maskwatch::vision::quality::Gate;
 
     #[test]
     fn what_becomes_of_each_annotated_face() {
@@ -297,19 +305,27 @@ mod tests {
             .filter(|(_, _, _, found)| *found)
             .map(|(x, ..)| square(*x))
             .chain([tiny])
-            .map(|[x, y, w, h]| Detection {
-                rect: Rect::new(x, y, w, h),
-                landmarks: [Point { x: 0.0, y: 0.0 }; 5],
-                score: 0.8,
-            })
+            .map(|[x, y, w, h]| Rect::new(x, y, w, h))
             .collect();
-        let detect = |_: &image::RgbImage| Ok(found.clone());
-        let judge = |_: &Rect, answer: &Probabilities| match answer.mask {
-            p if p >= 0.9 => Verdict::Masked,
-            p if p <= 0.1 => Verdict::Unmasked,
+        let look = |pixels: &image::RgbImage| {
+            let judged = |(rect, answer): (&Rect, _)| JudgedFace {
+                rect: *rect,
+                score: 0.8,
+                // What stands to the right of all others is turned away.
+                judgement: if rect.x > 330.0 {
+                    Judgement::Stopped(Gate::Yaw)
+                } else {
+                    Judgement::Answered(answer)
+                },
+            };
+            Ok(found.iter().zip(read_off(pixels, &found)?).map(judged).collect())
+        };
+        let judge = |face: &JudgedFace| match face.judgement.answer().map(|answer| answer.mask) {
+            Some(p) if p >= 0.9 => Verdict::Masked,
+            Some(p) if p <= 0.1 => Verdict::Unmasked,
             _ => Verdict::Unsure,
         };
-        let networks: (&Detect<'_>, &Classify<'_>) = (&detect, &read_off);
+        let networks: (&Look<'_>, &Classify<'_>) = (&look, &read_off);
         let run = |min_side| {
             evaluate(&pictures::group(rows.clone()), folder.path(), min_side, networks, &judge, &|_| ())
         };
@@ -341,5 +357,7 @@ mod tests {
         // The tiny face counts once it is not left out, and was never a false positive.
         let all = run(0.0).report.end_to_end;
         assert_eq!((all.all.no_mask.n, all.alarms_without_a_face_per_image), (4, Some(1.0)));
+        // A gate stops it: it is found, and nothing is said of it.
+        assert_eq!(all.all.no_mask.unsure, 2);
     }
 }

@@ -32,7 +32,8 @@ fn data(folder: &Path) {
 
 fn settings(folder: &Path) -> LandmarksSettings {
     let teacher = Path::new("../../models/detector.safetensors");
-    LandmarksSettings { steps: 6, every: 3, batch: 4, ..LandmarksSettings::new(folder, teacher) }
+    let weights = Some("../../models/classifier.safetensors".into());
+    LandmarksSettings { weights, steps: 6, every: 3, batch: 4, ..LandmarksSettings::new(folder, teacher) }
 }
 
 fn fit(folder: &Path, settings: &LandmarksSettings, resume: bool) -> Result<FittedLandmarks, TrainError> {

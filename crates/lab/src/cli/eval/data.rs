@@ -42,7 +42,7 @@ pub(super) struct DataArgs {
     /// How to print the figures
     #[arg(long, value_enum, default_value = "text")]
     pub(super) format: Format,
-    /// Also write the wrongly answered faces to this file (columns image, box, label, p_mask, problem)
+    /// Also write the mistakes to this file (columns image, box, label, p_mask, problem)
     #[arg(long, value_name = "CSV")]
     pub(super) errors: Option<PathBuf>,
 }

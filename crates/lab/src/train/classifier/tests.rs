@@ -377,7 +377,7 @@ fn portrait() -> tempfile::TempDir {
     // Of a source's pictures a tenth is set aside, so each label is a source.
     let mut table = "image,x,y,w,h,label,split,source\n".to_owned();
     for (name, label) in [("astronaut", "no_mask"), ("astronaut-masked", "mask")] {
-        let fixture = format!("{}/tests/fixtures/{name}.jpg", env!("CARGO_MANIFEST_DIR"));
+        let fixture = format!("{}/../../tests/fixtures/{name}.jpg", env!("CARGO_MANIFEST_DIR"));
         for copy in 0..12 {
             let image = format!("{name}-{copy}.jpg");
             std::fs::copy(&fixture, folder.path().join("images").join(&image)).unwrap();
