@@ -1,5 +1,5 @@
-//! CPU kernels: those in f32 behind candle custom ops, forward and backward, and in [`int8`] those of the
-//! quantized networks.
+//! CPU kernels in f32 as candle custom ops, forward and backward. Those of the quantized networks are in
+//! [`maskwatch_kernels::int8`].
 //!
 //! Tensors are NHWC: `[batch, height, width, channels]`, channels contiguous. So a 1×1 convolution is one
 //! matrix product, and a depthwise convolution runs along the channels, where every CPU has vector
