@@ -5,15 +5,16 @@
 //! A frame goes one way, and no stage knows the one behind it:
 //!
 //! ```text
-//! source ──Frame──▶ detect ──faces──▶ track ──crops──▶ classify ──scores──▶ decide ──signal──▶ outputs
-//! (camera,           (YuNet)         (ids over        (MobileNetV2)        (votes, hold,       (LED, buzzer,
-//!  files, pipe)                       time)                                 re-arm; pure)       relay patterns)
+//! source ──▶ vision ──▶ track ──▶ vision ──▶ decide ──▶ outputs
+//! (camera,   (faces:    (ids      (gates,    (votes,    (LED,
+//!  files,    YuNet)     over      masks:     hold,      buzzer,
+//!  pipe)                time)     Mobile-    re-arm;    relay
+//!                                 NetV2)     pure)      patterns)
 //! ```
 //!
-//! [`daemon`] is the loop that carries frames along this way. Before a face is classified, [`quality`] asks
-//! whether it can be seen well enough; [`landmarks`] tells it how the head is turned. [`nn`] holds the
-//! networks, in f32 and in int8, [`kernels`] the CPU kernels below them, [`models`] says which of them are
-//! run; [`eval`] measures them on labelled pictures, and `train` fits them.
+//! [`daemon`] is the loop that carries frames along this way. [`vision`] turns a picture into judged faces; its
+//! networks are in [`nn`], in f32 and in int8, and run on the kernels of `maskwatch-kernels`. `maskwatch-lab` fits,
+//! quantizes and measures them.
 
 pub mod bench;
 pub mod cli;

@@ -54,14 +54,15 @@ fn allocations() -> usize {
     ALLOCATIONS.load(Ordering::Relaxed)
 }
 
-/// The daemon's chain, which finds nobody, and is asked about two places all the same, which the gates look at too.
+/// The daemon's chain, which finds nobody, and is asked about two places all the same, which the gates look
+/// at too.
 struct Looking {
     chain: Chain,
     frames: u16,
 }
 
-/// What looking at a frame costs: lists of the places that no gate stops, of the answers about them and of the
-/// judgements.
+/// What looking at a frame costs: lists of the places that no gate stops, of the answers about them and of
+/// the judgements.
 const LISTS: usize = 3;
 
 impl Vision for Looking {

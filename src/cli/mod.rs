@@ -1,6 +1,6 @@
-//! The command line: arguments in, one subcommand run, one exit code out. Each subcommand has a file of its own with
-//! its arguments (`Args`) and what it does with them (`run`). [`networks`], [`outcome`] and [`values`] also serve
-//! `maskwatch-lab`.
+//! The command line: arguments in, one subcommand run, one exit code out. Each subcommand has a file of its
+//! own with its arguments (`Args`) and what it does with them (`run`). [`networks`], [`outcome`] and
+//! [`values`] also serve `maskwatch-lab`.
 
 mod bench;
 mod command;

@@ -1,4 +1,5 @@
-//! Values on the command line: each parser takes a text and gives the value, or a sentence that says what to give.
+//! Values on the command line: each parser takes a text and gives the value, or a sentence that says what to
+//! give.
 
 use crate::config::limits;
 use crate::nn::yunet::MULTIPLE;
@@ -6,8 +7,8 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-/// Takes one of `values`, each with its name and what the help says of it (nothing where that is empty). There must be at
-/// least one.
+/// Takes one of `values`, each with its name and what the help says of it (nothing where that is empty).
+/// There must be at least one.
 #[must_use]
 pub fn one_of<T: Copy + Send + Sync + 'static, const N: usize>(
     values: [(&'static str, &'static str, T); N],

@@ -48,8 +48,8 @@ pub enum Event<'a> {
     },
 }
 
-/// Someone who is told what happens, after the outputs were, and whom the loop waits for: the demo, which draws the
-/// frame, and tests. Who may be slow is a listener instead; see [`super::Listeners`].
+/// Someone who is told what happens, after the outputs were, and whom the loop waits for: the demo, which
+/// draws the frame, and tests. Who may be slow is a listener instead; see [`super::Listeners`].
 pub trait Observer {
     /// Takes note of `event`, which happened at `now` of the loop's clock.
     fn on_event(&mut self, now: Duration, event: &Event<'_>);

@@ -1,6 +1,7 @@
-//! What runs at the door. [`Daemon`] is the loop that carries frames from the source to the outputs; [`Watch`] is one
-//! frame's way from pixels to the door's state; [`Opener`] makes the parts that the configuration names and replaces
-//! them when it is reloaded; [`Listeners`] are told what happens, each in its own time.
+//! What runs at the door. [`Daemon`] is the loop that carries frames from the source to the outputs;
+//! [`Watch`] is one frame's way from pixels to the door's state; [`Opener`] makes the parts that the
+//! configuration names and replaces them when it is reloaded; [`Listeners`] are told what happens, each in
+//! its own time.
 
 mod clock;
 mod event;

@@ -1,4 +1,5 @@
-//! Opens the parts of the daemon that a configuration names, and replaces those that another one names differently.
+//! Opens the parts of the daemon that a configuration names, and replaces those that another one names
+//! differently.
 
 use super::clock::Clock;
 use super::run::{Daemon, STALL};
@@ -36,7 +37,8 @@ pub struct Opener {
 }
 
 impl Opener {
-    /// The daemon that `config` describes. Pins come first: they are off from then on, whatever fails afterwards.
+    /// The daemon that `config` describes. Pins come first: they are off from then on, whatever fails
+    /// afterwards.
     ///
     /// # Errors
     /// When a part cannot be opened.
@@ -73,9 +75,9 @@ impl Opener {
         Ok(source)
     }
 
-    /// Replaces the parts of `daemon` in which `new` differs from `old`. What can fail is made before anything is
-    /// replaced, but for pins: those of the old configuration have to be let go first. If the new ones cannot be opened,
-    /// the old ones are opened again.
+    /// Replaces the parts of `daemon` in which `new` differs from `old`. What can fail is made before
+    /// anything is replaced, but for pins: those of the old configuration have to be let go first. If the new
+    /// ones cannot be opened, the old ones are opened again.
     ///
     /// # Errors
     /// When a part cannot be opened; the daemon goes on as it was.

@@ -21,7 +21,8 @@ struct Told {
 }
 
 impl Throttle {
-    /// Whether to log `message` at `now`. `Some(n)`: log it; n repeats were suppressed since it was last logged.
+    /// Whether to log `message` at `now`. `Some(n)`: log it; n repeats were suppressed since it was last
+    /// logged.
     pub(super) fn admit(&mut self, message: &str, now: Duration) -> Option<u32> {
         if let Some(told) = self.told.get_mut(message) {
             if now.saturating_sub(told.at) < REPEAT_AFTER {

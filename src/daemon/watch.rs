@@ -1,4 +1,5 @@
-//! One frame's way from pixels to the door's state: detect, track, judge, decide. Knows no source, no clock, no pins.
+//! One frame's way from pixels to the door's state: detect, track, judge, decide. Knows no source, no clock,
+//! no pins.
 
 use crate::decide::{Decider, Finding, Opinion, Rules, Sighting, Signal, Verdict};
 use crate::geometry::Rect;

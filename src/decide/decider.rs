@@ -54,14 +54,16 @@ pub struct Exchange<'a> {
 }
 
 impl Exchange<'_> {
-    /// Indices of the sightings that are worth classifying: large enough, and undecided, in doubt or due for a new look.
+    /// Indices of the sightings that are worth classifying: large enough, and undecided, in doubt or due for
+    /// a new look.
     #[must_use]
     pub fn wanted(&self) -> Vec<usize> {
         let wants = |sighting: &Sighting| self.decider.wants_vote(sighting.track, sighting.side, self.now);
         (0..self.sightings.len()).filter(|index| wants(&self.sightings[*index])).collect()
     }
 
-    /// Takes what the classifier says of each sighting by its index; nothing for one that it was not asked about.
+    /// Takes what the classifier says of each sighting by its index; nothing for one that it was not asked
+    /// about.
     pub fn finish(self, answer: impl Fn(usize) -> Option<Probabilities>) -> Observed {
         let Self { decider, now, sightings } = self;
         let observation = |(index, &Sighting { track, side }): (usize, &Sighting)| Observation {
@@ -137,13 +139,14 @@ impl Decider {
         self.fault = fault;
     }
 
-    /// Begins the exchange about the faces of a frame that was seen at `now`; an earlier time than the last counts as the
-    /// last.
+    /// Begins the exchange about the faces of a frame that was seen at `now`; an earlier time than the last
+    /// counts as the last.
     pub fn exchange(&mut self, now: Duration, sightings: Vec<Sighting>) -> Exchange<'_> {
         Exchange { decider: self, now, sightings }
     }
 
-    /// Whether a face is worth classifying at `now`: it is large enough, and undecided, in doubt or due for a new look.
+    /// Whether a face is worth classifying at `now`: it is large enough, and undecided, in doubt or due for a
+    /// new look.
     pub(super) fn wants_vote(&self, track: TrackId, side: f32, now: Duration) -> bool {
         let now = self.now.max(now);
         if side < self.rules.min_face_side.max(self.rules.ignore_below) {

@@ -27,15 +27,15 @@ const SMALL: f32 = 24.0;
 /// Share of the usual doubt that a vote on a small face may leave.
 const DOUBT_WHERE_SMALL: f32 = 0.25;
 
-/// The rules that a [`Decider`] follows; [`crate::config`] documents and checks them.
+/// The rules that a [`Decider`](super::Decider) follows; [`crate::config`] documents and checks them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rules {
     /// Faces whose shorter side is below this many pixels are not there at all.
     pub ignore_below: f32,
     /// Faces below this many pixels (shorter side) are not classified; they may be asked to come closer.
     pub min_face_side: f32,
-    /// Minimum probability of *mask*, or of *no_mask* plus *incorrect*; below both the vote is *unsure*. 0.5 to 1.
-    /// On faces below 24 pixels a quarter of the doubt is allowed: at 0.8 they need 0.95.
+    /// Minimum probability of *mask*, or of *no_mask* plus *incorrect*; below both the vote is *unsure*. 0.5
+    /// to 1. On faces below 24 pixels a quarter of the doubt is allowed: at 0.8 they need 0.95.
     pub certainty: f32,
     /// What a mask that is worn incorrectly brings about.
     pub incorrect: IncorrectMeans,
@@ -74,10 +74,10 @@ impl Default for Rules {
 }
 
 impl Rules {
-    /// The vote of one classified sighting of a face whose shorter side is `side` pixels: the class whose rivals
-    /// together have at most `doubt`, where `doubt` is 1 − [`certainty`](Self::certainty), a quarter of it on small
-    /// faces. Where *mask* is ruled out but not which of the others it is, the face counts as unmasked, so that no
-    /// bare face passes where incorrect masks may.
+    /// The vote of one classified sighting of a face whose shorter side is `side` pixels: the class whose
+    /// rivals together have at most `doubt`, where `doubt` is 1 − [`certainty`](Self::certainty), a quarter
+    /// of it on small faces. Where *mask* is ruled out but not which of the others it is, the face counts as
+    /// unmasked, so that no bare face passes where incorrect masks may.
     ///
     /// ```
     /// use maskwatch::vision::classifier::Probabilities;
@@ -104,8 +104,8 @@ impl Rules {
         }
     }
 
-    /// What one sighting of a face whose shorter side is `side` pixels says by itself: its vote, or *unsure* where it is
-    /// too small to be judged or was stopped by a gate.
+    /// What one sighting of a face whose shorter side is `side` pixels says by itself: its vote, or *unsure*
+    /// where it is too small to be judged or was stopped by a gate.
     #[must_use]
     pub fn verdict(&self, side: f32, judgement: &Judgement) -> Verdict {
         match judgement.answer() {

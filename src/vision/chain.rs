@@ -24,8 +24,8 @@ pub struct ChainOptions {
     pub gates: Gates,
 }
 
-/// Detector, landmark network, gates and classifier. A clone shares the networks and has working memory of its own;
-/// the int8 networks do one picture at a time.
+/// Detector, landmark network, gates and classifier. A clone shares the networks and has working memory of
+/// its own; the int8 networks do one picture at a time.
 pub struct Chain {
     detector: Arc<Detector>,
     locator: Arc<Locator>,

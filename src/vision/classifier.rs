@@ -23,9 +23,9 @@ pub use probabilities::Probabilities;
 /// Faces that go through the network at once: enough for its matrix products, few enough for a small board's
 /// memory.
 const BATCH: usize = 8;
-/// A face of which no class is as probable as this at the first look is looked at again, mirrored. This is the certainty
-/// that a vote on a small face needs by the usual rules ([`crate::decide::Rules`]), so no such vote hangs on one
-/// doubtful look.
+/// A face of which no class is as probable as this at the first look is looked at again, mirrored. This is
+/// the certainty that a vote on a small face needs by the usual rules ([`crate::decide::Rules`]), so no such
+/// vote hangs on one doubtful look.
 pub const SURE: f32 = 0.95;
 
 /// The classifier network behind the paper's preprocessing: a picture and its face boxes in, probabilities

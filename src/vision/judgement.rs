@@ -1,5 +1,5 @@
-//! What looking at a picture gives: its faces, each with a judgement. The trait stands between those who look and
-//! those who ask, so that tests can script what is seen.
+//! What looking at a picture gives: its faces, each with a judgement. The trait stands between those who look
+//! and those who ask, so that tests can script what is seen.
 
 use super::classifier::Probabilities;
 use super::quality::Gate;
@@ -61,8 +61,8 @@ pub trait Vision {
     fn look(&mut self, picture: View<'_>, choose: &mut Choice<'_>) -> Result<Vec<JudgedFace>, VisionError>;
 }
 
-/// The faces in the boxes `found`, all of score 1, judged as `judge` says where `choose` names them: what a scripted
-/// [`Vision`] returns.
+/// The faces in the boxes `found`, all of score 1, judged as `judge` says where `choose` names them: what a
+/// scripted [`Vision`] returns.
 ///
 /// # Errors
 /// Those of `judge`.

@@ -1,14 +1,15 @@
-//! From a picture to judged faces. [`Chain`] is the one way there: the detector finds faces, the landmark network and
-//! [`quality`] tell how well each can be seen, the [`classifier`] says whether it wears a mask, with a second look
-//! where the first leaves doubt. The daemon, `detect`, `demo`, `bench` and the lab's measurements all go through it.
+//! From a picture to judged faces. [`Chain`] is the one way there: the detector finds faces, the landmark
+//! network and [`quality`] tell how well each can be seen, the [`classifier`] says whether it wears a mask,
+//! with a second look where the first leaves doubt. The daemon, `detect`, `demo`, `bench` and the lab's
+//! measurements all go through it.
 //!
 //! ```text
 //! picture ─▶ detector ─boxes─▶ choice ─▶ landmarks, quality ─gates─▶ classifier ─▶ judged faces
 //!            (YuNet)          (caller)                              (MobileNetV2, mirrored look in doubt)
 //! ```
 //!
-//! The caller chooses which of the faces found are worth judging; [`everybody`] chooses all. What the judgements mean
-//! over time is the business of [`crate::track`] and [`crate::decide`].
+//! The caller chooses which of the faces found are worth judging; [`everybody`] chooses all. What the
+//! judgements mean over time is the business of [`crate::track`] and [`crate::decide`].
 
 mod chain;
 pub mod classifier;

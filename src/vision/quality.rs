@@ -72,10 +72,10 @@ impl Gate {
     }
 }
 
-/// What split train spoke for: by `maskwatch-lab eval gates` each stops at most 1 % of the right answers and a
-/// larger share of the wrong ones, and by `maskwatch-lab eval door` nobody's alert comes later (gates twice as
-/// narrow on blur and darkness made one in twenty come after more than a second). Contrast and too much light
-/// stopped as many right answers as wrong ones; they stay open.
+/// What split train spoke for: by `maskwatch-lab eval gates` each stops at most 1 % of the right answers and
+/// a larger share of the wrong ones, and by `maskwatch-lab eval door` nobody's alert comes later (gates twice
+/// as narrow on blur and darkness made one in twenty come after more than a second). Contrast and too much
+/// light stopped as many right answers as wrong ones; they stay open.
 impl Default for Gates {
     fn default() -> Self {
         Self { min_sharpness: 0.016, min_brightness: 0.1, max_yaw: 1.0, ..Self::OPEN }

@@ -44,7 +44,8 @@ fn detect_prints_one_object_for_each_picture_and_draws_it() {
     }
 }
 
-/// The daemon asks nobody about a face that is too dark, and `detect` does the same: it names the gate instead.
+/// The daemon asks nobody about a face that is too dark, and `detect` does the same: it names the gate
+/// instead.
 #[test]
 fn a_face_that_a_gate_stops_is_not_judged_unless_asked_for() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,5 +1,5 @@
-//! The listener that writes the log: what the door does, who raised an alert, what is wrong. What repeats is counted
-//! instead of repeated.
+//! The listener that writes the log: what the door does, who raised an alert, what is wrong. What repeats is
+//! counted instead of repeated.
 
 use super::hall::Listener;
 use super::notice::Notice;

@@ -1,5 +1,6 @@
-//! Who is told what the daemon does: the log and the service manager. Each listener has a thread and a bounded queue of
-//! its own, so none can hold up the loop or another listener: one that is too slow loses events, which are counted.
+//! Who is told what the daemon does: the log and the service manager. Each listener has a thread and a
+//! bounded queue of its own, so none can hold up the loop or another listener: one that is too slow loses
+//! events, which are counted.
 //!
 //! A new way out is a file here with a [`Listener`], and a line where the listeners are added (`cli/run.rs`).
 

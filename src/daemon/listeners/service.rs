@@ -63,8 +63,8 @@ impl Service {
     }
 }
 
-/// Progress is a frame that was looked at, or an attempt to open the source that ended; a loop that goes round without
-/// either is none.
+/// Progress is a frame that was looked at, or an attempt to open the source that ended; a loop that goes
+/// round without either is none.
 impl Listener for Service {
     fn name(&self) -> &'static str {
         "service manager"

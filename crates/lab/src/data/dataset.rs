@@ -355,7 +355,8 @@ fn dimensions(path: &Path) -> Result<(u32, u32), DatasetError> {
 
 /// Decodes a face's picture.
 ///
-/// # Errors The file cannot be read or is not a picture.
+/// # Errors
+/// When the file cannot be read or is not a picture; the error names it.
 pub fn open_picture(path: &Path) -> Result<image::RgbImage, DatasetError> {
     let bytes = std::fs::read(path).map_err(|source| DatasetError::Read { path: path.to_owned(), source })?;
     maskwatch::pixels::decode::picture(&bytes)

@@ -34,7 +34,8 @@ pub(super) struct TrainingPicture {
 impl TrainingPicture {
     /// Decodes the picture.
     ///
-    /// # Errors The file cannot be read or is not a picture.
+    /// # Errors
+    /// When the file cannot be read or is not a picture.
     pub(super) fn open(&self) -> Result<RgbImage, DatasetError> {
         open_picture(&self.path)
     }
