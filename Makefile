@@ -31,7 +31,8 @@ soak: dependencies ## the daemon on a camera that misbehaves by a plan, for DURA
 fuzz: dependencies ## each parser of foreign bytes for SECONDS=30, where there is a nightly toolchain with cargo-fuzz
 	tests/fuzz/run.sh $(or $(SECONDS),30)
 
-lint: dependencies ## formatting, clippy, documentation
+lint: dependencies ## formatting, clippy, documentation, and the checks of tests/house: circles, names, sizes, words
+	tests/house/check.sh
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --workspace

@@ -12,9 +12,9 @@
 //!                                 NetV2)     pure)      patterns)
 //! ```
 //!
-//! [`daemon`] is the loop that carries frames along this way. [`vision`] turns a picture into judged faces; its
-//! networks are in [`nn`], in f32 and in int8, and run on the kernels of `maskwatch-kernels`. `maskwatch-lab` fits,
-//! quantizes and measures them.
+//! [`daemon`] is the loop that carries frames along this way. [`vision`] turns a picture into judged faces;
+//! its networks are in [`nn`], in f32 and in int8, and run on the kernels of `maskwatch-kernels`.
+//! `maskwatch-lab` fits, quantizes and measures them.
 
 pub mod bench;
 pub mod cli;

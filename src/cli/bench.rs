@@ -30,8 +30,8 @@ pub(crate) struct Args {
     /// How to print the figures; json prints one object per stage and one for loading and memory
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
-    /// Time this stage alone, in a row, as other runtimes time a network. Can be given several times. By default
-    /// the stages take turns, as they do for a camera's frames
+    /// Time this stage alone, in a row, as other runtimes time a network. Can be given several times. By
+    /// default the stages take turns, as they do for a camera's frames
     #[arg(long = "stage", value_enum, value_name = "STAGE")]
     stages: Vec<Stage>,
     /// Seconds that all stages together are timed

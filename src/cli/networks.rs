@@ -32,8 +32,8 @@ pub struct ModelArgs {
     /// classifier]
     #[arg(long, value_name = "FILE", help_heading = "Networks")]
     landmarks: Option<PathBuf>,
-    /// Side of the classifier's input in pixels, 32 to 512, or auto: the smallest trained side from 128 on that
-    /// shows all of a face. The paper uses 224
+    /// Side of the classifier's input in pixels, 32 to 512, or auto: the smallest trained side from 128 on
+    /// that shows all of a face. The paper uses 224
     #[arg(long, value_name = "PX", default_value_t, help_heading = "Networks")]
     pub input: Input,
     /// Threads of the networks [default: one per core, four at most]
