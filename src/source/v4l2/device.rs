@@ -131,9 +131,8 @@ impl Device {
         }
         loop {
             let pointer = std::ptr::from_mut(argument).cast();
-            // SAFETY: the descriptor is open as long as `self`; `pointer` is valid for reads and writes of as
-            // many bytes as the request says, which was checked; all values of the plain structures are valid
-            // afterwards.
+            // SAFETY: the descriptor lives as long as `self`; `pointer` is valid for the request's size
+            // (checked above); the plain structures behind it are valid with any values.
             match unsafe { v4l::v4l2::ioctl(self.file.as_raw_fd(), request, pointer) } {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 result => return result,
@@ -358,9 +357,8 @@ impl CaptureBuffer for Mapping {
         let length = length.min(self.length);
         into.clear();
         into.reserve(length);
-        // SAFETY: source and target are valid for `length` bytes, which is at most the mapping's length and
-        // reserved in the vector; they are different memory. The copied bytes are initialised, whatever they
-        // are.
+        // SAFETY: both are valid for `length` bytes (at most the mapping's length; reserved in the vector)
+        // and do not overlap. Any copied bytes are initialised.
         unsafe {
             std::ptr::copy_nonoverlapping(self.start.as_ptr(), into.as_mut_ptr(), length);
             into.set_len(length);
