@@ -6,7 +6,7 @@
 
 use image::RgbImage;
 use maskwatch::config::Config;
-use maskwatch::daemon::{Clock, Daemon, Event, Flags, Observer, SystemClock, Watch};
+use maskwatch::daemon::{Clock, Daemon, Event, Flags, FramePace, Observer, SystemClock, Watch};
 use maskwatch::geometry::Rect;
 use maskwatch::outputs::{Outputs, Panel, simulated};
 use maskwatch::pixels::buffer::Pool;
@@ -66,8 +66,8 @@ struct Looking {
 const LISTS: usize = 3;
 
 impl Vision for Looking {
-    fn look(&mut self, picture: View<'_>, choose: &mut Choice<'_>) -> Result<Vec<JudgedFace>, VisionError> {
-        assert_eq!(self.chain.look(picture, choose)?, [], "nobody is on these frames");
+    fn look(&mut self, picture: View<'_>, choice: &mut dyn Choice) -> Result<Vec<JudgedFace>, VisionError> {
+        assert_eq!(self.chain.look(picture, choice)?, [], "nobody is on these frames");
         // Faces that come nearer, one of them over the edge of the picture; in the end no longer.
         let side = 40.0 + f32::from(self.frames.min(WARM)) * 2.0;
         let places = [-20.0, 300.0].map(|x| Rect::new(x, 100.0, side, side));
@@ -128,7 +128,7 @@ fn in_the_loop(format: &str, file: &Path) -> usize {
     let watch = Watch::new(Box::new(vision), config.decision);
     let clock = SystemClock::start();
     assert!(clock.now() < Duration::from_secs(60));
-    let mut daemon = Daemon::new(source, watch, outputs, Duration::from_secs(60), &clock);
+    let mut daemon = Daemon::new(source, watch, outputs, FramePace::from(&config.source), &clock);
     let mut count = Count { frames: 0, before: 0, counted: None, stop: Arc::clone(&stop) };
     let never = AtomicBool::new(false);
     daemon.run(Flags { stop: &stop, reload: &never }, &mut count).unwrap();

@@ -10,7 +10,9 @@ use super::outcome::{Outcome, print};
 use super::process::{start_log, stop_flag};
 use super::values::seconds;
 use crate::config::Config;
-use crate::daemon::{Clock, Daemon, Ended, Event, Face, Flags, Observer, STALL, SystemClock, Watch};
+use crate::daemon::{
+    Clock, Daemon, Ended, Event, Face, Flags, FramePace, Observer, STALL, SystemClock, Watch,
+};
 use crate::decide::{DoorState, Signal};
 use crate::outputs::{Output, Outputs, Panel, Recorder, simulated};
 use crate::pixels::annotate::{Mark, annotate, caption};
@@ -61,9 +63,7 @@ pub(crate) fn run(args: Args) -> Outcome {
     std::fs::create_dir_all(&args.output).with_context(|| {
         format!("{} cannot be made; name another folder with --output", args.output.display())
     })?;
-    let mut config = Config { models: args.models.options(), ..Config::default() };
-    // The second visitor comes soon after the first and stands in the same place.
-    config.decision.re_arm = Duration::from_secs(2);
+    let config = Config { models: args.models.options(), ..Config::default() };
     let stop = stop_flag()?;
     let networks = Chain::load(&config.vision())?;
     let (source, clock, scene) = open(&args, &config)?;
@@ -92,7 +92,7 @@ pub(crate) fn run(args: Args) -> Outcome {
             stop.store(true, Ordering::Relaxed);
         });
     }
-    let mut daemon = Daemon::new(source, watch, thread, config.source.timeout, &*clock);
+    let mut daemon = Daemon::new(source, watch, thread, FramePace::from(&config.source), &*clock);
     let never = AtomicBool::new(false);
     let ended = daemon.run(Flags { stop: &stop, reload: &never }, &mut show)?;
     daemon.outputs.stop()?;
@@ -204,7 +204,12 @@ impl Observer for Show {
             Event::State { from, signal } => self.screen.state(now, *from, *signal),
             Event::Fault { reason, began: true } => self.screen.health(now, Some(reason)),
             Event::Recovered { .. } => self.screen.health(now, None),
-            Event::Fault { .. } | Event::Skipped(_) | Event::Attempt | Event::Status(_) => {}
+            Event::Fault { .. }
+            | Event::Skipped(_)
+            | Event::LeftOut(_)
+            | Event::Rare { .. }
+            | Event::Attempt
+            | Event::Status(_) => {}
         }
     }
 }

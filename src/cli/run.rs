@@ -11,6 +11,7 @@ use crate::source::SourceSpec;
 use anyhow::Context;
 use signal_hook::consts::SIGHUP;
 use signal_hook::flag;
+use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -45,14 +46,22 @@ impl Args {
     }
 }
 
+fn warn(config: &Config) {
+    config.warnings.iter().for_each(|warning| log::warn!("{warning}"));
+}
+
 pub(crate) fn run(args: Args) -> Outcome {
     let mut config = args.load()?;
     if args.check {
+        for warning in &config.warnings {
+            let _ = writeln!(std::io::stderr(), "warning: {warning}");
+        }
         print("the configuration is fine\n")?;
         return Ok(ExitCode::SUCCESS);
     }
     start_log();
     keep_memory_small();
+    warn(&config);
     let stop = stop_flag()?;
     let reload = Arc::new(AtomicBool::new(false));
     flag::register(SIGHUP, Arc::clone(&reload)).context("SIGHUP cannot be handled")?;
@@ -74,6 +83,7 @@ pub(crate) fn run(args: Args) -> Outcome {
                     Ok(new)
                 }) {
                     Ok(new) => {
+                        warn(&new);
                         config = new;
                         log::info!("the configuration was reloaded");
                     }

@@ -3,8 +3,9 @@
 use super::error::ConfigError;
 use super::limits;
 use super::reader::{Section, Sourced};
-use crate::decide::{IncorrectMeans, Rules};
+use crate::decide::{IncorrectMeans, LONGEST_MEMORY, Rules};
 use crate::vision::quality::Gates;
+use std::time::Duration;
 
 /// Reads the quality gates, which are keys of `[decision]`.
 fn gates(section: &mut Section<'_>) -> Result<Gates, ConfigError> {
@@ -38,28 +39,37 @@ fn gates(section: &mut Section<'_>) -> Result<Gates, ConfigError> {
     Ok(Gates { min_sharpness, min_contrast, min_brightness, max_brightness, max_yaw })
 }
 
-/// Reads `[decision]`.
-pub(super) fn decision(mut section: Section<'_>) -> Result<(Rules, Gates), ConfigError> {
+/// What a vote stood for when votes were counted: frames came five times a second.
+const OLD_STEP: Duration = Duration::from_millis(200);
+
+/// Reads `[decision]`; also returns what is accepted but should be mended.
+pub(super) fn decision(mut section: Section<'_>) -> Result<(Rules, Gates, Vec<String>), ConfigError> {
     let usual = Rules::default();
     let ignore_below = section.number("ignore_below", limits::IGNORED_SIDES)?;
     let min_face_side = section.number("min_face_side", limits::JUDGED_SIDES)?;
     let gates = gates(&mut section)?;
     let certainty = section.number("certainty", limits::CERTAINTIES)?;
     let incorrect = section.choice("incorrect", &IncorrectMeans::NAMES)?;
+    let evidence = section.seconds("evidence_seconds", limits::EVIDENCE)?;
+    let window = section.seconds("window_seconds", limits::WINDOWS)?;
+    let budget = section.seconds("budget_seconds", limits::BUDGETS)?;
     let votes = section.whole("votes", limits::VOTES)?;
-    let window = section.whole("window", limits::VOTES)?;
+    let last_votes = section.whole("window", limits::VOTES)?;
     let hold = section.seconds("hold_seconds", limits::HOLDS)?;
     let re_arm = section.seconds("re_arm_seconds", limits::RE_ARMS)?;
     let linger = section.seconds("linger_seconds", limits::MOMENTS)?;
     let look_after = section.seconds("look_after_seconds", limits::MOMENTS)?;
     let recheck = section.seconds("recheck_seconds", limits::MOMENTS)?;
+    let old_evidence = votes.as_ref().map(|votes| OLD_STEP * votes.value.saturating_sub(1));
+    let old_window = last_votes.as_ref().map(|votes| OLD_STEP * votes.value);
     let rules = Rules {
         ignore_below: Sourced::or(&ignore_below, f64::from(usual.ignore_below)) as f32,
         min_face_side: Sourced::or(&min_face_side, f64::from(usual.min_face_side)) as f32,
         certainty: Sourced::or(&certainty, f64::from(usual.certainty)) as f32,
         incorrect: incorrect.unwrap_or(usual.incorrect),
-        votes: votes.as_ref().map_or(usual.votes, |votes| votes.value as usize),
-        window: window.as_ref().map_or(usual.window, |window| window.value as usize),
+        evidence: Sourced::or(&evidence, old_evidence.unwrap_or(usual.evidence)),
+        window: Sourced::or(&window, old_window.unwrap_or(usual.window)),
+        budget: Sourced::or(&budget, usual.budget),
         hold: Sourced::or(&hold, usual.hold),
         re_arm: Sourced::or(&re_arm, usual.re_arm),
         linger: Sourced::or(&linger, usual.linger),
@@ -67,16 +77,41 @@ pub(super) fn decision(mut section: Section<'_>) -> Result<(Rules, Gates), Confi
         recheck: Sourced::or(&recheck, usual.recheck),
     };
     // If two keys contradict each other, the error names one that is in the file, so that it has a line.
-    if rules.votes > rules.window {
-        let (Rules { votes: v, window: w, .. }, most) = (&rules, rules.window);
-        return Err(match (&votes, &window) {
-            (Some(votes), _) => section.refuse(
-                votes,
-                format!("is {v}, more than the window of {w}; use at most {most}, or a larger window"),
+    if rules.evidence > rules.window {
+        let (needed, counted) = (rules.evidence.as_secs_f64(), rules.window.as_secs_f64());
+        let longest = format!("is {needed}, longer than window_seconds ({counted}); use at most {counted}");
+        return Err(match (&evidence, &votes, &window) {
+            (Some(key), ..) => section.refuse(key, longest),
+            (None, Some(votes), _) => {
+                section.refuse(votes, "is more than the window; use evidence_seconds instead".into())
+            }
+            (None, None, Some(key)) => section.refuse(
+                key,
+                format!("is {counted}, shorter than evidence_seconds ({needed}); use at least {needed}"),
             ),
-            (None, window) => section
-                .refuse_any(window, format!("is {w}, less than the {v} votes needed; use at least {v}")),
+            (None, None, None) => section.refuse_any(
+                &last_votes,
+                "is less than the votes needed; use evidence_seconds and window_seconds instead".into(),
+            ),
         });
+    }
+    for (old, key, new) in
+        [(&votes, "evidence_seconds", rules.evidence), (&last_votes, "window_seconds", rules.window)]
+    {
+        if let Some(old) = old {
+            let seconds = new.as_secs_f64();
+            section.warn(
+                old,
+                format!("counts frames, which say less the faster they come; use {key} = {seconds}"),
+            );
+        }
+    }
+    if let Some(re_arm) = re_arm.as_ref().filter(|re_arm| re_arm.value > LONGEST_MEMORY) {
+        let longest = LONGEST_MEMORY.as_secs();
+        section.warn(
+            re_arm,
+            format!("counts as {longest}: what people look like is forgotten after {longest} s"),
+        );
     }
     if rules.ignore_below > rules.min_face_side {
         let (ignored, judged) = (rules.ignore_below, rules.min_face_side);
@@ -106,6 +141,5 @@ pub(super) fn decision(mut section: Section<'_>) -> Result<(Rules, Gates), Confi
             ),
         });
     }
-    section.finish()?;
-    Ok((rules, gates))
+    Ok((rules, gates, section.finish()?))
 }

@@ -34,6 +34,8 @@ pub struct Config {
     pub gates: Gates,
     /// Sections `[outputs]` and `[button]`.
     pub outputs: OutputsConfig,
+    /// What is accepted but should be mended, each in one sentence.
+    pub warnings: Vec<String>,
 }
 
 impl Config {
@@ -73,19 +75,20 @@ impl Config {
     ///
     /// ```
     /// use maskwatch::config::Config;
-    /// let error = Config::parse("[decision]\nvotes = 6\n", "door.toml").unwrap_err();
+    /// let error = Config::parse("[decision]\nwindow_seconds = 0.3\n", "door.toml").unwrap_err();
     /// assert_eq!(
     ///     error.to_string(),
-    ///     "door.toml line 2: decision.votes is 6, more than the window of 5; \
-    ///      use at most 5, or a larger window"
+    ///     "door.toml line 2: decision.window_seconds is 0.3, shorter than evidence_seconds (0.4); \
+    ///      use at least 0.4"
     /// );
     /// ```
     pub fn parse(text: &str, name: &str) -> Result<Self, ConfigError> {
         let mut root = Section::root(text, name)?;
-        let source = source::source(root.section("source")?)?;
+        let (source, mut warnings) = source::source(root.section("source")?)?;
         let models = models::models(root.section("models")?)?;
         let detector = detector::detector(root.section("detector")?)?;
-        let (decision, gates) = decision::decision(root.section("decision")?)?;
+        let (decision, gates, more) = decision::decision(root.section("decision")?)?;
+        warnings.extend(more);
         let mut config = Self {
             source,
             models,
@@ -93,6 +96,7 @@ impl Config {
             decision,
             gates,
             outputs: outputs::outputs(root.section("outputs")?)?,
+            warnings,
         };
         config.outputs.button = outputs::button(root.optional_section("button")?, &config.outputs.outputs)?;
         root.finish()?;

@@ -2,6 +2,7 @@
 //! messages. A limit that a room below the configuration needs is defined there.
 
 use std::ops::RangeInclusive;
+use std::time::Duration;
 
 pub use crate::outputs::{PINS, SILENCES, TONES};
 pub use crate::source::{FRAME_RATES, FRAME_SIDES};
@@ -10,6 +11,8 @@ pub use crate::vision::detector::{DETECTOR_SIDES, SCORES};
 pub use crate::vision::models::THREADS;
 pub use crate::vision::quality::MOST_YAW;
 
+/// Without a look for so long nothing can be said about the door, whatever the cause and the configuration.
+pub const NO_LOOK: Duration = Duration::from_secs(15);
 /// Seconds without a frame after which the door shows a fault.
 pub const TIMEOUTS: RangeInclusive<f64> = 0.5..=60.0;
 /// Seconds after which a camera counts as frozen or blind; 0 is never.
@@ -31,7 +34,13 @@ pub const BRIGHTNESS: RangeInclusive<f64> = 0.0..=1.0;
 pub const YAWS: RangeInclusive<f64> = 0.0..=MOST_YAW as f64;
 /// Probabilities that a vote can be asked to have.
 pub const CERTAINTIES: RangeInclusive<f64> = 0.5..=1.0;
-/// Numbers of votes that a verdict can need, and from which they can be taken.
+/// Seconds for which votes can have to agree.
+pub const EVIDENCE: RangeInclusive<f64> = 0.0..=10.0;
+/// Seconds for which votes can count.
+pub const WINDOWS: RangeInclusive<f64> = 0.1..=60.0;
+/// Seconds that a look can take at most before faces wait for the next one.
+pub const BUDGETS: RangeInclusive<f64> = 0.05..=10.0;
+/// Numbers of votes that a verdict could need, and from which they could be taken, in older configurations.
 pub const VOTES: RangeInclusive<u32> = 1..=50;
 /// Seconds for which an alert can last at least.
 pub const HOLDS: RangeInclusive<f64> = 0.0..=3600.0;

@@ -33,6 +33,8 @@ pub(super) struct Section<'a> {
     entries: Vec<KeyValue<'a>>,
     /// The keys that were asked for; an error about an unknown key names the nearest.
     known: Vec<String>,
+    /// What is accepted but should be mended, each a sentence.
+    warnings: Vec<String>,
 }
 
 struct KeyValue<'a> {
@@ -65,7 +67,7 @@ impl<'a> Section<'a> {
             .collect();
         // In the order of the file, so that the first mistake is the one that is named.
         entries.sort_by_key(|entry| entry.key_at);
-        Self { text, file, path, at, entries, known: Vec::new() }
+        Self { text, file, path, at, entries, known: Vec::new(), warnings: Vec::new() }
     }
 
     fn full(&self, key: &str) -> String {
@@ -79,6 +81,12 @@ impl<'a> Section<'a> {
     /// An error about the value `sourced`.
     pub(super) fn refuse<T>(&self, sourced: &Sourced<T>, problem: String) -> ConfigError {
         self.error(sourced.at, sourced.key.clone(), problem)
+    }
+
+    /// Notes that the value `sourced` is accepted but should be mended.
+    pub(super) fn warn<T>(&mut self, sourced: &Sourced<T>, problem: String) {
+        let warning = self.refuse(sourced, problem);
+        self.warnings.push(warning.to_string());
     }
 
     /// As [`refuse`](Self::refuse), or about the whole section if the key is not in the file.
@@ -274,9 +282,9 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// Refuses keys that were not asked for.
-    pub(super) fn finish(self) -> Result<(), ConfigError> {
-        let Some(entry) = self.entries.first() else { return Ok(()) };
+    /// Refuses keys that were not asked for; returns what should be mended.
+    pub(super) fn finish(self) -> Result<Vec<String>, ConfigError> {
+        let Some(entry) = self.entries.first() else { return Ok(self.warnings) };
         let distances = self.known.iter().map(|known| (levenshtein(known, &entry.key), known));
         let problem = match distances.min_by_key(|(distance, _)| *distance) {
             Some((distance, nearest)) if distance <= nearest.len().min(entry.key.len()) / 2 => {

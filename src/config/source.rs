@@ -40,8 +40,11 @@ impl Default for SourceConfig {
     }
 }
 
-/// Reads `[source]`.
-pub(super) fn source(mut section: Section<'_>) -> Result<SourceConfig, ConfigError> {
+/// Frames may be late by half the time between two of them before that is a fault.
+const PATIENCE: f32 = 1.5;
+
+/// Reads `[source]`; also returns what is accepted but should be mended.
+pub(super) fn source(mut section: Section<'_>) -> Result<(SourceConfig, Vec<String>), ConfigError> {
     let usual = SourceConfig::default();
     let spec = match section.text("spec")? {
         None => usual.spec,
@@ -58,16 +61,18 @@ pub(super) fn source(mut section: Section<'_>) -> Result<SourceConfig, ConfigErr
     let frozen_after = limit("frozen_seconds", usual.frozen_after)?;
     let black_after = limit("black_seconds", usual.black_after)?;
     let rate = section.number("frames_per_second", FRAME_RATES)?;
-    let timeout = Sourced::or(&section.seconds("timeout_seconds", limits::TIMEOUTS)?, usual.timeout);
-    let frames_per_second = rate.as_ref().map_or(usual.frames_per_second, |rate| rate.value as f32);
-    let pause = 1.0 / frames_per_second;
-    if pause > timeout.as_secs_f32() {
-        let problem = format!(
-            "is {frames_per_second}, so {pause} s pass between two frames, more than the timeout of {} s; use a larger timeout_seconds, or more frames",
-            timeout.as_secs_f32()
+    let written = section.seconds("timeout_seconds", limits::TIMEOUTS)?;
+    let timeout = Sourced::or(&written, usual.timeout);
+    if let Some(written) = written.filter(|written| written.value > limits::NO_LOOK) {
+        let longest = limits::NO_LOOK.as_secs();
+        section.warn(
+            &written,
+            format!("counts as {longest}: without a look for {longest} s the door shows a fault"),
         );
-        return Err(section.refuse_any(&rate, problem));
     }
+    let frames_per_second = rate.as_ref().map_or(usual.frames_per_second, |rate| rate.value as f32);
+    // A rate below one frame per timeout is no contradiction: the timeout follows it.
+    let timeout = timeout.max(Duration::from_secs_f32(PATIENCE / frames_per_second));
     let config = SourceConfig {
         spec,
         width: Sourced::or(&section.whole("width", FRAME_SIDES)?, usual.width),
@@ -77,6 +82,5 @@ pub(super) fn source(mut section: Section<'_>) -> Result<SourceConfig, ConfigErr
         frozen_after,
         black_after,
     };
-    section.finish()?;
-    Ok(config)
+    Ok((config, section.finish()?))
 }

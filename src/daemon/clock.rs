@@ -6,6 +6,12 @@ use std::time::{Duration, Instant};
 pub trait Clock {
     /// Time since some moment; never less than before.
     fn now(&self) -> Duration;
+
+    /// The time of `moment` on this clock. A clock that is not the system's knows no other time than now.
+    fn at(&self, moment: Instant) -> Duration {
+        let _ = moment;
+        self.now()
+    }
 }
 
 /// The system's monotonic clock.
@@ -23,5 +29,9 @@ impl SystemClock {
 impl Clock for SystemClock {
     fn now(&self) -> Duration {
         self.0.elapsed()
+    }
+
+    fn at(&self, moment: Instant) -> Duration {
+        moment.saturating_duration_since(self.0)
     }
 }

@@ -17,6 +17,15 @@ pub enum Event<'a> {
         /// What the door shows now.
         signal: Signal,
     },
+    /// So many faces of a frame were not judged: there was no time for them.
+    LeftOut(usize),
+    /// Looks are rarer than the configuration asks for; told once.
+    Rare {
+        /// The median time between two looks.
+        interval: Duration,
+        /// The time that is asked for.
+        wanted: Duration,
+    },
     /// The source gave something that is no frame; what, in a few words.
     Skipped(&'a str),
     /// Something about a person was found.

@@ -17,5 +17,5 @@ pub use clock::{Clock, SystemClock};
 pub use event::{Event, Observer};
 pub use listeners::Listeners;
 pub use parts::{OpenError, Opener};
-pub use run::{Daemon, DaemonError, Ended, Flags, STALL};
+pub use run::{Daemon, DaemonError, Ended, Flags, FramePace, STALL};
 pub use watch::{Face, Seen, Watch};

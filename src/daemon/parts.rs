@@ -2,7 +2,7 @@
 //! differently.
 
 use super::clock::Clock;
-use super::run::{Daemon, STALL};
+use super::run::{Daemon, FramePace, STALL};
 use super::watch::Watch;
 use crate::config::Config;
 use crate::nn::NetworkError;
@@ -46,7 +46,7 @@ impl Opener {
         let outputs = self.outputs(config)?;
         let watch = Watch::new(Box::new(Chain::load(&config.vision())?), config.decision.clone());
         let source = self.source(config)?;
-        Ok(Daemon::new(source, watch, outputs, config.source.timeout, clock))
+        Ok(Daemon::new(source, watch, outputs, FramePace::from(&config.source), clock))
     }
 
     /// The configured pins, refreshed by a thread of their own.
@@ -103,7 +103,7 @@ impl Opener {
         if let Some(source) = source {
             daemon.source = source;
         }
-        daemon.timeout = new.source.timeout;
+        daemon.set_pace(FramePace::from(&new.source));
         daemon.watch.set_rules(new.decision.clone());
         Ok(())
     }

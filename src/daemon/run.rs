@@ -7,18 +7,24 @@ use super::event::{Event, Observer};
 use super::health::{Health, News};
 use super::shown::Shown;
 use super::watch::{Seen, Watch};
+use crate::config::SourceConfig;
+use crate::config::limits::NO_LOOK;
 use crate::decide::{DoorState, Finding, Signal};
 use crate::outputs::{OutputError, Outputs};
-use crate::pixels::picture::View;
-use crate::source::{Next, Source, SourceError, State};
+use crate::source::{Frame, Next, Source, SourceError, State};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// How long the loop waits for a frame before it looks at everything else.
 const PATIENCE: Duration = Duration::from_millis(200);
-/// How long the outputs believe in a loop that shows no sign of life: longer than a slow board takes for a
-/// frame.
-pub const STALL: Duration = Duration::from_secs(20);
+/// Without a look for so long nothing can be said about the door, whatever the cause: the outputs show a
+/// fault, by themselves if the loop hangs.
+pub const STALL: Duration = NO_LOOK;
+/// Frames vouch for the time at which they were taken, but a camera whose clock lies must not make the door
+/// believe that time stands still.
+const OLDEST_FRAME: Duration = Duration::from_millis(500);
+/// Looks that are this much rarer than asked for are worth telling.
+const RARE: f32 = 1.5;
 
 /// Flags by which others, such as signal handlers, steer the loop.
 #[derive(Debug, Clone, Copy)]
@@ -51,6 +57,21 @@ pub enum DaemonError {
     Outputs(#[from] OutputError),
 }
 
+/// How often frames are to come.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct FramePace {
+    /// How long to go without a frame before that is a fault; more than [`STALL`] counts as that.
+    pub timeout: Duration,
+    /// The time from one frame to the next.
+    pub interval: Duration,
+}
+
+impl From<&SourceConfig> for FramePace {
+    fn from(config: &SourceConfig) -> Self {
+        Self { timeout: config.timeout, interval: Duration::from_secs_f32(1.0 / config.frames_per_second) }
+    }
+}
+
 /// The daemon's parts; [`run`](Self::run) may be called again after it returned, with parts replaced in
 /// between.
 pub struct Daemon<'a> {
@@ -60,8 +81,9 @@ pub struct Daemon<'a> {
     pub watch: Watch,
     /// What is switched.
     pub outputs: Outputs,
-    /// How long to go without a frame before that is a fault.
-    pub timeout: Duration,
+    pace: FramePace,
+    /// Whether it was told that looks are rarer than asked for.
+    told_rare: bool,
     clock: &'a dyn Clock,
     state: DoorState,
     shown: Shown,
@@ -78,14 +100,15 @@ impl<'a> Daemon<'a> {
         source: Box<dyn Source>,
         watch: Watch,
         outputs: Outputs,
-        timeout: Duration,
+        pace: FramePace,
         clock: &'a dyn Clock,
     ) -> Self {
         Self {
             source,
             watch,
             outputs,
-            timeout,
+            pace,
+            told_rare: false,
             clock,
             state: DoorState::Off,
             shown: Shown::default(),
@@ -93,6 +116,11 @@ impl<'a> Daemon<'a> {
             health: Health::default(),
             attempts: None,
         }
+    }
+
+    /// Expects frames at another pace from now on.
+    pub fn set_pace(&mut self, pace: FramePace) {
+        (self.pace, self.told_rare) = (pace, false);
     }
 
     /// What it does now, or what is wrong, in one sentence.
@@ -119,7 +147,7 @@ impl<'a> Daemon<'a> {
                 return Ok(Ended::Reload);
             }
             match self.source.next(PATIENCE)? {
-                Next::Frame(frame) => self.frame(frame.picture.view(), observer)?,
+                Next::Frame(frame) => self.frame(&frame, observer)?,
                 Next::Skipped(skipped) => {
                     observer.on_event(self.clock.now(), &Event::Skipped(&skipped.to_string()));
                     self.no_frame(observer)?;
@@ -130,24 +158,40 @@ impl<'a> Daemon<'a> {
         }
     }
 
-    fn frame(&mut self, picture: View<'_>, observer: &mut dyn Observer) -> Result<(), DaemonError> {
-        let arrived = self.clock.now();
-        let seen = self.watch.look(picture, arrived);
+    fn frame(&mut self, frame: &Frame, observer: &mut dyn Observer) -> Result<(), DaemonError> {
+        let (picture, arrived) = (frame.picture.view(), self.clock.now());
+        let captured = self.clock.at(frame.captured).clamp(arrived.saturating_sub(OLDEST_FRAME), arrived);
+        let seen = self.watch.look(picture, captured, self.clock);
         let now = self.clock.now();
         self.last_frame = now;
+        let took = now.saturating_sub(arrived);
         let (seen, problem) = match seen {
+            Ok(seen) if took >= STALL => (seen, Some(too_slow(took))),
             // Frames may come and still show nothing.
             Ok(seen) => (seen, self.source.state().fault().map(str::to_owned)),
             Err(error) => (Seen::default(), Some(error.to_string())),
         };
         let signal = self.show(problem, &seen.findings, observer)?;
+        if seen.left_out > 0 {
+            observer.on_event(now, &Event::LeftOut(seen.left_out));
+        }
+        self.tell_if_rare(now, observer);
         observer.on_event(now, &Event::Frame { picture, faces: &seen.faces, signal });
         Ok(())
     }
 
+    fn tell_if_rare(&mut self, now: Duration, observer: &mut dyn Observer) {
+        let Some(interval) = self.watch.interval().filter(|_| !self.told_rare) else { return };
+        if interval > self.pace.interval.mul_f32(RARE) {
+            self.told_rare = true;
+            observer.on_event(now, &Event::Rare { interval, wanted: self.pace.interval });
+        }
+    }
+
     fn no_frame(&mut self, observer: &mut dyn Observer) -> Result<(), DaemonError> {
         let now = self.clock.now();
-        let overdue = now.saturating_sub(self.last_frame) >= self.timeout;
+        let timeout = self.pace.timeout.min(STALL);
+        let overdue = now.saturating_sub(self.last_frame) >= timeout;
         let problem = match self.source.state() {
             State::Away(away) => {
                 let attempts = Some((away.since, away.attempts));
@@ -158,7 +202,7 @@ impl<'a> Daemon<'a> {
             }
             State::Blind(blind) => Some(blind.reason),
             State::Starting | State::Connected if overdue => {
-                let seconds = self.timeout.as_secs_f32();
+                let seconds = timeout.as_secs_f32();
                 Some(format!("no usable frame from {} for {seconds} s", self.source.describe()))
             }
             // A gap that is not yet too long neither begins nor ends a fault.
@@ -201,4 +245,11 @@ impl<'a> Daemon<'a> {
         }
         Ok(signal)
     }
+}
+
+fn too_slow(took: Duration) -> String {
+    format!(
+        "the networks took {:.0} s for one frame; use a smaller detector.width and detector.height, or a faster board",
+        took.as_secs_f32()
+    )
 }

@@ -1,12 +1,13 @@
-//! One frame's way from pixels to the door's state: detect, track, judge, decide. Knows no source, no clock,
-//! no pins.
+//! One frame's way from pixels to the door's state: detect, track, judge, decide. Knows no source and no
+//! pins, and asks the clock it is given only how long a look takes.
 
-use crate::decide::{Decider, Finding, Opinion, Rules, Sighting, Signal, Verdict};
+use super::clock::Clock;
+use crate::decide::{Decider, Exchange, Finding, Opinion, Rules, Sighting, Signal, Verdict};
 use crate::geometry::Rect;
 use crate::pixels::picture::View;
-use crate::track::{TrackId, Tracker};
+use crate::track::{TrackId, Tracked, Tracker};
 use crate::vision::classifier::Probabilities;
-use crate::vision::{JudgedFace, Vision, VisionError};
+use crate::vision::{Choice, JudgedFace, Vision, VisionError};
 use std::time::Duration;
 
 /// One face of a frame and what is thought of it.
@@ -29,6 +30,8 @@ pub struct Seen {
     pub faces: Vec<Face>,
     /// What became of them.
     pub findings: Vec<Finding>,
+    /// How many faces there was no time for; they come first in the next frames.
+    pub left_out: usize,
 }
 
 /// The chain behind the source and before the outputs.
@@ -36,20 +39,20 @@ pub struct Watch {
     vision: Box<dyn Vision>,
     tracker: Tracker,
     decider: Decider,
+    budget: Duration,
 }
 
 impl Watch {
     /// A watch that has seen nothing yet.
     #[must_use]
     pub fn new(vision: Box<dyn Vision>, rules: Rules) -> Self {
-        // A person who was absent for the re-arm time is a new one: the tracker and the rules forget
-        // together.
-        Self { vision, tracker: Tracker::new(rules.re_arm), decider: Decider::new(rules) }
+        let budget = rules.budget;
+        Self { vision, tracker: Tracker::default(), decider: Decider::new(rules), budget }
     }
 
     /// Follows other rules from now on, about the same people.
     pub fn set_rules(&mut self, rules: Rules) {
-        self.tracker.set_forget_after(rules.re_arm);
+        self.budget = rules.budget;
         self.decider.set_rules(rules);
     }
 
@@ -58,34 +61,38 @@ impl Watch {
         self.vision = vision;
     }
 
-    /// Takes a frame that was seen at `now`, monotonic time from any origin.
+    /// Takes a frame that was taken at `captured` of `clock`.
     ///
     /// # Errors
     /// When the networks cannot be run; nothing was learned from the frame then.
-    pub fn look(&mut self, picture: View<'_>, now: Duration) -> Result<Seen, VisionError> {
-        let Self { vision, tracker, decider } = self;
-        // Asked once, when the faces are found and before they are judged.
-        let mut deciders = Some((tracker, decider));
-        let mut exchange = None;
-        let judged = vision.look(picture, &mut |rects| {
-            let Some((tracker, decider)) = deciders.take() else { return Vec::new() };
-            let tracks = tracker.update(rects, now);
-            let sighting = |(track, rect): (&TrackId, &Rect)| Sighting { track: *track, side: rect.side() };
-            let open = decider.exchange(now, tracks.iter().zip(rects).map(sighting).collect());
-            let wanted = open.wanted();
-            exchange = Some((tracks, open));
-            wanted
-        })?;
-        let Some((tracks, exchange)) = exchange else { return Ok(Seen::default()) };
-        let observed = exchange.finish(|index| judged.get(index)?.judgement.answer());
+    pub fn look(
+        &mut self,
+        picture: View<'_>,
+        captured: Duration,
+        clock: &dyn Clock,
+    ) -> Result<Seen, VisionError> {
+        let Self { vision, tracker, decider, budget } = self;
+        let mut question = Question {
+            frame: picture.dimensions(),
+            captured,
+            clock,
+            ends: clock.now() + *budget,
+            asked: Some((tracker, decider)),
+            answered: None,
+        };
+        let judged = vision.look(picture, &mut question)?;
+        let Some((tracker, ids, exchange)) = question.answered else { return Ok(Seen::default()) };
+        let ended = clock.now();
+        tracker.look_ended(ended);
+        let observed = exchange.finish(ended, &judged);
         let face = |((track, judged), opinion): ((&TrackId, &JudgedFace), &Opinion)| Face {
             track: *track,
             rect: judged.rect,
             answer: opinion.answer,
             verdict: opinion.verdict,
         };
-        let faces = tracks.iter().zip(&judged).zip(&observed.opinions).map(face).collect();
-        Ok(Seen { faces, findings: observed.findings })
+        let faces = ids.iter().zip(&judged).zip(&observed.opinions).map(face).collect();
+        Ok(Seen { faces, findings: observed.findings, left_out: observed.left_out })
     }
 
     /// Shows *fault* from now on, or no longer.
@@ -96,5 +103,41 @@ impl Watch {
     /// What the door shows at `now`.
     pub fn signal(&mut self, now: Duration) -> Signal {
         self.decider.signal(now)
+    }
+
+    /// The median time between two looks; `None` until enough of them are known to say so.
+    #[must_use]
+    pub fn interval(&self) -> Option<Duration> {
+        self.decider.interval()
+    }
+}
+
+/// What one frame asks of the tracker and the decider, once its faces are found and before they are judged.
+struct Question<'a> {
+    frame: (u32, u32),
+    captured: Duration,
+    clock: &'a dyn Clock,
+    /// When the look should be over.
+    ends: Duration,
+    /// Taken by the first, and only, question.
+    asked: Option<(&'a mut Tracker, &'a mut Decider)>,
+    answered: Option<(&'a mut Tracker, Vec<TrackId>, Exchange<'a>)>,
+}
+
+impl Choice for Question<'_> {
+    fn choose(&mut self, found: &[Rect]) -> Vec<usize> {
+        let Some((tracker, decider)) = self.asked.take() else { return Vec::new() };
+        let Tracked { ids, left } = tracker.update(found, self.frame, self.captured, decider.linger());
+        decider.leave(&left);
+        let sighting = |(track, rect): (&TrackId, &Rect)| Sighting { track: *track, side: rect.side() };
+        let sightings = ids.iter().zip(found).map(sighting).collect();
+        let exchange = decider.exchange(self.captured, sightings);
+        let wanted = exchange.wanted();
+        self.answered = Some((tracker, ids, exchange));
+        wanted
+    }
+
+    fn has_time(&mut self) -> bool {
+        self.clock.now() < self.ends
     }
 }

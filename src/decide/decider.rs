@@ -1,99 +1,25 @@
 //! Turns sightings and answers into the door's state.
 
+use super::cadence::Cadence;
+use super::evidence::Threshold;
+use super::memory::{LONGEST_MEMORY, Memory};
 use super::person::Person;
 use super::rules::Rules;
+use super::sighting::{Finding, Observed, Opinion, Sighting, Urgency, UrgencyKind};
 use super::state::{DoorState, Signal};
 use super::verdict::Verdict;
 use crate::track::TrackId;
-use crate::vision::classifier::Probabilities;
+use crate::vision::{JudgedFace, Judgement};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// One face in one frame.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Sighting {
-    /// Whose face it is.
-    pub track: TrackId,
-    /// Its shorter side in pixels.
-    pub side: f32,
-}
+/// Rechecks that may fail to confirm a *masked* verdict before it ends.
+const UNCONFIRMED_RECHECKS: u32 = 3;
+/// A *masked* verdict stands for so long without a vote for it, however short the rechecks are.
+const UNCONFIRMED: Duration = Duration::from_secs(2);
 
-/// A sighting with what the classifier says, where it was asked about the face in this frame.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Observation {
-    pub(super) track: TrackId,
-    pub(super) side: f32,
-    pub(super) answer: Option<Probabilities>,
-}
-
-/// What is thought of one person.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Opinion {
-    /// What the classifier said when it was last asked about this person.
-    pub answer: Option<Probabilities>,
-    /// What the votes so far say.
-    pub verdict: Verdict,
-}
-
-/// What became of the sightings of one frame.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Observed {
-    /// What is worth telling.
-    pub findings: Vec<Finding>,
-    /// What is thought of the person of each sighting, in the sightings' order.
-    pub opinions: Vec<Opinion>,
-}
-
-/// One frame's question and answer: the decider says which sightings it wants judged, then takes the answers.
-/// Dropped without [`finish`](Self::finish), nothing was learned from the frame.
-#[derive(Debug)]
-pub struct Exchange<'a> {
-    decider: &'a mut Decider,
-    now: Duration,
-    sightings: Vec<Sighting>,
-}
-
-impl Exchange<'_> {
-    /// Indices of the sightings that are worth classifying: large enough, and undecided, in doubt or due for
-    /// a new look.
-    #[must_use]
-    pub fn wanted(&self) -> Vec<usize> {
-        let wants = |sighting: &Sighting| self.decider.wants_vote(sighting.track, sighting.side, self.now);
-        (0..self.sightings.len()).filter(|index| wants(&self.sightings[*index])).collect()
-    }
-
-    /// Takes what the classifier says of each sighting by its index; nothing for one that it was not asked
-    /// about.
-    pub fn finish(self, answer: impl Fn(usize) -> Option<Probabilities>) -> Observed {
-        let Self { decider, now, sightings } = self;
-        let observation = |(index, &Sighting { track, side }): (usize, &Sighting)| Observation {
-            track,
-            side,
-            answer: answer(index),
-        };
-        let observations: Vec<_> = sightings.iter().enumerate().map(observation).collect();
-        let findings = decider.observe(now, &observations);
-        let opinions = sightings.iter().map(|sighting| decider.opinion(sighting.track)).collect();
-        Observed { findings, opinions }
-    }
-}
-
-/// Something worth telling that an observation brought about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Finding {
-    /// A person's verdict is another one now.
-    Verdict {
-        /// Whose.
-        track: TrackId,
-        /// The new verdict.
-        verdict: Verdict,
-    },
-    /// A person raised an alert.
-    Alert {
-        /// Who.
-        track: TrackId,
-    },
-}
+/// Who came no longer ago than this and was not judged yet has just come.
+const ARRIVED: Duration = Duration::from_secs(3);
 
 /// The last alert.
 #[derive(Debug, Clone, Copy)]
@@ -104,12 +30,16 @@ struct Alert {
     until: Option<Duration>,
 }
 
-/// Turns observations into the door's state.
+/// Turns observations into the door's state. Two times are told apart: frames speak for the time at which
+/// they were taken, and somebody is present from the end of the look in which he was seen, since a slow look
+/// must not make him absent.
 #[derive(Debug, Clone)]
 pub struct Decider {
     rules: Rules,
     persons: BTreeMap<TrackId, Person>,
+    gone: Memory,
     alert: Option<Alert>,
+    cadence: Cadence,
     fault: bool,
     shown: Signal,
     now: Duration,
@@ -122,7 +52,9 @@ impl Decider {
         Self {
             rules,
             persons: BTreeMap::new(),
+            gone: Memory::default(),
             alert: None,
+            cadence: Cadence::default(),
             fault: false,
             shown: Signal { state: DoorState::Idle, since: Duration::ZERO },
             now: Duration::ZERO,
@@ -139,52 +71,118 @@ impl Decider {
         self.fault = fault;
     }
 
-    /// Begins the exchange about the faces of a frame that was seen at `now`; an earlier time than the last
-    /// counts as the last.
-    pub fn exchange(&mut self, now: Duration, sightings: Vec<Sighting>) -> Exchange<'_> {
-        Exchange { decider: self, now, sightings }
+    /// The median time between the ends of two looks; `None` until enough of them are known to say so.
+    #[must_use]
+    pub fn interval(&self) -> Option<Duration> {
+        (self.cadence.known() >= 5).then(|| self.cadence.interval())
     }
 
-    /// Whether a face is worth classifying at `now`: it is large enough, and undecided, in doubt or due for a
-    /// new look.
-    pub(super) fn wants_vote(&self, track: TrackId, side: f32, now: Duration) -> bool {
-        let now = self.now.max(now);
-        if side < self.rules.min_face_side.max(self.rules.ignore_below) {
-            return false;
-        }
-        match self.persons.get(&track) {
-            Some(person) if now - person.last_seen < self.rules.re_arm => {
-                person.verdict == Verdict::Unsure
-                    || person.votes.back() != Some(&person.verdict)
-                    || now - person.last_vote >= self.rules.recheck
+    /// How long somebody counts as present after he was last seen: the configured time, or that of three
+    /// looks where looks are rare.
+    #[must_use]
+    pub fn linger(&self) -> Duration {
+        self.cadence.at_least(self.rules.linger)
+    }
+
+    /// Begins the exchange about the faces of a frame that was taken at `captured`.
+    pub fn exchange(&mut self, captured: Duration, sightings: Vec<Sighting>) -> Exchange<'_> {
+        Exchange { decider: self, captured, sightings }
+    }
+
+    /// Forgets people who are known to have left; they do not linger.
+    pub fn leave(&mut self, tracks: &[TrackId]) {
+        for track in tracks {
+            if let Some(person) = self.persons.remove(track) {
+                remember(&mut self.gone, &person);
             }
-            _ => true,
         }
     }
 
-    /// Takes the faces of one frame, seen at `now`. Times are monotonic; an earlier one than the last counts
-    /// as the last.
-    pub(super) fn observe(&mut self, now: Duration, faces: &[Observation]) -> Vec<Finding> {
-        self.advance(now);
+    /// How pressing it is to judge a face in a frame taken at `captured`; `None` where it is too small, or
+    /// its verdict stands and is not due for a new look.
+    pub(super) fn urgency(&self, track: TrackId, side: f32, captured: Duration) -> Option<Urgency> {
+        if side < self.rules.min_face_side.max(self.rules.ignore_below) {
+            return None;
+        }
+        let arrived = Urgency { kind: UrgencyKind::Arrived, weight: side };
+        let Some(person) = self.persons.get(&track) else { return Some(arrived) };
+        let waited = captured.saturating_sub(person.tried.unwrap_or(person.first_seen));
+        if person.tried.is_none() && waited <= self.cadence.at_least(ARRIVED) {
+            return Some(arrived);
+        }
+        let newest = person.evidence.newest();
+        let kind = match (newest, person.verdict) {
+            (Some(Verdict::Unmasked | Verdict::Incorrect), Verdict::Masked | Verdict::Unsure) => {
+                UrgencyKind::Contradicted
+            }
+            (newest, verdict)
+                if verdict == Verdict::Unsure || newest != Some(verdict) || waited >= self.rules.recheck =>
+            {
+                UrgencyKind::Due
+            }
+            _ => return None,
+        };
+        Some(Urgency { kind, weight: side * waited.as_secs_f32() })
+    }
+
+    /// Takes the faces of one frame, taken at `captured`, in a look that ended at `ended`, with what was made
+    /// of them in the same order. Times are monotonic; an earlier one than the last counts as the last.
+    pub(super) fn observe(
+        &mut self,
+        captured: Duration,
+        ended: Duration,
+        sightings: &[Sighting],
+        judged: &[JudgedFace],
+    ) -> Vec<Finding> {
+        // Who was there when the frame was taken has not gone because the look took long.
+        self.advance(captured);
+        self.now = self.now.max(ended);
+        self.cadence.note(self.now);
         let (now, rules) = (self.now, &self.rules);
+        let threshold =
+            Threshold { evidence: rules.evidence, window: rules.window, interval: self.cadence.interval() };
+        let unconfirmed = self.cadence.at_least(UNCONFIRMED.max(rules.recheck * UNCONFIRMED_RECHECKS));
         let mut findings = Vec::new();
-        for face in faces.iter().filter(|face| face.side >= rules.ignore_below) {
-            let person = self.persons.entry(face.track).or_insert_with(|| Person::new(now));
+        for (index, &Sighting { track, side }) in sightings.iter().enumerate() {
+            if side < rules.ignore_below {
+                continue;
+            }
+            let person = self.persons.entry(track).or_insert_with(|| Person::new(now));
             person.last_seen = now;
-            let Some(answer) = face.answer.filter(|_| face.side >= rules.min_face_side) else { continue };
-            person.answer = Some(answer);
-            let Some(verdict) = person.vote(rules.vote(&answer, face.side), now, rules) else { continue };
-            findings.push(Finding::Verdict { track: face.track, verdict });
-            if rules.wanted(verdict, Duration::ZERO) == DoorState::Alert && !person.alerted {
+            let face = judged.get(index).filter(|_| side >= rules.min_face_side);
+            let judgement = face.map_or(Judgement::Unasked, |face| face.judgement);
+            if judgement != Judgement::Unasked {
+                person.tried = Some(captured);
+            }
+            let mut changed = None;
+            if let Some(answer) = judgement.answer() {
+                person.answer = Some(answer);
+                person.appearance = face.and_then(|face| face.appearance).or(person.appearance);
+                changed = person.vote(rules.vote(&answer, side), captured, &threshold);
+            }
+            if person.expires(captured, unconfirmed) {
+                changed = Some(person.verdict);
+            }
+            findings.extend(changed.map(|verdict| Finding::Verdict { track, verdict }));
+            // Asked of every sighting and not only of a new verdict: other rules may make an alert of an old
+            // one.
+            if rules.wanted(person.verdict, Duration::ZERO) == DoorState::Alert && !person.alerted {
                 person.alerted = true;
-                self.alert = Some(Alert { raised: now, until: None });
-                findings.push(Finding::Alert { track: face.track });
+                let is_back = person.appearance.as_ref().is_some_and(|appearance| self.gone.take(appearance));
+                match &mut self.alert {
+                    // The same alert once more: it is shown, but a buzzer has had its beeps.
+                    Some(alert) if is_back => alert.until = None,
+                    _ => {
+                        self.alert = Some(Alert { raised: now, until: None });
+                        findings.push(Finding::Alert { track });
+                    }
+                }
             }
         }
         findings
     }
 
-    /// What is thought of a person now; *unsure* for one who is unknown or long gone.
+    /// What is thought of a person now; *unsure* for one who is unknown or gone.
     pub(super) fn opinion(&self, track: TrackId) -> Opinion {
         let person = self.persons.get(&track);
         Opinion {
@@ -211,7 +209,7 @@ impl Decider {
 
     #[cfg(test)]
     pub(super) fn remembers_nobody(&self) -> bool {
-        self.persons.is_empty()
+        self.persons.is_empty() && self.gone.is_empty()
     }
 
     fn state(&self) -> DoorState {
@@ -221,17 +219,70 @@ impl Decider {
         if self.alert.is_some_and(|alert| alert.until.is_none_or(|until| self.now < until)) {
             return DoorState::Alert;
         }
-        let present = self.persons.values().filter(|person| self.now - person.last_seen <= self.rules.linger);
-        present
-            .map(|person| self.rules.wanted(person.verdict, person.last_seen - person.first_seen))
-            .max()
-            .unwrap_or(DoorState::Idle)
+        let wanted =
+            |person: &Person| self.rules.wanted(person.verdict, person.last_seen - person.first_seen);
+        self.persons.values().map(wanted).max().unwrap_or(DoorState::Idle)
     }
 
-    /// Moves time forward, never back, and forgets who was absent for the re-arm time.
+    /// Moves time forward, never back, and forgets who is gone: at once what was thought of him, and after
+    /// the re-arm time that he raised an alert.
     fn advance(&mut self, now: Duration) {
         self.now = self.now.max(now);
-        let (now, re_arm) = (self.now, self.rules.re_arm);
-        self.persons.retain(|_, person| now - person.last_seen < re_arm);
+        let (now, linger) = (self.now, self.linger());
+        let gone = &mut self.gone;
+        self.persons.retain(|_, person| {
+            let absent = now - person.last_seen;
+            if absent > linger {
+                remember(gone, person);
+            } else if absent >= LONGEST_MEMORY {
+                person.appearance = None;
+            }
+            absent <= linger
+        });
+        gone.forget(now, self.cadence.at_least(self.rules.re_arm));
+    }
+}
+
+fn remember(gone: &mut Memory, person: &Person) {
+    if let Some(appearance) = person.appearance.filter(|_| person.alerted) {
+        gone.keep(person.last_seen, appearance);
+    }
+}
+
+/// The question and the answer: the decider says which sightings it wants judged, then takes the answers.
+/// Dropped without [`finish`](Self::finish), nothing was learned from the frame.
+#[derive(Debug)]
+pub struct Exchange<'a> {
+    decider: &'a mut Decider,
+    captured: Duration,
+    sightings: Vec<Sighting>,
+}
+
+impl Exchange<'_> {
+    /// Indices of the sightings that are worth classifying, the most pressing first: faces that are large
+    /// enough, and undecided, in doubt or due for a new look.
+    #[must_use]
+    pub fn wanted(&self) -> Vec<usize> {
+        let urgency = |(index, sighting): (usize, &Sighting)| {
+            Some((index, self.decider.urgency(sighting.track, sighting.side, self.captured)?))
+        };
+        let mut wanted: Vec<(usize, Urgency)> =
+            self.sightings.iter().enumerate().filter_map(urgency).collect();
+        wanted.sort_by(|(_, one), (_, other)| {
+            one.kind.cmp(&other.kind).then(other.weight.total_cmp(&one.weight))
+        });
+        wanted.into_iter().map(|(index, _)| index).collect()
+    }
+
+    /// Takes what was made of the sightings, in their order, in a look that ended at `ended`.
+    pub fn finish(self, ended: Duration, judged: &[JudgedFace]) -> Observed {
+        let wanted = self.wanted();
+        let is_left_out =
+            |index: &usize| judged.get(*index).is_none_or(|face| face.judgement == Judgement::Unasked);
+        let left_out = wanted.iter().filter(|index| is_left_out(index)).count();
+        let Self { decider, captured, sightings } = self;
+        let findings = decider.observe(captured, ended, &sightings, judged);
+        let opinions = sightings.iter().map(|sighting| decider.opinion(sighting.track)).collect();
+        Observed { findings, opinions, left_out }
     }
 }

@@ -1,26 +1,36 @@
 //! What the door says: observations of faces and the time go in, a door state comes out. Pure: no clock, no
 //! pins, no pictures; the caller hands in monotonic time.
 //!
-//! Every classified sighting of a face is a vote. A face is *masked* or *unmasked* once enough of its last
-//! votes agree, and stays so until enough of them say the opposite, so that one bad frame changes nothing.
-//! The door then shows the strongest of what is wanted: off > fault > alert > incorrect > look > pass > idle;
-//! one unmasked face among masked ones alerts.
+//! Every classified sighting of a face is a vote, which counts for the time since the vote before it. A face
+//! is *masked* or *unmasked* once its votes have agreed for long enough, and stays so until they have said
+//! the opposite for as long, so that a bad moment changes nothing, however many frames it has. *Masked* also
+//! ends when nothing speaks for it any more. The door then shows the strongest of what is wanted: off >
+//! fault > alert > incorrect > look > pass > idle; one unmasked face among masked ones alerts.
 //!
 //! An alert lasts for its hold time, counted from when it is first shown, and on for as long as an unmasked
-//! face is present. One person raises one alert: the door goes red again when the person takes the mask off
-//! once more or steps back into view, but as the same alert (same `since`: a buzzer that has had its beeps
-//! stays silent), until the person was absent for the re-arm time.
+//! face is present. What is thought of a person ends when the person is gone: whoever comes next is judged
+//! afresh. One person raises one alert: who steps out of view and back within the re-arm time, known by the
+//! colours of face and clothes, turns the door red again, but as the same alert (same `since`: a buzzer that
+//! has had its beeps stays silent).
 
+mod cadence;
 mod decider;
+mod evidence;
+mod memory;
 mod person;
 mod rules;
+mod sighting;
 mod state;
 mod verdict;
 
-pub use decider::{Decider, Exchange, Finding, Observed, Opinion, Sighting};
+pub use decider::{Decider, Exchange};
+pub use memory::LONGEST_MEMORY;
 pub use rules::{IncorrectMeans, Rules};
+pub use sighting::{Finding, Observed, Opinion, Sighting};
 pub use state::{DoorState, Signal};
 pub use verdict::Verdict;
 
+#[cfg(test)]
+mod door_tests;
 #[cfg(test)]
 mod tests;

@@ -1,19 +1,24 @@
 //! What is known of one person in view.
 
-use super::rules::Rules;
+use super::evidence::{Evidence, Threshold};
 use super::verdict::Verdict;
+use crate::vision::Appearance;
 use crate::vision::classifier::Probabilities;
-use std::collections::VecDeque;
 use std::time::Duration;
 
 #[derive(Debug, Clone)]
 pub(super) struct Person {
+    /// When the look ended in which the person was first seen, and last.
     pub(super) first_seen: Duration,
     pub(super) last_seen: Duration,
-    pub(super) last_vote: Duration,
-    pub(super) votes: VecDeque<Verdict>,
+    /// When the frame was taken in which the face was last judged, or stopped by a gate.
+    pub(super) tried: Option<Duration>,
+    /// When the frame was taken that last spoke for the verdict.
+    pub(super) confirmed: Duration,
+    pub(super) evidence: Evidence,
     /// What the newest vote was made of.
     pub(super) answer: Option<Probabilities>,
+    pub(super) appearance: Option<Appearance>,
     pub(super) verdict: Verdict,
     pub(super) alerted: bool,
 }
@@ -23,36 +28,35 @@ impl Person {
         Self {
             first_seen: now,
             last_seen: now,
-            last_vote: now,
-            votes: VecDeque::new(),
+            tried: None,
+            confirmed: Duration::ZERO,
+            evidence: Evidence::default(),
             answer: None,
+            appearance: None,
             verdict: Verdict::Unsure,
             alerted: false,
         }
     }
 
-    /// Takes a vote and returns the verdict if it changed.
-    pub(super) fn vote(&mut self, vote: Verdict, now: Duration, rules: &Rules) -> Option<Verdict> {
-        self.last_vote = now;
-        self.votes.push_back(vote);
-        while self.votes.len() > rules.window {
-            self.votes.pop_front();
+    /// Takes a vote on a frame taken at `at` and returns the verdict if it changed.
+    pub(super) fn vote(&mut self, vote: Verdict, at: Duration, threshold: &Threshold) -> Option<Verdict> {
+        let verdict = self.evidence.add(vote, at, threshold);
+        let changed = verdict.filter(|verdict| *verdict != self.verdict);
+        self.verdict = verdict.unwrap_or(self.verdict);
+        if vote == self.verdict || changed.is_some() {
+            self.confirmed = at;
         }
-        let count = |wanted| self.votes.iter().filter(|vote| **vote == wanted).count();
-        let masked = count(Verdict::Masked);
-        let (unmasked, incorrect) = (count(Verdict::Unmasked), count(Verdict::Incorrect));
-        // That a face is not rightly masked is decided first: votes that differ in how do not hold each other
-        // up.
-        let wrong = unmasked + incorrect;
-        let verdict = match () {
-            () if masked > wrong => Verdict::Masked,
-            () if incorrect > unmasked => Verdict::Incorrect,
-            () => Verdict::Unmasked,
-        };
-        let decided = masked != wrong && masked.max(wrong) >= rules.votes.max(1);
-        (decided && verdict != self.verdict).then(|| {
-            self.verdict = verdict;
-            verdict
-        })
+        changed
+    }
+
+    /// Whether a *masked* verdict ends because nothing has spoken for it for `limit`. Who takes the mask off
+    /// while turned away must not stay masked; *unmasked* stays, since nobody is let in by it.
+    pub(super) fn expires(&mut self, at: Duration, limit: Duration) -> bool {
+        let expired = self.verdict == Verdict::Masked && at.saturating_sub(self.confirmed) > limit;
+        if expired {
+            self.verdict = Verdict::Unsure;
+            self.evidence = Evidence::default();
+        }
+        expired
     }
 }

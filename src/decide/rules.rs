@@ -39,15 +39,19 @@ pub struct Rules {
     pub certainty: f32,
     /// What a mask that is worn incorrectly brings about.
     pub incorrect: IncorrectMeans,
-    /// How many votes of the last [`window`](Self::window) make a verdict. At least 1.
-    pub votes: usize,
-    /// How many of the last votes count.
-    pub window: usize,
+    /// For how long votes have to agree to make a verdict. Where two looks lie further apart than that, two
+    /// votes that agree are enough.
+    pub evidence: Duration,
+    /// How far back votes count.
+    pub window: Duration,
+    /// How long a look may take before the faces that are left wait for the next one. At least one is judged.
+    pub budget: Duration,
     /// How long an alert lasts at the least.
     pub hold: Duration,
-    /// How long a person has to be absent to count as a new one, who may raise a new alert.
+    /// Somebody who raised an alert and comes back within this time raises no second one; after 10 s he is
+    /// forgotten in any case.
     pub re_arm: Duration,
-    /// How long a face counts as present after it was last seen.
+    /// How long a face counts as present after it was last seen; that of three looks where looks are rarer.
     pub linger: Duration,
     /// How long a face may be in view undecided before the door asks it to come closer.
     pub look_after: Duration,
@@ -62,13 +66,14 @@ impl Default for Rules {
             min_face_side: 20.0,
             certainty: 0.8,
             incorrect: IncorrectMeans::default(),
-            votes: 3,
-            window: 5,
+            evidence: Duration::from_millis(400),
+            window: Duration::from_secs(1),
+            budget: Duration::from_millis(400),
             hold: Duration::from_secs(3),
             re_arm: Duration::from_secs(5),
             linger: Duration::from_secs(1),
             look_after: Duration::from_secs(1),
-            recheck: Duration::from_millis(500),
+            recheck: Duration::from_millis(400),
         }
     }
 }

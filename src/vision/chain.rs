@@ -1,5 +1,6 @@
 //! The one chain: detector, landmark network, gates and classifier, with the memory that they work in.
 
+use super::appearance::Appearance;
 use super::classifier::Classifier;
 use super::detector::Detector;
 use super::judgement::{Choice, JudgedFace, Judgement, Vision, VisionError};
@@ -9,6 +10,7 @@ use super::quality::{Examiner, Gates};
 use crate::geometry::Rect;
 use crate::nn::NetworkError;
 use crate::pixels::picture::View;
+use crate::pixels::sampler::Sampler;
 use std::sync::Arc;
 
 /// What a chain is made of.
@@ -32,13 +34,15 @@ pub struct Chain {
     classifier: Arc<Classifier>,
     gates: Gates,
     examiner: Examiner,
+    sampler: Sampler,
 }
 
 impl Clone for Chain {
     fn clone(&self) -> Self {
-        let Self { detector, locator, classifier, gates, examiner: _ } = self;
+        let Self { detector, locator, classifier, gates, examiner: _, sampler: _ } = self;
         let (detector, locator, classifier) = (detector.clone(), locator.clone(), classifier.clone());
-        Self { detector, locator, classifier, gates: *gates, examiner: Examiner::default() }
+        let (examiner, sampler) = (Examiner::default(), Sampler::default());
+        Self { detector, locator, classifier, gates: *gates, examiner, sampler }
     }
 }
 
@@ -62,6 +66,7 @@ impl Chain {
             classifier: Arc::new(models.classifier()?),
             gates: options.gates,
             examiner: Examiner::default(),
+            sampler: Sampler::default(),
         })
     }
 
@@ -125,19 +130,25 @@ impl Chain {
 }
 
 impl Vision for Chain {
-    fn look(&mut self, picture: View<'_>, choose: &mut Choice<'_>) -> Result<Vec<JudgedFace>, VisionError> {
+    fn look(&mut self, picture: View<'_>, choice: &mut dyn Choice) -> Result<Vec<JudgedFace>, VisionError> {
         let found = self.detector.detect(picture)?;
         let rects: Vec<Rect> = found.iter().map(|face| face.rect).collect();
-        let chosen = choose(&rects);
-        let mut faces: Vec<JudgedFace> = found
-            .iter()
-            .map(|face| JudgedFace { rect: face.rect, score: face.score, judgement: Judgement::Unasked })
-            .collect();
-        let wanted: Vec<Rect> = chosen.iter().filter_map(|index| rects.get(*index).copied()).collect();
-        let judgements = self.judge(picture, &wanted)?;
-        let places = chosen.into_iter().filter(|index| *index < rects.len());
-        for (index, judgement) in places.zip(judgements) {
-            faces[index].judgement = judgement;
+        let mut faces: Vec<JudgedFace> =
+            found.iter().map(|face| JudgedFace::unasked(face.rect, face.score)).collect();
+        let mut chosen = choice.choose(&rects);
+        chosen.retain(|index| *index < rects.len());
+        for (place, part) in chosen.chunks(self.classifier.at_once()).enumerate() {
+            if place > 0 && !choice.has_time() {
+                break;
+            }
+            let wanted: Vec<Rect> = part.iter().map(|index| rects[*index]).collect();
+            for (index, judgement) in part.iter().zip(self.judge(picture, &wanted)?) {
+                let JudgedFace { rect, .. } = faces[*index];
+                // Who wears a mask is not remembered: nobody has to know later what he looked like.
+                let bare = judgement.answer().is_some_and(|answer| answer.mask < 0.5);
+                let appearance = bare.then(|| Appearance::of(picture, &rect, &mut self.sampler));
+                faces[*index] = JudgedFace { judgement, appearance, ..faces[*index] };
+            }
         }
         Ok(faces)
     }

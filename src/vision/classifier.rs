@@ -129,6 +129,16 @@ impl Classifier {
         Ok(answers)
     }
 
+    /// How many faces are best handed to [`classify`](Self::classify) together: the int8 network looks at one
+    /// face after the other, candle's at several at once.
+    #[must_use]
+    pub fn at_once(&self) -> usize {
+        match &self.network {
+            ClassifierNetwork::Real(..) => BATCH,
+            ClassifierNetwork::Quantized(_) => 1,
+        }
+    }
+
     /// What one look says of each of `crops`, which [`preprocess::face_crop`] has made.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! What looking at a picture gives: its faces, each with a judgement. The trait stands between those who look
 //! and those who ask, so that tests can script what is seen.
 
+use super::appearance::Appearance;
 use super::classifier::Probabilities;
 use super::quality::Gate;
 use crate::geometry::Rect;
@@ -41,10 +42,28 @@ pub struct JudgedFace {
     pub score: f32,
     /// What was made of it.
     pub judgement: Judgement,
+    /// What the person looks like, where the classifier was asked and does not call it a mask.
+    pub appearance: Option<Appearance>,
 }
 
-/// Says which of the faces found, given by their boxes, are worth judging: their indices.
-pub type Choice<'a> = dyn FnMut(&[Rect]) -> Vec<usize> + 'a;
+/// Chooses which of the faces of a picture are judged. A function of the faces' boxes is a choice without a
+/// time limit.
+pub trait Choice {
+    /// The indices of those of `found`, given by their boxes, that are worth judging, the most pressing
+    /// first.
+    fn choose(&mut self, found: &[Rect]) -> Vec<usize>;
+
+    /// Whether there is time to judge another one; asked before each but the first.
+    fn has_time(&mut self) -> bool {
+        true
+    }
+}
+
+impl<F: FnMut(&[Rect]) -> Vec<usize>> Choice for F {
+    fn choose(&mut self, found: &[Rect]) -> Vec<usize> {
+        self(found)
+    }
+}
 
 /// The choice of all faces.
 #[must_use]
@@ -54,11 +73,12 @@ pub fn everybody(found: &[Rect]) -> Vec<usize> {
 
 /// Something that can look at pictures. The real one is [`Chain`](super::Chain); tests script others.
 pub trait Vision {
-    /// Finds the faces of `picture`, the surest first, and judges those that `choose` names.
+    /// Finds the faces of `picture`, the surest first, and judges those that `choice` names, in its order and
+    /// as long as it has time.
     ///
     /// # Errors
     /// When a network cannot be run.
-    fn look(&mut self, picture: View<'_>, choose: &mut Choice<'_>) -> Result<Vec<JudgedFace>, VisionError>;
+    fn look(&mut self, picture: View<'_>, choice: &mut dyn Choice) -> Result<Vec<JudgedFace>, VisionError>;
 }
 
 /// The faces in the boxes `found`, all of score 1, judged as `judge` says where `choose` names them: what a
@@ -68,15 +88,25 @@ pub trait Vision {
 /// Those of `judge`.
 pub fn judged(
     found: &[Rect],
-    choose: &mut Choice<'_>,
+    choice: &mut dyn Choice,
     mut judge: impl FnMut(&Rect) -> Result<Judgement, VisionError>,
 ) -> Result<Vec<JudgedFace>, VisionError> {
-    let unasked = |rect: &Rect| JudgedFace { rect: *rect, score: 1.0, judgement: Judgement::Unasked };
-    let mut faces: Vec<JudgedFace> = found.iter().map(unasked).collect();
-    for index in choose(found) {
+    let mut faces: Vec<JudgedFace> = found.iter().map(|rect| JudgedFace::unasked(*rect, 1.0)).collect();
+    for (place, index) in choice.choose(found).into_iter().enumerate() {
+        if place > 0 && !choice.has_time() {
+            break;
+        }
         if let Some(face) = faces.get_mut(index) {
             face.judgement = judge(&face.rect)?;
         }
     }
     Ok(faces)
+}
+
+impl JudgedFace {
+    /// A face about which nobody has asked yet.
+    #[must_use]
+    pub fn unasked(rect: Rect, score: f32) -> Self {
+        Self { rect, score, judgement: Judgement::Unasked, appearance: None }
+    }
 }

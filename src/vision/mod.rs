@@ -11,6 +11,7 @@
 //! The caller chooses which of the faces found are worth judging; [`everybody`] chooses all. What the
 //! judgements mean over time is the business of [`crate::track`] and [`crate::decide`].
 
+mod appearance;
 mod chain;
 pub mod classifier;
 pub mod detector;
@@ -20,5 +21,6 @@ pub mod models;
 pub mod quality;
 mod scratch;
 
+pub use appearance::Appearance;
 pub use chain::{Chain, ChainOptions};
 pub use judgement::{Choice, JudgedFace, Judgement, Vision, VisionError, everybody, judged};

@@ -125,7 +125,7 @@ pub(crate) fn config(data: &[u8]) {
     match Config::parse(text, "fuzz.toml") {
         Ok(config) => {
             assert_eq!(config.source.spec.to_string().parse(), Ok(config.source.spec.clone()));
-            assert!(config.decision.votes <= config.decision.window);
+            assert!(config.decision.evidence <= config.decision.window);
             assert!(config.decision.linger <= config.decision.re_arm);
             let mut pins: Vec<u32> = config.outputs.outputs.iter().map(|output| output.pin).collect();
             pins.sort_unstable();

@@ -27,7 +27,7 @@ pub(crate) fn seeds(root: &Path, name: &str) -> Option<Vec<Vec<u8>>> {
         "config" => vec![
             maskwatch::config::DOCUMENTED.into(),
             b"[source]\nspec = \"command(nv12 64x48): cat x\"\n[outputs.relay]\npin = 5\nkind = \"relay\"\nactive = \"low\"\nalert = \"blink 4 0.25\"\n".to_vec(),
-            b"[decision]\nvotes = 2\nwindow = 4\nlinger_seconds = 0.5\nre_arm_seconds = 2\n[models]\nthreads = 1\n".to_vec(),
+            b"[decision]\nevidence_seconds = 0.3\nwindow_seconds = 2\nbudget_seconds = 1\nvotes = 2\nwindow = 4\nlinger_seconds = 0.5\nre_arm_seconds = 2\n[models]\nthreads = 1\n".to_vec(),
         ],
         "source" => texts(&[
             "/dev/video0",

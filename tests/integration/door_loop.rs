@@ -2,7 +2,7 @@
 
 use image::RgbImage;
 use maskwatch::config::Config;
-use maskwatch::daemon::{Clock, Daemon, DaemonError, Ended, Event, Flags, Observer, Watch};
+use maskwatch::daemon::{Clock, Daemon, DaemonError, Ended, Event, Flags, FramePace, Observer, Watch};
 use maskwatch::decide::{DoorState, Finding, Rules, Verdict};
 use maskwatch::geometry::Rect;
 use maskwatch::outputs::{Output, Outputs, Panel, Recorder, simulated};
@@ -102,7 +102,7 @@ struct Script {
 }
 
 impl Vision for Script {
-    fn look(&mut self, picture: View<'_>, choose: &mut Choice<'_>) -> Result<Vec<JudgedFace>, VisionError> {
+    fn look(&mut self, picture: View<'_>, choice: &mut dyn Choice) -> Result<Vec<JudgedFace>, VisionError> {
         let [kind, bare, masked] = picture.to_rgb().get_pixel(0, 0).0;
         match kind {
             2 => return Err("the network could not be run".into()),
@@ -112,7 +112,7 @@ impl Vision for Script {
         let bare = (0..bare).map(|index| Rect::new(100.0 * f32::from(index), 100.0, 40.0, 50.0));
         let masked = (0..masked).map(|index| Rect::new(400.0 + 100.0 * f32::from(index), 100.0, 40.0, 50.0));
         let found: Vec<Rect> = bare.chain(masked).collect();
-        judged(&found, choose, |face| Ok(self.judge(face)))
+        judged(&found, choice, |face| Ok(self.judge(face)))
     }
 }
 
@@ -133,6 +133,8 @@ struct Notes {
     frames: usize,
     attempts: usize,
     statuses: Vec<String>,
+    left_out: usize,
+    rare: Vec<Duration>,
 }
 
 impl Observer for Notes {
@@ -143,6 +145,8 @@ impl Observer for Notes {
             Event::Finding(Finding::Verdict { verdict, .. }) => self.verdicts.push(*verdict),
             Event::State { signal, .. } => self.states.push(signal.state),
             Event::Fault { reason, began: true } => self.faults.push(Some((*reason).to_owned())),
+            Event::LeftOut(count) => self.left_out += count,
+            Event::Rare { interval, .. } => self.rare.push(*interval),
             Event::Fault { began: false, .. } | Event::Skipped(_) => {}
             Event::Recovered { .. } => self.faults.push(None),
             Event::Attempt => self.attempts += 1,
@@ -181,7 +185,7 @@ fn run_with(
     let script = Script::default();
     let classified = Rc::clone(&script.classified);
     let watch = Watch::new(Box::new(script), config.decision);
-    let mut daemon = Daemon::new(Box::new(camera), watch, outputs, config.source.timeout, &clock);
+    let mut daemon = Daemon::new(Box::new(camera), watch, outputs, FramePace::from(&config.source), &clock);
     let flags = Flags { stop: &stop, reload: &reload };
     let mut ended = daemon.run(flags, notes);
     if matches!(ended, Ok(Ended::Reload)) {
@@ -310,7 +314,7 @@ fn the_stop_flag_ends_the_loop() {
     let panel = Panel::open(driver, &config.outputs.outputs, None).unwrap();
     let outputs = Outputs::start(panel, Arc::clone(&stop), Duration::from_secs(3600)).unwrap();
     let watch = Watch::new(Box::new(Script::default()), config.decision);
-    let mut daemon = Daemon::new(Box::new(camera), watch, outputs, config.source.timeout, &clock);
+    let mut daemon = Daemon::new(Box::new(camera), watch, outputs, FramePace::from(&config.source), &clock);
     let flags = Flags { stop: &stop, reload: &AtomicBool::new(false) };
     let ended = daemon.run(flags, &mut StopAtAlert(Arc::clone(&stop))).unwrap();
     assert_eq!(ended, Ended::Stopped);
@@ -322,8 +326,8 @@ fn the_stop_flag_ends_the_loop() {
 struct Blurred(Rc<Cell<bool>>, Script);
 
 impl Vision for Blurred {
-    fn look(&mut self, _: View<'_>, choose: &mut Choice<'_>) -> Result<Vec<JudgedFace>, VisionError> {
-        judged(&[Rect::new(100.0, 100.0, 40.0, 50.0)], choose, |face| {
+    fn look(&mut self, _: View<'_>, choice: &mut dyn Choice) -> Result<Vec<JudgedFace>, VisionError> {
+        judged(&[Rect::new(100.0, 100.0, 40.0, 50.0)], choice, |face| {
             Ok(if self.0.get() { Judgement::Stopped(Gate::Sharpness) } else { self.1.judge(face) })
         })
     }
@@ -336,11 +340,13 @@ fn a_face_that_a_gate_stops_has_no_vote_and_is_asked_to_come_closer() {
     let vision = Blurred(Rc::clone(&blurred), script);
     let mut watch = Watch::new(Box::new(vision), Rules::default());
     let picture = RgbImage::new(640, 480);
+    let clock = TestClock::default();
     let mut look = |frames: std::ops::Range<u64>| {
         let mut last = None;
         for frame in frames {
             let now = Duration::from_millis(200 * frame);
-            let seen = watch.look(View::from(&picture), now).unwrap();
+            clock.0.store(200 * frame, Ordering::Relaxed);
+            let seen = watch.look(View::from(&picture), now, &clock).unwrap();
             last = Some((seen.faces[0].verdict, seen.faces[0].answer, watch.signal(now).state));
         }
         last.unwrap()
@@ -354,4 +360,118 @@ fn a_face_that_a_gate_stops_has_no_vote_and_is_asked_to_come_closer() {
     blurred.set(true);
     let (verdict, _, state) = look(13..30);
     assert_eq!((verdict, state, classified.get()), (Verdict::Unmasked, DoorState::Alert, 3));
+}
+
+/// A poster of masked faces and, from some moment on, a bare person before it, on a board so slow that the
+/// networks take seconds.
+struct Crowd {
+    clock: TestClock,
+    printed: u16,
+    /// When the bare person comes, and the side of that face in pixels.
+    comes: (Duration, f32),
+}
+
+impl Vision for Crowd {
+    fn look(&mut self, _: View<'_>, choice: &mut dyn Choice) -> Result<Vec<JudgedFace>, VisionError> {
+        let Self { clock, printed, comes: (comes, side) } = self;
+        let is_there = clock.now() >= *comes;
+        clock.0.fetch_add(1000, Ordering::Relaxed);
+        let mut found: Vec<Rect> = (0..*printed)
+            .map(|index| Rect::new(f32::from(index % 20) * 31.0, f32::from(index / 20) * 36.0, 30.0, 34.0))
+            .collect();
+        // Below the poster.
+        let bare = is_there.then(|| Rect::new(310.0, 400.0, *side, *side));
+        found.extend(bare);
+        judged(&found, choice, |face| {
+            clock.0.fetch_add(500, Ordering::Relaxed);
+            Ok(Judgement::Answered(Probabilities::of_mask(if Some(*face) == bare { 0.01 } else { 0.99 })))
+        })
+    }
+}
+
+/// When the alert is raised, from when the bare person comes; and how many faces were left out.
+fn time_to_alert(printed: u16, side: f32) -> (Duration, usize) {
+    struct AlertTime(Option<Duration>, usize, Arc<AtomicBool>);
+    impl Observer for AlertTime {
+        fn on_event(&mut self, now: Duration, event: &Event<'_>) {
+            match event {
+                Event::Finding(Finding::Alert { .. }) => {
+                    self.0.get_or_insert(now);
+                    self.2.store(true, Ordering::Relaxed);
+                }
+                Event::LeftOut(count) => self.1 += count,
+                _ => {}
+            }
+        }
+    }
+    let config = Config::default();
+    let clock = TestClock::default();
+    let stop = Arc::new(AtomicBool::new(false));
+    let comes = Duration::from_secs(60);
+    let camera = Camera {
+        steps: std::iter::repeat_n(NOBODY, 1000).collect(),
+        clock: clock.clone(),
+        away: 0,
+        since: Instant::now(),
+        reload: Arc::default(),
+    };
+    let (driver, _recorder) = simulated();
+    let panel = Panel::open(driver, &config.outputs.outputs, None).unwrap();
+    let outputs = Outputs::start(panel, Arc::clone(&stop), Duration::from_secs(3600)).unwrap();
+    let crowd = Crowd { clock: clock.clone(), printed, comes: (comes, side) };
+    let watch = Watch::new(Box::new(crowd), config.decision);
+    let mut daemon = Daemon::new(Box::new(camera), watch, outputs, FramePace::from(&config.source), &clock);
+    let mut time = AlertTime(None, 0, Arc::clone(&stop));
+    daemon.run(Flags { stop: &stop, reload: &AtomicBool::new(false) }, &mut time).unwrap();
+    daemon.outputs.stop().unwrap();
+    (time.0.expect("an alert") - comes, time.1)
+}
+
+#[test]
+fn a_bare_person_before_a_poster_of_masked_faces_is_not_overlooked() {
+    let (alone, left_out) = time_to_alert(0, 40.0);
+    assert!(alone >= Duration::from_secs(3) && left_out == 0, "{alone:?} {left_out}");
+    for side in [20.0, 30.0, 60.0] {
+        let (time, left_out) = time_to_alert(200, side);
+        assert!(time <= Duration::from_secs(6), "{time:?} with a face of {side} pixels");
+        assert!(left_out > 1000, "{left_out}");
+    }
+}
+
+#[test]
+fn looks_that_take_too_long_are_a_fault_and_rare_ones_are_told_once() {
+    /// Takes longer and longer for a look.
+    struct Slower(TestClock, u64);
+    impl Vision for Slower {
+        fn look(&mut self, _: View<'_>, choice: &mut dyn Choice) -> Result<Vec<JudgedFace>, VisionError> {
+            self.0.0.fetch_add(self.1, Ordering::Relaxed);
+            self.1 += 1000;
+            judged(&[], choice, |_| Ok(Judgement::Unasked))
+        }
+    }
+    let config = Config::default();
+    let clock = TestClock::default();
+    let camera = Camera {
+        steps: std::iter::repeat_n(NOBODY, 17).collect(),
+        clock: clock.clone(),
+        away: 0,
+        since: Instant::now(),
+        reload: Arc::default(),
+    };
+    let (driver, _recorder) = simulated();
+    let stop = Arc::new(AtomicBool::new(false));
+    let panel = Panel::open(driver, &config.outputs.outputs, None).unwrap();
+    let outputs = Outputs::start(panel, Arc::clone(&stop), Duration::from_secs(3600)).unwrap();
+    let watch = Watch::new(Box::new(Slower(clock.clone(), 0)), config.decision);
+    let mut daemon = Daemon::new(Box::new(camera), watch, outputs, FramePace::from(&config.source), &clock);
+    let mut notes = Notes::default();
+    daemon.run(Flags { stop: &stop, reload: &AtomicBool::new(false) }, &mut notes).unwrap();
+    daemon.outputs.stop().unwrap();
+    assert_eq!(notes.states, [DoorState::Idle, DoorState::Fault]);
+    assert!(
+        notes.faults[0].as_ref().unwrap().starts_with("the networks took 15 s for one frame"),
+        "{:?}",
+        notes.faults
+    );
+    assert_eq!(notes.rare.len(), 1);
 }

@@ -4,7 +4,7 @@
 use crate::judge::Verdict;
 use image::RgbImage;
 use maskwatch::config::Config;
-use maskwatch::daemon::{Clock, Daemon, Event, Flags, Observer, SystemClock, Watch};
+use maskwatch::daemon::{Clock, Daemon, Event, Flags, FramePace, Observer, SystemClock, Watch};
 use maskwatch::decide::{DoorState, Finding};
 use maskwatch::geometry::Rect;
 use maskwatch::outputs::{
@@ -65,14 +65,14 @@ impl Source for Camera {
 struct Script;
 
 impl Vision for Script {
-    fn look(&mut self, picture: View<'_>, choose: &mut Choice<'_>) -> Result<Vec<JudgedFace>, VisionError> {
+    fn look(&mut self, picture: View<'_>, choice: &mut dyn Choice) -> Result<Vec<JudgedFace>, VisionError> {
         let face = |x| vec![Rect::new(x, 4.0, 40.0, 40.0)];
         let found = match picture.to_rgb().get_pixel(0, 0).0[0] {
             1 => face(0.0),
             2 => face(24.0),
             _ => Vec::new(),
         };
-        judged(&found, choose, |face| {
+        judged(&found, choice, |face| {
             Ok(Judgement::Answered(Probabilities::of_mask(if face.x < 20.0 { 0.01 } else { 0.99 })))
         })
     }
@@ -191,7 +191,8 @@ fn with(
     let outputs = Outputs::start(panel, Arc::clone(&stop), Duration::from_secs(3600)).map_err(told)?;
     let camera = Box::new(Camera { frames: 0, each, rounds, jumps: Arc::clone(jumps) });
     let watch = Watch::new(Box::new(Script), rules);
-    let mut daemon = Daemon::new(camera, watch, outputs, Duration::from_secs(2), clock);
+    let pace = FramePace { timeout: Duration::from_secs(2), interval: PERIOD };
+    let mut daemon = Daemon::new(camera, watch, outputs, pace, clock);
     let (last, slowest, wrong) = (Instant::now(), Duration::ZERO, Vec::new());
     let mut notes = Notes { recorder: recorder.clone(), each, frames: 0, alerts: 0, slowest, last, wrong };
     daemon.run(Flags { stop: &stop, reload: &reload }, &mut notes).map_err(|error| error.to_string())?;

@@ -137,8 +137,12 @@ fn every_mistake_gets_one_sentence_with_line_key_and_mend() {
         ),
         ("source = 1\n", "door.toml line 1: source is a number; use a section [source]"),
         (
-            "[decision]\nwindow = 2\n",
-            "door.toml line 2: decision.window is 2, less than the 3 votes needed; use at least 3",
+            "[decision]\nwindow_seconds = 0.3\n",
+            "door.toml line 2: decision.window_seconds is 0.3, shorter than evidence_seconds (0.4); use at least 0.4",
+        ),
+        (
+            "[decision]\nvotes = 8\n",
+            "door.toml line 2: decision.votes is more than the window; use evidence_seconds instead",
         ),
         (
             "[decision]\nignore_below = 30\n",
@@ -259,6 +263,9 @@ fn any_values() -> impl Strategy<Value = String> {
             "score_threshold",
             "votes",
             "window",
+            "evidence_seconds",
+            "window_seconds",
+            "budget_seconds",
             "ignore_below",
             "min_face_side",
             "certainty",

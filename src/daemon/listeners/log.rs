@@ -12,6 +12,7 @@ use std::time::Duration;
 pub struct Log {
     faults: Throttle,
     skipped: Throttle,
+    left_out: Throttle,
     /// Whether the log knows of the fault that is present.
     fault_logged: bool,
 }
@@ -33,6 +34,19 @@ impl Listener for Log {
             Notice::Finding(Finding::Verdict { track, verdict }) => log::info!("person {track} is {verdict}"),
             Notice::Finding(Finding::Alert { track }) => log::warn!("alert for person {track}"),
             Notice::State { from, signal } => log::info!("door: {} (was {from})", signal.state),
+            Notice::LeftOut(count) => {
+                if let Some(repeated) = self.left_out.admit("faces left out", at) {
+                    log::warn!(
+                        "{count} faces of a frame were left for the next ones, since there was no time for them{}",
+                        repeats(repeated)
+                    );
+                }
+            }
+            Notice::Rare { interval, wanted } => log::info!(
+                "one look takes {:.2} s, and frames_per_second asks for one every {:.2} s: the camera or the networks are slower",
+                interval.as_secs_f32(),
+                wanted.as_secs_f32()
+            ),
             Notice::Skipped(what) => {
                 if let Some(count) = self.skipped.admit(what, at) {
                     log::warn!("skipped a frame of {what}{}", repeats(count));

@@ -10,6 +10,15 @@ use std::time::Duration;
 pub enum Notice {
     /// A frame was looked at, or an attempt to open the source has ended: the daemon goes on.
     Progress,
+    /// So many faces of a frame were not judged: there was no time for them.
+    LeftOut(usize),
+    /// Looks are rarer than the configuration asks for; told once.
+    Rare {
+        /// The median time between two looks.
+        interval: Duration,
+        /// The time that is asked for.
+        wanted: Duration,
+    },
     /// The source gave something that is no frame; what, in a few words.
     Skipped(Arc<str>),
     /// Something about a person was found.
@@ -44,6 +53,8 @@ impl From<&Event<'_>> for Notice {
     fn from(event: &Event<'_>) -> Self {
         match event {
             Event::Frame { .. } | Event::Attempt => Self::Progress,
+            Event::LeftOut(count) => Self::LeftOut(*count),
+            Event::Rare { interval, wanted } => Self::Rare { interval: *interval, wanted: *wanted },
             Event::Skipped(what) => Self::Skipped((*what).into()),
             Event::Finding(finding) => Self::Finding(*finding),
             Event::State { from, signal } => Self::State { from: *from, signal: *signal },

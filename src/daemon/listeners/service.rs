@@ -94,6 +94,8 @@ impl Listener for Service {
             },
             Notice::Stopping => (self.notify)(&[NotifyState::Stopping]),
             Notice::Skipped(_)
+            | Notice::LeftOut(_)
+            | Notice::Rare { .. }
             | Notice::Finding(_)
             | Notice::State { .. }
             | Notice::Fault(_)

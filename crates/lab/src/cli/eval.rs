@@ -5,8 +5,10 @@ mod door;
 mod gates;
 mod hard;
 mod landmarks;
+mod same;
 mod settings;
 mod tables;
+mod video;
 
 use crate::eval::error::EvalError;
 use crate::eval::networks::{Classify, Look};
@@ -73,6 +75,17 @@ enum Measurement {
     /// raise a false one. Each person comes once alone and once in a group of two to four. Faces are those of
     /// at least 48 pixels (shorter side) with room around them, in pictures whose faces are all labelled.
     Door(Box<door::Args>),
+    /// What the door shows at real clips, watched by the daemon's loop at several frame rates
+    ///
+    /// Each row of the table names a clip and what is expected: "alert", "pass then alert", "pass and never
+    /// alert" or "idle and nothing else". Clips are decoded by ffmpeg, .y4m without it. Without ffmpeg or the
+    /// usual table it says so and ends.
+    Video(Box<video::Args>),
+    /// How often two people count as one by the colours of face and clothes
+    ///
+    /// Pairs of one person come from the faces of clips, pairs of different people from clips and from
+    /// annotated pictures. Decides who, stepping out of view and back, raises no second alert.
+    Same(Box<same::Args>),
 }
 
 pub(crate) fn run(args: Args) -> Outcome {
@@ -138,5 +151,7 @@ pub(crate) fn run(args: Args) -> Outcome {
         Measurement::Landmarks(args) => landmarks::run(args),
         Measurement::Gates(args) => gates::run(args),
         Measurement::Door(args) => door::run(*args),
+        Measurement::Video(args) => video::run(*args),
+        Measurement::Same(args) => same::run(*args),
     }
 }

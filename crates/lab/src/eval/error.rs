@@ -26,6 +26,14 @@ pub enum EvalError {
     /// The daemon reported a fault.
     #[error("{0}")]
     Fault(String),
+    /// A clip cannot be decoded.
+    #[error("{} cannot be shown: {problem}", path.display())]
+    Clip {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// Pictures of a clip could not be written.
     #[error("cannot write {}; check that its folder exists and may be written to", path.display())]
     Strip {

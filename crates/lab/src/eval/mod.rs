@@ -1,7 +1,8 @@
 //! Measures the networks on labelled pictures: how often the classifier is right ([`faces`]), how many faces
 //! the detector finds ([`detector`]), what both answer together ([`scenes`]), how bare faces with things
 //! drawn on them are classified ([`hard`]), how far their landmarks are off ([`landmarks`]), what each
-//! quality gate gains and costs ([`gates`]), and what happens at a door ([`door`]). Nothing here fits a
+//! quality gate gains and costs ([`gates`]), what happens at a door ([`door`]), and at real clips of doors
+//! ([`video`]). Nothing here fits a
 //! network (that is [`crate::train`]) or knows the command line. The networks come in as functions
 //! ([`networks`]), so that figures can be tested without them.
 //!
@@ -13,6 +14,7 @@ pub mod door;
 pub mod error;
 pub mod evaluation;
 pub mod faces;
+pub mod film;
 pub mod gates;
 pub mod hard;
 pub mod landmarks;
@@ -20,6 +22,9 @@ pub mod metrics;
 pub mod mistakes;
 pub mod named;
 pub mod networks;
+pub mod same;
 pub mod scenes;
 pub mod sheet;
+pub mod strip;
 mod table;
+pub mod video;

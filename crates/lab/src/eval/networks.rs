@@ -3,9 +3,9 @@
 use super::error::EvalError;
 use image::RgbImage;
 use maskwatch::geometry::{Point, Rect};
-use maskwatch::vision::JudgedFace;
 use maskwatch::vision::classifier::Probabilities;
 use maskwatch::vision::detector::Detection;
+use maskwatch::vision::{JudgedFace, Vision};
 
 /// Finds the faces of a picture, in its own pixels; see [`maskwatch::vision::detector::Detector::detect`].
 pub type Detect<'a> = dyn Fn(&RgbImage) -> Result<Vec<Detection>, EvalError> + Sync + 'a;
@@ -31,3 +31,6 @@ pub struct EvalNetworks<'a> {
     /// Finds their landmarks.
     pub locate: &'a Locate<'a>,
 }
+
+/// Makes the networks for one clip; called on the thread that uses them.
+pub type MakeVision<'a> = dyn Fn() -> Result<Box<dyn Vision>, EvalError> + Sync + 'a;

@@ -311,6 +311,7 @@ mod tests {
             let judged = |(rect, answer): (&Rect, _)| JudgedFace {
                 rect: *rect,
                 score: 0.8,
+                appearance: None,
                 // What stands to the right of all others is turned away.
                 judgement: if rect.x > 330.0 {
                     Judgement::Stopped(Gate::Yaw)

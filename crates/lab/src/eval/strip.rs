@@ -1,74 +1,78 @@
 //! A few frames of a clip side by side, annotated with the daemon's verdicts.
 
-use super::path::FRAME;
-use image::{Rgb, RgbImage, imageops};
+use image::{RgbImage, imageops};
 use maskwatch::daemon::Face;
-use maskwatch::decide::{DoorState, Verdict};
+use maskwatch::decide::DoorState;
 use maskwatch::pixels::annotate::{Mark, annotate, caption};
 use maskwatch::pixels::picture::View;
 use maskwatch::pixels::preprocess;
 use std::time::Duration;
 
-/// Time between two pictures of a strip.
+/// Usual time between two pictures of a strip.
 const EVERY: Duration = Duration::from_millis(400);
-/// Pictures side by side, and one above the other.
-const GRID: (u32, u32) = (4, 3);
-/// Size of one picture.
-const SIZE: (u32, u32) = (FRAME.0 / 4 * 3, FRAME.1 / 4 * 3);
+/// Pictures side by side.
+const COLUMNS: u32 = 4;
+/// Pictures of a strip at most.
+const MOST: usize = 40;
+/// Width of one picture in pixels.
+const WIDTH: u32 = 480;
 
 /// A strip in the making.
 #[derive(Debug, Clone)]
 pub struct ClipStrip {
-    picture: RgbImage,
-    count: u32,
+    pictures: Vec<RgbImage>,
+    every: Duration,
     due: Duration,
 }
 
 impl Default for ClipStrip {
     fn default() -> Self {
-        Self { picture: RgbImage::new(GRID.0 * SIZE.0, GRID.1 * SIZE.1), count: 0, due: Duration::ZERO }
+        Self::every(EVERY)
     }
 }
 
 impl ClipStrip {
-    /// Takes a frame, if one is due, there is room and somebody or something to be seen.
-    pub(super) fn add(&mut self, now: Duration, picture: View<'_>, faces: &[Face], state: DoorState) {
-        if now < self.due || self.count >= GRID.0 * GRID.1 {
+    /// A strip with one picture in so much time.
+    #[must_use]
+    pub fn every(every: Duration) -> Self {
+        Self { pictures: Vec::new(), every, due: Duration::ZERO }
+    }
+
+    /// Takes the next frame, whether one is due or not.
+    pub fn hurry(&mut self) {
+        self.due = Duration::ZERO;
+    }
+
+    /// Takes a frame, if one is due and there is room.
+    pub fn add(&mut self, now: Duration, picture: View<'_>, faces: &[Face], state: DoorState) {
+        if now < self.due || self.pictures.len() >= MOST {
             return;
         }
-        self.due = now + EVERY;
+        self.due = now + self.every;
         let mut picture = picture.to_rgb();
         let marks: Vec<Mark> = faces.iter().map(mark).collect();
         annotate(&mut picture, &marks);
-        caption(&mut picture, &format!("{:4.2} s  door: {state}", now.as_secs_f32()), colour_of(state));
-        let small = preprocess::resize(&picture, SIZE.0, SIZE.1);
-        let (column, row) = (self.count % GRID.0, self.count / GRID.0);
-        imageops::replace(&mut self.picture, &small, (column * SIZE.0).into(), (row * SIZE.1).into());
-        self.count += 1;
+        let colour = image::Rgb(state.colour());
+        caption(&mut picture, &format!("{:4.2} s  door: {state}", now.as_secs_f32()), colour);
+        let height = (picture.height() * WIDTH / picture.width().max(1)).max(1);
+        self.pictures.push(preprocess::resize(&picture, WIDTH, height));
     }
 
     /// The strip as far as it goes.
     #[must_use]
     pub fn finish(self) -> RgbImage {
-        let rows = self.count.div_ceil(GRID.0).max(1);
-        imageops::crop_imm(&self.picture, 0, 0, self.picture.width(), rows * SIZE.1).to_image()
+        let height = self.pictures.first().map_or(1, RgbImage::height);
+        let rows = (self.pictures.len() as u32).div_ceil(COLUMNS).max(1);
+        let mut strip = RgbImage::new(COLUMNS * WIDTH, rows * height);
+        for (index, picture) in (0..).zip(&self.pictures) {
+            let (column, row) = (index % COLUMNS, index / COLUMNS);
+            imageops::replace(&mut strip, picture, (column * WIDTH).into(), (row * height).into());
+        }
+        strip
     }
 }
 
 fn mark(face: &Face) -> Mark {
-    let colour = match face.verdict {
-        Verdict::Masked => Rgb([0, 160, 60]),
-        Verdict::Unsure => Rgb([240, 170, 0]),
-        _ => Rgb([210, 30, 30]),
-    };
+    let colour = image::Rgb(face.verdict.colour());
     Mark { rect: face.rect, text: format!("{} {}", face.track, face.verdict), colour }
-}
-
-fn colour_of(state: DoorState) -> Rgb<u8> {
-    match state {
-        DoorState::Pass => Rgb([0, 160, 60]),
-        DoorState::Alert | DoorState::Incorrect => Rgb([210, 30, 30]),
-        DoorState::Look | DoorState::Fault => Rgb([240, 170, 0]),
-        DoorState::Idle | DoorState::Off => Rgb([60, 60, 60]),
-    }
 }

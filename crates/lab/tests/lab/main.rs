@@ -8,6 +8,7 @@ mod common;
 
 mod cli;
 mod eval_command;
+mod eval_video;
 mod fuzz_twin;
 mod train_detector;
 mod train_landmarks;

@@ -131,16 +131,39 @@ impl Data {
         settings: impl Serialize + Display,
         evaluate: impl FnOnce(&(dyn Fn(usize) + Sync)) -> Evaluation<Report> + Send,
     ) -> Outcome {
+        let threads = self.threads.map(usize::from);
+        let errors = self.args.errors.as_deref();
+        Measure { threads, format: self.args.format, errors, steps: self.steps }.run(settings, evaluate)
+    }
+}
+
+/// How a measurement runs and what it prints.
+pub(super) struct Measure<'a> {
+    /// Threads; `None` for one per core.
+    pub(super) threads: Option<usize>,
+    pub(super) format: Format,
+    /// The file for mistakes.
+    pub(super) errors: Option<&'a Path>,
+    /// What progress counts, and how many of them there are.
+    pub(super) steps: (usize, &'static str),
+}
+
+impl Measure<'_> {
+    /// Runs `evaluate`, prints its report and tells what failed.
+    pub(super) fn run<Report: Serialize + Display + Send>(
+        &self,
+        settings: impl Serialize + Display,
+        evaluate: impl FnOnce(&(dyn Fn(usize) + Sync)) -> Evaluation<Report> + Send,
+    ) -> Outcome {
         // Created before the long work, so that a path that cannot be written is known at once.
-        let errors = self.args.errors.as_deref().map(|path| (path, File::create(path)));
+        let errors = self.errors.map(|path| (path, File::create(path)));
         let errors = match errors {
             Some((path, file)) => {
                 Some((path, file.with_context(|| format!("cannot write {}", path.display()))?))
             }
             None => None,
         };
-        let threads = self.threads.map_or(0, usize::from);
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(self.threads.unwrap_or(0)).build()?;
         let (total, steps) = self.steps;
         let show_progress = std::io::stderr().is_terminal();
         let progress = move |done: usize| {
@@ -154,7 +177,7 @@ impl Data {
             mistakes::write(&mistakes, std::io::BufWriter::new(file))
                 .with_context(|| format!("cannot write {}", path.display()))?;
         }
-        let text = match self.args.format {
+        let text = match self.format {
             Format::Text => format!("{settings}\n{report}"),
             Format::Json => {
                 let report = Json { settings, failed_pictures: failures.len(), report };

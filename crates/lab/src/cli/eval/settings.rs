@@ -60,8 +60,8 @@ pub(super) struct DoorSettings {
 pub(super) struct RulesSettings {
     pub(super) min_face_side: f32,
     pub(super) certainty: f32,
-    pub(super) votes: usize,
-    pub(super) window: usize,
+    pub(super) evidence_seconds: f64,
+    pub(super) window_seconds: f64,
     pub(super) gates: Gates,
     pub(super) incorrect: &'static str,
 }
@@ -71,23 +71,49 @@ impl DoorSettings {
     fn lines(&self) -> String {
         let Self { seed, masked_persons, unmasked_persons, persons_with_mask_worn_wrongly: wrongly, rules } =
             self;
-        let RulesSettings { min_face_side, certainty, votes, window, gates, incorrect } = rules;
-        let gates = gates.summary();
         format!(
             "seed {seed}: {masked_persons} masked and {unmasked_persons} unmasked persons, {wrongly} with the mask worn incorrectly, each once alone \
              and once among two to four\n\
-             {votes} of {window} votes with a probability of {certainty}, faces of at least {min_face_side} px\n\
-             gates: {gates}; a mask worn incorrectly: {incorrect}\n"
+             {rules}\n"
+        )
+    }
+}
+
+impl Display for RulesSettings {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { min_face_side, certainty, evidence_seconds, window_seconds, gates, incorrect } = self;
+        let gates = gates.summary();
+        write!(
+            out,
+            "votes for {evidence_seconds} of {window_seconds} s with a probability of {certainty}, faces of at least {min_face_side} px\n\
+             gates: {gates}; a mask worn incorrectly: {incorrect}"
         )
     }
 }
 
 impl RulesSettings {
     pub(super) fn of(rules: &Rules, gates: Gates) -> Self {
-        let Rules { min_face_side, certainty, votes, window, incorrect, .. } = *rules;
+        let Rules { min_face_side, certainty, evidence, window, incorrect, .. } = *rules;
         let name = |(name, means)| (means == incorrect).then_some(name);
         let incorrect = IncorrectMeans::NAMES.into_iter().find_map(name).unwrap_or_default();
-        Self { min_face_side, certainty, votes, window, gates, incorrect }
+        let (evidence_seconds, window_seconds) = (evidence.as_secs_f64(), window.as_secs_f64());
+        Self { min_face_side, certainty, evidence_seconds, window_seconds, gates, incorrect }
+    }
+}
+
+/// What clips were shown, and how; printed with the figures.
+#[derive(Debug, Serialize)]
+pub(super) struct VideoSettings {
+    pub(super) clips: PathBuf,
+    pub(super) precision: &'static str,
+    pub(super) detector_input: [u32; 2],
+    pub(super) rules: RulesSettings,
+}
+
+impl Display for VideoSettings {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { clips, precision, detector_input: [width, height], rules } = self;
+        writeln!(out, "clips of {}\n{precision}, detector input {width}x{height}\n{rules}", clips.display())
     }
 }
 

@@ -2,22 +2,29 @@
 //! clip and the time alone, so the same seed gives the same frames, at any rate and on any number of threads.
 
 use super::background::{self, DoorBackground};
+use super::gathering::Gathering;
 use super::path::{FRAME, Path, Wave};
 use super::person::{self, DoorPerson, PersonLook};
+use crate::eval::film::FilmClock;
 use image::RgbImage;
-use maskwatch::daemon::Clock;
 use maskwatch::geometry::Rect;
 use maskwatch::source::{Frame, Next, Source, SourceError};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// The door is empty for so many seconds first, and in the end.
 const EMPTY: f32 = 0.3;
 /// In company, everybody comes within so many seconds.
 const STAGGER: f32 = 0.9;
+/// Where everybody stands who comes to the place of the one before, in pixels across.
+const SAME_PLACE: Range<f32> = 240.0..400.0;
+/// Seconds from when the first is gone until the next comes.
+const GAP: Range<f32> = 0.2..4.5;
+/// Seconds before the first leaves at which the one behind him comes into view.
+const BEHIND: Range<f32> = 0.4..1.2;
 /// Values of sensor noise that are kept; frames begin at random places in them.
 const NOISE: usize = 1 << 15;
 /// The time in which usable sizes are searched, in seconds.
@@ -25,7 +32,7 @@ const FINE: f32 = 0.01;
 
 /// One person in one clip.
 #[derive(Debug, Clone)]
-struct Appearance {
+struct Visit {
     person: Arc<DoorPerson>,
     path: Path,
     look: PersonLook,
@@ -35,7 +42,7 @@ struct Appearance {
 #[derive(Debug, Clone)]
 pub struct Clip {
     background: DoorBackground,
-    appearances: Vec<Appearance>,
+    visits: Vec<Visit>,
     /// How the exposure drifts.
     drift: Wave,
     noise: Vec<i8>,
@@ -45,26 +52,16 @@ pub struct Clip {
 }
 
 impl Clip {
-    /// Draws the clip in which these people come.
+    /// Draws the clip in which these people come, in this way.
     #[must_use]
-    pub fn draw(people: &[Arc<DoorPerson>], random: &mut ChaCha8Rng) -> Self {
+    pub fn draw(gathering: Gathering, people: &[Arc<DoorPerson>], random: &mut ChaCha8Rng) -> Self {
         let background = background::draw(random);
-        let alone = people.len() == 1;
-        let lane = FRAME.0 as f32 / people.len().max(1) as f32;
-        let appearances = people
-            .iter()
-            .enumerate()
-            .map(|(index, person)| {
-                let appears = EMPTY + if alone { 0.0 } else { random.random_range(0.0..STAGGER) };
-                let lane = lane * index as f32..lane * (index + 1) as f32;
-                let path = Path::draw(appears, lane, alone, person.aspect(), random);
-                Appearance {
-                    person: Arc::clone(person),
-                    path,
-                    look: PersonLook::draw(background.light, random),
-                }
-            })
-            .collect();
+        let mut visits: Vec<Visit> = Vec::with_capacity(people.len());
+        for (index, person) in people.iter().enumerate() {
+            let path = path(gathering, (index, people.len()), &visits, person.aspect(), random);
+            let look = PersonLook::draw(background.light, random);
+            visits.push(Visit { person: Arc::clone(person), path, look });
+        }
         // The darker, the more noise.
         let strength = random.random_range(1.0..3.0f32) / background.light;
         let noise = (0..NOISE)
@@ -76,7 +73,7 @@ impl Clip {
             .collect();
         Self {
             background,
-            appearances,
+            visits,
             drift: Wave::draw(0.12, 0.15..0.6, random),
             noise,
             noise_seed: random.random(),
@@ -86,22 +83,22 @@ impl Clip {
 
     /// The people of the clip.
     pub fn people(&self) -> impl ExactSizeIterator<Item = &DoorPerson> {
-        self.appearances.iter().map(|appearance| &*appearance.person)
+        self.visits.iter().map(|visit| &*visit.person)
     }
 
     /// Seconds from the first frame to the last.
     #[must_use]
     pub fn length(&self) -> f32 {
-        EMPTY + self.appearances.iter().map(|appearance| appearance.path.end()).fold(0.0, f32::max)
+        EMPTY + self.visits.iter().map(|visit| visit.path.end()).fold(0.0, f32::max)
     }
 
     /// The box of each person's face at `seconds`, in pixels of the frame, it may reach over the frame's
     /// edges; nothing while the person is not there.
     #[must_use]
     pub fn faces(&self, seconds: f32) -> Vec<Option<Rect>> {
-        self.appearances
+        self.visits
             .iter()
-            .map(|Appearance { person, path, .. }| Some(path.pose(seconds)?.rect(person.aspect())))
+            .map(|Visit { person, path, .. }| Some(path.pose(seconds)?.rect(person.aspect())))
             .collect()
     }
 
@@ -124,7 +121,7 @@ impl Clip {
     /// and its shorter side is at least `side` pixels.
     #[must_use]
     pub fn usable_from(&self, side: f32) -> Vec<Option<Duration>> {
-        let mut first = vec![None; self.appearances.len()];
+        let mut first = vec![None; self.visits.len()];
         for step in 0..=(self.length() / FINE) as u32 {
             let seconds = step as f32 * FINE;
             for (first, usable) in first.iter_mut().zip(Self::usable(&self.faces(seconds), side)) {
@@ -140,14 +137,11 @@ impl Clip {
     #[must_use]
     pub fn render(&self, index: u64, seconds: f32) -> RgbImage {
         let mut frame = self.background.picture.clone();
-        let mut there: Vec<_> = self
-            .appearances
-            .iter()
-            .filter_map(|appearance| Some((appearance, appearance.path.pose(seconds)?)))
-            .collect();
+        let mut there: Vec<_> =
+            self.visits.iter().filter_map(|visit| Some((visit, visit.path.pose(seconds)?))).collect();
         // The nearest is drawn last.
         there.sort_by(|(_, one), (_, other)| one.width.total_cmp(&other.width));
-        for (Appearance { person, path, look }, pose) in there {
+        for (Visit { person, path, look }, pose) in there {
             person::draw(&mut frame, person, look, &pose, path.velocity(seconds));
         }
         self.expose(&mut frame, index, seconds);
@@ -181,6 +175,30 @@ impl Clip {
     }
 }
 
+/// Draws the way of person `index` of `count`, with a face `aspect` times as high as wide, behind those who
+/// came before.
+fn path(
+    gathering: Gathering,
+    (index, count): (usize, usize),
+    before: &[Visit],
+    aspect: f32,
+    random: &mut ChaCha8Rng,
+) -> Path {
+    let alone = gathering == Gathering::Alone;
+    let lanes = if matches!(gathering, Gathering::InTurn | Gathering::InLine) { 1 } else { count.max(1) };
+    let wide = FRAME.0 as f32 / lanes as f32;
+    let lane = if lanes == 1 && !alone { SAME_PLACE } else { wide * index as f32..wide * (index + 1) as f32 };
+    let first = before.first().map(|first| &first.path);
+    let appears = match (gathering, first) {
+        (Gathering::InTurn, Some(first)) => first.end() + random.random_range(GAP),
+        (Gathering::InLine, Some(first)) => first.standing().end - random.random_range(BEHIND),
+        (Gathering::InCompany, _) => EMPTY + random.random_range(0.0..STAGGER),
+        _ => EMPTY,
+    };
+    let path = Path::draw(appears, lane, alone, aspect, random);
+    if gathering == Gathering::Crossing { path.across(index == 0) } else { path }
+}
+
 /// Whether nothing of `face` is cut off.
 fn within_frame(face: &Rect) -> bool {
     let (across, down) = (FRAME.0 as f32, FRAME.1 as f32);
@@ -192,16 +210,6 @@ fn hides(nearer: &Rect, face: &Rect) -> bool {
     let wide =
         Rect::new(nearer.x - 0.3 * nearer.w, nearer.y - 0.3 * nearer.h, 1.6 * nearer.w, 3.0 * nearer.h);
     nearer.w > face.w && wide.iou(face) > 0.0
-}
-
-/// The clip's time, which passes with its frames.
-#[derive(Debug, Clone, Default)]
-pub struct FilmClock(Arc<AtomicU64>);
-
-impl Clock for FilmClock {
-    fn now(&self) -> Duration {
-        Duration::from_nanos(self.0.load(Ordering::Relaxed))
-    }
 }
 
 /// A clip as a source of frames; no time passes while it is asked.
@@ -228,7 +236,7 @@ impl Source for Film {
         }
         let seconds = self.clip.time(self.next, self.rate);
         let now = Duration::from_secs_f32(seconds);
-        self.clock.0.store(u64::try_from(now.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        self.clock.set(now);
         let picture = self.clip.render(self.next, seconds).into();
         let frame = Frame { picture, name: None, sequence: self.next, captured: Instant::now() };
         self.next += 1;

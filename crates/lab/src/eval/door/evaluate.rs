@@ -1,28 +1,24 @@
 //! Shows all clips at all rates to daemons, and puts the results together.
 
 use super::clip::Clip;
+use super::gathering::{Gathering, groups};
 use super::person::DoorPerson;
 use super::report::{self, DoorFigures, DoorReport, RateReport};
 use super::run::{self, ClipOutcome, Fate};
-use super::strip::ClipStrip;
 use crate::data::labels::Label;
 use crate::data::pictures::{Failure, with_causes};
 use crate::eval::error::EvalError;
 use crate::eval::evaluation::Evaluation;
 use crate::eval::mistakes::Mistake;
+use crate::eval::networks::MakeVision;
+use crate::eval::strip::ClipStrip;
 use crate::random::{Purpose, stream};
 use maskwatch::decide::Rules;
-use maskwatch::vision::Vision;
-use rand::RngExt;
-use rand::seq::SliceRandom;
 use rayon::prelude::*;
-use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// People who come at once.
-const COMPANY: RangeInclusive<usize> = 2..=4;
 /// So many clips are shown in strips whatever happens in them.
 const SAMPLES: usize = 12;
 
@@ -35,28 +31,6 @@ pub struct DoorPlan {
     pub rates: Vec<u32>,
     /// The daemon's rules.
     pub rules: Rules,
-}
-
-/// Makes the networks for one clip; called on the thread that uses them.
-pub type MakeVision<'a> = dyn Fn() -> Result<Box<dyn Vision>, EvalError> + Sync + 'a;
-
-/// Who comes together: everybody alone, then everybody in groups.
-#[must_use]
-pub fn groups(people: &[Arc<DoorPerson>], seed: u64) -> Vec<Vec<Arc<DoorPerson>>> {
-    let mut groups: Vec<Vec<Arc<DoorPerson>>> =
-        people.iter().map(|person| vec![Arc::clone(person)]).collect();
-    let mut random = stream(seed, Purpose::Groups, 0);
-    let mut left = people.to_vec();
-    left.shuffle(&mut random);
-    while left.len() >= *COMPANY.start() {
-        let mut size = random.random_range(COMPANY);
-        // Nobody is left to come alone a second time.
-        if left.len() <= size || left.len() - size < *COMPANY.start() {
-            size = if left.len() <= *COMPANY.end() { left.len() } else { *COMPANY.start() };
-        }
-        groups.push(left.split_off(left.len() - size));
-    }
-    groups
 }
 
 /// Shows `people` to daemons as `plan` says. `progress` is called with the number of clips done so far, of
@@ -74,13 +48,14 @@ pub fn evaluate(
     let results: Vec<Result<Vec<ClipOutcome>, EvalError>> = groups
         .par_iter()
         .enumerate()
-        .map(|(index, group)| {
-            let clip = Arc::new(Clip::draw(group, &mut stream(plan.seed, Purpose::Clip, index as u64)));
+        .map(|(index, (gathering, group))| {
+            let mut random = stream(plan.seed, Purpose::Clip, index as u64);
+            let clip = Arc::new(Clip::draw(*gathering, group, &mut random));
             let sample = index.is_multiple_of(groups.len().div_ceil(SAMPLES));
             let outcomes = (0..plan.rates.len())
                 .map(|rate| {
                     let album = strips.map(|folder| (folder, sample && rate == plan.rates.len() / 2));
-                    show(index, &clip, plan, plan.rates[rate], vision, album)
+                    show((index, *gathering), &clip, plan, plan.rates[rate], vision, album)
                 })
                 .collect();
             progress(done.fetch_add(1, Ordering::Relaxed) + 1);
@@ -88,11 +63,11 @@ pub fn evaluate(
         })
         .collect();
     let (mut shown, mut mistakes, mut failures) = (Vec::new(), Vec::new(), Vec::new());
-    for (group, result) in groups.iter().zip(results) {
+    for ((gathering, group), result) in groups.iter().zip(results) {
         match result {
             Ok(outcomes) => {
                 mistakes.extend(outcomes.iter().flat_map(|outcome| mistakes_of(group, outcome)));
-                shown.push((group.len() == 1, outcomes));
+                shown.push((*gathering, outcomes));
             }
             Err(error) => {
                 let image = group.first().map_or_else(String::new, |person| person.face.image.clone());
@@ -100,25 +75,21 @@ pub fn evaluate(
             }
         }
     }
-    let figures = |alone: bool, rate: usize| {
-        let clips = shown.iter().filter(|(is_alone, _)| *is_alone == alone);
+    let figures = |gathering: Gathering, rate: usize| {
+        let clips = shown.iter().filter(|(kind, _)| *kind == gathering);
         DoorFigures::of(clips.filter_map(|(_, outcomes)| outcomes.get(rate)))
     };
-    let rates = plan
-        .rates
-        .iter()
-        .enumerate()
-        .map(|(rate, name)| {
-            let report = RateReport { alone: figures(true, rate), in_company: figures(false, rate) };
-            (name.to_string(), report)
-        })
-        .collect();
+    let report = |(rate, name): (usize, &u32)| {
+        let gatherings = Gathering::NAMES.map(|(name, gathering)| (name, figures(gathering, rate)));
+        (name.to_string(), RateReport(gatherings.into_iter().collect()))
+    };
+    let rates = plan.rates.iter().enumerate().map(report).collect();
     Evaluation { report: DoorReport { rates }, mistakes, failures }
 }
 
 /// Shows one clip at one rate; its strip goes into the folder if it is a sample or something went wrong.
 fn show(
-    index: usize,
+    (index, gathering): (usize, Gathering),
     clip: &Arc<Clip>,
     plan: &DoorPlan,
     rate: u32,
@@ -131,7 +102,7 @@ fn show(
     if let (Some(strip), Some((folder, sample))) = (strip, album)
         && (sample || wrong)
     {
-        let kind = if outcome.fates.len() == 1 { "alone" } else { "company" };
+        let kind = gathering.name();
         let path = folder.join(format!("{kind}-{index:04}-{rate}{}.jpg", if wrong { "-wrong" } else { "" }));
         strip.finish().save(&path).map_err(|source| EvalError::Strip { path, source })?;
     }

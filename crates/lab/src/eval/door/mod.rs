@@ -2,11 +2,12 @@
 //! (detector, tracker, classifier, votes, door states), with simulated outputs and the frames' own time.
 //! Figures count persons, not faces.
 //!
-//! Every person comes once alone and once among others. One clip: the door is empty, somebody comes into view
-//! with a face of 3 % of the frame's width (or from the side), comes nearer to about 12 %, lingers, and
-//! leaves to the side, all within about four seconds. In company two to four people come within a second,
-//! each to a place of its own, in any mixture of bare and masked faces. Each clip has a daemon of its own, so
-//! everybody is new to it. The same clips are shown at every rate.
+//! Every person comes once in each kind of [`Gathering`](gathering::Gathering). One clip: the door is empty,
+//! somebody comes into view with a face of 3 % of the frame's width (or from the side), comes nearer to about
+//! 12 %, lingers, and leaves to the side, all within about four seconds. In company two to four people come
+//! within a second, each to a place of its own, in any mixture of bare and masked faces; in turn and in line
+//! one comes to the place of another, who has just left or hides him; crossing, two pass each other. Each
+//! clip has a daemon of its own, so everybody is new to it. The same clips are shown at every rate.
 //!
 //! An alert is what the daemon raises ([`maskwatch::decide::Finding::Alert`], which turns the door to
 //! *alert*). It is put down to the person whose true place is nearest to the face of the alert's track in
@@ -18,9 +19,9 @@
 //! takes for them. Persons are those of whom the picture shows 48 pixels of face and some room around it.
 //!
 //! ```text
-//! cast ── chooses persons         path ── how each walks         background ── where
+//! cast, gathering ── who comes     path ── how each walks         background ── where
 //! person ── cuts out and pastes   clip ── frames of it all       run ── the daemon watches it
-//! evaluate ── all clips         report ── figures        strip ── pictures to look at
+//! evaluate ── all clips         report ── figures
 //! ```
 //!
 //! What this is not: real video. Heads do not really turn, and their surroundings are pasted.
@@ -29,10 +30,11 @@ mod background;
 pub mod cast;
 pub mod clip;
 mod evaluate;
+pub mod gathering;
 pub mod path;
 pub mod person;
 pub mod report;
 pub mod run;
-pub mod strip;
 
-pub use evaluate::{DoorPlan, MakeVision, evaluate, groups};
+pub use evaluate::{DoorPlan, evaluate};
+pub use gathering::groups;

@@ -152,6 +152,15 @@ impl Path {
         }
     }
 
+    /// The same way, from one side before the door and out at the other.
+    #[must_use]
+    pub fn across(self, from_the_left: bool) -> Self {
+        let near = self.widths.1;
+        let outside = |left: bool| if left { -1.3 * near } else { FRAME.0 as f32 + 1.3 * near };
+        let (from_side, exit) = (Some(outside(from_the_left)), outside(!from_the_left));
+        Self { from_side, exit, widths: (0.8 * near, near), ..self }
+    }
+
     /// Seconds of the clip at which the person is gone.
     #[must_use]
     pub fn end(&self) -> f32 {

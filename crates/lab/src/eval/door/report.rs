@@ -117,23 +117,23 @@ impl Serialize for DoorFigures {
         let counts = self.shares();
         Json {
             fractions: counts.0.iter().map(|(name, share)| (name.as_str(), share.fraction())).collect(),
-            seconds_to_alert: [("median", self.seconds(0.5)), ("p90", self.seconds(0.9))]
-                .into_iter()
-                .collect(),
+            seconds_to_alert: [
+                ("median", self.seconds(0.5)),
+                ("p90", self.seconds(0.9)),
+                ("p95", self.seconds(0.95)),
+            ]
+            .into_iter()
+            .collect(),
             counts,
         }
         .serialize(serializer)
     }
 }
 
-/// The figures at one rate.
+/// The figures at one rate, by the kind of gathering.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct RateReport {
-    /// One person at a time.
-    pub alone: DoorFigures,
-    /// Several people at once.
-    pub in_company: DoorFigures,
-}
+#[serde(transparent)]
+pub struct RateReport(pub Named<DoorFigures>);
 
 /// The figures of `eval door`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -145,19 +145,19 @@ pub struct DoorReport {
 impl Display for DoorReport {
     fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
         for (index, (rate, report)) in self.rates.0.iter().enumerate() {
-            for (who, figures) in [("alone", &report.alone), ("in company", &report.in_company)] {
-                if index > 0 || who != "alone" {
+            for (place, (who, figures)) in report.0.0.iter().enumerate() {
+                if index > 0 || place > 0 {
                     writeln!(out)?;
                 }
-                heading(out, &format!("{rate} frames/s, {who}"))?;
+                heading(out, &format!("{rate} frames/s, {}", who.replace('_', " ")))?;
                 for (name, share) in &figures.shares().0 {
                     line(out, &name.replace('_', " "), share)?;
                 }
                 let seconds = |share| {
                     figures.seconds(share).map_or_else(|| "-".into(), |seconds| format!("{seconds:.2} s"))
                 };
-                let times = format!("{}, {}", seconds(0.5), seconds(0.9));
-                writeln!(out, "{:<36}{times:>25}", "time to alert: median, 90 %")?;
+                let times = format!("{}, {}, {}", seconds(0.5), seconds(0.9), seconds(0.95));
+                writeln!(out, "{:<36}{times:>25}", "time to alert: median, 90 %, 95 %")?;
             }
         }
         Ok(())

@@ -1,13 +1,14 @@
 //! A clip through the daemon's own loop: what the door did, and for whom. Time is that of the frames: the
 //! networks take none of it, so the machine's speed changes no figure.
 
-use super::clip::{Clip, Film, FilmClock};
-use super::strip::ClipStrip;
+use super::clip::{Clip, Film};
 use crate::data::labels::Label;
 use crate::eval::error::EvalError;
+use crate::eval::film::FilmClock;
 use crate::eval::metrics::Proportion;
+use crate::eval::strip::ClipStrip;
 use maskwatch::config::Config;
-use maskwatch::daemon::{Daemon, Event, Face, Flags, Observer, Watch};
+use maskwatch::daemon::{Daemon, Event, Face, Flags, FramePace, Observer, Watch};
 use maskwatch::decide::{DoorState, Finding, Rules, Verdict};
 use maskwatch::geometry::Rect;
 use maskwatch::outputs::{Outputs, Panel, simulated};
@@ -76,7 +77,7 @@ pub fn run(
     let panel = Panel::open(driver, &config.outputs.outputs, None)?;
     let outputs = Outputs::start(panel, Arc::clone(&stop), NEVER)?;
     let watch = Watch::new(vision, rules.clone());
-    let mut daemon = Daemon::new(Box::new(film), watch, outputs, config.source.timeout, &clock);
+    let mut daemon = Daemon::new(Box::new(film), watch, outputs, FramePace::from(&config.source), &clock);
     let mut witness = Witness::new(clip, rules, strip);
     daemon.run(Flags { stop: &stop, reload: &reload }, &mut witness)?;
     daemon.outputs.stop()?;
