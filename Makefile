@@ -5,7 +5,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 SHARED := $(abspath $(or $(MASKWATCH_SHARED),../shared))
 export MASKWATCH_SHARED := $(SHARED)
 
-.PHONY: help dependencies demo test test-arm test-vnni test-deb test-board test-board-all lint bench bench-daemon bench-peers \
+.PHONY: help dependencies demo test test-arm test-vnni test-deb test-board test-board-all mutants lint bench bench-daemon bench-peers \
   bench-arm bench-drawn cross deb accuracy train train-head quantize reference soak fuzz
 
 help: ## list the targets
@@ -24,6 +24,9 @@ test: dependencies ## all tests; what needs $MASKWATCH_SHARED (../shared) says s
 
 test-vnni: dependencies ## the AVX-512 VNNI kernels on a processor that Bochs emulates (minutes)
 	tests/emulated-cpu/run.sh
+
+mutants: ## changes of the code that no test notices, in PART=0/1, 1/8 … (hours; it goes on where it was stopped)
+	tests/mutants.sh $(PART)
 
 soak: dependencies ## the daemon on a camera that misbehaves by a plan, for DURATION=180 seconds, with SEED=... the same again
 	cargo bench --locked --bench soak -- $(or $(DURATION),180) $(SEED)
