@@ -7,7 +7,7 @@ mod screen;
 
 use super::networks::ModelArgs;
 use super::outcome::{Outcome, print};
-use super::process::{start_log, stop_flag};
+use super::process::{ENDING_OR_CLOSED, start_log, stop_flag};
 use super::values::seconds;
 use crate::config::Config;
 use crate::daemon::{Clock, Daemon, Ended, Event, Face, Flags, Observer, STALL, SystemClock, Watch};
@@ -64,7 +64,7 @@ pub(crate) fn run(args: Args) -> Outcome {
     let mut config = Config { models: args.models.options(), ..Config::default() };
     // The second visitor comes soon after the first and stands in the same place.
     config.decision.re_arm = Duration::from_secs(2);
-    let stop = stop_flag()?;
+    let stop = stop_flag(&ENDING_OR_CLOSED)?;
     let networks = Chain::load(&config.vision())?;
     let (source, clock, scene) = open(&args, &config)?;
     let outputs = config.outputs.outputs.clone();
