@@ -61,7 +61,7 @@ pub(crate) fn run(args: Args) -> Outcome {
     let opener = Opener {
         stop: Arc::clone(&stop),
         longest_pause: service.longest_pause(),
-        driven: DrivenPins::from_environment(),
+        driven: DrivenPins::of_service(),
     };
     let clock = SystemClock::start();
     let mut daemon = opener.daemon(&config, &clock)?;

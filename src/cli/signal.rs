@@ -48,10 +48,10 @@ fn state_parser() -> impl TypedValueParser<Value = DoorState> {
 
 pub(crate) fn run(args: Args) -> Outcome {
     start_log();
-    let driven = DrivenPins::from_environment();
     if args.state == DoorState::Off {
-        return switch_off(&args.config, &driven);
+        return switch_off(&args.config, &DrivenPins::left_behind());
     }
+    let driven = DrivenPins::of_service();
     let config = args.config.load()?;
     let stop = stop_flag(&ENDING_OR_CLOSED)?;
     let opener = Opener { stop: Arc::clone(&stop), longest_pause: Duration::ZERO, driven: driven.clone() };
@@ -86,7 +86,8 @@ pub(crate) fn run(args: Args) -> Outcome {
 /// Switches off what is known to be driven; else what the configuration names, as far as it can be read; else
 /// the usual wiring.
 fn switch_off(args: &ConfigArgs, driven: &DrivenPins) -> Outcome {
-    let mut outputs = match driven.recorded() {
+    let recorded = driven.recorded();
+    let mut outputs = match recorded.clone() {
         Some(recorded) => recorded,
         None => args.load().map(|config| config.outputs).unwrap_or_else(|error| {
             let (outputs, which) = match args.salvage_outputs() {
@@ -100,7 +101,10 @@ fn switch_off(args: &ConfigArgs, driven: &DrivenPins) -> Outcome {
     args.change(&mut outputs);
     let errors = off(&outputs);
     if errors.is_empty() {
-        driven.forget();
+        // Unless the command line has led to other pins.
+        if recorded.is_some_and(|recorded| recorded.access_is_that_of(&outputs)) {
+            driven.forget();
+        }
         return Ok(ExitCode::SUCCESS);
     }
     let sentences: Vec<String> = errors.iter().map(ToString::to_string).collect();

@@ -17,16 +17,26 @@ const FILE: &str = "driven-pins.toml";
 pub struct DrivenPins(Option<PathBuf>);
 
 impl DrivenPins {
-    /// The record in the folder that systemd has made for the service.
+    /// The record of this process, in the folder that systemd has made for it. A process that a person has
+    /// started records nothing: it must not write over what the service has driven.
     #[must_use]
-    pub fn from_environment() -> Self {
+    pub fn of_service() -> Self {
         let named = std::env::var_os("RUNTIME_DIRECTORY").filter(|folders| !folders.is_empty());
         // Several folders are separated by colons.
         let first = |folders: &OsStr| {
             let folders = folders.to_string_lossy().into_owned();
             PathBuf::from(folders.split(':').next().unwrap_or_default())
         };
-        Self::within(&named.map_or_else(|| PathBuf::from(USUAL_FOLDER), |folders| first(&folders)))
+        named.map_or_else(Self::default, |folders| Self::within(&first(&folders)))
+    }
+
+    /// The record of whoever was here before: the service's, also for a person.
+    #[must_use]
+    pub fn left_behind() -> Self {
+        match Self::of_service() {
+            Self(None) => Self::within(Path::new(USUAL_FOLDER)),
+            named => named,
+        }
     }
 
     /// The record in `folder`, if there is such a folder.
@@ -63,11 +73,14 @@ impl DrivenPins {
         }
     }
 
-    /// Records the pins of `config`, which are about to be driven, beside those that are driven already.
+    /// Records the pins of `config`, which are about to be driven, beside those that are driven already. Those
+    /// of another way to the pins stay alone until [`record`](Self::record): they may be driven still.
     pub fn add(&self, config: &OutputsConfig) {
         let mut all = config.clone();
-        if let Some(before) = self.recorded().filter(|before| before.access_is_that_of(config)) {
-            all.outputs.extend(beside(&before.outputs, config));
+        match self.recorded() {
+            Some(before) if !before.access_is_that_of(config) => return,
+            Some(before) => all.outputs.extend(beside(&before.outputs, config)),
+            None => {}
         }
         self.record(&all);
     }
@@ -162,8 +175,10 @@ mod tests {
                 .collect::<Vec<_>>()
         };
         assert_eq!(pins(&driven), [(5, Active::High), (6, Active::Low), (7, Active::High)]);
-        // Another way to the pins is opened only when those of the old one were let go.
-        driven.add(&config("[outputs]\nbackend = \"simulated\"\n[outputs.red]\npin = 9\n"));
+        let others = config("[outputs]\nbackend = \"simulated\"\n[outputs.red]\npin = 9\n");
+        driven.add(&others);
+        assert_eq!(pins(&driven).len(), 3, "another way to the pins is not yet open");
+        driven.record(&others);
         assert_eq!(pins(&driven), [(9, Active::High)]);
     }
 

@@ -61,9 +61,10 @@ impl Opener {
         self.driven.switch_off_others(config);
         let driver = outputs::open(config.access())?;
         log::info!("outputs: {}", driver.describe());
-        // Before any of them is driven.
-        self.driven.record(config);
+        // Before any of them is driven; an attempt that fails leaves what was driven in the record.
+        self.driven.add(config);
         let panel = Panel::open(driver, &config.outputs, config.button)?;
+        self.driven.record(config);
         Ok(Outputs::start(panel, Arc::clone(&self.stop), STALL)?)
     }
 

@@ -1,10 +1,10 @@
-//! Keeps a command, and whatever it starts, from the pins. The daemon's user may drive them, and a command that
-//! reads a stream from the network is the part that is most easily taken over.
+//! Keeps a command, and whatever it starts, from the pins. The daemon's user may drive them, and a command
+//! that reads a stream from the network is the part that is most easily taken over.
 //!
-//! By Landlock: a helper unit would need a second user and a way for frames between the two, and groups cannot
-//! be given up (`setpriv`) without a right that the service does not have. Landlock knows no exceptions, so
-//! everything that is there when the command starts is allowed, but for the pins. A device that comes later is
-//! seen by the next start. Without Landlock in the kernel, all is as before.
+//! By Landlock: a helper unit would need a second user and a way for frames between the two, and groups
+//! cannot be given up (`setpriv`) without a right that the service does not have. Landlock knows no
+//! exceptions, so everything that is there when the command starts is allowed, but for the pins. A device
+//! that comes later is seen by the next start. Without Landlock in the kernel, all is as before.
 
 use landlock::{
     AccessFs, CompatLevel, Compatible, Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetError,
@@ -18,8 +18,8 @@ use std::process::Command;
 /// How the names of devices begin through which pins are driven.
 const PINS: [&str; 2] = ["gpio", "mem"];
 
-/// Keeps `command` from the pins where this process can gain no rights: so the service is started. Elsewhere a
-/// command may use `sudo`, which Landlock forbids.
+/// Keeps `command` from the pins where this process can gain no rights: so the service is started. Elsewhere
+/// a command may use `sudo`, which Landlock forbids.
 pub(super) fn keep_from_pins(command: &mut Command) {
     // SAFETY: a call without pointers.
     if unsafe { libc::prctl(libc::PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) } != 1 {
@@ -48,8 +48,8 @@ fn restrict(command: &mut Command, rules: OwnedFd) {
     }
 }
 
-/// Rules that allow to open everything that is below `root` but for the pins among `devices`. `None` where the
-/// kernel has no Landlock.
+/// Rules that allow to open everything that is below `root` but for the pins among `devices`. `None` where
+/// the kernel has no Landlock.
 fn rules(root: &Path, devices: &Path) -> Result<Option<OwnedFd>, RulesetError> {
     let open = AccessFs::ReadFile | AccessFs::WriteFile | AccessFs::Refer;
     let is_pin = |path: &PathBuf| {
