@@ -20,6 +20,7 @@ start() {
 # start_unread [ARGUMENT…]: the same, but what the daemon says goes into a pipe that is full and that nobody reads.
 start_unread() {
     [ -p /run/unread ] || mkfifo /run/unread
+    # shellcheck disable=SC2217 # it has the pipe open and reads nothing
     sleep 100000 </run/unread &
     cat /dev/zero >/run/unread &
     filler=$!
