@@ -97,7 +97,7 @@ impl Log for DaemonLog {
             return;
         }
         // Who asks for more than the usual gets all of it.
-        if record.level() <= LevelFilter::Info {
+        if log::max_level() <= LevelFilter::Info {
             let mut ceiling = self.ceiling.lock().unwrap_or_else(PoisonError::into_inner);
             let Some(left_out) = ceiling.admit(Instant::now()) else { return };
             drop(ceiling);

@@ -192,6 +192,28 @@ fn the_daemon_runs_takes_a_new_configuration_refuses_a_bad_one_and_stops_dark() 
     assert!(daemon.child.wait().unwrap().success());
 }
 
+#[test]
+fn damage_of_a_hundred_kinds_is_a_handful_of_warnings() {
+    // Another size in the header each time, then other Huffman tables.
+    let picture = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/astronaut.jpg");
+    let spoiled = |from: u32, bytes: u32| {
+        let rest = from + bytes + 1;
+        format!("head -c {from} '{picture}'; head -c {bytes} /dev/urandom; tail -c +{rest} '{picture}'")
+    };
+    let source =
+        format!("command: while sleep 0.02; do {}; sleep 0.02; {}; done", spoiled(163, 4), spoiled(213, 16));
+    let daemon = Running::start(&mut with_networks(&["run", "--dry-run", "--source", &source]));
+    daemon.wait_for("skipped a frame of ");
+    // For three seconds, some 150 frames.
+    let began = std::time::Instant::now();
+    let mut more = 0;
+    while let Some(left) = Duration::from_secs(3).checked_sub(began.elapsed()) {
+        let line = daemon.log.recv_timeout(left).unwrap_or_default();
+        more += usize::from(line.contains("skipped a frame of "));
+    }
+    assert!(more < 8, "{more} more warnings");
+}
+
 /// What `signal off` has driven, by its log.
 fn switched_off(runtime: &tempfile::TempDir, args: &[&str]) -> (Vec<String>, String) {
     let mut command = maskwatch(&["signal", "off"]);
