@@ -27,5 +27,6 @@ pub mod nn;
 pub mod outputs;
 pub mod pixels;
 pub mod source;
+mod text;
 pub mod track;
 pub mod vision;

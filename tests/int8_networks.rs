@@ -124,9 +124,41 @@ fn any_number_of_threads_gives_the_same() {
 }
 
 #[test]
+fn the_classifier_takes_every_side() {
+    // Odd and even sides, whose maps are odd and even at every depth, with one member and with two.
+    let sides = (32..=64).chain((65..=512).step_by(31)).chain([509, 510, 511, 512]);
+    let weights = QuantizedWeights::embedded().unwrap();
+    let network = Arc::new(MobileNetV2::new(&weights, fastest()).unwrap());
+    let teams = [1, 2].map(|threads| SharedTeam::new(threads).unwrap());
+    for side in sides {
+        let crop = preprocess::face_crop(&portrait(), &FACE, 1.1, side);
+        let [alone, together] = teams.each_ref().map(|team| {
+            let classifier = QuantizedClassifier::new(network.clone(), side as usize, team.clone()).unwrap();
+            classifier.logits(crop.as_raw()).unwrap()
+        });
+        assert_eq!(alone, together, "{side}");
+        assert!(alone.0.iter().all(|logit| logit.is_finite()), "{side}");
+    }
+}
+
+#[test]
+fn sides_from_the_metadata_may_be_odd() {
+    let mut weights = QuantizedWeights::embedded().unwrap();
+    weights.metadata.insert("inputs".into(), "129,225".into());
+    let team = SharedTeam::new(1).unwrap();
+    let classifier = Classifier::quantized(&weights, fastest(), &team, Input::Auto).unwrap();
+    assert_eq!(classifier.preprocessing().inputs, [129, 225]);
+    // One face for each of them; both are of the bare face.
+    let larger = Rect::new(FACE.x - 40.0, FACE.y - 40.0, FACE.w + 80.0, FACE.h + 80.0);
+    for answer in classifier.classify(&portrait(), &[FACE, larger]).unwrap() {
+        assert!(answer.no_mask > 0.5, "{answer:?}");
+    }
+}
+
+#[test]
 fn the_quantized_classifier_is_close_to_the_real_one() {
     let masked = image::open(root().join("tests/fixtures/astronaut-masked.jpg")).unwrap().to_rgb8();
-    for side in [128, 224] {
+    for side in [127, 128, 223, 224, 225] {
         let weights = Weights::load(&models().join("classifier.safetensors")).unwrap();
         let real = Classifier::new(&weights, Input::Side(side)).unwrap();
         let int8 = Classifier::quantized(

@@ -1,7 +1,7 @@
 //! The configuration file, and what the command line changes about its outputs.
 
 use super::values::one_of;
-use crate::config::Config;
+use crate::config::{Config, OutputsConfig};
 use crate::outputs::Backend;
 use clap::builder::TypedValueParser;
 use std::path::{Path, PathBuf};
@@ -27,15 +27,29 @@ pub(super) struct ConfigArgs {
 impl ConfigArgs {
     /// The file's configuration with the command line's changes.
     pub(super) fn load(&self) -> anyhow::Result<Config> {
-        let usual = Path::new(USUAL_CONFIG);
-        let mut config = match &self.config {
+        let mut config = match self.file() {
             Some(path) => Config::load(path)?,
-            None if usual.exists() => Config::load(usual)?,
             None => Config::default(),
         };
-        config.outputs.backend = self.backend.unwrap_or(config.outputs.backend);
-        config.outputs.chip = self.chip.clone().or(config.outputs.chip);
+        self.change(&mut config.outputs);
         Ok(config)
+    }
+
+    /// What can be read of the outputs in a file that is refused, without the command line's changes.
+    pub(super) fn salvage_outputs(&self) -> Option<OutputsConfig> {
+        Config::salvage_outputs(self.file()?)
+    }
+
+    /// Makes the command line's changes.
+    pub(super) fn change(&self, outputs: &mut OutputsConfig) {
+        outputs.backend = self.backend.unwrap_or(outputs.backend);
+        outputs.chip = self.chip.clone().or(outputs.chip.take());
+    }
+
+    /// The file that is read.
+    fn file(&self) -> Option<&Path> {
+        let usual = Path::new(USUAL_CONFIG);
+        self.config.as_deref().or_else(|| usual.exists().then_some(usual))
     }
 }
 

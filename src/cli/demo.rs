@@ -7,7 +7,7 @@ mod screen;
 
 use super::networks::ModelArgs;
 use super::outcome::{Outcome, print};
-use super::process::{start_log, stop_flag};
+use super::process::{ENDING_OR_CLOSED, start_log, stop_flag};
 use super::values::seconds;
 use crate::config::Config;
 use crate::daemon::{
@@ -64,7 +64,7 @@ pub(crate) fn run(args: Args) -> Outcome {
         format!("{} cannot be made; name another folder with --output", args.output.display())
     })?;
     let config = Config { models: args.models.options(), ..Config::default() };
-    let stop = stop_flag()?;
+    let stop = stop_flag(&ENDING_OR_CLOSED)?;
     let networks = Chain::load(&config.vision())?;
     let (source, clock, scene) = open(&args, &config)?;
     let outputs = config.outputs.outputs.clone();

@@ -12,6 +12,7 @@ pub mod outcome;
 mod process;
 mod run;
 mod signal;
+mod stderr;
 pub mod values;
 
 pub use command::{Cli, main};

@@ -1,18 +1,23 @@
 //! How a subcommand ends, and what it writes to standard output.
 
+use super::stderr;
+use crate::text::flattened;
 use std::io::Write;
 use std::process::ExitCode;
 
 /// What a subcommand returns: the exit code, or an error whose chain of causes is printed as one sentence.
 pub type Outcome = anyhow::Result<ExitCode>;
 
-/// The exit code of a subcommand; its error is printed as one sentence on standard error.
+/// The exit code of a subcommand; its error is printed as one sentence on standard error. A standard error
+/// that is full or closed changes nothing about the code.
 #[must_use]
 pub fn report(outcome: Outcome) -> ExitCode {
-    outcome.unwrap_or_else(|error| {
-        eprintln!("error: {error:#}");
+    let code = outcome.unwrap_or_else(|error| {
+        stderr::write_line(&flattened(&format!("error: {error:#}")));
         ExitCode::FAILURE
-    })
+    });
+    stderr::finish();
+    code
 }
 
 /// Writes `text` to standard output. A reader that has gone away (`maskwatch detect … | head`) is no error:

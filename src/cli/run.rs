@@ -2,10 +2,10 @@
 
 use super::configuration::ConfigArgs;
 use super::outcome::{Outcome, print};
-use super::process::{keep_memory_small, start_log, stop_flag};
+use super::process::{ENDING, keep_memory_small, start_log, stop_flag};
 use crate::config::Config;
 use crate::daemon::listeners::{Log, Notice, Service};
-use crate::daemon::{Clock, Ended, Flags, Listeners, Opener, SystemClock};
+use crate::daemon::{Clock, DrivenPins, Ended, Flags, Listeners, Opener, SystemClock};
 use crate::outputs::Backend;
 use crate::source::SourceSpec;
 use anyhow::Context;
@@ -51,6 +51,7 @@ fn warn(config: &Config) {
 }
 
 pub(crate) fn run(args: Args) -> Outcome {
+    start_log();
     let mut config = args.load()?;
     if args.check {
         for warning in &config.warnings {
@@ -59,15 +60,18 @@ pub(crate) fn run(args: Args) -> Outcome {
         print("the configuration is fine\n")?;
         return Ok(ExitCode::SUCCESS);
     }
-    start_log();
     keep_memory_small();
     warn(&config);
-    let stop = stop_flag()?;
+    let stop = stop_flag(&ENDING)?;
     let reload = Arc::new(AtomicBool::new(false));
     flag::register(SIGHUP, Arc::clone(&reload)).context("SIGHUP cannot be handled")?;
 
     let service = Service::from_environment();
-    let opener = Opener { stop: Arc::clone(&stop), longest_pause: service.longest_pause() };
+    let opener = Opener {
+        stop: Arc::clone(&stop),
+        longest_pause: service.longest_pause(),
+        driven: DrivenPins::of_service(),
+    };
     let clock = SystemClock::start();
     let mut daemon = opener.daemon(&config, &clock)?;
     let mut listeners = Listeners::default();
@@ -87,7 +91,9 @@ pub(crate) fn run(args: Args) -> Outcome {
                         config = new;
                         log::info!("the configuration was reloaded");
                     }
-                    Err(error) => log::error!("the configuration stays as it was: {error:#}"),
+                    Err(error) => {
+                        listeners.tell(clock.now(), &Notice::Refused(format!("{error:#}").into()));
+                    }
                 }
                 listeners.tell(clock.now(), &Notice::Ready(daemon.status().into()));
             }

@@ -3,11 +3,11 @@
 
 use super::configuration::ConfigArgs;
 use super::outcome::Outcome;
-use super::process::{start_log, stop_flag};
+use super::process::{ENDING_OR_CLOSED, start_log, stop_flag};
 use super::values::{one_of, seconds};
-use crate::daemon::Opener;
+use crate::daemon::{DrivenPins, Opener, off};
 use crate::decide::DoorState;
-use crate::outputs::{self, Panel};
+use anyhow::anyhow;
 use clap::builder::TypedValueParser;
 use std::io::Write;
 use std::process::ExitCode;
@@ -17,6 +17,8 @@ use std::time::{Duration, Instant};
 
 /// How often the outputs are told that somebody still wants them, and the stop flag is looked at.
 const BEAT: Duration = Duration::from_millis(50);
+/// How long the end waits for a standard output that takes nothing.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// Arguments of `maskwatch signal`.
 #[derive(Debug, clap::Args)]
@@ -45,18 +47,21 @@ fn state_parser() -> impl TypedValueParser<Value = DoorState> {
 }
 
 pub(crate) fn run(args: Args) -> Outcome {
-    let config = args.config.load()?;
-    if args.state == DoorState::Off {
-        let driver = outputs::open(config.outputs.backend, config.outputs.chip.as_deref())?;
-        Panel::open(driver, &config.outputs.outputs, None)?;
-        return Ok(ExitCode::SUCCESS);
-    }
     start_log();
-    let stop = stop_flag()?;
-    let outputs = Opener { stop: Arc::clone(&stop), longest_pause: Duration::ZERO }.outputs(&config)?;
+    if args.state == DoorState::Off {
+        return switch_off(&args.config, &DrivenPins::left_behind());
+    }
+    let driven = DrivenPins::of_service();
+    let config = args.config.load()?;
+    let stop = stop_flag(&ENDING_OR_CLOSED)?;
+    let opener = Opener { stop: Arc::clone(&stop), longest_pause: Duration::ZERO, driven: driven.clone() };
+    let outputs = opener.outputs(&config)?;
     let ends = args.hold.map_or("; Ctrl-C ends it".into(), |hold| format!(" for {} s", hold.as_secs_f64()));
-    // Outputs are on: nothing may end the process here, not even a reader that went away.
-    let _ = writeln!(std::io::stdout(), "showing {}{ends}", args.state);
+    // Outputs are on: nothing may end or hold up the process here, not even a reader that takes nothing.
+    let sentence = format!("showing {}{ends}", args.state);
+    let told = std::thread::Builder::new().name("stdout".into()).spawn(move || {
+        let _ = writeln!(std::io::stdout(), "{sentence}");
+    })?;
     let began = Instant::now();
     while !stop.load(Ordering::Relaxed) {
         let left = match args.hold {
@@ -70,5 +75,38 @@ pub(crate) fn run(args: Args) -> Outcome {
         std::thread::sleep(left.min(BEAT));
     }
     outputs.stop()?;
+    driven.forget();
+    let end = Instant::now() + FAREWELL;
+    while !told.is_finished() && Instant::now() < end {
+        std::thread::sleep(Duration::from_millis(1));
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Switches off what is known to be driven; else what the configuration names, as far as it can be read; else
+/// the usual wiring.
+fn switch_off(args: &ConfigArgs, driven: &DrivenPins) -> Outcome {
+    let recorded = driven.recorded();
+    let mut outputs = match recorded.clone() {
+        Some(recorded) => recorded,
+        None => args.load().map(|config| config.outputs).unwrap_or_else(|error| {
+            let (outputs, which) = match args.salvage_outputs() {
+                Some(outputs) => (outputs, "the outputs that could be read of it"),
+                None => (Default::default(), "the usual pins"),
+            };
+            log::warn!("{error:#}; {which} are switched off");
+            outputs
+        }),
+    };
+    args.change(&mut outputs);
+    let errors = off(&outputs);
+    if errors.is_empty() {
+        // Unless the command line has led to other pins.
+        if recorded.is_some_and(|recorded| recorded.access_is_that_of(&outputs)) {
+            driven.forget();
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    let sentences: Vec<String> = errors.iter().map(ToString::to_string).collect();
+    Err(anyhow!("{}", sentences.join("; ")))
 }

@@ -5,7 +5,7 @@ use super::error::ConfigError;
 use super::outputs::{self, OutputsConfig};
 use super::reader::Section;
 use super::source::{self, SourceConfig};
-use super::{decision, models};
+use super::{decision, models, salvage};
 use crate::decide::Rules;
 use crate::vision::ChainOptions;
 use crate::vision::models::ModelOptions;
@@ -38,6 +38,13 @@ pub struct Config {
     pub warnings: Vec<String>,
 }
 
+/// The bytes of a file, not many more than a configuration may have.
+fn read(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)?.take(LONGEST_FILE + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
 impl Config {
     /// Reads and checks the configuration file `path`.
     ///
@@ -45,16 +52,20 @@ impl Config {
     /// [`ConfigError`], one sentence.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
         let file = path.display().to_string();
-        let unreadable = |cause: String| ConfigError::Unreadable { file: file.clone(), cause };
-        let mut bytes = Vec::new();
-        std::fs::File::open(path)
-            .and_then(|opened| opened.take(LONGEST_FILE + 1).read_to_end(&mut bytes))
-            .map_err(|error| unreadable(error.to_string()))?;
+        let bytes = read(path).map_err(|error| ConfigError::unreadable(&file, path, &error))?;
         if bytes.len() as u64 > LONGEST_FILE {
-            return Err(unreadable("it is longer than 1 MiB".into()));
+            return Err(ConfigError::TooLong { file });
         }
-        let text = String::from_utf8(bytes).map_err(|_| unreadable("it is not UTF-8 text".into()))?;
-        Self::parse(&text, &file)
+        let text = std::str::from_utf8(&bytes)
+            .map_err(|error| ConfigError::not_text(&file, &bytes, error.valid_up_to()))?;
+        Self::parse(text, &file)
+    }
+
+    /// The outputs of the file `path`, though it may be refused as a whole: what can be read of their wiring.
+    /// `None` if there is nothing of the kind.
+    #[must_use]
+    pub fn salvage_outputs(path: &Path) -> Option<OutputsConfig> {
+        salvage::salvage(&String::from_utf8_lossy(&read(path).ok()?))
     }
 
     /// The networks and gates of this configuration.
@@ -98,7 +109,7 @@ impl Config {
             outputs: outputs::outputs(root.section("outputs")?)?,
             warnings,
         };
-        config.outputs.button = outputs::button(root.optional_section("button")?, &config.outputs.outputs)?;
+        config.outputs.button = outputs::button(root.optional_section("button")?, &config.outputs)?;
         root.finish()?;
         Ok(config)
     }

@@ -1,17 +1,40 @@
 //! Errors of a configuration, each in one sentence.
 
+use std::io::{Error, ErrorKind};
+use std::path::Path;
+
 /// Why a configuration was refused.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file cannot be read.
-    #[error(
-        "{file} cannot be read: {cause}; give the path of a maskwatch configuration, or none to use the defaults"
-    )]
+    #[error("{file} cannot be read: {cause}; {mend}")]
     Unreadable {
         /// The path that was given.
         file: String,
         /// The error of the system.
         cause: String,
+        /// What to do.
+        mend: String,
+    },
+    /// The file is too long for a configuration.
+    #[error("{file} is longer than 1 MiB; give the path of a maskwatch configuration")]
+    TooLong {
+        /// The path that was given.
+        file: String,
+    },
+    /// The file is no text in UTF-8.
+    #[error("{file} line {line}: byte {byte:#04x} (the {column}. of the line) is not UTF-8; {mend}")]
+    NotText {
+        /// The path that was given.
+        file: String,
+        /// Line of the byte, counted from 1.
+        line: usize,
+        /// Its place in the line, counted from 1, in bytes.
+        column: usize,
+        /// The first byte that does not belong.
+        byte: u8,
+        /// What to do.
+        mend: &'static str,
     },
     /// The text is not TOML.
     #[error("{file} line {line}: this is not TOML: {problem}")]
@@ -35,4 +58,32 @@ pub enum ConfigError {
         /// What is wrong, and what to write instead.
         problem: String,
     },
+}
+
+impl ConfigError {
+    /// The system cannot read `path`, which is called `file`.
+    pub(super) fn unreadable(file: &str, path: &Path, error: &Error) -> Self {
+        let mend = match error.kind() {
+            ErrorKind::PermissionDenied => format!(
+                "let the user who runs this read it (sudo chmod a+r {file}), and enter the folders above it"
+            ),
+            _ if path.is_dir() => "it is a folder: give the path of the file in it".to_owned(),
+            _ => "give the path of a maskwatch configuration, or none to use the defaults".to_owned(),
+        };
+        Self::Unreadable { file: file.to_owned(), cause: error.to_string(), mend }
+    }
+
+    /// The bytes of `file` are UTF-8 up to `at` only.
+    pub(super) fn not_text(file: &str, bytes: &[u8], at: usize) -> Self {
+        let (before, rest) = bytes.split_at(at);
+        let mend = if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
+            "it seems to be UTF-16: save it as UTF-8"
+        } else {
+            "save the file as UTF-8, or write this character in another way"
+        };
+        let lines = before.split(|byte| *byte == b'\n');
+        let column = lines.clone().next_back().map_or(0, <[u8]>::len) + 1;
+        let byte = rest.first().copied().unwrap_or_default();
+        Self::NotText { file: file.to_owned(), line: lines.count(), column, byte, mend }
+    }
 }

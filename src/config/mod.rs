@@ -2,7 +2,8 @@
 //! file, the line, the key and the mend. Unknown keys are refused too.
 //!
 //! The default file, [`DOCUMENTED`], says what the keys do. `document` reads a whole file, one file below it
-//! each section, and `reader` the keys; [`limits`] names the limits of their values.
+//! each section, and `reader` the keys; [`limits`] names the limits of their values. `salvage` reads what is
+//! left of the outputs in a file that was refused.
 
 mod decision;
 mod detector;
@@ -12,6 +13,7 @@ pub mod limits;
 mod models;
 mod outputs;
 mod reader;
+mod salvage;
 mod source;
 
 pub use detector::DetectorConfig;

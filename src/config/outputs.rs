@@ -2,11 +2,13 @@
 
 use super::error::ConfigError;
 use super::limits;
-use super::reader::Section;
+use super::reader::{Section, Sourced};
 use crate::decide::DoorState;
 use crate::outputs::{
-    Active, Backend, Button, Kind, Output, Pattern, Patterns, Pwm, RELAY_PHASE, USUAL_TONE,
+    Active, Backend, Button, HEADER_CHIPS, Kind, Output, Pattern, Patterns, PinAccess, Pwm, RELAY_DWELL,
+    RELAY_PHASE, USUAL_TONE, check_header_pin,
 };
+use std::fmt::Write;
 use std::time::Duration;
 
 /// Maximum length of an output's name.
@@ -19,6 +21,8 @@ pub struct OutputsConfig {
     pub backend: Backend,
     /// The GPIO chip by label, name or path.
     pub chip: Option<String>,
+    /// Whether the board is a Compute Module, all of whose lines may be used.
+    pub compute_module: bool,
     /// The outputs in the order of the file. No two have the same name or pin.
     pub outputs: Vec<Output>,
     /// The button that silences the buzzers.
@@ -28,7 +32,45 @@ pub struct OutputsConfig {
 impl Default for OutputsConfig {
     fn default() -> Self {
         let outputs = ["red", "green", "amber", "buzzer"].into_iter().filter_map(usual_output).collect();
-        Self { backend: Backend::Auto, chip: None, outputs, button: None }
+        Self { backend: Backend::Auto, chip: None, compute_module: false, outputs, button: None }
+    }
+}
+
+impl OutputsConfig {
+    /// How the pins are reached.
+    #[must_use]
+    pub fn access(&self) -> PinAccess<'_> {
+        let Self { backend, compute_module, .. } = *self;
+        PinAccess { backend, chip: self.chip.as_deref(), compute_module }
+    }
+
+    /// Whether the pins are reached in the same way as those of `other`.
+    #[must_use]
+    pub fn access_is_that_of(&self, other: &Self) -> bool {
+        (self.backend, &self.chip) == (other.backend, &other.chip)
+    }
+
+    /// The wiring as a configuration: how the pins are reached and switched off, not what they show.
+    #[must_use]
+    pub fn wiring(&self) -> String {
+        let mut text = format!("[outputs]\nbackend = \"{}\"\n", self.backend.name());
+        if let Some(chip) = &self.chip {
+            text += &format!("chip = {}\n", toml::Value::from(chip.as_str()));
+        }
+        // What is driven already is not to be refused.
+        text += "compute_module = true\n";
+        for Output { pin, active, kind, .. } in &self.outputs {
+            let (active, name) = (active.name(), kind.name());
+            // Writing into a text cannot fail.
+            let _ = write!(
+                text,
+                "[outputs.gpio{pin}]\npin = {pin}\nactive = \"{active}\"\nkind = \"{name}\"\nfault = \"steady\"\n"
+            );
+            if let Kind::PassiveBuzzer { frequency, pwm } = kind {
+                let _ = write!(text, "tone_hz = {frequency}\npwm = \"{}\"\n", pwm.name());
+            }
+        }
+        text
     }
 }
 
@@ -59,18 +101,38 @@ pub(super) fn outputs(mut section: Section<'_>) -> Result<OutputsConfig, ConfigE
     let usual = OutputsConfig::default();
     let backend = section.choice("backend", &Backend::NAMES)?.unwrap_or(usual.backend);
     let chip = section.text("chip")?.map(|chip| chip.value);
-    let mut outputs: Vec<Output> = Vec::new();
+    let compute_module = section.truth("compute_module")?.unwrap_or(usual.compute_module);
+    let dwell = section.seconds("relay_dwell_seconds", limits::RELAY_DWELLS)?.map(|dwell| dwell.value);
+    let mut config = OutputsConfig { backend, chip, compute_module, outputs: Vec::new(), button: None };
     for (name, mut table) in section.tables()? {
-        let output = output(&name, &mut table, &outputs)?;
+        let output = output(&name, &mut table, &config, dwell)?;
         table.finish()?;
-        outputs.push(output);
+        config.outputs.push(output);
     }
     section.finish()?;
-    let outputs = if outputs.is_empty() { usual.outputs } else { outputs };
-    Ok(OutputsConfig { backend, chip, outputs, button: None })
+    if config.outputs.is_empty() {
+        config.outputs = usual.outputs;
+    }
+    Ok(config)
 }
 
-fn output(name: &str, table: &mut Section<'_>, others: &[Output]) -> Result<Output, ConfigError> {
+/// Reads `pin`. Where the chip behind the header of a Raspberry Pi is used, the pin must be on the header.
+fn pin(table: &mut Section<'_>, config: &OutputsConfig) -> Result<Option<Sourced<u32>>, ConfigError> {
+    let pin = table.whole("pin", limits::PINS)?;
+    let header = config.chip.as_deref().is_none_or(|chip| HEADER_CHIPS.contains(&chip));
+    if let Some(pin) = pin.as_ref().filter(|_| header) {
+        check_header_pin(pin.value, config.compute_module)
+            .map_err(|problem| table.refuse(pin, format!("is {}, which {problem}", pin.value)))?;
+    }
+    Ok(pin)
+}
+
+fn output(
+    name: &str,
+    table: &mut Section<'_>,
+    config: &OutputsConfig,
+    dwell: Option<Duration>,
+) -> Result<Output, ConfigError> {
     let well_named = name.len() <= LONGEST_NAME
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
     if !well_named || name.is_empty() {
@@ -79,13 +141,13 @@ fn output(name: &str, table: &mut Section<'_>, others: &[Output]) -> Result<Outp
         return Err(table.refuse_whole(problem));
     }
     let usual = usual_output(name);
-    let pin = table.whole("pin", limits::PINS)?;
+    let pin = pin(table, config)?;
     let number = match (&pin, &usual) {
         (Some(pin), _) => pin.value,
         (None, Some(usual)) => usual.pin,
         (None, None) => return Err(table.refuse_whole("has no pin; add for example pin = 24".into())),
     };
-    if let Some(other) = others.iter().find(|other| other.pin == number) {
+    if let Some(other) = config.outputs.iter().find(|other| other.pin == number) {
         let problem =
             format!("is {number}, which outputs.{} uses too; give each output its own pin", other.name);
         return Err(match &pin {
@@ -106,7 +168,8 @@ fn output(name: &str, table: &mut Section<'_>, others: &[Output]) -> Result<Outp
     output.active = active.unwrap_or(output.active);
     output.kind = kind.unwrap_or(output.kind);
     for state in DoorState::ALL {
-        let Some(text) = table.text(state.name())? else { continue };
+        let pattern = "a pattern in quotes, such as \"steady\", \"blink 1\" or \"off\"";
+        let Some(text) = table.text_of(state.name(), pattern)? else { continue };
         if state == DoorState::Off {
             return Err(
                 table.refuse(&text, "cannot be set: off is always silent and dark; remove this line".into())
@@ -114,13 +177,18 @@ fn output(name: &str, table: &mut Section<'_>, others: &[Output]) -> Result<Outp
         }
         let pattern = Pattern::parse(&text.value).map_err(|error| table.refuse(&text, error.to_string()))?;
         output.patterns.set(state, pattern);
-        if output.kind == Kind::Relay && pattern.shortest_phase().is_some_and(|phase| phase < RELAY_PHASE) {
-            let problem = format!(
-                "switches a relay faster than every {} s; use longer times",
-                RELAY_PHASE.as_secs_f64()
-            );
+        let Kind::Relay { .. } = output.kind else { continue };
+        let least = dwell.unwrap_or(RELAY_PHASE);
+        if pattern.shortest_phase().is_some_and(|phase| phase < least) {
+            let problem =
+                format!("switches a relay faster than every {} s; use longer times", least.as_secs_f64());
             return Err(table.refuse(&text, problem));
         }
+    }
+    if let Kind::Relay { dwell: least } = &mut output.kind {
+        // A pattern that is allowed is shown as it is.
+        let patterns = DoorState::ALL.map(|state| output.patterns.get(state).shortest_phase());
+        *least = dwell.unwrap_or_else(|| patterns.into_iter().flatten().fold(RELAY_DWELL, Duration::min));
     }
     if output.patterns.all_off() {
         return Err(
@@ -154,18 +222,18 @@ fn kind(table: &mut Section<'_>, active: Option<Active>) -> Result<Option<Kind>,
     }
 }
 
-/// Reads `[button]`. Its pin must differ from those of `outputs`.
+/// Reads `[button]`. Its pin must differ from those of the outputs.
 pub(super) fn button(
     section: Option<Section<'_>>,
-    outputs: &[Output],
+    config: &OutputsConfig,
 ) -> Result<Option<Button>, ConfigError> {
     let Some(mut section) = section else { return Ok(None) };
-    let Some(pin) = section.whole("pin", limits::PINS)? else {
+    let Some(pin) = pin(&mut section, config)? else {
         return Err(
             section.refuse_whole("has no pin; add for example pin = 24, or remove the section".into())
         );
     };
-    if let Some(output) = outputs.iter().find(|output| output.pin == pin.value) {
+    if let Some(output) = config.outputs.iter().find(|output| output.pin == pin.value) {
         let problem =
             format!("is {}, which outputs.{} uses; give the button its own pin", pin.value, output.name);
         return Err(section.refuse(&pin, problem));

@@ -47,10 +47,15 @@ struct KeyValue<'a> {
 impl<'a> Section<'a> {
     /// The whole document.
     pub(super) fn root(text: &'a str, file: &'a str) -> Result<Self, ConfigError> {
-        let table = DeTable::parse(text).map_err(|error| ConfigError::Syntax {
-            file: file.into(),
-            line: line(text, error.span().map_or(text.len(), |span| span.start)),
-            problem: error.message().split_whitespace().collect::<Vec<_>>().join(" "),
+        let table = DeTable::parse(text).map_err(|error| {
+            let span = error.span().unwrap_or(text.len()..text.len());
+            let (file, line) = (file.to_owned(), line(text, span.start));
+            let message = error.message().split_whitespace().collect::<Vec<_>>().join(" ");
+            if message != "duplicate key" {
+                return ConfigError::Syntax { file, line, problem: message };
+            }
+            let key = text.get(span).unwrap_or("this key").to_owned();
+            ConfigError::Value { file, line, key, problem: "is there already; keep one of the two".into() }
         })?;
         Ok(Self::new(text, file, String::new(), 0, table.into_inner()))
     }
@@ -117,7 +122,8 @@ impl<'a> Section<'a> {
         let kind = match entry.value {
             DeValue::String(_) => "text",
             DeValue::Integer(_) | DeValue::Float(_) => "a number",
-            DeValue::Boolean(_) => "true or false",
+            DeValue::Boolean(true) => "true",
+            DeValue::Boolean(false) => "false",
             DeValue::Datetime(_) => "a date",
             DeValue::Array(_) => "a list",
             DeValue::Table(_) => "a table",
@@ -148,8 +154,17 @@ impl<'a> Section<'a> {
         let Some(entry) = self.take(key) else { return Ok(None) };
         match entry.value {
             DeValue::Table(table) => Ok(Some(Self::new(self.text, self.file, path, entry.key_at, table))),
+            _ if is_list_of_tables(&entry.value) => Err(self.in_two_brackets(&entry)),
             _ => Err(self.wrong_type(&entry, format!("a section [{path}]"))),
         }
+    }
+
+    /// An error about a section that is written as one of many.
+    fn in_two_brackets(&self, entry: &KeyValue<'a>) -> ConfigError {
+        let path = self.full(&entry.key);
+        let problem =
+            format!("is written as [[{path}]], one of several; write it once, in single brackets: [{path}]");
+        self.error(entry.key_at, path, problem)
     }
 
     /// Takes all tables that are left, with their names, in the order of the file.
@@ -158,6 +173,9 @@ impl<'a> Section<'a> {
             .into_iter()
             .partition(|entry| matches!(entry.value, DeValue::Table(_)));
         self.entries = rest;
+        if let Some(entry) = self.entries.iter().find(|entry| is_list_of_tables(&entry.value)) {
+            return Err(self.in_two_brackets(entry));
+        }
         let sections = Vec::into_iter(tables).filter_map(|entry| {
             let path = self.full(&entry.key);
             let DeValue::Table(table) = entry.value else { return None };
@@ -168,6 +186,15 @@ impl<'a> Section<'a> {
 
     /// Takes text that is not empty.
     pub(super) fn text(&mut self, key: &str) -> Result<Option<Sourced<String>>, ConfigError> {
+        self.text_of(key, "text in quotes")
+    }
+
+    /// As [`text`](Self::text); anything else is told to be `wanted`.
+    pub(super) fn text_of(
+        &mut self,
+        key: &str,
+        wanted: &str,
+    ) -> Result<Option<Sourced<String>>, ConfigError> {
         let Some(entry) = self.take(key) else { return Ok(None) };
         match &entry.value {
             DeValue::String(text) if text.trim().is_empty() => {
@@ -175,7 +202,16 @@ impl<'a> Section<'a> {
                 Err(self.error(entry.key_at, self.full(key), problem))
             }
             DeValue::String(text) => Ok(Some(self.sourced(&entry, text.to_string()))),
-            _ => Err(self.wrong_type(&entry, "text in quotes")),
+            _ => Err(self.wrong_type(&entry, wanted)),
+        }
+    }
+
+    /// Takes true or false.
+    pub(super) fn truth(&mut self, key: &str) -> Result<Option<bool>, ConfigError> {
+        let Some(entry) = self.take(key) else { return Ok(None) };
+        match &entry.value {
+            DeValue::Boolean(truth) => Ok(Some(*truth)),
+            _ => Err(self.wrong_type(&entry, "true or false, without quotes")),
         }
     }
 
@@ -294,6 +330,12 @@ impl<'a> Section<'a> {
         };
         Err(self.error(entry.key_at, self.full(&entry.key), problem))
     }
+}
+
+/// Whether a value is what double brackets make.
+fn is_list_of_tables(value: &DeValue<'_>) -> bool {
+    let DeValue::Array(items) = value else { return false };
+    !items.is_empty() && items.iter().all(|item| matches!(item.get_ref(), DeValue::Table(_)))
 }
 
 fn as_number(value: &DeValue<'_>) -> Option<f64> {

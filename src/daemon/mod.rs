@@ -1,9 +1,10 @@
 //! What runs at the door. [`Daemon`] is the loop that carries frames from the source to the outputs;
 //! [`Watch`] is one frame's way from pixels to the door's state; [`Opener`] makes the parts that the
-//! configuration names and replaces them when it is reloaded; [`Listeners`] are told what happens, each in
-//! its own time.
+//! configuration names and replaces them when it is reloaded; [`DrivenPins`] are recorded for whoever has to
+//! switch them off; [`Listeners`] are told what happens, each in its own time.
 
 mod clock;
+mod driven;
 mod event;
 mod health;
 pub mod listeners;
@@ -14,6 +15,7 @@ mod throttle;
 mod watch;
 
 pub use clock::{Clock, SystemClock};
+pub use driven::{DrivenPins, off};
 pub use event::{Event, Observer};
 pub use listeners::Listeners;
 pub use parts::{OpenError, Opener};

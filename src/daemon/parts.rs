@@ -2,6 +2,7 @@
 //! differently.
 
 use super::clock::Clock;
+use super::driven::DrivenPins;
 use super::run::{Daemon, FramePace, STALL};
 use super::watch::Watch;
 use crate::config::Config;
@@ -34,6 +35,8 @@ pub struct Opener {
     pub stop: Arc<AtomicBool>,
     /// The longest pause between two attempts to open a source that is away.
     pub longest_pause: Duration,
+    /// Where driven pins are recorded.
+    pub driven: DrivenPins,
 }
 
 impl Opener {
@@ -55,9 +58,13 @@ impl Opener {
     /// When a pin cannot be opened.
     pub fn outputs(&self, config: &Config) -> Result<Outputs, OpenError> {
         let config = &config.outputs;
-        let driver = outputs::open(config.backend, config.chip.as_deref())?;
+        self.driven.switch_off_others(config);
+        let driver = outputs::open(config.access())?;
         log::info!("outputs: {}", driver.describe());
+        // Before any of them is driven; an attempt that fails leaves what was driven in the record.
+        self.driven.add(config);
         let panel = Panel::open(driver, &config.outputs, config.button)?;
+        self.driven.record(config);
         Ok(Outputs::start(panel, Arc::clone(&self.stop), STALL)?)
     }
 
@@ -85,8 +92,11 @@ impl Opener {
         let vision = new.vision();
         let chain = if old.vision() == vision { None } else { Some(Chain::load(&vision)?) };
         let source = if old.source == new.source { None } else { Some(self.source(new)?) };
-        if (old.outputs.backend, &old.outputs.chip) == (new.outputs.backend, &new.outputs.chip) {
-            daemon.outputs.reconfigure(new.outputs.outputs.clone(), new.outputs.button)?;
+        if old.outputs.access() == new.outputs.access() {
+            self.driven.add(&new.outputs);
+            let outcome = daemon.outputs.reconfigure(new.outputs.outputs.clone(), new.outputs.button);
+            self.driven.record(if outcome.is_ok() { &new.outputs } else { &old.outputs });
+            outcome?;
         } else {
             daemon.outputs.release();
             match self.outputs(new) {

@@ -19,6 +19,11 @@ pub trait Driver: Send {
     /// When the pin cannot be opened, [`OutputError::Pin`] or [`OutputError::Chip`].
     fn button(&mut self, button: &Button) -> Result<Box<dyn InputPin>, OutputError>;
 
+    /// What its pins are called in the log.
+    fn pin_kind(&self) -> &'static str {
+        "pin"
+    }
+
     /// The driver and chip, for the log.
     fn describe(&self) -> String;
 }

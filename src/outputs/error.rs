@@ -37,6 +37,11 @@ pub enum OutputError {
     /// The thread that refreshes the outputs has ended; its pins were driven inactive.
     #[error("the thread that drives the outputs ended unexpectedly; see the last lines of the log above")]
     ThreadEnded,
+    /// The thread that refreshes the outputs hangs; what they show is unknown.
+    #[error(
+        "the thread that drives the outputs hangs, so they cannot be trusted; if this is said again, look for other programs that use the pins, or restart the board"
+    )]
+    ThreadHangs,
     /// No thread could be started.
     #[error("no thread could be started to drive the outputs ({0}); end other programs or raise the limit")]
     NoThread(String),

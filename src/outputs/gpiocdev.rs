@@ -5,6 +5,7 @@
 use super::button::Button;
 use super::driver::{Driver, InputPin, OutputPin};
 use super::error::OutputError;
+use super::header::{HEADER_CHIPS, check_header_pin};
 use super::level::Level;
 use super::output::{Kind, Output, Pwm};
 use super::tone::SoftwareTone;
@@ -12,25 +13,39 @@ use gpiocdev::line::{Bias, Value};
 use gpiocdev::{Chip, Request, chip};
 use std::path::Path;
 
-/// Labels of the chip behind the header of a Raspberry Pi: 5, 4, and all before.
-const LABELS: [&str; 3] = ["pinctrl-rp1", "pinctrl-bcm2711", "pinctrl-bcm2835"];
-
 /// A chip. Each line is a request of its own, so that one can be released while the others stay as they are.
 pub(super) struct CharacterDevice {
     chip: Chip,
     lines: u32,
     name: String,
+    /// Whether its lines are those of a Raspberry Pi's header and no others may be used.
+    header_only: bool,
 }
 
 impl CharacterDevice {
-    pub(super) fn open(wanted: Option<&str>) -> Result<Self, OutputError> {
+    pub(super) fn open(wanted: Option<&str>, compute_module: bool) -> Result<Self, OutputError> {
         let chip = find(wanted)?;
         let info = chip.info().map_err(|error| OutputError::Chip {
             chip: chip.path().display().to_string(),
             problem: explain(&error),
         })?;
         let name = format!("{} ({})", info.label, chip.path().display());
-        Ok(Self { chip, lines: info.num_lines, name })
+        let header_only = HEADER_CHIPS.contains(&info.label.as_str()) && !compute_module;
+        Ok(Self { chip, lines: info.num_lines, name, header_only })
+    }
+
+    /// Refuses a line that does not exist, is not on the header or is in use, with the end of a sentence that
+    /// starts with the pin.
+    pub(super) fn check(&self, pin: u32) -> Result<(), String> {
+        if pin >= self.lines {
+            return Err(format!("does not exist; it has GPIO0 to GPIO{}", self.lines.saturating_sub(1)));
+        }
+        check_header_pin(pin, !self.header_only)?;
+        let info = self.chip.line_info(pin).map_err(|error| explain(&error))?;
+        if info.used {
+            return Err(in_use(&info.consumer));
+        }
+        Ok(())
     }
 
     /// Requests one line with `settings`; `who` is the output or button that uses it.
@@ -41,7 +56,7 @@ impl CharacterDevice {
         settings: impl FnOnce(&mut gpiocdev::request::Builder),
     ) -> Result<RequestedLine, OutputError> {
         let line = |problem| OutputError::Pin { output: who.into(), pin, chip: self.name.clone(), problem };
-        check(&self.chip, self.lines, pin).map_err(line)?;
+        self.check(pin).map_err(line)?;
         let mut builder = Request::builder();
         builder.on_chip(self.chip.path()).with_consumer("maskwatch").with_line(pin);
         settings(&mut builder);
@@ -63,7 +78,7 @@ impl Driver for CharacterDevice {
             Kind::PassiveBuzzer { frequency, .. } => {
                 Ok(Box::new(SoftwareTone::start(Box::new(line), output.active, frequency)?))
             }
-            Kind::Led | Kind::Buzzer | Kind::Relay => Ok(Box::new(line)),
+            Kind::Led | Kind::Buzzer | Kind::Relay { .. } => Ok(Box::new(line)),
         }
     }
 
@@ -135,7 +150,7 @@ fn find(wanted: Option<&str>) -> Result<Chip, OutputError> {
             Ok((info, chip)) => {
                 let found = match wanted {
                     Some(wanted) => wanted == info.label || wanted == chip.name(),
-                    None => LABELS.contains(&info.label.as_str()),
+                    None => HEADER_CHIPS.contains(&info.label.as_str()),
                 };
                 if found {
                     return Ok(chip);
@@ -160,23 +175,17 @@ fn unreadable(path: &Path, error: &gpiocdev::Error) -> String {
     format!("{} {}", path.display(), explain(error))
 }
 
-/// Refuses a line that does not exist or is in use, with the end of a sentence that starts with the pin.
-fn check(chip: &Chip, lines: u32, pin: u32) -> Result<(), String> {
-    if pin >= lines {
-        return Err(format!("does not exist; it has GPIO0 to GPIO{}", lines.saturating_sub(1)));
+/// Says who uses a line, as the end of a sentence that starts with the pin.
+fn in_use(owner: &str) -> String {
+    let mend = if owner == "maskwatch" {
+        "stop the daemon first (sudo systemctl stop maskwatch)"
+    } else {
+        "stop that program, remove its line from config.txt if it is a driver, or use another pin"
+    };
+    match owner {
+        "" => format!("is in use by the kernel, which does not say for what; {mend}"),
+        owner => format!("is in use by \"{owner}\"; {mend}"),
     }
-    let info = chip.line_info(pin).map_err(|error| explain(&error))?;
-    if info.used {
-        let owner =
-            if info.consumer.is_empty() { "another user".into() } else { format!("\"{}\"", info.consumer) };
-        let mend = if info.consumer == "maskwatch" {
-            "stop the daemon first (sudo systemctl stop maskwatch)"
-        } else {
-            "stop that program or use another pin"
-        };
-        return Err(format!("is in use by {owner}; {mend}"));
-    }
-    Ok(())
 }
 
 fn explain(error: &gpiocdev::Error) -> String {

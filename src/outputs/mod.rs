@@ -6,15 +6,18 @@
 //!
 //! - `output`, `level`, `pattern`, `button`: outputs and the button as configured.
 //! - `driver`: pins as traits; `rppal`, `gpiocdev` and `simulated`: ways to the pins; `open`: chooses one;
-//!   `tone`: passive buzzers without hardware PWM.
-//! - `panel`: all outputs together; `ticker`: the thread that refreshes them, with `shared`.
+//!   `header`: which pins a Raspberry Pi has; `tone`: passive buzzers without hardware PWM.
+//! - `panel`: all outputs together; `ticker`: the thread that refreshes them, with `shared`; `words`: what it
+//!   has to say.
 
 mod button;
 mod driver;
 mod error;
 #[cfg(target_os = "linux")]
 mod gpiocdev;
+mod header;
 mod level;
+mod off;
 mod open;
 mod output;
 mod panel;
@@ -25,13 +28,16 @@ mod shared;
 mod simulated;
 mod ticker;
 mod tone;
+mod words;
 
 pub use button::{Button, SILENCES};
 pub use driver::{Driver, InputPin, OutputPin};
 pub use error::OutputError;
+pub use header::{HEADER_CHIPS, HEADER_PINS, check_header_pin};
 pub use level::{Active, Level};
-pub use open::{Backend, open};
-pub use output::{Kind, Output, PINS, Pwm, RELAY_PHASE, TONES, USUAL_TONE};
+pub use off::switch_off;
+pub use open::{Backend, PinAccess, open};
+pub use output::{Kind, Output, PINS, Pwm, RELAY_DWELL, RELAY_PHASE, TONES, USUAL_TONE};
 pub use panel::Panel;
 pub use pattern::{Pattern, PatternError, Patterns};
 pub use simulated::{Change, Recorder, simulated};

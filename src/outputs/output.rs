@@ -13,8 +13,10 @@ pub const PINS: RangeInclusive<u32> = 0..=511;
 pub const TONES: RangeInclusive<u16> = 100..=10_000;
 /// The usual tone in Hz: piezo buzzers are loudest near 2.7 kHz.
 pub const USUAL_TONE: u16 = 2700;
-/// Minimum time for which a relay stays on or off: its contacts wear out.
+/// Minimum time for which a pattern may leave a relay on or off: its contacts wear out.
 pub const RELAY_PHASE: Duration = Duration::from_millis(500);
+/// The usual time for which a relay stays on or off at least, however the door's state changes.
+pub const RELAY_DWELL: Duration = Duration::from_secs(1);
 
 /// What is connected to a pin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -31,15 +33,18 @@ pub enum Kind {
         /// What generates the tone.
         pwm: Pwm,
     },
-    /// A relay: stays on or off for [`RELAY_PHASE`] at least.
-    Relay,
+    /// A relay.
+    Relay {
+        /// For how long it stays on or off at least. The end of the daemon does not wait for that.
+        dwell: Duration,
+    },
 }
 
 named!(Kind {
     Led => "led",
     Buzzer => "buzzer",
     PassiveBuzzer { frequency: USUAL_TONE, pwm: Pwm::Auto } => "passive-buzzer",
-    Relay => "relay",
+    Relay { dwell: RELAY_DWELL } => "relay",
 });
 
 impl Kind {
@@ -48,7 +53,7 @@ impl Kind {
     pub const fn is_heard(self) -> bool {
         match self {
             Self::Buzzer | Self::PassiveBuzzer { .. } => true,
-            Self::Led | Self::Relay => false,
+            Self::Led | Self::Relay { .. } => false,
         }
     }
 }

@@ -5,7 +5,10 @@ use super::driver::{Driver, InputPin, OutputPin};
 use super::error::OutputError;
 use super::level::Active;
 use super::output::{Kind, Output};
+use super::words::Words;
 use crate::decide::DoorState;
+use log::Level;
+use std::fmt::Arguments;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
@@ -14,6 +17,7 @@ pub struct Panel {
     outputs: Vec<OpenOutput>,
     button: Option<OpenButton>,
     silence: Silence,
+    words: Words,
     driver: Box<dyn Driver>,
 }
 
@@ -22,6 +26,8 @@ struct OpenOutput {
     output: Output,
     pin: Box<dyn OutputPin>,
     on: bool,
+    /// When it was last switched, since it was opened.
+    switched: Option<Instant>,
 }
 
 /// The button and its pin.
@@ -39,7 +45,7 @@ impl OpenButton {
 impl OpenOutput {
     fn open(driver: &mut dyn Driver, output: Output) -> Result<Self, OutputError> {
         let pin = driver.output(&output)?;
-        let mut opened = Self { output, pin, on: false };
+        let mut opened = Self { output, pin, on: false, switched: None };
         opened.switch(false)?;
         Ok(opened)
     }
@@ -47,6 +53,21 @@ impl OpenOutput {
     fn switch(&mut self, on: bool) -> Result<(), OutputError> {
         self.on = on;
         self.pin.drive(self.output.active.level(on))
+    }
+
+    /// Whether it has been on or off for long enough, if it is a relay.
+    fn may_switch(&self, now: Instant) -> bool {
+        match (self.output.kind, self.switched) {
+            (Kind::Relay { dwell }, Some(switched)) => now.saturating_duration_since(switched) >= dwell,
+            _ => true,
+        }
+    }
+
+    /// Says which level its pin has now.
+    fn tell(&self, driver: &dyn Driver, words: &mut Words) {
+        let Output { name, pin, active, .. } = &self.output;
+        let level = active.level(self.on);
+        words.say(Level::Debug, format_args!("{} {name} (GPIO{pin}) is {level:?}", driver.pin_kind()));
     }
 
     /// Whether `output` uses the same pin in the same way.
@@ -80,7 +101,13 @@ impl Panel {
         outputs: &[Output],
         button: Option<Button>,
     ) -> Result<Self, OutputError> {
-        let mut panel = Self { outputs: Vec::new(), button: None, silence: Silence::default(), driver };
+        let mut panel = Self {
+            outputs: Vec::new(),
+            button: None,
+            silence: Silence::default(),
+            words: Words::default(),
+            driver,
+        };
         // Added to the panel one by one: if one fails, the panel is dropped and switches off those before it.
         for output in outputs {
             let opened = OpenOutput::open(&mut *panel.driver, output.clone())?;
@@ -101,11 +128,23 @@ impl Panel {
         for opened in &mut self.outputs {
             let Output { patterns, kind, .. } = &opened.output;
             let on = patterns.get(state).is_on(elapsed) && !(silent && kind.is_heard());
-            if opened.on != on {
+            if opened.on != on && (state == DoorState::Off || opened.may_switch(now)) {
                 opened.switch(on)?;
+                opened.switched = Some(now);
+                opened.tell(&*self.driver, &mut self.words);
             }
         }
         Ok(())
+    }
+
+    /// Hands what it has to say to `words` from now on.
+    pub(super) fn set_words(&mut self, words: Words) {
+        self.words = words;
+    }
+
+    /// Says something in the name of the outputs.
+    pub(super) fn say(&mut self, level: Level, sentence: Arguments<'_>) {
+        self.words.say(level, sentence);
     }
 
     fn read_button(&mut self, now: Instant) {
@@ -113,12 +152,17 @@ impl Panel {
         match pin.level() {
             Ok(level) => {
                 if self.silence.read(button, level, now) {
-                    log::info!("the button silences the buzzers for {} s", button.silence.as_secs());
+                    let seconds = button.silence.as_secs();
+                    self.words
+                        .say(Level::Info, format_args!("the button silences the buzzers for {seconds} s"));
                 }
             }
             // The door goes on without its button rather than without its lights.
             Err(error) => {
-                log::error!("the button no longer works and is not read any more: {error}");
+                self.words.say(
+                    Level::Error,
+                    format_args!("the button no longer works and is not read any more: {error}"),
+                );
                 self.button = None;
             }
         }
@@ -144,7 +188,7 @@ impl Panel {
         let (kept, gone): (Vec<OpenOutput>, Vec<OpenOutput>) =
             self.outputs.drain(..).partition(|opened| outputs.iter().any(|output| opened.serves(output)));
         self.outputs = kept;
-        gone.into_iter().for_each(close);
+        gone.into_iter().for_each(|opened| close(opened, &*self.driver, &mut self.words));
         self.button = None;
         for output in outputs {
             match self.outputs.iter_mut().find(|opened| opened.serves(output)) {
@@ -161,18 +205,24 @@ impl Panel {
 }
 
 /// Switches an output off for the last time.
-fn close(mut opened: OpenOutput) {
+fn close(mut opened: OpenOutput, driver: &dyn Driver, words: &mut Words) {
+    let was_on = opened.on;
     // A panic is caught: one bad pin must not leave the others on, and a second panic during the unwinding of
     // a first one would abort the process.
     match catch_unwind(AssertUnwindSafe(|| opened.switch(false))) {
+        Ok(Ok(())) if was_on => opened.tell(driver, words),
         Ok(Ok(())) => {}
-        Ok(Err(error)) => log::error!("{error}"),
-        Err(_) => log::error!("output {} could not be switched off", opened.output.name),
+        Ok(Err(error)) => words.say(Level::Error, format_args!("{error}")),
+        Err(_) => {
+            let name = &opened.output.name;
+            words.say(Level::Error, format_args!("output {name} could not be switched off"));
+        }
     }
 }
 
 impl Drop for Panel {
     fn drop(&mut self) {
-        self.outputs.drain(..).for_each(close);
+        let Self { outputs, driver, words, .. } = self;
+        outputs.drain(..).for_each(|opened| close(opened, &**driver, words));
     }
 }

@@ -1,8 +1,11 @@
-//! Pins of a Raspberry Pi through its GPIO registers (crate `rppal`). The kernel does not know who uses them.
+//! Pins of a Raspberry Pi through its GPIO registers (crate `rppal`). The kernel does not know who uses them;
+//! it is asked first whether it has given a line to somebody else.
 
 use super::button::Button;
 use super::driver::{Driver, InputPin, OutputPin};
 use super::error::OutputError;
+use super::gpiocdev::CharacterDevice;
+use super::header::check_header_pin;
 use super::level::{Active, Level};
 use super::output::{Kind, Output, Pwm};
 use super::tone::SoftwareTone;
@@ -32,19 +35,33 @@ pub(super) fn available() -> Result<(), String> {
 /// device is locked, and a second maskwatch is refused. The lock ends with the process.
 pub(super) struct Registers {
     gpio: Gpio,
+    /// Who knows which lines are in use; `None` where this user may not ask.
+    kernel: Option<CharacterDevice>,
+    compute_module: bool,
     _lock: Option<File>,
 }
 
 impl Registers {
-    pub(super) fn open() -> Result<Self, OutputError> {
+    pub(super) fn open(compute_module: bool) -> Result<Self, OutputError> {
         let failed = |error| OutputError::Chip { chip: "of rppal".into(), problem: explain(&error) };
         let gpio = Gpio::new().map_err(failed)?;
-        Ok(Self { gpio, _lock: lock(DEVICES.into_iter().chain(["/dev/mem"]))? })
+        let lock = lock(DEVICES.into_iter().chain(["/dev/mem"]))?;
+        let kernel = CharacterDevice::open(None, compute_module)
+            .inspect_err(|error| log::debug!("the kernel cannot be asked who uses the pins: {error}"))
+            .ok();
+        Ok(Self { gpio, kernel, compute_module, _lock: lock })
     }
 
     fn pin(&self, who: &str, pin: u32) -> Result<gpio::Pin, OutputError> {
+        check_header_pin(pin, self.compute_module).map_err(|problem| failed(who, pin, problem))?;
         let number = u8::try_from(pin).unwrap_or(u8::MAX);
         self.gpio.get(number).map_err(|error| failed(who, pin, explain(&error)))
+    }
+
+    /// Refuses a pin that the kernel has given to a driver or a program.
+    fn nobodys(&self, who: &str, pin: u32) -> Result<(), OutputError> {
+        let Some(kernel) = &self.kernel else { return Ok(()) };
+        kernel.check(pin).map_err(|problem| failed(who, pin, problem))
     }
 }
 
@@ -91,6 +108,7 @@ impl Driver for Registers {
                 None => {}
             }
         }
+        self.nobodys(&output.name, output.pin)?;
         // The level is written before the pin becomes an output, so it never has the wrong one.
         let mut pin = match output.active.level(false) {
             Level::Low => pin.into_output_low(),
@@ -102,12 +120,13 @@ impl Driver for Registers {
             Kind::PassiveBuzzer { frequency, .. } => {
                 Ok(Box::new(SoftwareTone::start(Box::new(Driven(pin)), output.active, frequency)?))
             }
-            Kind::Led | Kind::Buzzer | Kind::Relay => Ok(Box::new(Driven(pin))),
+            Kind::Led | Kind::Buzzer | Kind::Relay { .. } => Ok(Box::new(Driven(pin))),
         }
     }
 
     fn button(&mut self, button: &Button) -> Result<Box<dyn InputPin>, OutputError> {
         let pin = self.pin("button", button.pin)?;
+        self.nobodys("button", button.pin)?;
         Ok(Box::new(Read(match button.active.level(false) {
             Level::High => pin.into_input_pullup(),
             Level::Low => pin.into_input_pulldown(),

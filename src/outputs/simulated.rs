@@ -1,4 +1,4 @@
-//! Simulated pins: every change is recorded, for tests and the demo, and logged.
+//! Simulated pins: every change is recorded, for tests and the demo.
 
 use super::button::Button;
 use super::driver::{Driver, InputPin, OutputPin};
@@ -87,14 +87,18 @@ impl Driver for Simulated {
         *self.0.record().opened.entry(output.pin).or_default() += 1;
         let inactive = output.active.level(false);
         self.0.drive(output.pin, inactive);
-        let (name, pin) = (output.name.clone(), output.pin);
+        let pin = output.pin;
         // The tone of a passive buzzer has thousands of changes a second: it is recorded as the active level.
-        Ok(Box::new(SimulatedPin { name, pin, recorder: self.0.clone(), level: inactive }))
+        Ok(Box::new(SimulatedPin { pin, recorder: self.0.clone(), level: inactive }))
     }
 
     fn button(&mut self, button: &Button) -> Result<Box<dyn InputPin>, OutputError> {
         self.0.put(button.pin, button.active.level(false));
         Ok(Box::new(SimulatedInput { pin: button.pin, recorder: self.0.clone() }))
+    }
+
+    fn pin_kind(&self) -> &'static str {
+        "simulated pin"
     }
 
     fn describe(&self) -> String {
@@ -103,7 +107,6 @@ impl Driver for Simulated {
 }
 
 struct SimulatedPin {
-    name: String,
     pin: u32,
     recorder: Recorder,
     level: Level,
@@ -112,7 +115,6 @@ struct SimulatedPin {
 impl OutputPin for SimulatedPin {
     fn drive(&mut self, level: Level) -> Result<(), OutputError> {
         if self.level != level {
-            log::debug!("simulated pin {} (GPIO{}) is {level:?}", self.name, self.pin);
             self.recorder.drive(self.pin, level);
             self.level = level;
         }

@@ -1,13 +1,16 @@
 //! The thread that owns the pins and refreshes them: LEDs keep blinking while the loop waits for a frame or a
 //! network. It also guards against failures of the loop: when the loop stops or dies the outputs go off, and
-//! when it hangs they show *fault*.
+//! when it hangs they show *fault*. The loop in turn notices when this thread ends or hangs. It says what it
+//! has to say through a thread of its own ([`super::words`]), so that no log can hold it up.
 
 use super::button::Button;
 use super::error::OutputError;
 use super::output::Output;
 use super::panel::{Panel, Reconfigure};
 use super::shared::SharedValue;
+use super::words::Words;
 use crate::decide::DoorState;
+use log::Level;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -16,12 +19,20 @@ use std::time::{Duration, Instant};
 
 /// Interval at which the outputs are refreshed.
 const TICK: Duration = Duration::from_millis(25);
+/// A thread that has not refreshed the outputs for this long hangs: in a pin that takes no level.
+const HANG: Duration = Duration::from_secs(5);
+/// How long the loop looks before it says so: after a pause of the whole process both begin anew.
+const SECOND_LOOK: Duration = Duration::from_secs(1);
+/// How long the end waits for a thread that may hang.
+const FAREWELL: Duration = Duration::from_secs(2);
 
 /// The outputs, refreshed by a thread of their own. They go off when this is dropped.
 #[derive(Debug)]
 pub struct Outputs {
     shared: Arc<SharedValue<OutputsOrder>>,
     thread: Option<JoinHandle<()>>,
+    /// Writes what the thread has to say.
+    writer: Option<JoinHandle<()>>,
 }
 
 /// What the thread has to do, and how it fared.
@@ -34,6 +45,10 @@ struct OutputsOrder {
     confirmed: Instant,
     /// New outputs that replace the present ones.
     change: Option<NewOutputs>,
+    /// How often the thread has refreshed the outputs.
+    turns: u64,
+    /// The turn that the loop saw last, and when it was new.
+    seen: (u64, Instant),
     ended: bool,
     /// Why the thread has ended.
     error: Option<OutputError>,
@@ -52,12 +67,18 @@ impl Outputs {
     ///
     /// # Errors
     /// [`OutputError::NoThread`] when no thread can be started; the outputs are off then.
-    pub fn start(panel: Panel, stop: Arc<AtomicBool>, stall: Duration) -> Result<Self, OutputError> {
+    pub fn start(mut panel: Panel, stop: Arc<AtomicBool>, stall: Duration) -> Result<Self, OutputError> {
+        let no_thread = |error: std::io::Error| OutputError::NoThread(error.to_string());
+        let (words, writer) =
+            Words::for_thread(|level, sentence| log::log!(level, "{sentence}")).map_err(no_thread)?;
+        panel.set_words(words);
         let order = OutputsOrder {
             state: DoorState::Off,
             elapsed: Duration::ZERO,
             confirmed: Instant::now(),
             change: None,
+            turns: 0,
+            seen: (0, Instant::now()),
             ended: false,
             error: None,
         };
@@ -66,14 +87,15 @@ impl Outputs {
         let thread = std::thread::Builder::new()
             .name("outputs".into())
             .spawn(move || refresh(panel, &theirs, &stop, stall))
-            .map_err(|error| OutputError::NoThread(error.to_string()))?;
-        Ok(Self { shared, thread: Some(thread) })
+            .map_err(no_thread)?;
+        Ok(Self { shared, thread: Some(thread), writer: Some(writer) })
     }
 
     /// Shows `state`, which began `elapsed` ago, from now on.
     ///
     /// # Errors
-    /// When the outputs could not be driven; they are off from then on.
+    /// When the outputs could not be driven; they are off from then on. [`OutputError::ThreadHangs`] when
+    /// their thread no longer refreshes them; what they show then is unknown.
     pub fn show(&self, state: DoorState, elapsed: Duration) -> Result<(), OutputError> {
         if let Some(error) = &self.shared.lock().error {
             return Err(error.clone());
@@ -81,9 +103,29 @@ impl Outputs {
         if self.thread.as_ref().is_none_or(JoinHandle::is_finished) {
             return Err(OutputError::ThreadEnded);
         }
+        self.look_after_thread()?;
         self.shared.change(|order| {
             (order.state, order.elapsed, order.confirmed) = (state, elapsed, Instant::now());
         });
+        Ok(())
+    }
+
+    /// Whether the thread goes on refreshing the outputs.
+    fn look_after_thread(&self) -> Result<(), OutputError> {
+        let goes_on = || {
+            let mut order = self.shared.lock();
+            if order.turns != order.seen.0 {
+                order.seen = (order.turns, Instant::now());
+            }
+            order.seen.1.elapsed() < HANG
+        };
+        let limit = Instant::now() + SECOND_LOOK;
+        while !goes_on() {
+            if Instant::now() >= limit {
+                return Err(OutputError::ThreadHangs);
+            }
+            std::thread::sleep(TICK);
+        }
         Ok(())
     }
 
@@ -97,6 +139,7 @@ impl Outputs {
         let (done, answer) = sync_channel(1);
         self.shared.change(|order| order.change = Some(NewOutputs { outputs, button, done }));
         // The sender stays in the order when the thread ends; then the thread's error is the answer.
+        let limit = Instant::now() + HANG;
         loop {
             match answer.recv_timeout(TICK) {
                 Ok(outcome) => return outcome,
@@ -104,6 +147,7 @@ impl Outputs {
                     let error = self.shared.lock().error.clone();
                     return Err(error.unwrap_or(OutputError::ThreadEnded));
                 }
+                Err(_) if Instant::now() >= limit => return Err(OutputError::ThreadHangs),
                 Err(_) => {}
             }
         }
@@ -125,9 +169,14 @@ impl Outputs {
 
     fn end(&mut self) {
         self.shared.change(|order| order.ended = true);
-        if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
-            self.shared.lock().error.get_or_insert(OutputError::ThreadEnded);
+        let limit = Instant::now() + FAREWELL;
+        if let Some(thread) = self.thread.take()
+            && let Err(error) = join(thread, limit)
+        {
+            self.shared.lock().error.get_or_insert(error);
         }
+        // Its last words; a log that hangs is left behind.
+        let _ = self.writer.take().map(|writer| join(writer, limit));
     }
 }
 
@@ -135,6 +184,17 @@ impl Drop for Outputs {
     fn drop(&mut self) {
         self.end();
     }
+}
+
+/// Waits for `thread` to end, until `limit`; one that hangs is left behind and ends with the process.
+fn join(thread: JoinHandle<()>, limit: Instant) -> Result<(), OutputError> {
+    while !thread.is_finished() {
+        if Instant::now() >= limit {
+            return Err(OutputError::ThreadHangs);
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    thread.join().map_err(|_| OutputError::ThreadEnded)
 }
 
 /// The work of the thread. The panel switches itself off when this returns or panics.
@@ -145,6 +205,7 @@ fn refresh(mut panel: Panel, shared: &SharedValue<OutputsOrder>, stop: &AtomicBo
         if order.ended {
             return;
         }
+        order.turns = order.turns.wrapping_add(1);
         if let Some(NewOutputs { outputs, button, done }) = order.change.take() {
             drop(order);
             let outcome = match panel.reconfigure(&outputs, button) {
@@ -166,9 +227,10 @@ fn refresh(mut panel: Panel, shared: &SharedValue<OutputsOrder>, stop: &AtomicBo
             stalled = None;
         } else if state != DoorState::Off {
             let began = *stalled.get_or_insert_with(|| {
-                log::error!(
-                    "the loop has made no progress for {} s; the outputs show a fault",
-                    since_confirmed.as_secs()
+                let seconds = since_confirmed.as_secs();
+                panel.say(
+                    Level::Error,
+                    format_args!("the loop has made no progress for {seconds} s; the outputs show a fault"),
                 );
                 Instant::now()
             });

@@ -70,6 +70,8 @@ impl CommandSource {
             .process_group(0);
         #[cfg(target_os = "linux")]
         die_with_parent(&mut shell);
+        #[cfg(target_os = "linux")]
+        super::confine::keep_from_pins(&mut shell);
         let mut child = shell.spawn().map_err(started)?;
         let (Some(stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) else {
             return Err(started(std::io::ErrorKind::BrokenPipe.into()));

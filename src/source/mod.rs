@@ -12,6 +12,8 @@
 //! - `darkness`: detects black frames; `timing`: time limits and frame rates.
 
 pub mod command;
+#[cfg(target_os = "linux")]
+mod confine;
 mod darkness;
 mod error;
 pub mod files;

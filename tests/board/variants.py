@@ -29,8 +29,19 @@ def gpiocdev_killed():
     return [
         Step("SIGKILL: nobody switches off", "killed KILL; sleep 1", Shows(("green",)), 10),
         released,
-        Step("the unit's ExecStopPost: off", "stopped_post", Dark(), SLACK),
+        Step("ExecStopPost, the file broken since: off", "spoiled; stopped_post && mended", Dark(), SLACK),
     ]
+
+
+def refused(machine, pins, table):
+    """Pins that are not the daemon's to drive are refused, with the reason."""
+    for name, command, reason in (
+        ("rppal: a line that is not on the header", "shows_on 37", "header pin 37 is BCM 26"),
+        ("rppal: a line that the kernel gave away", "beside 17 shows_on 17", 'is in use by "sysfs"'),
+    ):
+        status, output = machine.try_shell(command)
+        said = reason if reason in output else output[-43:]
+        table.add(name, f"refused: {reason}", "", "", said, status == 1 and said == reason, machine.guest_time())
 
 
 def rppal(source):
@@ -40,11 +51,13 @@ def rppal(source):
         Step("rppal through /dev/mem: pass", f"start {arguments}", Shows(("green",)), 20 + SLACK),
         driven,
         Step("SIGKILL: nobody switches off", "killed KILL; sleep 1", Shows(("green",)), 10),
-        Step("the unit's ExecStopPost: off", "stopped_post --backend rppal", Dark(), SLACK),
+        Step("ExecStopPost, the file broken since: off", "spoiled; stopped_post && mended", Dark(), SLACK),
         driven,
-        Step("started again: pass", f"start {arguments}", Shows(("green",)), 20 + SLACK),
+        Step("again, with a full log that nobody reads: pass", f"start_unread {arguments}", Shows(("green",)), 20 + SLACK),
+        Step("bare face: alert", "shows bare", Shows(("red",), but=("buzzer",)), 5 + SLACK),
         Step("SIGTERM: off", "killed TERM", Dark(), SLACK),
         driven,
+        refused,
     ]
 
 

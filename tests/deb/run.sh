@@ -149,6 +149,17 @@ check "it runs as the user maskwatch" same "$(inside stat -c %U "/proc/$process"
 check "its state folder is its own" same "$(inside stat -c '%U %a' /var/lib/maskwatch)" "maskwatch 750"
 process=$(property MainPID)
 check "a reload keeps the process" inside sh -c "systemctl reload maskwatch && [ \$(systemctl show --value -p MainPID maskwatch) = $process ]"
+check "the pins that it drives are recorded" inside grep -q "^pin = 17" /run/maskwatch/driven-pins.toml
+inside cp -a /etc/maskwatch/maskwatch.toml /root/good.toml
+inside sh -c 'echo "votes = = 1" >>/etc/maskwatch/maskwatch.toml'
+check "a reload with a mistake in the file fails" not inside systemctl reload maskwatch
+inside systemctl kill --signal=HUP --kill-who=main maskwatch
+check "what the daemon itself refuses is in its status" \
+    within 'systemctl show --value -p StatusText maskwatch | grep -q "the last reload was refused: .*this is not TOML"'
+inside systemctl kill --signal=KILL --kill-who=main maskwatch
+check "killed, it is followed by off, whatever the file says" within '[ ! -e /run/maskwatch/driven-pins.toml ]'
+inside mv /root/good.toml /etc/maskwatch/maskwatch.toml
+check "with the file mended it starts again" inside systemctl restart maskwatch
 check "installing the same version again keeps the edit and the service" \
     inside sh -c 'dpkg --install /root/first.deb && grep -q simulated /etc/maskwatch/maskwatch.toml && systemctl is-active maskwatch'
 

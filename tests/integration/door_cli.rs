@@ -124,7 +124,7 @@ fn a_state_is_shown_for_its_time_and_off_ends_at_once() {
 
 #[test]
 fn a_signal_ends_a_held_state_with_all_outputs_off() {
-    for signal in ["-TERM", "-INT"] {
+    for signal in ["-TERM", "-INT", "-HUP", "-QUIT"] {
         let mut command = maskwatch(&["signal", "alert", "--backend", "simulated"]);
         let mut shown = Running::start(command.env("RUST_LOG", "debug"));
         shown.wait_for("simulated pin red (GPIO17) is High");
@@ -190,6 +190,104 @@ fn the_daemon_runs_takes_a_new_configuration_refuses_a_bad_one_and_stops_dark() 
     daemon.send("-TERM");
     daemon.wait_for_all(&["simulated pin red (GPIO5) is Low", "stopped"]);
     assert!(daemon.child.wait().unwrap().success());
+}
+
+#[test]
+fn damage_of_a_hundred_kinds_is_a_handful_of_warnings() {
+    // Another size in the header each time, then other Huffman tables.
+    let picture = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/astronaut.jpg");
+    let spoiled = |from: u32, bytes: u32| {
+        let rest = from + bytes + 1;
+        format!("head -c {from} '{picture}'; head -c {bytes} /dev/urandom; tail -c +{rest} '{picture}'")
+    };
+    let source =
+        format!("command: while sleep 0.02; do {}; sleep 0.02; {}; done", spoiled(163, 4), spoiled(213, 16));
+    let daemon = Running::start(&mut with_networks(&["run", "--dry-run", "--source", &source]));
+    daemon.wait_for("skipped a frame of ");
+    // For three seconds, some 150 frames.
+    let began = std::time::Instant::now();
+    let mut more = 0;
+    while let Some(left) = Duration::from_secs(3).checked_sub(began.elapsed()) {
+        let line = daemon.log.recv_timeout(left).unwrap_or_default();
+        more += usize::from(line.contains("skipped a frame of "));
+    }
+    assert!(more < 8, "{more} more warnings");
+}
+
+/// What `signal off` has driven, by its log.
+fn switched_off(runtime: &tempfile::TempDir, args: &[&str]) -> (Vec<String>, String) {
+    let mut command = maskwatch(&["signal", "off"]);
+    let off = command
+        .args(args)
+        .env("RUNTIME_DIRECTORY", runtime.path())
+        .env("RUST_LOG", "debug")
+        .output()
+        .unwrap();
+    let log = String::from_utf8(off.stderr).unwrap();
+    assert!(off.status.success(), "{log}");
+    let pins = log.lines().filter_map(|line| {
+        let (_, rest) = line.split_once("(GPIO")?;
+        rest.strip_suffix(" was driven Low")
+            .or(rest.strip_suffix(" was driven High"))
+            .map(|_| rest.replace(')', ""))
+    });
+    (pins.collect(), log)
+}
+
+#[test]
+fn off_is_for_the_pins_that_are_driven_then_for_what_can_be_read_then_for_the_usual_ones() {
+    let (folder, runtime) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let config = write_config(
+        &folder,
+        "[outputs.red]\npin = 5\nactive = \"low\"\n[outputs.gate]\npin = 6\nkind = \"relay\"\npass = \"steady\"\n",
+    );
+    let mut command =
+        with_networks(&["run", "--dry-run", "--source", "/dev/no-such-camera", "--config", &config]);
+    let mut daemon = Running::start(command.env("RUNTIME_DIRECTORY", runtime.path()));
+    daemon.wait_for("fault: ");
+    daemon.child.kill().unwrap();
+    daemon.child.wait().unwrap();
+
+    // Since then red was moved, the gate has gone, and there is a typo.
+    write_config(
+        &folder,
+        "[decision]\nvotes = = 3\n[outputs]\nbackend = \"simulated\"\n[outputs.red]\npin = 7\n",
+    );
+    let (pins, _) = switched_off(&runtime, &["--config", &config]);
+    assert_eq!(pins, ["5 was driven High", "6 was driven Low"], "those that the daemon has driven");
+    // They are off now. What comes next finds no record.
+    let (pins, log) = switched_off(&runtime, &["--config", &config]);
+    assert_eq!(pins, ["7 was driven Low"], "those of the file, which is refused: {log}");
+    assert!(log.contains(&format!("{config} line 2: this is not TOML")), "{log}");
+    write_config(&folder, "no configuration at all");
+    let (pins, log) = switched_off(&runtime, &["--config", &config, "--backend", "simulated"]);
+    assert_eq!(pins, [17, 27, 22, 23].map(|pin| format!("{pin} was driven Low")), "{log}");
+}
+
+#[test]
+fn a_daemon_switches_off_what_one_before_it_has_left_on() {
+    let (folder, runtime) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let config = write_config(&folder, "[outputs.red]\npin = 5\n[outputs.green]\npin = 6\n");
+    let start = || {
+        let mut command =
+            with_networks(&["run", "--dry-run", "--source", "/dev/no-such-camera", "--config", &config]);
+        Running::start(command.env("RUNTIME_DIRECTORY", runtime.path()).env("RUST_LOG", "maskwatch=debug"))
+    };
+    let mut first = start();
+    first.wait_for("fault: ");
+    first.child.kill().unwrap();
+    first.child.wait().unwrap();
+    write_config(&folder, "[outputs.red]\npin = 7\n[outputs.green]\npin = 6\n");
+    let second = start();
+    second.wait_for("(GPIO5) was driven Low");
+    second.wait_for("fault: ");
+    // A pin that is changed in the file and reloaded is recorded, and the one before it no longer.
+    write_config(&folder, "[outputs.red]\npin = 8\n[outputs.green]\npin = 6\n");
+    second.send("-HUP");
+    second.wait_for("the configuration was reloaded");
+    drop(second);
+    let (pins, _) = switched_off(&runtime, &["--config", &config]);
+    assert_eq!(pins, ["8 was driven Low", "6 was driven Low"]);
 }
 
 #[test]

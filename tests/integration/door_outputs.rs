@@ -195,6 +195,102 @@ fn a_pin_that_fails_ends_the_thread_with_all_others_off_and_the_reason_told() {
     }
 }
 
+/// A pin that takes no level, and never answers, while it is told to be high.
+struct HangingPin(Arc<AtomicBool>);
+
+impl OutputPin for HangingPin {
+    fn drive(&mut self, level: Level) -> Result<(), OutputError> {
+        while level == Level::High && !self.0.load(Ordering::Relaxed) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        Ok(())
+    }
+}
+
+struct HangingDriver(Arc<AtomicBool>);
+
+impl Driver for HangingDriver {
+    fn output(&mut self, _: &Output) -> Result<Box<dyn OutputPin>, OutputError> {
+        Ok(Box::new(HangingPin(Arc::clone(&self.0))))
+    }
+
+    fn button(&mut self, _: &Button) -> Result<Box<dyn InputPin>, OutputError> {
+        Err(OutputError::NoBackend("there are no buttons".into()))
+    }
+
+    fn describe(&self) -> String {
+        "pins that hang".into()
+    }
+}
+
+#[test]
+fn the_loop_notices_a_thread_that_hangs_and_its_end_does_not_wait_for_it() {
+    let answer = Arc::new(AtomicBool::new(false));
+    let wiring = Config::default().outputs.outputs;
+    let panel = Panel::open(Box::new(HangingDriver(Arc::clone(&answer))), &wiring, None).unwrap();
+    let outputs = Outputs::start(panel, Arc::default(), LONG).unwrap();
+    outputs.show(DoorState::Idle, Duration::ZERO).unwrap();
+    let mut told = Ok(());
+    eventually(|| {
+        told = outputs.show(DoorState::Alert, Duration::ZERO);
+        told.is_err()
+    });
+    assert_eq!(told, Err(OutputError::ThreadHangs));
+    assert_eq!(outputs.reconfigure(wiring, None), Err(OutputError::ThreadHangs));
+    let began = Instant::now();
+    assert_eq!(outputs.stop(), Err(OutputError::ThreadHangs));
+    assert!(began.elapsed() < Duration::from_secs(30));
+    answer.store(true, Ordering::Relaxed);
+}
+
+#[test]
+fn a_thread_that_was_only_late_is_not_given_up() {
+    let answer = Arc::new(AtomicBool::new(false));
+    let wiring = Config::default().outputs.outputs;
+    let panel = Panel::open(Box::new(HangingDriver(Arc::clone(&answer))), &wiring, None).unwrap();
+    let outputs = Outputs::start(panel, Arc::default(), LONG).unwrap();
+    outputs.show(DoorState::Alert, Duration::ZERO).unwrap();
+    // As after a pause of the whole process: both begin anew, the loop first.
+    std::thread::sleep(Duration::from_secs(6));
+    let theirs = Arc::clone(&answer);
+    let late = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(50));
+        theirs.store(true, Ordering::Relaxed);
+    });
+    assert_eq!(outputs.show(DoorState::Alert, Duration::ZERO), Ok(()));
+    late.join().unwrap();
+    assert_eq!(outputs.stop(), Ok(()));
+}
+
+#[test]
+fn a_relay_does_not_chatter_however_the_door_flaps_but_goes_off_at_the_end() {
+    let (driver, recorder) = simulated();
+    let mut wiring = outputs();
+    let dwell = Duration::from_secs(2);
+    wiring[1].kind = Kind::Relay { dwell };
+    let mut panel = Panel::open(driver, &wiring, None).unwrap();
+    let start = Instant::now();
+    let mut switched: Vec<u64> = Vec::new();
+    let mut last = Level::Low;
+    // Pass and fault in turns, every 100 ms for 20 s; green is the relay.
+    for tenth in 0..200 {
+        let state = if tenth % 2 == 0 { DoorState::Pass } else { DoorState::Fault };
+        panel.show(state, Duration::ZERO, start + Duration::from_millis(100 * tenth)).unwrap();
+        let level = recorder.level(27).unwrap();
+        if level != last {
+            switched.push(100 * tenth);
+            last = level;
+        }
+    }
+    assert!(switched.len() >= 5, "{switched:?}");
+    assert!(switched.windows(2).all(|pair| pair[1] - pair[0] >= 2000), "{switched:?}");
+    assert_eq!(switched[0], 0, "the first time nothing is waited for");
+    panel.show(DoorState::Pass, Duration::ZERO, start + LONG).unwrap();
+    assert_eq!(recorder.level(27), Some(Level::High));
+    panel.show(DoorState::Off, Duration::ZERO, start + LONG).unwrap();
+    assert_eq!(recorder.level(27), Some(Level::Low), "off at once");
+}
+
 #[test]
 fn a_pin_that_cannot_even_be_switched_off_does_not_keep_the_others_on() {
     for panics in [false, true] {

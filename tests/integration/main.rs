@@ -22,3 +22,4 @@ mod source_command;
 mod source_files;
 mod source_v4l2;
 mod starting_weights;
+mod unread_log;

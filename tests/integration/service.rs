@@ -9,14 +9,18 @@ use std::time::{Duration, Instant};
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A daemon and the socket on which it tells how it fares; killed when dropped.
-struct Service {
-    daemon: Child,
+pub(super) struct Service {
+    pub(super) daemon: Child,
     socket: UnixDatagram,
     _folder: tempfile::TempDir,
 }
 
 impl Service {
     fn start(watchdog: Duration, args: &[&str]) -> Self {
+        Self::with_stderr(watchdog, args, Stdio::null())
+    }
+
+    pub(super) fn with_stderr(watchdog: Duration, args: &[&str], stderr: Stdio) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("notify");
         let socket = UnixDatagram::bind(&path).unwrap();
@@ -27,14 +31,14 @@ impl Service {
             .env("NOTIFY_SOCKET", &path)
             .env("WATCHDOG_USEC", watchdog.as_micros().to_string())
             .env_remove("WATCHDOG_PID")
-            .stderr(Stdio::null())
+            .stderr(stderr)
             .spawn()
             .unwrap();
         Self { daemon, socket, _folder: folder }
     }
 
     /// The next message that contains `wanted`.
-    fn wait_for(&self, wanted: &str) -> String {
+    pub(super) fn wait_for(&self, wanted: &str) -> String {
         let mut heard = Vec::new();
         let began = Instant::now();
         while began.elapsed() < PATIENCE {
@@ -54,7 +58,7 @@ impl Service {
         panic!("never told: {wanted:?}, but {heard:?}");
     }
 
-    fn send(&self, signal: &str) {
+    pub(super) fn send(&self, signal: &str) {
         let sent = Command::new("kill").args([signal, &self.daemon.id().to_string()]).status().unwrap();
         assert!(sent.success());
     }
@@ -100,4 +104,28 @@ fn frames_feed_the_watchdog_the_status_follows_the_door_and_a_reload_is_told() {
     assert!(ready.contains("STATUS=door alert"), "{ready}");
     service.send("-TERM");
     service.wait_for("STOPPING=1");
+}
+
+#[test]
+fn a_refused_reload_is_seen_in_the_status_until_one_succeeds() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("door.toml");
+    std::fs::write(&file, "[decision]\nvotes = 3\n").unwrap();
+    let config = file.to_str().unwrap();
+    let args = ["--config", config, "--source", "/dev/no-such-camera"];
+    let service = Service::start(Duration::from_secs(180), &args);
+    service.wait_for("READY=1");
+    std::fs::write(&file, "[decision]\nvote = 3\n").unwrap();
+    service.send("-HUP");
+    service.wait_for("RELOADING=1");
+    let ready = service.wait_for("READY=1");
+    let refused = format!(
+        "the last reload was refused: {config} line 2: decision.vote is not known; did you mean votes?"
+    );
+    assert!(ready.contains(&refused), "{ready}");
+    std::fs::write(&file, "[decision]\nvotes = 2\n").unwrap();
+    service.send("-HUP");
+    service.wait_for("RELOADING=1");
+    let ready = service.wait_for("READY=1");
+    assert!(!ready.contains("refused"), "{ready}");
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::decide::DoorState;
-use crate::outputs::{Active, Backend, Button, Kind, Pattern, Pwm};
+use crate::outputs::{Active, Backend, Button, Kind, Pattern, Pwm, RELAY_DWELL};
 use crate::source::{CameraName, SourceSpec};
 use crate::vision::quality::Gates;
 use proptest::prelude::*;
@@ -62,7 +62,7 @@ fn values_arrive() {
     let [red, gate, siren] = config.outputs.outputs.as_slice() else { panic!("three outputs") };
     assert_eq!((red.pin, red.active, red.kind), (5, Active::Low, Kind::Led));
     assert_eq!(red.patterns.get(DoorState::Alert), Pattern::Steady, "red keeps its usual pattern");
-    assert_eq!((gate.pin, gate.kind), (6, Kind::Relay));
+    assert_eq!((gate.pin, gate.kind), (6, Kind::Relay { dwell: RELAY_DWELL }));
     assert_eq!(siren.kind, Kind::PassiveBuzzer { frequency: 440, pwm: Pwm::Software });
 }
 
@@ -166,7 +166,7 @@ fn every_mistake_gets_one_sentence_with_line_key_and_mend() {
         ),
         (
             "[outputs]\nred = 17\n",
-            "door.toml line 2: outputs.red is not known; use backend, chip, or remove it",
+            "door.toml line 2: outputs.red is not known; use backend, chip, compute_module, relay_dwell_seconds, or remove it",
         ),
         (
             "[outputs.siren]\nalert = \"steady\"\n",
@@ -192,6 +192,51 @@ fn every_mistake_gets_one_sentence_with_line_key_and_mend() {
             "[outputs.gate]\nkind = \"relay\"\npin = 4\npass = \"blink 0.6\"\n",
             "door.toml line 4: outputs.gate.pass switches a relay faster than every 0.5 s; use longer times",
         ),
+        (
+            "[outputs]\nrelay_dwell_seconds = 2\n[outputs.gate]\nkind = \"relay\"\npin = 4\npass = \"blink 3\"\n",
+            "door.toml line 6: outputs.gate.pass switches a relay faster than every 2 s; use longer times",
+        ),
+        (
+            "[outputs]\nrelay_dwell_seconds = 0\n",
+            "door.toml line 2: outputs.relay_dwell_seconds is 0; use a number from 0.5 to 60",
+        ),
+        (
+            "[outputs]\ncompute_module = \"yes\"\n",
+            "door.toml line 2: outputs.compute_module is text; use true or false, without quotes",
+        ),
+        (
+            "[outputs.red]\npin = 37\n",
+            "door.toml line 2: outputs.red.pin is 37, which is not on a Raspberry Pi's header; use the BCM number (0 to 27), not the header's pin number: \
+             header pin 37 is BCM 26 (Compute Module: compute_module = true)",
+        ),
+        (
+            "[button]\npin = 40\n",
+            "door.toml line 2: button.pin is 40, which is not on a Raspberry Pi's header; use the BCM number (0 to 27), not the header's pin number: \
+             header pin 40 is BCM 21 (Compute Module: compute_module = true)",
+        ),
+        (
+            "[[outputs.red]]\npin = 17\n",
+            "door.toml line 1: outputs.red is written as [[outputs.red]], one of several; \
+             write it once, in single brackets: [outputs.red]",
+        ),
+        (
+            "[[decision]]\nvotes = 3\n",
+            "door.toml line 1: decision is written as [[decision]], one of several; \
+             write it once, in single brackets: [decision]",
+        ),
+        (
+            "[decision]\nvotes = 3\nwindow = 5\nvotes = 2\n",
+            "door.toml line 4: votes is there already; keep one of the two",
+        ),
+        (
+            "[outputs.red]\npin = 4\n[outputs.green]\n[outputs.red]\n",
+            "door.toml line 4: red is there already; keep one of the two",
+        ),
+        (
+            "[outputs.red]\nalert = true\n",
+            "door.toml line 2: outputs.red.alert is true; \
+             use a pattern in quotes, such as \"steady\", \"blink 1\" or \"off\"",
+        ),
     ] {
         assert_eq!(refusal(text), sentence);
     }
@@ -199,7 +244,7 @@ fn every_mistake_gets_one_sentence_with_line_key_and_mend() {
 
 #[test]
 fn what_is_no_toml_is_refused_with_its_line() {
-    for text in ["a = \n", "[source\n", "x = 1\nx = 2\n", "[source]\nspec = \"unfinished\n", "\u{0}"] {
+    for text in ["a = \n", "[source\n", "[source]\nspec = \"unfinished\n", "\u{0}"] {
         let sentence = refusal(text);
         assert!(
             sentence.starts_with("door.toml line ") && sentence.contains("this is not TOML"),
@@ -215,13 +260,61 @@ fn files_that_are_none_are_refused() {
     let missing = folder.path().join("door.toml");
     let sentence = Config::load(&missing).unwrap_err().to_string();
     assert!(sentence.contains("door.toml cannot be read: "), "{sentence}");
-    std::fs::write(&missing, [0xff, 0xfe, 0x00]).unwrap();
-    assert!(Config::load(&missing).unwrap_err().to_string().contains("it is not UTF-8 text"));
-    std::fs::write(&missing, vec![b'#'; 2 << 20]).unwrap();
-    assert!(Config::load(&missing).unwrap_err().to_string().contains("it is longer than 1 MiB"));
-    assert!(Config::load(folder.path()).is_err());
+    assert!(sentence.contains("; give the path of a maskwatch configuration"), "{sentence}");
+    let refusal_of = |bytes: &[u8]| {
+        std::fs::write(&missing, bytes).unwrap();
+        Config::load(&missing).unwrap_err().to_string()
+    };
+    let sentence = refusal_of(b"[decision]\n# T\xfcr\n");
+    assert!(
+        sentence.contains(
+            "door.toml line 2: byte 0xfc (the 4. of the line) is not UTF-8; save the file as UTF-8"
+        ),
+        "{sentence}"
+    );
+    let sentence = refusal_of(&[0xff, 0xfe, b'[', 0]);
+    assert!(
+        sentence.contains("line 1: byte 0xff (the 1. of the line)") && sentence.contains("UTF-16"),
+        "{sentence}"
+    );
+    assert!(refusal_of(&vec![b'#'; 2 << 20]).contains("is longer than 1 MiB"));
+    let sentence = Config::load(folder.path()).unwrap_err().to_string();
+    assert!(sentence.contains("it is a folder: give the path of the file in it"), "{sentence}");
     std::fs::write(&missing, DOCUMENTED).unwrap();
     assert_eq!(Config::load(&missing).unwrap(), Config::default());
+}
+
+#[test]
+fn a_file_that_may_not_be_read_gets_the_mend_for_that() {
+    let path = std::path::Path::new("/etc/door.toml");
+    let refused = std::io::ErrorKind::PermissionDenied.into();
+    let sentence = ConfigError::unreadable("/etc/door.toml", path, &refused).to_string();
+    assert!(
+        sentence.contains("let the user who runs this read it (sudo chmod a+r /etc/door.toml)"),
+        "{sentence}"
+    );
+}
+
+#[test]
+fn other_lines_than_those_of_the_header_are_for_compute_modules_and_other_chips() {
+    let pin = |text: &str| Config::parse(text, "door.toml").map(|config| config.outputs.outputs[0].pin);
+    assert_eq!(pin("[outputs]\ncompute_module = true\n[outputs.red]\npin = 37\n").unwrap(), 37);
+    assert_eq!(pin("[outputs]\nchip = \"gpio-ich\"\n[outputs.red]\npin = 137\n").unwrap(), 137);
+    assert!(pin("[outputs]\nchip = \"pinctrl-rp1\"\n[outputs.red]\npin = 37\n").is_err());
+}
+
+#[test]
+fn a_relay_keeps_its_patterns_and_else_the_usual_dwell() {
+    let dwell = |text: &str| {
+        let config = Config::parse(&format!("[outputs]\n{text}"), "door.toml").unwrap();
+        let Kind::Relay { dwell } = config.outputs.outputs[0].kind else { panic!("no relay") };
+        dwell.as_secs_f64()
+    };
+    assert_eq!(dwell("[outputs.gate]\npin = 4\nkind = \"relay\"\npass = \"steady\"\n"), 1.0);
+    assert_eq!(dwell("[outputs.gate]\npin = 4\nkind = \"relay\"\npass = \"blink 1.5\"\n"), 0.75);
+    assert_eq!(dwell("[outputs.gate]\npin = 4\nkind = \"relay\"\npass = \"blink 9\"\n"), 1.0);
+    let longer = "relay_dwell_seconds = 3\n[outputs.gate]\npin = 4\nkind = \"relay\"\npass = \"steady\"\n";
+    assert_eq!(dwell(longer), 3.0);
 }
 
 /// The documented file with one stretch of bytes replaced: mostly close to what the reader expects.

@@ -63,6 +63,7 @@ impl Listener for Log {
                     log::info!("recovered after {:.1} s: {reason}", lasted.as_secs_f32());
                 }
             }
+            Notice::Refused(reason) => log::error!("the configuration stays as it was: {reason}"),
             Notice::Progress
             | Notice::Status(_)
             | Notice::Ready(_)

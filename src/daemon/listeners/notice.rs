@@ -45,6 +45,8 @@ pub enum Notice {
     Ready(Arc<str>),
     /// The configuration is being reloaded; [`Ready`](Self::Ready) ends that.
     Reloading,
+    /// The new configuration was refused, and the old one goes on: why.
+    Refused(Arc<str>),
     /// The daemon ends.
     Stopping,
 }

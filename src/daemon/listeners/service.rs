@@ -3,7 +3,9 @@
 
 use super::hall::Listener;
 use super::notice::Notice;
+use crate::text::flattened;
 use sd_notify::NotifyState;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Progress is told at most this often.
@@ -22,6 +24,8 @@ pub struct Service {
     watchdog: Option<Duration>,
     /// When progress was told last.
     told: Option<Duration>,
+    /// Why the last reload was refused, if it was: told with every status until another one is tried.
+    refused: Option<Arc<str>>,
 }
 
 impl Service {
@@ -42,7 +46,7 @@ impl Service {
     }
 
     fn new(notify: Notify, watchdog: Option<Duration>) -> Self {
-        Self { notify, watchdog, told: None }
+        Self { notify, watchdog, told: None, refused: None }
     }
 
     /// The longest pause between two attempts to open a source: with the attempt itself it is shorter than
@@ -53,6 +57,15 @@ impl Service {
             let half = watchdog / 2;
             half.saturating_sub(ATTEMPT).max(half / 2).min(LONGEST_PAUSE)
         })
+    }
+
+    /// The status on one line, as the service manager takes it: a line break would begin another field.
+    fn status(&self, status: &str) -> String {
+        let text = match &self.refused {
+            Some(reason) => format!("{status}; the last reload was refused: {reason}"),
+            None => status.to_owned(),
+        };
+        flattened(&text).into_owned()
     }
 
     fn progress(&mut self, now: Duration) {
@@ -78,6 +91,7 @@ impl Listener for Service {
                     | Notice::Status(_)
                     | Notice::Ready(_)
                     | Notice::Reloading
+                    | Notice::Refused(_)
                     | Notice::Stopping
             )
         }
@@ -86,12 +100,22 @@ impl Listener for Service {
     fn hear(&mut self, at: Duration, notice: &Notice) {
         match notice {
             Notice::Progress => self.progress(at),
-            Notice::Status(status) => (self.notify)(&[NotifyState::Status(status)]),
-            Notice::Ready(status) => (self.notify)(&[NotifyState::Ready, NotifyState::Status(status)]),
-            Notice::Reloading => match NotifyState::monotonic_usec_now() {
-                Ok(now) => (self.notify)(&[NotifyState::Reloading, now]),
-                Err(_) => (self.notify)(&[NotifyState::Reloading]),
-            },
+            Notice::Status(status) => {
+                let status = self.status(status);
+                (self.notify)(&[NotifyState::Status(&status)]);
+            }
+            Notice::Ready(status) => {
+                let status = self.status(status);
+                (self.notify)(&[NotifyState::Ready, NotifyState::Status(&status)]);
+            }
+            Notice::Reloading => {
+                self.refused = None;
+                match NotifyState::monotonic_usec_now() {
+                    Ok(now) => (self.notify)(&[NotifyState::Reloading, now]),
+                    Err(_) => (self.notify)(&[NotifyState::Reloading]),
+                }
+            }
+            Notice::Refused(reason) => self.refused = Some(Arc::clone(reason)),
             Notice::Stopping => (self.notify)(&[NotifyState::Stopping]),
             Notice::Skipped(_)
             | Notice::LeftOut(_)
@@ -112,7 +136,7 @@ mod tests {
     use crate::pixels::picture::Picture;
     use crate::source::reconnect::{Backoff, PAUSES};
     use proptest::prelude::*;
-    use std::sync::{Arc, Mutex};
+    use std::sync::Mutex;
     use std::time::Instant;
 
     fn noted(watchdog: Option<Duration>) -> (Service, Arc<Mutex<String>>) {
@@ -149,6 +173,30 @@ mod tests {
         assert_eq!(take(&notes), "WATCHDOG=1\n");
         service.hear(at(1_200), &Notice::Status("door idle".into()));
         assert_eq!(take(&notes), "STATUS=door idle\n");
+    }
+
+    #[test]
+    fn a_status_is_one_line_whatever_is_in_it() {
+        let (mut service, notes) = noted(None);
+        service.hear(at(0), &Notice::Status("watching command `a\nREADY=1\u{1b}[2J`".into()));
+        assert_eq!(take(&notes), "STATUS=watching command `a READY=1 [2J`\n");
+    }
+
+    #[test]
+    fn a_refused_reload_is_told_with_every_status_until_the_next_one() {
+        let (mut service, notes) = noted(None);
+        service.hear(at(0), &Notice::Reloading);
+        service.hear(at(0), &Notice::Refused("door.toml line 2: no".into()));
+        take(&notes);
+        service.hear(at(0), &Notice::Ready("door idle".into()));
+        let refused = "; the last reload was refused: door.toml line 2: no";
+        assert_eq!(take(&notes), format!("READY=1\nSTATUS=door idle{refused}\n"));
+        service.hear(at(9), &Notice::Status("door pass".into()));
+        assert_eq!(take(&notes), format!("STATUS=door pass{refused}\n"));
+        service.hear(at(10), &Notice::Reloading);
+        take(&notes);
+        service.hear(at(11), &Notice::Ready("door idle".into()));
+        assert_eq!(take(&notes), "READY=1\nSTATUS=door idle\n");
     }
 
     #[test]

@@ -195,3 +195,51 @@ impl UnitLayers {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nn::int8::QuantizedWeights;
+    use crate::nn::int8::reader::LayerReader;
+    use crate::nn::int8::team::Team;
+    use maskwatch_kernels::int8::fastest;
+    use std::sync::Mutex;
+
+    #[test]
+    fn each_row_of_a_pooled_map_has_one_member_that_writes_it() {
+        let (weights, kernels) = (QuantizedWeights::embedded().unwrap(), fastest());
+        let reader = LayerReader { weights: &weights, kernels };
+        let (depthwise, hidden_zero_point) = reader.depthwise("detector.model2.conv2.depthwise", 64).unwrap();
+        let (expand, _) = reader.pointwise("detector.model2.conv2.pointwise", 64, 64).unwrap();
+        let (stem, expand, finish) = (None, Some(expand), Finish::MaxPool);
+        let layers = UnitLayers { stem, expand, depthwise, stride: 1, finish, hidden_zero_point };
+        for (rows, columns, count) in [(8, 8, 2), (10, 6, 3), (6, 4, 4), (2, 2, 2)] {
+            let plan = UnitPlan::new(kernels, &layers, Extent { rows, columns, channels: 64 }, count);
+            assert!(plan.by_channels, "the members share the rows of each step");
+            let results = vec![7u8; plan.results()];
+            let taken = plan.step.min(plan.convolved.rows);
+            let writers = Mutex::new(vec![0usize; plan.output.bytes()]);
+            Team::new(count).unwrap().run(&|member| {
+                // What is not written keeps what was there before, which differs.
+                let [one, other] = [0, 255].map(|before| {
+                    let mut output = vec![before; plan.output.bytes()];
+                    let none = std::ptr::null_mut();
+                    let work = Work { kernels, member, scratch: none, shared: none };
+                    // SAFETY: the results have the rows of a step and the output is a whole map, this
+                    // member's own.
+                    unsafe {
+                        UnitLayers::pool(&plan, &work, 0..taken, results.as_ptr(), output.as_mut_ptr());
+                    }
+                    output
+                });
+                let mut writers = writers.lock().unwrap();
+                let written = one.iter().zip(&other).map(|(one, other)| usize::from(one == other));
+                writers.iter_mut().zip(written).for_each(|(writers, written)| *writers += written);
+            });
+            let pooled = taken / 2 * plan.output.columns * plan.output.channels;
+            let writers = writers.into_inner().unwrap();
+            assert!(writers[..pooled].iter().all(|&count| count == 1), "{rows}x{columns}, {count} members");
+            assert!(writers[pooled..].iter().all(|&count| count == 0), "{rows}x{columns}, {count} members");
+        }
+    }
+}

@@ -10,11 +10,11 @@ pub const PATCH: usize = 32;
 /// convolution is a 1×1 convolution of patches.
 ///
 /// `target` is `[patch, 32]`: for each patch `[ky, kx, channel]`, then five bytes 0. `rows` are the three
-/// rows of the picture that the patches cover, `[2 · patches, 3]` unsigned bytes each, or `None` where
-/// padding takes their place. `padding` is the padding's pixel.
+/// rows of the picture that the patches cover, `[2 · patches, 3]` unsigned bytes each, or one pixel less if
+/// the picture's width is odd, or `None` where padding takes their place. `padding` is the padding's pixel.
 ///
 /// # Panics
-/// When a row is shorter than the patches are wide.
+/// When a row is shorter than that.
 pub fn patches(rows: [Option<&[u8]>; 3], padding: [u8; 3], offset: u8, target: &mut [u8]) {
     for (row, bytes) in rows.into_iter().enumerate() {
         let at = 9 * row;
@@ -28,12 +28,13 @@ pub fn patches(rows: [Option<&[u8]>; 3], padding: [u8; 3], offset: u8, target: &
         };
         for (column, patch) in target.chunks_exact_mut(PATCH).enumerate() {
             let patch = &mut patch[at..at + 9];
-            if column == 0 {
-                patch[..3].copy_from_slice(&padding);
-                patch[3..].copy_from_slice(&bytes[..6]);
-            } else {
-                patch.copy_from_slice(&bytes[6 * column - 3..6 * column + 6]);
-            }
+            // The pixel on the left of the first patch and, at an odd width, that on the right of the last
+            // one lie outside.
+            let left = if column == 0 { 3 } else { 0 };
+            let right = if 6 * column + 6 > bytes.len() { 6 } else { 9 };
+            patch[..left].copy_from_slice(&padding[..left]);
+            patch[left..right].copy_from_slice(&bytes[6 * column + left - 3..6 * column + right - 3]);
+            patch[right..].copy_from_slice(&padding[..9 - right]);
             if offset != 0 {
                 patch.iter_mut().for_each(|byte| *byte = byte.wrapping_sub(offset));
             }
@@ -184,5 +185,19 @@ mod tests {
         assert_eq!(target[9..18], [71, 72, 73, 0, 1, 2, 3, 4, 5]);
         assert_eq!(target[18..32], [71, 72, 73, 100, 101, 102, 103, 104, 105, 0, 0, 0, 0, 0]);
         assert_eq!(target[32 + 9..32 + 18], [3, 4, 5, 6, 7, 8, 9, 10, 11]);
+    }
+
+    #[test]
+    fn the_last_patch_of_an_odd_width_is_padded() {
+        for pixels in [1, 3, 5] {
+            let row: Vec<u8> = (0..3 * pixels).collect();
+            let mut target = vec![9; usize::from(pixels).div_ceil(2) * PATCH];
+            patches([Some(&row), None, Some(&row)], [71, 72, 73], 0, &mut target);
+            let last = &target[target.len() - PATCH..];
+            let before = if pixels == 1 { vec![71, 72, 73] } else { row[row.len() - 6..][..3].to_vec() };
+            let expected = [before, row[row.len() - 3..].to_vec(), vec![71, 72, 73]].concat();
+            assert_eq!((&last[..9], &last[18..27]), (&expected[..], &expected[..]), "{pixels}");
+            assert_eq!(last[9..18], [71, 72, 73, 71, 72, 73, 71, 72, 73]);
+        }
     }
 }
