@@ -260,8 +260,8 @@ impl PictureFile {
     }
 }
 
-/// How many of the next pictures are searched together: at most one for each thread, and so many that their pixels
-/// fit into memory; one at least.
+/// How many of the next pictures are searched together: at most one for each thread, and so many that their
+/// pixels fit into memory; one at least.
 fn together(pixels: impl Iterator<Item = u64>, threads: usize) -> usize {
     let mut sum = 0u64;
     let fits = |pixels: &u64| {
@@ -293,7 +293,8 @@ fn inputs(path: &Path) -> Vec<PictureFile> {
     }
 }
 
-/// The bytes of a path that is not UTF-8, as hexadecimal digits: shown as text, different ones may be the same.
+/// The bytes of a path that is not UTF-8, as hexadecimal digits: shown as text, different ones may be the
+/// same.
 fn hex(path: &Path) -> Option<String> {
     let bytes = path.as_os_str().as_encoded_bytes();
     path.to_str().is_none().then(|| bytes.iter().map(|byte| format!("{byte:02x}")).collect())

@@ -160,8 +160,8 @@ fn jpeg_into(bytes: &[u8], expected: (u32, u32), rgb: &mut Vec<u8>) -> Result<(u
     }
 }
 
-/// Refuses the kinds of JPEG pictures for which the decoder gives other pixels, or panics. No camera is known to
-/// send them.
+/// Refuses the kinds of JPEG pictures for which the decoder gives other pixels, or panics. No camera is known
+/// to send them.
 fn refuse_misread(checked: &jpeg::Checked) -> Result<(), PictureError> {
     let [luma, chroma @ ..] = checked.samplings.as_slice() else { return Ok(()) };
     let unread = |what: &str| Err(PictureError::UnreadKind(what.to_owned()));

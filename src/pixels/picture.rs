@@ -29,7 +29,8 @@ impl Reading {
             return Err(PictureError::ShortFrame { got, needed, width, height, format: pixels });
         }
         let converter = Converter::new(format.colours);
-        // Samples are taken for Cb and Cr in this order; where they come in the other one, red and blue do too.
+        // Samples are taken for Cb and Cr in this order; where they come in the other one, red and blue do
+        // too.
         let crossed = matches!(pixels, PixelFormat::Yvyu422 | PixelFormat::Nv21);
         let converter = if crossed { converter.crossed() } else { converter };
         Ok(Self { format: *format, layout, converter })

@@ -1,6 +1,6 @@
-//! The size of the frames of a command that writes Motion JPEG. A frame that states a far larger size than those
-//! before may have a damaged header, and must not fill the memory. When several whole frames agree on the new
-//! size, it is the command's size from then on: somebody has set the camera to another one.
+//! The size of the frames of a command that writes Motion JPEG. A frame that states a far larger size than
+//! those before may have a damaged header, and must not fill the memory. When several whole frames agree on
+//! the new size, it is the command's size from then on: somebody has set the camera to another one.
 
 use crate::pixels::jpeg;
 

@@ -37,8 +37,8 @@ const KILL_LIMIT: Duration = Duration::from_secs(2);
 /// Maximum length of a line of standard error in bytes; the rest of a line is dropped.
 const LINE_LIMIT: usize = 300;
 /// What the shell runs: the command in its place, and beside it a guard in the same process group, which ends
-/// the group when this process ends, even by SIGKILL. The guard waits for the end of its standard input, whose
-/// other end only this process holds. It keeps none of the command's pipes open.
+/// the group when this process ends, even by SIGKILL. The guard waits for the end of its standard input,
+/// whose other end only this process holds. It keeps none of the command's pipes open.
 const GUARDED: &str = "exec 3<&0 </dev/null
 (trap '' HUP INT QUIT TERM; read -r end <&3; kill -s KILL 0) >/dev/null 2>&1 &
 exec /bin/sh -c \"$1\" 3<&-";
@@ -68,8 +68,8 @@ pub struct CommandSource {
 
 impl CommandSource {
     /// Starts `line` in a shell. Its standard error goes to the log at level debug; the last line of it goes
-    /// into the error when the command ends. Of `options` it uses the timeout and the time after which a command
-    /// is frozen.
+    /// into the error when the command ends. Of `options` it uses the timeout and the time after which a
+    /// command is frozen.
     ///
     /// # Errors
     /// [`SourceError::CommandStart`] if there is no shell, [`SourceError::CommandFormat`] for an impossible

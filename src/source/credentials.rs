@@ -1,4 +1,5 @@
-//! Hides the credentials in addresses wherever a source is shown: in the log, in the status and in errors. Pure.
+//! Hides the credentials in addresses wherever a source is shown: in the log, in the status and in errors.
+//! Pure.
 
 /// Names of values in an address that are credentials, as cameras take them.
 const SECRETS: [&str; 18] = [
@@ -8,8 +9,8 @@ const SECRETS: [&str; 18] = [
 /// Stands for what is hidden.
 const HIDDEN: &str = "***";
 
-/// The text with `***` for the credentials of every address in it: what stands before the `@`, and values such
-/// as those of `user` and `password`.
+/// The text with `***` for the credentials of every address in it: what stands before the `@`, and values
+/// such as those of `user` and `password`.
 pub(super) fn masked(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     let mut rest = text;

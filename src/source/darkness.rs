@@ -1,5 +1,5 @@
-//! Tells black pictures, of a camera whose lens is covered or that has no light. A dark entrance is not enough:
-//! the picture must be black everywhere. Pure.
+//! Tells black pictures, of a camera whose lens is covered or that has no light. A dark entrance is not
+//! enough: the picture must be black everywhere. Pure.
 
 use crate::pixels::picture::View;
 

@@ -1,7 +1,7 @@
-//! What a camera sees of its scene, by a coarse grid: whether there is any detail, and whether it is the detail
-//! of another scene. A lens that is covered by a hand, cloth or tape, and a camera that faces a bare wall, give
-//! an even surface with noise and soft shades. An entrance at night still has lamps, edges and reflections.
-//! Pure.
+//! What a camera sees of its scene, by a coarse grid: whether there is any detail, and whether it is the
+//! detail of another scene. A lens that is covered by a hand, cloth or tape, and a camera that faces a bare
+//! wall, give an even surface with noise and soft shades. An entrance at night still has lamps, edges and
+//! reflections. Pure.
 
 use crate::pixels::picture::View;
 
@@ -10,8 +10,8 @@ const ACROSS: usize = 32;
 const DOWN: usize = 24;
 /// About so many rows of pixels are read for each row of cells.
 const ROWS: usize = 10;
-/// A cell that differs from the middle of its neighbours by this much luma shows an edge. Soft shades differ by
-/// less than 1.
+/// A cell that differs from the middle of its neighbours by this much luma shows an edge. Soft shades differ
+/// by less than 1.
 const EDGE: f32 = 2.5;
 /// Or by this many standard deviations of what noise does.
 const ABOVE_NOISE: f32 = 4.0;

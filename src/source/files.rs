@@ -90,8 +90,9 @@ impl Listing {
     }
 }
 
-/// Lists the pictures of `path`: the path itself if it is a file, otherwise every picture in it and in the folders
-/// below, by its extension. Hidden files and folders are left out. Links are followed; each folder is read once.
+/// Lists the pictures of `path`: the path itself if it is a file, otherwise every picture in it and in the
+/// folders below, by its extension. Hidden files and folders are left out. Links are followed; each folder is
+/// read once.
 ///
 /// # Errors
 /// If `path` itself cannot be read, or if it contains no picture.
@@ -150,7 +151,8 @@ fn has_extension(path: &Path, extensions: &[&str]) -> bool {
     extensions.iter().any(|known| extension.eq_ignore_ascii_case(known))
 }
 
-/// The width and height of a picture file, as its header says; `None` if it does not say so in its first part.
+/// The width and height of a picture file, as its header says; `None` if it does not say so in its first
+/// part.
 #[must_use]
 pub fn dimensions(path: &Path) -> Option<(u32, u32)> {
     if !fs::metadata(path).ok()?.is_file() {
@@ -244,8 +246,8 @@ impl Pictures {
         }
     }
 
-    /// A round without a usable picture is an error: a source that repeats would go on without end and give no
-    /// frame, and one that ends would seem to have done its work.
+    /// A round without a usable picture is an error: a source that repeats would go on without end and give
+    /// no frame, and one that ends would seem to have done its work.
     fn end_round(&mut self) -> Result<(), SourceError> {
         if self.place > 0 && !std::mem::take(&mut self.good_in_this_round) {
             let last = std::mem::take(&mut self.last_defect);

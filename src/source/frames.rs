@@ -49,7 +49,8 @@ pub enum State {
     Starting,
     /// Frames come.
     Connected,
-    /// Frames come, but they are black, without detail, or of another scene. The door shows *fault*; to open the source again would not help.
+    /// Frames come, but they are black, without detail, or of another scene. The door shows *fault*; to open
+    /// the source again would not help.
     Blind(Blind),
     /// Frames have stopped, or have never come. The door shows *fault*.
     Away(Away),

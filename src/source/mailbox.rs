@@ -1,5 +1,5 @@
-//! Holds the newest frame between the thread that reads a command's output and the caller; it replaces one that
-//! nobody took.
+//! Holds the newest frame between the thread that reads a command's output and the caller; it replaces one
+//! that nobody took.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};

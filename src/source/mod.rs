@@ -7,11 +7,12 @@
 //! - `frames` and `options`: what a source gives and what can be asked of it; `spec`: how a user names one.
 //! - `open`: chooses and opens the source that a spec names.
 //! - [`v4l2`]: cameras; [`files`]: pictures and folders.
-//! - [`command`]: output of a child process, cut by [`mjpeg`]; `mailbox` keeps its newest frame, `agreed_size`
-//!   the size of its frames.
+//! - [`command`]: output of a child process, cut by [`mjpeg`]; `mailbox` keeps its newest frame,
+//!   `agreed_size` the size of its frames.
 //! - [`reconnect`]: opens a source again; [`threaded`]: answers in time while a device hangs.
 //! - `credentials`: hides what must not be shown of an address.
-//! - `sight`: detects frames that show nothing, by `darkness` and `detail`; `frozen`: detects a source that repeats one frame; `timing`: time limits and frame rates.
+//! - `sight`: detects frames that show nothing, by `darkness` and `detail`; `frozen`: detects a source that
+//!   repeats one frame; `timing`: time limits and frame rates.
 
 mod agreed_size;
 pub mod command;

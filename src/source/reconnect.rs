@@ -97,8 +97,8 @@ impl Reconnecting {
         Self { name, open, source: None, backoff, sight, pace, state, started }
     }
 
-    /// Reports [`State::Blind`] when the frames have been black, without detail or of another scene for as long
-    /// as `options` say.
+    /// Reports [`State::Blind`] when the frames have been black, without detail or of another scene for as
+    /// long as `options` say.
     #[must_use]
     pub fn with_sight(self, options: &Options) -> Self {
         let limits = SightLimits {

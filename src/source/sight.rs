@@ -1,5 +1,5 @@
-//! Notices that a camera sees nothing, or something else than before: frames that are black, that have no detail,
-//! or that show another scene, for some time. Pure: the time is handed in.
+//! Notices that a camera sees nothing, or something else than before: frames that are black, that have no
+//! detail, or that show another scene, for some time. Pure: the time is handed in.
 
 use std::time::{Duration, Instant};
 

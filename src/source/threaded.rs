@@ -13,7 +13,8 @@ use super::{Away, Next, Source, SourceError, State};
 
 /// How long the thread waits for a frame before it replies that there is none.
 const WAIT: Duration = Duration::from_millis(200);
-/// A frame that waited for its caller for this long is too old: the process was stopped, or the caller was busy.
+/// A frame that waited for its caller for this long is too old: the process was stopped, or the caller was
+/// busy.
 const STALE: Duration = Duration::from_millis(250);
 /// A source that has not replied for this long is away. To open a USB camera may take 5 s per request.
 const REPLY_LIMIT: Duration = Duration::from_secs(10);

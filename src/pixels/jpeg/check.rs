@@ -29,8 +29,8 @@ pub struct Checked {
     pub length: usize,
 }
 
-/// Decodes all codes of the JPEG picture that `bytes` begin with. `accept` is asked about its width and height
-/// before its image data is decoded.
+/// Decodes all codes of the JPEG picture that `bytes` begin with. `accept` is asked about its width and
+/// height before its image data is decoded.
 ///
 /// Bytes behind the picture are ignored, and stray ones between its headers.
 ///

@@ -12,7 +12,8 @@ const LONGEST: usize = 16;
 pub(super) struct HuffmanTable {
     /// By the next bits: length << 8 | symbol; 0 where the code is longer.
     short: [u16; 1 << LOOKED_UP],
-    /// The same for AC coefficients: how far the symbol goes on in its block << 8 | length with the value's bits.
+    /// The same for AC coefficients: how far the symbol goes on in its block << 8 | length with the value's
+    /// bits.
     steps: [u16; 1 << LOOKED_UP],
     /// By length: the end of its codes, with zeros behind up to 16 bits.
     ends: [u32; LONGEST + 1],
@@ -58,8 +59,8 @@ impl HuffmanTable {
         Some(table)
     }
 
-    /// Whether zero bits alone go on and on in a sequential scan: where they do not end a block, each block would
-    /// have all its coefficients.
+    /// Whether zero bits alone go on and on in a sequential scan: where they do not end a block, each block
+    /// would have all its coefficients.
     pub(super) fn fills_blocks_with_zeros(&self) -> bool {
         let first = self.steps[0];
         first != 0 && u32::from(first >> 8) != END_OF_BLOCK

@@ -1,5 +1,5 @@
-//! Writes JPEG pictures of every legal kind for tests, and says what their pixels are. Plain and slow: cosines
-//! in floating point.
+//! Writes JPEG pictures of every legal kind for tests, and says what their pixels are. Plain and slow:
+//! cosines in floating point.
 
 use super::huffman::{
     CHROMA_AC, CHROMA_AC_SYMBOLS, CHROMA_DC, DC_SYMBOLS, LUMA_AC, LUMA_AC_SYMBOLS, LUMA_DC,
