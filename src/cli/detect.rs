@@ -5,7 +5,8 @@ use super::outcome::{Outcome, print};
 use crate::decide::{Rules, Verdict};
 use crate::geometry::Rect;
 use crate::pixels::annotate::{Mark, annotate};
-use crate::source::files;
+use crate::pixels::format::MAX_PIXELS;
+use crate::source::{SourceError, files};
 use crate::vision::{Chain, JudgedFace, Judgement, Vision, everybody};
 use anyhow::Context;
 use image::RgbImage;
@@ -48,8 +49,20 @@ enum Format {
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 enum ReportLine {
-    Found { image: String, width: u32, height: u32, faces: Vec<FaceReport> },
-    Failed { image: String, error: String },
+    Found {
+        image: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        image_hex: Option<String>,
+        width: u32,
+        height: u32,
+        faces: Vec<FaceReport>,
+    },
+    Failed {
+        image: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        image_hex: Option<String>,
+        error: String,
+    },
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -82,14 +95,20 @@ pub(crate) fn run(args: Args) -> Outcome {
         None => vec![None; inputs.len()],
     };
     let work: Vec<(PictureFile, Option<PathBuf>)> = inputs.into_iter().zip(targets).collect();
+    let threads = args.models.threads.map_or_else(rayon::current_num_threads, usize::from).max(1);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
     let mut failed = 0;
-    // As many pictures as there are threads are in memory at a time; lines come in the order of the
-    // arguments.
-    for part in work.chunks(rayon::current_num_threads().max(1)) {
-        let lines: Vec<ReportLine> = part
-            .par_iter()
-            .map_init(|| searcher.clone(), |own, (input, target)| own.line(input, target.as_deref()))
-            .collect();
+    let mut rest = work.as_slice();
+    // Lines come in the order of the arguments.
+    while !rest.is_empty() {
+        let pixels = |(input, _): &(PictureFile, _)| input.pixels();
+        let (part, later) = rest.split_at(together(rest.iter().map(pixels), threads));
+        rest = later;
+        let lines: Vec<ReportLine> = pool.install(|| {
+            part.par_iter()
+                .map_init(|| searcher.clone(), |own, (input, target)| own.line(input, target.as_deref()))
+                .collect()
+        });
         for line in lines {
             let text = match args.format {
                 Format::Jsonl => serde_json::to_string(&line)? + "\n",
@@ -98,7 +117,7 @@ pub(crate) fn run(args: Args) -> Outcome {
             if let ReportLine::Failed { error, .. } = &line {
                 failed += 1;
                 if args.format == Format::Text {
-                    eprintln!("error: {error}");
+                    eprintln!("error: {}", on_one_line(error));
                 }
             }
             print(&text)?;
@@ -119,10 +138,10 @@ struct Searcher {
 
 impl Searcher {
     fn line(&mut self, input: &PictureFile, target: Option<&Path>) -> ReportLine {
-        let image = input.path.display().to_string();
+        let (image, image_hex) = (input.path.display().to_string(), hex(&input.path));
         match self.search(input, target) {
-            Ok((width, height, faces)) => ReportLine::Found { image, width, height, faces },
-            Err(error) => ReportLine::Failed { image, error: format!("{error:#}") },
+            Ok((width, height, faces)) => ReportLine::Found { image, image_hex, width, height, faces },
+            Err(error) => ReportLine::Failed { image, image_hex, error: format!("{error:#}") },
         }
     }
 
@@ -176,12 +195,12 @@ impl Searcher {
 
 impl ReportLine {
     fn text(&self) -> String {
-        let Self::Found { image, width, height, faces } = self else { return String::new() };
+        let Self::Found { image, width, height, faces, .. } = self else { return String::new() };
         let count = match faces.len() {
             1 => "1 face".to_owned(),
             n => format!("{n} faces"),
         };
-        let mut text = format!("{image}: {width}x{height}, {count}\n");
+        let mut text = format!("{}: {width}x{height}, {count}\n", on_one_line(image));
         for FaceReport { rect: [x, y, w, h], score, label, p_mask, p_incorrect, stopped_by } in faces {
             let judged = match (p_mask, p_incorrect, stopped_by) {
                 (Some(p_mask), Some(p_incorrect), _) => {
@@ -229,17 +248,61 @@ struct PictureFile {
     problem: Option<String>,
 }
 
-/// What `path` stands for: itself, or the pictures below it.
+impl PictureFile {
+    fn bad(path: &Path, error: SourceError) -> Self {
+        Self { path: path.to_owned(), problem: Some(format!("{:#}", anyhow::Error::from(error))) }
+    }
+
+    /// How many pixels it says it has; none if that cannot be read, since it will not be decoded then.
+    fn pixels(&self) -> u64 {
+        let known = if self.problem.is_none() { files::dimensions(&self.path) } else { None };
+        known.map_or(0, |(width, height)| u64::from(width) * u64::from(height))
+    }
+}
+
+/// How many of the next pictures are searched together: at most one for each thread, and so many that their
+/// pixels fit into memory; one at least.
+fn together(pixels: impl Iterator<Item = u64>, threads: usize) -> usize {
+    let mut sum = 0u64;
+    let fits = |pixels: &u64| {
+        sum = sum.saturating_add(*pixels);
+        sum <= MAX_PIXELS
+    };
+    pixels.take(threads).take_while(fits).count().max(1)
+}
+
+/// What `path` stands for: itself, or the pictures below it, and what could not be read there.
 fn inputs(path: &Path) -> Vec<PictureFile> {
     match files::list(path) {
-        Ok(pictures) => pictures.into_iter().map(|path| PictureFile { path, problem: None }).collect(),
-        Err(error) => {
-            vec![PictureFile {
-                path: path.to_owned(),
-                problem: Some(format!("{:#}", anyhow::Error::from(error))),
-            }]
+        Ok(listing) => {
+            if let Some(note) = listing.note() {
+                eprintln!("note: {}: {note}", on_one_line(&path.display().to_string()));
+            }
+            let problems = listing.problems.into_iter().map(|error| {
+                let place = if let SourceError::Unreadable { path, .. } = &error {
+                    path.clone()
+                } else {
+                    path.to_owned()
+                };
+                PictureFile::bad(&place, error)
+            });
+            let pictures = listing.pictures.into_iter().map(|path| PictureFile { path, problem: None });
+            pictures.chain(problems).collect()
         }
+        Err(error) => vec![PictureFile::bad(path, error)],
     }
+}
+
+/// The bytes of a path that is not UTF-8, as hexadecimal digits: shown as text, different ones may be the
+/// same.
+fn hex(path: &Path) -> Option<String> {
+    let bytes = path.as_os_str().as_encoded_bytes();
+    path.to_str().is_none().then(|| bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// The text with control characters escaped: a name with a newline in it must not look like another line.
+fn on_one_line(text: &str) -> String {
+    text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
 }
 
 /// Where the annotated picture of each input goes: `NAME-faces.jpg`, numbered where two have one name, never
@@ -279,6 +342,27 @@ mod tests {
     }
 
     #[test]
+    fn large_pictures_are_searched_one_after_the_other() {
+        let count = |pixels: &[u64], threads| together(pixels.iter().copied(), threads);
+        assert_eq!(count(&[MAX_PIXELS, MAX_PIXELS], 4), 1);
+        assert_eq!(count(&[MAX_PIXELS / 2, MAX_PIXELS / 2, 1], 4), 2);
+        assert_eq!(count(&[9; 9], 4), 4);
+        assert_eq!(count(&[9; 9], 1), 1);
+        assert_eq!(count(&[u64::MAX, u64::MAX], 4), 1, "one at least");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn names_that_are_not_utf8_stay_distinct_and_control_characters_are_escaped() {
+        use std::os::unix::ffi::OsStrExt;
+        let name = |bytes: &[u8]| hex(Path::new(std::ffi::OsStr::from_bytes(bytes)));
+        assert_eq!(name(b"a.jpg"), None);
+        assert_eq!(name(b"a\xff"), Some("61ff".to_owned()));
+        assert_ne!(name(b"a\xff"), name(b"a\xfe"));
+        assert_eq!(on_one_line("a\nerror: \u{1b}[2J\u{e4}"), "a\\nerror: \\u{1b}[2J\u{e4}");
+    }
+
+    #[test]
     fn a_line_of_json() {
         let face = FaceReport {
             rect: [1.25, -2.0, 30.04, 40.0].map(|value| rounded(value, 10.0)),
@@ -289,17 +373,29 @@ mod tests {
             stopped_by: None,
         };
         let stopped = FaceReport { p_mask: None, p_incorrect: None, stopped_by: Some("yaw"), ..face.clone() };
-        let line = ReportLine::Found { image: "a.jpg".into(), width: 64, height: 48, faces: vec![face] };
+        let line = ReportLine::Found {
+            image: "a.jpg".into(),
+            image_hex: None,
+            width: 64,
+            height: 48,
+            faces: vec![face],
+        };
         assert_eq!(
             serde_json::to_string(&line).unwrap(),
             r#"{"image":"a.jpg","width":64,"height":48,"faces":[{"box":[1.3,-2.0,30.0,40.0],"score":0.9123,"label":"unsure","p_mask":0.5,"p_incorrect":0.125}]}"#
         );
-        let line = ReportLine::Found { image: "a.jpg".into(), width: 64, height: 48, faces: vec![stopped] };
+        let line = ReportLine::Found {
+            image: "a.jpg".into(),
+            image_hex: None,
+            width: 64,
+            height: 48,
+            faces: vec![stopped],
+        };
         assert_eq!(
             serde_json::to_string(&line).unwrap(),
             r#"{"image":"a.jpg","width":64,"height":48,"faces":[{"box":[1.3,-2.0,30.0,40.0],"score":0.9123,"label":"unsure","p_mask":null,"p_incorrect":null,"stopped_by":"yaw"}]}"#
         );
-        let line = ReportLine::Failed { image: "b.jpg".into(), error: "it is empty".into() };
+        let line = ReportLine::Failed { image: "b.jpg".into(), image_hex: None, error: "it is empty".into() };
         assert_eq!(serde_json::to_string(&line).unwrap(), r#"{"image":"b.jpg","error":"it is empty"}"#);
     }
 }

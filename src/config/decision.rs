@@ -19,6 +19,7 @@ fn gates(section: &mut Section<'_>) -> Result<Gates, ConfigError> {
     let (_, min_contrast) = number("min_contrast", limits::CONTRASTS, usual.min_contrast)?;
     let (darkest, min_brightness) = number("min_brightness", limits::BRIGHTNESS, usual.min_brightness)?;
     let (brightest, max_brightness) = number("max_brightness", limits::BRIGHTNESS, usual.max_brightness)?;
+    let (_, max_clipped) = number("max_clipped", limits::CLIPPED_SHARES, usual.max_clipped)?;
     let (_, max_yaw) = number("max_yaw", limits::YAWS, usual.max_yaw)?;
     if max_brightness > 0.0 && min_brightness >= max_brightness {
         return Err(match (&darkest, &brightest) {
@@ -36,7 +37,7 @@ fn gates(section: &mut Section<'_>) -> Result<Gates, ConfigError> {
             ),
         });
     }
-    Ok(Gates { min_sharpness, min_contrast, min_brightness, max_brightness, max_yaw })
+    Ok(Gates { min_sharpness, min_contrast, min_brightness, max_brightness, max_clipped, max_yaw })
 }
 
 /// What a vote stood for when votes were counted: frames came five times a second.

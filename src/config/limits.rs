@@ -30,6 +30,8 @@ pub const SHARPNESS: RangeInclusive<f64> = 0.0..=64.0;
 pub const CONTRASTS: RangeInclusive<f64> = 0.0..=0.5;
 /// Thresholds of brightness.
 pub const BRIGHTNESS: RangeInclusive<f64> = 0.0..=1.0;
+/// Thresholds of the share of clipped pixels.
+pub const CLIPPED_SHARES: RangeInclusive<f64> = 0.0..=1.0;
 /// Thresholds of yaw.
 pub const YAWS: RangeInclusive<f64> = 0.0..=MOST_YAW as f64;
 /// Probabilities that a vote can be asked to have.

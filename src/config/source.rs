@@ -21,21 +21,31 @@ pub struct SourceConfig {
     pub timeout: Duration,
     /// Time of equal frames after which a camera is frozen; `None` for never.
     pub frozen_after: Option<Duration>,
+    /// The same for a command, which may show stills; `None` for never.
+    pub frozen_command_after: Option<Duration>,
     /// Time of black frames after which a camera or command is blind; `None` for never.
     pub black_after: Option<Duration>,
+    /// Time of frames without detail after which it is blind; `None` for never.
+    pub blind_after: Option<Duration>,
+    /// Time of frames of another scene after which it was tampered with; `None` for never.
+    pub tampered_after: Option<Duration>,
 }
 
 impl Default for SourceConfig {
     fn default() -> Self {
-        let Options { size: (width, height), frozen_after, black_after, .. } = Options::default();
+        let usual = Options::default();
+        let (width, height) = usual.size;
         Self {
             spec: SourceSpec::Camera(CameraName::Path("/dev/video0".into())),
             width,
             height,
             frames_per_second: 10.0,
-            timeout: Duration::from_secs(5),
-            frozen_after,
-            black_after,
+            timeout: usual.timeout,
+            frozen_after: usual.frozen_after,
+            frozen_command_after: usual.frozen_command_after,
+            black_after: usual.black_after,
+            blind_after: usual.blind_after,
+            tampered_after: usual.tampered_after,
         }
     }
 }
@@ -59,7 +69,10 @@ pub(super) fn source(mut section: Section<'_>) -> Result<(SourceConfig, Vec<Stri
         Ok(limit.map_or(usual, |limit| (!limit.value.is_zero()).then_some(limit.value)))
     };
     let frozen_after = limit("frozen_seconds", usual.frozen_after)?;
+    let frozen_command_after = limit("frozen_command_seconds", usual.frozen_command_after)?;
     let black_after = limit("black_seconds", usual.black_after)?;
+    let blind_after = limit("blind_seconds", usual.blind_after)?;
+    let tampered_after = limit("tampered_seconds", usual.tampered_after)?;
     let rate = section.number("frames_per_second", FRAME_RATES)?;
     let written = section.seconds("timeout_seconds", limits::TIMEOUTS)?;
     let timeout = Sourced::or(&written, usual.timeout);
@@ -80,7 +93,10 @@ pub(super) fn source(mut section: Section<'_>) -> Result<(SourceConfig, Vec<Stri
         frames_per_second,
         timeout,
         frozen_after,
+        frozen_command_after,
         black_after,
+        blind_after,
+        tampered_after,
     };
     Ok((config, section.finish()?))
 }

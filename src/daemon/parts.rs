@@ -72,8 +72,12 @@ impl Opener {
         let options = Options {
             size: (config.source.width, config.source.height),
             frames_per_second: Some(config.source.frames_per_second),
+            timeout: config.source.timeout,
             frozen_after: config.source.frozen_after,
+            frozen_command_after: config.source.frozen_command_after,
             black_after: config.source.black_after,
+            blind_after: config.source.blind_after,
+            tampered_after: config.source.tampered_after,
             longest_pause: self.longest_pause,
             ..Options::default()
         };

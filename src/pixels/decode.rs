@@ -35,8 +35,16 @@ pub fn frame(bytes: Bytes, format: &FrameFormat, pool: &Pool) -> Result<Picture,
     if format.pixels != PixelFormat::Mjpeg {
         return Picture::new(bytes, format);
     }
+    jpeg_frame(&bytes, format, pool)
+}
+
+/// Decodes a JPEG frame into memory of `pool`; the size in `format` is the one agreed on, or 0 for any.
+///
+/// # Errors
+/// As [`picture`] for a bad JPEG picture, and [`PictureError::OtherSize`] for one that is far larger.
+pub fn jpeg_frame(bytes: &[u8], format: &FrameFormat, pool: &Pool) -> Result<Picture, PictureError> {
     let mut rgb = pool.take();
-    let (width, height) = jpeg_into(&bytes, (format.width, format.height), rgb.as_mut_vec())?;
+    let (width, height) = jpeg_into(bytes, (format.width, format.height), rgb.as_mut_vec())?;
     Picture::new(rgb, &FrameFormat::new(PixelFormat::Rgb24, width, height))
 }
 
@@ -71,8 +79,36 @@ pub fn picture(bytes: &[u8]) -> Result<RgbImage, PictureError> {
     match reader.ok().and_then(|reader| reader.format()) {
         Some(ImageFormat::Jpeg) => jpeg_picture(bytes, (0, 0)),
         Some(ImageFormat::Png) => png_picture(bytes),
-        _ => Err(PictureError::UnknownFormat),
+        _ => Err(other_format(bytes).map_or(PictureError::UnknownFormat, PictureError::OtherFormat)),
     }
+}
+
+/// What bytes that are neither JPEG nor PNG probably are.
+fn other_format(bytes: &[u8]) -> Option<&'static str> {
+    let brand = |brands: &[&[u8]]| {
+        bytes.get(4..8) == Some(b"ftyp") && bytes.get(8..12).is_some_and(|brand| brands.contains(&brand))
+    };
+    match bytes {
+        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Some("a WebP picture"),
+        _ if brand(&[b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1"]) => {
+            Some("a HEIC picture")
+        }
+        _ if brand(&[b"avif", b"avis"]) => Some("an AVIF picture"),
+        [_, _, _, _, b'f', b't', b'y', b'p', ..] => Some("a video"),
+        [b'G', b'I', b'F', b'8', ..] => Some("a GIF picture"),
+        [b'B', b'M', ..] => Some("a BMP picture"),
+        [b'I', b'I', b'*', 0, ..] | [b'M', b'M', 0, b'*', ..] => Some("a TIFF or raw picture"),
+        [0xFF, 0x0A, ..] | [0, 0, 0, 12, b'J', b'X', b'L', b' ', ..] => Some("a JPEG XL picture"),
+        [0, 0, 0, 12, b'j', b'P', b' ', b' ', ..] => Some("a JPEG 2000 picture"),
+        _ => None,
+    }
+}
+
+/// The width and height of a picture file that begins with `bytes`, as its header says.
+#[must_use]
+pub fn dimensions(bytes: &[u8]) -> Option<(u32, u32)> {
+    let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format().ok()?;
+    reader.into_dimensions().ok()
 }
 
 fn jpeg_picture(bytes: &[u8], expected: (u32, u32)) -> Result<RgbImage, PictureError> {
@@ -89,8 +125,15 @@ fn jpeg_into(bytes: &[u8], expected: (u32, u32), rgb: &mut Vec<u8>) -> Result<(u
     if bytes.is_empty() {
         return Err(PictureError::Empty);
     }
-    let marked =
-        jpeg::lacks_huffman_tables(bytes).then(|| [&bytes[..2], MOTION_JPEG_MARK, &bytes[2..]].concat());
+    let area = |(width, height): (u32, u32)| u64::from(width) * u64::from(height);
+    let checked = jpeg::check(bytes, |width, height| {
+        check_size(width, height)?;
+        let far_larger = area(expected) > 0 && area((width, height)) > 2 * area(expected);
+        if far_larger { Err(PictureError::OtherSize { width, height, expected }) } else { Ok(()) }
+    })?;
+    refuse_misread(&checked)?;
+    let bytes = &bytes[..checked.length];
+    let marked = checked.lacks_huffman_tables.then(|| [&bytes[..2], MOTION_JPEG_MARK, &bytes[2..]].concat());
     let options = DecoderOptions::default()
         .set_strict_mode(false)
         .set_max_width(usize::MAX)
@@ -98,18 +141,7 @@ fn jpeg_into(bytes: &[u8], expected: (u32, u32), rgb: &mut Vec<u8>) -> Result<(u
         .jpeg_set_out_colorspace(ColorSpace::RGB);
     let input = ZCursor::new(marked.as_deref().unwrap_or(bytes));
     let mut decoder = JpegDecoder::new_with_options(input, options);
-    decoder.decode_headers().map_err(damaged_jpeg)?;
-    // The decoder fills what is missing with grey and reports no error.
-    if !jpeg::is_whole(bytes) {
-        return Err(PictureError::CutOff);
-    }
-    let (width, height) = decoder.dimensions().unwrap_or_default();
-    let (width, height) = (width as u32, height as u32);
-    check_size(width, height)?;
-    let area = |(width, height): (u32, u32)| u64::from(width) * u64::from(height);
-    if area(expected) > 0 && area((width, height)) > 2 * area(expected) {
-        return Err(PictureError::OtherSize { width, height, expected });
-    }
+    let (width, height) = (checked.width, checked.height);
     rgb.clear();
     rgb.resize(3 * width as usize * height as usize, 0);
     decoder.decode_into(rgb).map_err(damaged_jpeg)?;
@@ -126,6 +158,23 @@ fn jpeg_into(bytes: &[u8], expected: (u32, u32), rgb: &mut Vec<u8>) -> Result<(u
             Ok(dimensions)
         }
     }
+}
+
+/// Refuses the kinds of JPEG pictures for which the decoder gives other pixels, or panics. No camera is known
+/// to send them.
+fn refuse_misread(checked: &jpeg::Checked) -> Result<(), PictureError> {
+    let [luma, chroma @ ..] = checked.samplings.as_slice() else { return Ok(()) };
+    let unread = |what: &str| Err(PictureError::UnreadKind(what.to_owned()));
+    if chroma.iter().any(|chroma| chroma.0 > luma.0 || chroma.1 > luma.1) {
+        return unread("its brightness is coarser than its colour");
+    }
+    if checked.samplings.iter().any(|sampling| sampling.0 == 3 || sampling.1 == 3) {
+        return unread("its sampling is in thirds");
+    }
+    if !checked.is_progressive && checked.scans > 1 {
+        return unread("each colour component stands by itself");
+    }
+    Ok(())
 }
 
 fn damaged_jpeg(error: DecodeErrors) -> PictureError {
@@ -164,5 +213,7 @@ fn damaged(error: image::ImageError) -> PictureError {
     }
 }
 
+#[cfg(test)]
+mod kinds;
 #[cfg(test)]
 mod tests;

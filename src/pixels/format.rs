@@ -16,6 +16,14 @@ pub enum PictureError {
     /// The bytes are neither JPEG nor PNG.
     #[error("it is neither a JPEG nor a PNG picture")]
     UnknownFormat,
+    /// The bytes are a picture or video of this other kind.
+    #[error(
+        "it is {0}, and maskwatch reads JPEG and PNG; convert it, for example with `magick FILE FILE.jpg`"
+    )]
+    OtherFormat(&'static str),
+    /// The file cannot be read.
+    #[error("it cannot be read ({0})")]
+    Unreadable(String),
     /// Width or height is 0.
     #[error("it has no pixels ({width}x{height})")]
     NoPixels {
@@ -38,6 +46,9 @@ pub enum PictureError {
     /// The decoder reports damaged data.
     #[error("it is damaged ({0})")]
     Damaged(String),
+    /// A JPEG picture of a kind that is not read.
+    #[error("it is a kind of JPEG picture that maskwatch does not read ({0}); save it again as a usual one")]
+    UnreadKind(String),
     /// A frame without compression has fewer bytes than its size takes.
     #[error("the frame is short ({got} bytes, {width}x{height} {format} takes {needed})")]
     ShortFrame {
@@ -101,11 +112,17 @@ pub enum PixelFormat {
     Yuyv422,
     /// Packed 4:2:2: Cb Y0 Cr Y1 (V4L2 `UYVY`).
     Uyvy422,
+    /// Packed 4:2:2: Y0 Cr Y1 Cb (V4L2 `YVYU`).
+    Yvyu422,
     /// Luma, then interleaved Cb Cr at half the width and height (V4L2 `NV12`).
     Nv12,
+    /// As `Nv12`, but Cr before Cb (V4L2 `NV21`).
+    Nv21,
     /// Luma, then Cb, then Cr at half the width and height (I420, V4L2 `YU12`; what
     /// `rpicam-vid --codec yuv420` writes).
     Yuv420p,
+    /// As `Yuv420p`, but Cr before Cb (V4L2 `YV12`; ffmpeg has no name for it).
+    Yvu420p,
     /// Luma alone (V4L2 `GREY`).
     Gray,
     /// Each frame is a JPEG picture.
@@ -117,8 +134,11 @@ named!(PixelFormat {
     Bgr24 => "bgr24",
     Yuyv422 => "yuyv422",
     Uyvy422 => "uyvy422",
+    Yvyu422 => "yvyu422",
     Nv12 => "nv12",
+    Nv21 => "nv21",
     Yuv420p => "yuv420p",
+    Yvu420p => "yvu420p",
     Gray => "gray",
     Mjpeg => "mjpeg",
 });
@@ -163,6 +183,17 @@ impl FrameFormat {
         Ok(Some(self.layout()?.total))
     }
 
+    /// As [`bytes`](Self::bytes), with the gap behind the last row, which a stream of frames has.
+    ///
+    /// # Errors
+    /// As [`bytes`](Self::bytes).
+    pub fn bytes_in_stream(&self) -> Result<Option<usize>, PictureError> {
+        if self.pixels == PixelFormat::Mjpeg {
+            return Ok(None);
+        }
+        Ok(Some(self.layout()?.padded))
+    }
+
     pub(super) fn layout(&self) -> Result<Layout, PictureError> {
         let Self { pixels, width, height, .. } = *self;
         check_size(width, height)?;
@@ -170,8 +201,12 @@ impl FrameFormat {
         let pairs = columns.div_ceil(2);
         let row = match pixels {
             PixelFormat::Rgb24 | PixelFormat::Bgr24 => columns * 3,
-            PixelFormat::Yuyv422 | PixelFormat::Uyvy422 => pairs * 4,
-            PixelFormat::Nv12 | PixelFormat::Yuv420p | PixelFormat::Gray => columns,
+            PixelFormat::Yuyv422 | PixelFormat::Uyvy422 | PixelFormat::Yvyu422 => pairs * 4,
+            PixelFormat::Nv12
+            | PixelFormat::Nv21
+            | PixelFormat::Yuv420p
+            | PixelFormat::Yvu420p
+            | PixelFormat::Gray => columns,
             PixelFormat::Mjpeg => return Err(PictureError::Compressed),
         };
         let stride = if self.stride == 0 { row } else { self.stride };
@@ -181,19 +216,20 @@ impl FrameFormat {
         }
         let chroma_rows = rows.div_ceil(2);
         let plane = stride.saturating_mul(rows);
-        let total = match pixels {
-            PixelFormat::Nv12 => {
-                let chroma_stride = stride.next_multiple_of(2);
-                plane.saturating_add(chroma_stride.saturating_mul(chroma_rows - 1)).saturating_add(pairs * 2)
+        // The first planes, the distance of two rows behind them, the number of these rows, and the pixels of
+        // the last one, which may lack its gap.
+        let (before, distance, behind, last) = match pixels {
+            PixelFormat::Nv12 | PixelFormat::Nv21 => {
+                (plane, stride.next_multiple_of(2), chroma_rows, pairs * 2)
             }
-            PixelFormat::Yuv420p => {
-                let chroma_stride = stride.div_ceil(2);
-                plane.saturating_add(chroma_stride.saturating_mul(2 * chroma_rows - 1)).saturating_add(pairs)
+            PixelFormat::Yuv420p | PixelFormat::Yvu420p => {
+                (plane, stride.div_ceil(2), 2 * chroma_rows, pairs)
             }
-            // The last row may lack its gap.
-            _ => stride.saturating_mul(rows - 1).saturating_add(row),
+            _ => (0, stride, rows, row),
         };
-        Ok(Layout { row, stride, plane, total })
+        let total = before.saturating_add(distance.saturating_mul(behind - 1)).saturating_add(last);
+        let padded = before.saturating_add(distance.saturating_mul(behind));
+        Ok(Layout { row, stride, plane, total, padded })
     }
 }
 
@@ -206,8 +242,10 @@ pub(super) struct Layout {
     pub(super) stride: usize,
     /// The first plane, with its gaps.
     pub(super) plane: usize,
-    /// The whole frame.
+    /// The whole frame, without the gap behind its last row.
     pub(super) total: usize,
+    /// The whole frame with that gap.
+    pub(super) padded: usize,
 }
 
 /// Refuses pictures without pixels and those that are too large.

@@ -2,8 +2,8 @@
 //!
 //! - [`mod@format`] names the pixel formats and what can be wrong with a picture.
 //! - [`picture`] holds frames as they came and reads their pixels as RGB; [`buffer`] reuses their memory.
-//! - [`decode`] decodes JPEG frames and picture files and refuses broken ones; [`jpeg`] finds where a JPEG
-//!   picture ends.
+//! - [`decode`] decodes JPEG frames and picture files and refuses broken ones; [`jpeg`] checks the data of
+//!   JPEG pictures and finds where one ends.
 //! - [`yuv`] holds the colour arithmetic.
 //! - [`sampler`] cuts and scales for the networks; [`preprocess`] does the same for training and measuring.
 //! - [`annotate`] draws frames and labels.

@@ -28,7 +28,12 @@ impl Reading {
             let (got, needed) = (bytes.len(), layout.total);
             return Err(PictureError::ShortFrame { got, needed, width, height, format: pixels });
         }
-        Ok(Self { format: *format, layout, converter: Converter::new(format.colours) })
+        let converter = Converter::new(format.colours);
+        // Samples are taken for Cb and Cr in this order; where they come in the other one, red and blue do
+        // too.
+        let crossed = matches!(pixels, PixelFormat::Yvyu422 | PixelFormat::Nv21);
+        let converter = if crossed { converter.crossed() } else { converter };
+        Ok(Self { format: *format, layout, converter })
     }
 }
 
@@ -98,7 +103,7 @@ impl<'a> View<'a> {
         let row = 3 * width as usize;
         let total = row * height as usize;
         debug_assert!(bytes.len() >= total);
-        let layout = Layout { row, stride: row, plane: total, total };
+        let layout = Layout { row, stride: row, plane: total, total, padded: total };
         Self { bytes, reading: Reading { format, layout, converter: Converter::new(format.colours) } }
     }
 
@@ -143,19 +148,33 @@ impl<'a> View<'a> {
             }
             PixelFormat::Yuyv422 => converter.row(Samples::Yuyv(&first[4 * pair..]), odd, rgb),
             PixelFormat::Uyvy422 => converter.row(Samples::Uyvy(&first[4 * pair..]), odd, rgb),
-            PixelFormat::Nv12 => {
+            PixelFormat::Yvyu422 => {
+                converter.row(Samples::Yuyv(&first[4 * pair..]), odd, rgb);
+                swap_red_and_blue(rgb);
+            }
+            PixelFormat::Nv12 | PixelFormat::Nv21 => {
                 let chroma = &rest[y / 2 * stride.next_multiple_of(2) + 2 * pair..];
                 converter.row(Samples::Interleaved(&first[2 * pair..], chroma), odd, rgb);
+                if format.pixels == PixelFormat::Nv21 {
+                    swap_red_and_blue(rgb);
+                }
             }
-            PixelFormat::Yuv420p => {
+            PixelFormat::Yuv420p | PixelFormat::Yvu420p => {
                 let chroma_stride = stride.div_ceil(2);
-                let cb = y / 2 * chroma_stride + pair;
-                let cr = cb + chroma_stride * (format.height as usize).div_ceil(2);
+                let near = y / 2 * chroma_stride + pair;
+                let far = near + chroma_stride * (format.height as usize).div_ceil(2);
+                let (cb, cr) = if format.pixels == PixelFormat::Yuv420p { (near, far) } else { (far, near) };
                 converter.row(Samples::Planar(&first[2 * pair..], &rest[cb..], &rest[cr..]), odd, rgb);
             }
             PixelFormat::Gray => converter.grey_row(&first[left..], rgb),
             PixelFormat::Mjpeg => {}
         }
+    }
+}
+
+fn swap_red_and_blue(rgb: &mut [u8]) {
+    for pixel in rgb.as_chunks_mut::<3>().0 {
+        pixel.swap(0, 2);
     }
 }
 
@@ -192,7 +211,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_part_of_a_row_is_that_part_of_the_picture(
-            kind in 0usize..7, width in 1u32..14, height in 1u32..6, gap in 0usize..5, seed: u8,
+            kind in 0usize..10, width in 1u32..14, height in 1u32..6, gap in 0usize..5, seed: u8,
             left: prop::sample::Index, length: prop::sample::Index,
         ) {
             let mut format = FrameFormat::new(PixelFormat::ALL[kind], width, height);

@@ -86,6 +86,18 @@ impl Converter {
         })
     }
 
+    /// The converter that takes Cr for Cb and the other way round, and gives blue, green, red.
+    pub(super) fn crossed(self) -> Self {
+        let Self(factors) = self;
+        Self(Factors {
+            red_from_cr: factors.blue_from_cb,
+            blue_from_cb: factors.red_from_cr,
+            green_from_cb: factors.green_from_cr,
+            green_from_cr: factors.green_from_cb,
+            ..factors
+        })
+    }
+
     /// Converts one pixel.
     #[must_use]
     pub fn pixel(&self, y: u8, cb: u8, cr: u8) -> [u8; 3] {

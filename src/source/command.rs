@@ -6,21 +6,27 @@
 
 use std::io::Read;
 use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
+use super::agreed_size::AgreedSize;
+use super::credentials::masked;
+use super::frozen::{Freshness, Frozen, FrozenMemory};
+use super::mailbox::{Mailbox, RawFrame, Received, Taken, lock};
 use super::mjpeg::Splitter;
 use super::timing::Patience;
-use super::{CommandLine, Frame, Next, Skipped, Source, SourceError};
+use super::{CommandLine, Frame, Next, Options, Skipped, Source, SourceError, darkness};
 use crate::pixels::buffer::{Bytes, Pool};
 use crate::pixels::decode;
-use crate::pixels::format::{FrameFormat, PixelFormat};
+use crate::pixels::format::{PictureError, PixelFormat};
+use crate::pixels::picture::Picture;
 
-/// A command without a usable frame for this long has stalled. Cameras take a few seconds to start.
+/// A command without a usable frame for this long has stalled, or for twice the timeout. Cameras take a few
+/// seconds to start.
 const FRAME_LIMIT: Duration = Duration::from_secs(10);
 /// Minimum wait for a frame before the command counts as stalled.
 const FRESH: Duration = Duration::from_millis(250);
@@ -30,15 +36,25 @@ const GRACE: Duration = Duration::from_millis(500);
 const KILL_LIMIT: Duration = Duration::from_secs(2);
 /// Maximum length of a line of standard error in bytes; the rest of a line is dropped.
 const LINE_LIMIT: usize = 300;
+/// What the shell runs: the command in its place, and beside it a guard in the same process group, which ends
+/// the group when this process ends, even by SIGKILL. The guard waits for the end of its standard input,
+/// whose other end only this process holds. It keeps none of the command's pipes open.
+const GUARDED: &str = "exec 3<&0 </dev/null
+(trap '' HUP INT QUIT TERM; read -r end <&3; kill -s KILL 0) >/dev/null 2>&1 &
+exec /bin/sh -c \"$1\" 3<&-";
 
-/// A running command. Dropping it ends the command and everything that the command started.
+/// A running command. Dropping it ends the command and everything that the command started. When this process
+/// ends without that, the kernel's end of a pipe does.
 #[derive(Debug)]
 pub struct CommandSource {
     line: CommandLine,
-    /// As in `line`, with the size of the first JPEG frame: a later frame that states a far larger size has a
-    /// damaged header and must not fill the memory.
-    format: FrameFormat,
+    /// The command for messages, without credentials.
+    shown: String,
+    /// The size of JPEG frames.
+    size: AgreedSize,
     child: Child,
+    /// The end of a pipe that keeps the guard waiting.
+    _alive: Option<ChildStdin>,
     mailbox: Arc<Mailbox>,
     /// Memory for decoded JPEG frames.
     decoded: Pool,
@@ -46,33 +62,43 @@ pub struct CommandSource {
     stderr: Arc<Mutex<String>>,
     stderr_reader: JoinHandle<()>,
     patience: Patience,
+    frozen: Frozen,
     last_defect: Option<String>,
 }
 
 impl CommandSource {
     /// Starts `line` in a shell. Its standard error goes to the log at level debug; the last line of it goes
-    /// into the error when the command ends.
+    /// into the error when the command ends. Of `options` it uses the timeout and the time after which a
+    /// command is frozen.
     ///
     /// # Errors
     /// [`SourceError::CommandStart`] if there is no shell, [`SourceError::CommandFormat`] for an impossible
     /// size. For a command that does not exist, `next` returns [`SourceError::CommandEnded`].
-    pub fn start(line: &CommandLine) -> Result<Self, SourceError> {
-        let started = |error| SourceError::CommandStart { command: line.shell.clone(), error };
+    pub fn start(line: &CommandLine, options: &Options) -> Result<Self, SourceError> {
+        Self::start_again(line, options, FrozenMemory::default())
+    }
+
+    /// As [`start`](Self::start), with what is remembered of the last run.
+    pub(super) fn start_again(
+        line: &CommandLine,
+        options: &Options,
+        memory: FrozenMemory,
+    ) -> Result<Self, SourceError> {
+        let shown = masked(&line.shell);
+        let started = |error| SourceError::CommandStart { command: shown.clone(), error };
         let cutter = Cutter::new(line)?;
         let mut shell = Command::new("/bin/sh");
         shell
-            .arg("-c")
-            .arg(&line.shell)
-            .stdin(Stdio::null())
+            .args(["-c", GUARDED, "sh", &line.shell])
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             // A process group of its own, so that a whole pipeline can be ended.
             .process_group(0);
         #[cfg(target_os = "linux")]
-        die_with_parent(&mut shell);
-        #[cfg(target_os = "linux")]
         super::confine::keep_from_pins(&mut shell);
         let mut child = shell.spawn().map_err(started)?;
+        let alive = child.stdin.take();
         let (Some(stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) else {
             return Err(started(std::io::ErrorKind::BrokenPipe.into()));
         };
@@ -83,7 +109,7 @@ impl CommandSource {
             move || read_frames(stdout, cutter, &mailbox)
         };
         let words = {
-            let (last_line, name) = (Arc::clone(&last_line), line.shell.clone());
+            let (last_line, name) = (Arc::clone(&last_line), shown.clone());
             move || read_lines(stderr, &name, &last_line)
         };
         let readers = thread::Builder::new().name("command-frames".into()).spawn(frames).and_then(|_| {
@@ -93,17 +119,20 @@ impl CommandSource {
         match readers {
             Ok(stderr_reader) => Ok(Self {
                 line: line.clone(),
-                format: line.format,
+                shown,
+                size: AgreedSize::default(),
                 child,
+                _alive: alive,
                 mailbox,
                 decoded: Pool::default(),
                 stderr: last_line,
                 stderr_reader,
-                patience: Patience::new(FRAME_LIMIT, Instant::now()),
+                patience: Patience::new(FRAME_LIMIT.max(2 * options.timeout), Instant::now()),
+                frozen: Frozen::new(options.frozen_command_after, memory),
                 last_defect: None,
             }),
             Err(error) => {
-                stop(&mut child, &line.shell);
+                stop(&mut child, &shown);
                 Err(started(error))
             }
         }
@@ -113,14 +142,14 @@ impl CommandSource {
         // A command whose output has ended is about to end itself. One that closed its output and goes on is
         // stopped.
         let status = wait_for(&mut self.child, GRACE);
-        let status = stop(&mut self.child, &self.line.shell).or(status);
+        let status = stop(&mut self.child, &self.shown).or(status);
         // The pipe of standard error closes with the command; then its reader has the last line.
         let limit = Instant::now() + Duration::from_millis(200);
         while !self.stderr_reader.is_finished() && Instant::now() < limit {
             thread::sleep(Duration::from_millis(5));
         }
         SourceError::CommandEnded {
-            command: self.line.shell.clone(),
+            command: self.shown.clone(),
             status: status.map_or_else(|| "it had to be killed".to_owned(), |status| status.to_string()),
             stderr: lock(&self.stderr).clone(),
         }
@@ -128,17 +157,66 @@ impl CommandSource {
 
     fn out_of_patience(&mut self) -> SourceError {
         let Received { frames, bytes } = self.mailbox.received();
-        let limit = FRAME_LIMIT;
-        let name = format!("`{}`", self.line.shell);
+        let limit = self.patience.limit();
+        let name = format!("`{}`", self.shown);
         match self.last_defect.take() {
             Some(reason) => SourceError::OnlyDamaged { name, limit, reason },
             None if frames == 0 && bytes > 0 => {
-                let (command, expected) = (self.line.shell.clone(), expected(&self.line));
+                let (command, expected) = (self.shown.clone(), expected(&self.line));
                 SourceError::CommandWritesNoFrames { command, bytes, expected, limit }
             }
             None => SourceError::Stalled { name, limit },
         }
     }
+
+    fn decode(&mut self, bytes: Bytes) -> Result<Picture, PictureError> {
+        let mut format = self.line.format;
+        if format.pixels != PixelFormat::Mjpeg {
+            return decode::frame(bytes, &format, &self.decoded);
+        }
+        (format.width, format.height) = self.size.get();
+        let decoded = match decode::jpeg_frame(&bytes, &format, &self.decoded) {
+            Err(PictureError::OtherSize { width, height, .. })
+                if self.size.refused(&bytes, (width, height)) =>
+            {
+                log::info!("{} gives frames of {width}x{height} now", self.describe());
+                (format.width, format.height) = (width, height);
+                decode::jpeg_frame(&bytes, &format, &self.decoded)
+            }
+            decoded => decoded,
+        };
+        if let Ok(picture) = &decoded {
+            self.size.decoded(picture.dimensions());
+        }
+        decoded
+    }
+
+    /// Turns what the command wrote into a frame, or into nothing if it repeats an old one.
+    fn frame(&mut self, raw: RawFrame) -> Result<Option<Frame>, FrameDefect> {
+        let RawFrame { bytes, sequence, captured } = raw;
+        let freshness = self.frozen.look(&bytes, captured);
+        let picture = self.decode(bytes).map_err(FrameDefect::Picture)?;
+        self.patience.renew(Instant::now());
+        self.last_defect = None;
+        match freshness {
+            Freshness::Frozen(_) if darkness::is_clipped(picture.view()) => self.frozen.pardon(),
+            Freshness::Frozen(limit) => {
+                let command = self.shown.clone();
+                return Err(FrameDefect::Frozen(SourceError::FrozenCommand { command, limit }));
+            }
+            Freshness::Old => return Ok(None),
+            Freshness::Fresh => {}
+        }
+        Ok(Some(Frame { picture, name: None, sequence, captured }))
+    }
+}
+
+/// Why a frame cannot be used.
+enum FrameDefect {
+    /// It is no picture.
+    Picture(PictureError),
+    /// It has been the same for too long.
+    Frozen(SourceError),
 }
 
 impl Source for CommandSource {
@@ -147,17 +225,11 @@ impl Source for CommandSource {
         // time for a new frame.
         let wait = wait.min(self.patience.left(Instant::now()).max(FRESH));
         match self.mailbox.take(wait) {
-            Taken::Frame(raw) => match decode::frame(raw.bytes, &self.format, &self.decoded) {
-                Ok(picture) => {
-                    self.patience.renew(Instant::now());
-                    self.last_defect = None;
-                    if self.format.width == 0 {
-                        (self.format.width, self.format.height) = picture.dimensions();
-                    }
-                    let (sequence, captured) = (raw.sequence, raw.captured);
-                    return Ok(Next::Frame(Frame { picture, name: None, sequence, captured }));
-                }
-                Err(reason) => {
+            Taken::Frame(raw) => match self.frame(raw) {
+                Ok(Some(frame)) => return Ok(Next::Frame(frame)),
+                Ok(None) => return Ok(Next::Nothing),
+                Err(FrameDefect::Frozen(error)) => return Err(error),
+                Err(FrameDefect::Picture(reason)) => {
                     self.last_defect = Some(reason.to_string());
                     if !self.patience.is_over(Instant::now()) {
                         return Ok(Next::Skipped(Skipped { name: self.describe(), reason }));
@@ -171,13 +243,13 @@ impl Source for CommandSource {
     }
 
     fn describe(&self) -> String {
-        format!("command `{}` ({})", self.line.shell, expected(&self.line))
+        format!("command `{}` ({})", self.shown, expected(&self.line))
     }
 }
 
 impl Drop for CommandSource {
     fn drop(&mut self) {
-        stop(&mut self.child, &self.line.shell);
+        stop(&mut self.child, &self.shown);
     }
 }
 
@@ -219,16 +291,6 @@ fn wait_for(child: &mut Child, limit: Duration) -> Option<ExitStatus> {
     }
 }
 
-/// Makes the kernel kill the shell when the thread that started it ends, even if our process is killed.
-#[cfg(target_os = "linux")]
-fn die_with_parent(shell: &mut Command) {
-    // SAFETY: between fork and exec the closure makes one system call with integers; it allocates nothing and
-    // touches no memory of ours.
-    unsafe {
-        shell.pre_exec(|| Ok(rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?));
-    }
-}
-
 /// Sends `signal` to the child's process group, which is its own (`process_group(0)`).
 fn signal_group(child: &Child, signal: Signal) {
     // The group may have ended already, which is as good.
@@ -245,11 +307,11 @@ enum Cutter {
 impl Cutter {
     fn new(line: &CommandLine) -> Result<Self, SourceError> {
         let pool = Pool::default();
-        match line.format.bytes() {
+        match line.format.bytes_in_stream() {
             Ok(None) => Ok(Self::Mjpeg { splitter: Splitter::default(), pool }),
             Ok(Some(size)) => Ok(Self::Raw { size, part: pool.take(), pool }),
             Err(reason) => Err(SourceError::CommandFormat {
-                command: line.shell.clone(),
+                command: masked(&line.shell),
                 expected: expected(line),
                 reason,
             }),
@@ -307,6 +369,7 @@ fn read_lines(mut stderr: impl Read, name: &str, last: &Mutex<String>) {
         let text = String::from_utf8_lossy(line);
         let text: String = text.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
         if !text.is_empty() {
+            let text = masked(&text);
             log::debug!("`{name}`: {text}");
             *lock(last) = text;
         }
@@ -326,81 +389,6 @@ fn read_lines(mut stderr: impl Read, name: &str, last: &Mutex<String>) {
         }
     }
     finish(&mut line);
-}
-
-/// Holds the newest frame between the reading thread and the caller; it replaces one that nobody took.
-#[derive(Debug, Default)]
-struct Mailbox {
-    content: Mutex<MailboxContent>,
-    changed: Condvar,
-}
-
-#[derive(Debug, Default)]
-struct MailboxContent {
-    frame: Option<Raw>,
-    received: Received,
-    ended: bool,
-}
-
-/// What the command has written so far.
-#[derive(Debug, Default, Clone, Copy)]
-struct Received {
-    frames: u64,
-    bytes: u64,
-}
-
-#[derive(Debug)]
-struct Raw {
-    bytes: Bytes,
-    sequence: u64,
-    captured: Instant,
-}
-
-enum Taken {
-    Frame(Raw),
-    Nothing,
-    Ended,
-}
-
-impl Mailbox {
-    fn put(&self, bytes: Bytes) {
-        let mut content = lock(&self.content);
-        let sequence = content.received.frames;
-        content.received.frames += 1;
-        content.frame = Some(Raw { bytes, sequence, captured: Instant::now() });
-        self.changed.notify_one();
-    }
-
-    fn count(&self, bytes: usize) {
-        lock(&self.content).received.bytes += bytes as u64;
-    }
-
-    fn end(&self) {
-        lock(&self.content).ended = true;
-        self.changed.notify_one();
-    }
-
-    fn received(&self) -> Received {
-        lock(&self.content).received
-    }
-
-    /// Takes the frame and waits for one up to `wait`. The last frame comes before [`Taken::Ended`].
-    fn take(&self, wait: Duration) -> Taken {
-        let content = lock(&self.content);
-        let empty = |content: &mut MailboxContent| content.frame.is_none() && !content.ended;
-        let waited = self.changed.wait_timeout_while(content, wait, empty);
-        let (mut content, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        match content.frame.take() {
-            Some(frame) => Taken::Frame(frame),
-            None if content.ended => Taken::Ended,
-            None => Taken::Nothing,
-        }
-    }
-}
-
-/// Locks `mutex`. A poisoned one guards plain data here, which is consistent at every moment.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -428,17 +416,6 @@ mod tests {
             read_lines(&bytes[..], "x", &last);
             prop_assert!(!lock(&last).chars().any(char::is_control));
         }
-    }
-
-    #[test]
-    fn the_newest_frame_wins_and_comes_before_the_end() {
-        let mailbox = Mailbox::default();
-        mailbox.put(vec![1].into());
-        mailbox.put(vec![2].into());
-        mailbox.end();
-        let Taken::Frame(raw) = mailbox.take(Duration::ZERO) else { panic!("no frame") };
-        assert_eq!((&*raw.bytes, raw.sequence), (&[2][..], 1));
-        assert!(matches!(mailbox.take(Duration::from_secs(60)), Taken::Ended));
     }
 
     #[test]

@@ -1,7 +1,5 @@
-//! Detects a camera that sees nothing, because its lens is covered or there is no light. A dark entrance is
-//! not enough: the picture must be black everywhere, and for some time. Pure: the time is handed in.
-
-use std::time::{Duration, Instant};
+//! Tells black pictures, of a camera whose lens is covered or that has no light. A dark entrance is not
+//! enough: the picture must be black everywhere. Pure.
 
 use crate::pixels::picture::View;
 
@@ -35,36 +33,6 @@ fn all(picture: View<'_>, fits: impl Fn(u8) -> bool) -> bool {
             run.iter().all(|&value| fits(value))
         })
     })
-}
-
-/// Measures for how long a source's frames have been black.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Darkness {
-    limit: Option<Duration>,
-    since: Option<Instant>,
-}
-
-impl Darkness {
-    /// Frames that are black for `limit` are darkness; `None` for never.
-    pub(super) fn new(limit: Option<Duration>) -> Self {
-        Self { limit, since: None }
-    }
-
-    /// Takes the next frame. Returns the time of the first black frame once they have lasted for the limit.
-    pub(super) fn look(&mut self, picture: View<'_>, now: Instant) -> Option<Instant> {
-        let limit = self.limit?;
-        if !is_black(picture) {
-            self.since = None;
-            return None;
-        }
-        let since = *self.since.get_or_insert(now);
-        (now.saturating_duration_since(since) >= limit).then_some(since)
-    }
-
-    /// Starts again, because the source was closed.
-    pub(super) fn forget(&mut self) {
-        self.since = None;
-    }
 }
 
 #[cfg(test)]
@@ -112,29 +80,5 @@ mod tests {
             (0..70).for_each(|x| halves.put_pixel(x, y, Rgb([255; 3])));
         }
         assert!(!is_clipped(View::from(&halves)));
-    }
-
-    #[test]
-    fn only_lasting_black_is_darkness_and_the_first_light_ends_it() {
-        let start = Instant::now();
-        let at = |seconds| start + Duration::from_secs(seconds);
-        let (black, dim) = (flat(0), flat(20));
-        let mut darkness = Darkness::new(Some(Duration::from_secs(5)));
-        let mut look = |picture, seconds| darkness.look(View::from(picture), at(seconds));
-        assert_eq!(look(&black, 0), None);
-        assert_eq!(look(&black, 4), None);
-        assert_eq!(look(&black, 5), Some(at(0)));
-        assert_eq!(look(&black, 90), Some(at(0)));
-        assert_eq!(look(&dim, 91), None);
-        assert_eq!(look(&black, 92), None);
-        darkness.forget();
-        assert_eq!(
-            darkness.look(View::from(&black), at(99)),
-            None,
-            "what was before the reopening does not count"
-        );
-        let mut never = Darkness::new(None);
-        assert_eq!(never.look(View::from(&black), at(0)), None);
-        assert_eq!(never.look(View::from(&black), at(1000)), None);
     }
 }

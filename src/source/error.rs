@@ -56,7 +56,7 @@ pub enum SourceError {
         card: String,
     },
     /// The device captures, but offers no format that can be read.
-    #[error("camera {device} offers only {}; maskwatch reads YUYV, UYVY, NV12, YU12, MJPG, GREY and RGB3: convert with `command: ffmpeg -f v4l2 -i {device} -f mjpeg -`", offered.join(", "))]
+    #[error("camera {device} offers only {}; maskwatch reads YUYV, UYVY, YVYU, NV12, NV21, YU12, YV12, MJPG, GREY, RGB3 and BGR3: convert with `command: ffmpeg -f v4l2 -i {device} -f mjpeg -`", offered.join(", "))]
     NoUsableFormat {
         /// The device.
         device: String,
@@ -112,6 +112,14 @@ pub enum SourceError {
     Frozen {
         /// The source.
         name: String,
+        /// For how long.
+        limit: Duration,
+    },
+    /// All frames of a command are the same, bit for bit.
+    #[error("`{command}` is frozen: it has written the same frame for {} s; check what it reads from, or set frozen_command_seconds to 0 if it shows stills", limit.as_secs())]
+    FrozenCommand {
+        /// The command line.
+        command: String,
         /// For how long.
         limit: Duration,
     },
@@ -180,10 +188,12 @@ pub enum SourceError {
         reason: PictureError,
     },
     /// A folder contains no pictures.
-    #[error("there is no picture (.jpg, .jpeg, .png) in {}", path.display())]
+    #[error("there is no picture (.jpg, .jpeg, .jpe, .jfif, .mpo, .png) in {}{left_out}", path.display())]
     NoPictures {
         /// The folder.
         path: PathBuf,
+        /// What was left out, as a part of a sentence that begins with its separator, or nothing.
+        left_out: String,
     },
     /// None of the pictures can be decoded.
     #[error("none of {count} pictures can be used (last error: {last})")]

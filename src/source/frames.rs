@@ -49,7 +49,8 @@ pub enum State {
     Starting,
     /// Frames come.
     Connected,
-    /// Frames come, but they are black. The door shows *fault*; to open the source again would not help.
+    /// Frames come, but they are black, without detail, or of another scene. The door shows *fault*; to open
+    /// the source again would not help.
     Blind(Blind),
     /// Frames have stopped, or have never come. The door shows *fault*.
     Away(Away),
@@ -66,12 +67,12 @@ impl State {
     }
 }
 
-/// Since when a source's frames are black.
+/// Since when and why a source's frames show nothing of the entrance.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Blind {
     /// The fault with its mend, in one sentence.
     pub reason: String,
-    /// Time of the first black frame.
+    /// Time of the first such frame.
     pub since: Instant,
 }
 

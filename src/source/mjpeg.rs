@@ -4,7 +4,7 @@
 //! If a picture is cut off in its image data, only that picture is lost. If it is cut off in a header, whose
 //! length is stated, the next one or two pictures may be lost too.
 
-use crate::pixels::jpeg::{ByteRole, Walk};
+use crate::pixels::jpeg::walk::{ByteRole, Walk};
 
 /// Maximum length of a picture in bytes; longer data only began like a picture.
 pub const MAX_PICTURE: usize = 32 << 20;

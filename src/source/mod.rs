@@ -6,22 +6,33 @@
 //!
 //! - `frames` and `options`: what a source gives and what can be asked of it; `spec`: how a user names one.
 //! - `open`: chooses and opens the source that a spec names.
-//! - [`v4l2`]: cameras; [`command`]: output of a child process, cut by [`mjpeg`]; [`files`]: pictures and
-//!   folders.
+//! - [`v4l2`]: cameras; [`files`]: pictures and folders.
+//! - [`command`]: output of a child process, cut by [`mjpeg`]; `mailbox` keeps its newest frame,
+//!   `agreed_size` the size of its frames.
 //! - [`reconnect`]: opens a source again; [`threaded`]: answers in time while a device hangs.
-//! - `darkness`: detects black frames; `timing`: time limits and frame rates.
+//! - `credentials`: hides what must not be shown of an address.
+//! - `sight`: detects frames that show nothing, by `darkness` and `detail`; `frozen`: detects a source that
+//!   repeats one frame; `timing`: time limits and frame rates.
 
+mod agreed_size;
 pub mod command;
 #[cfg(target_os = "linux")]
 mod confine;
+mod credentials;
 mod darkness;
+mod detail;
 mod error;
 pub mod files;
 mod frames;
+mod frozen;
+mod mailbox;
 pub mod mjpeg;
 mod open;
 mod options;
 pub mod reconnect;
+#[cfg(test)]
+mod scenes;
+mod sight;
 mod spec;
 pub mod threaded;
 mod timing;

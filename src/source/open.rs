@@ -2,6 +2,7 @@
 
 use super::command::CommandSource;
 use super::files::Pictures;
+use super::frozen::FrozenMemory;
 use super::reconnect::{Backoff, Reconnecting};
 use super::threaded::ThreadedSource;
 #[cfg(target_os = "linux")]
@@ -18,16 +19,20 @@ use super::{Options, Source, SourceError, SourceSpec};
 pub fn open(spec: &SourceSpec, options: &Options) -> Result<Box<dyn Source>, SourceError> {
     match spec {
         SourceSpec::Pictures(_) => open_once(spec, options),
-        SourceSpec::Command(_) => {
-            let (spec, options) = (spec.clone(), *options);
-            Ok(lasting(spec.to_string(), &options, move || open_once(&spec, &options)))
+        SourceSpec::Command(line) => {
+            // What is remembered of a frozen command lasts from one run to the next.
+            let (line, options, memory) = (line.clone(), *options, FrozenMemory::default());
+            Ok(lasting(spec.shown(), &options, move || {
+                CommandSource::start_again(&line, &options, memory.clone())
+                    .map(|command| Box::new(command) as Box<dyn Source>)
+            }))
         }
         #[cfg(target_os = "linux")]
         SourceSpec::Camera(name) => {
             // The finder lives as long as the source: it recognises a camera that returns under another
             // number.
             let (mut finder, options) = (Finder::new(name.clone()), *options);
-            Ok(lasting(spec.to_string(), &options, move || {
+            Ok(lasting(spec.shown(), &options, move || {
                 Camera::open(&mut finder, &options).map(|camera| Box::new(camera) as Box<dyn Source>)
             }))
         }
@@ -45,7 +50,7 @@ pub fn open_once(spec: &SourceSpec, options: &Options) -> Result<Box<dyn Source>
         SourceSpec::Pictures(path) => {
             Ok(Box::new(Pictures::open([path], options.frames_per_second, options.repeat)?))
         }
-        SourceSpec::Command(line) => Ok(Box::new(CommandSource::start(line)?)),
+        SourceSpec::Command(line) => Ok(Box::new(CommandSource::start(line, options)?)),
         #[cfg(target_os = "linux")]
         SourceSpec::Camera(name) => Ok(Box::new(Camera::open(&mut Finder::new(name.clone()), options)?)),
         #[cfg(not(target_os = "linux"))]
@@ -61,7 +66,7 @@ fn lasting(
 ) -> Box<dyn Source> {
     let backoff = Backoff::up_to(options.longest_pause);
     let source = Reconnecting::with_backoff(name, backoff, open)
-        .with_darkness(options.black_after)
+        .with_sight(options)
         .with_pace(options.frames_per_second);
     Box::new(ThreadedSource::new(source))
 }

@@ -17,25 +17,39 @@ pub struct Options {
     pub frames_per_second: Option<f32>,
     /// Start again with the first picture after the last one.
     pub repeat: bool,
+    /// A source without a frame for this long is a fault to the caller. One that gives none for twice as long
+    /// is opened again, but not before ten seconds, which some take to start.
+    pub timeout: Duration,
     /// A camera whose frames are bit for bit the same for this long is frozen and is opened again; `None` for
-    /// never. Commands and pictures may stand still.
+    /// never. Pictures may stand still.
     pub frozen_after: Option<Duration>,
+    /// The same for a command, which may show stills.
+    pub frozen_command_after: Option<Duration>,
     /// A camera or command whose frames are black for this long is [`State::Blind`](super::State::Blind);
     /// `None` for never.
     pub black_after: Option<Duration>,
+    /// The same for frames without detail: a covered lens, a bare wall.
+    pub blind_after: Option<Duration>,
+    /// The same for frames of another scene than before.
+    pub tampered_after: Option<Duration>,
     /// Maximum pause between two attempts to open the source.
     pub longest_pause: Duration,
 }
 
 impl Default for Options {
-    /// 640×480 at any rate, files once; frozen after 10 s, blind after 5 s, pauses of at most 60 s.
+    /// 640×480 at any rate, files once; a timeout of 5 s; cameras frozen after 10 s, frames black for 5 s or
+    /// without detail for 30 s; pauses of at most 60 s.
     fn default() -> Self {
         Self {
             size: (640, 480),
             frames_per_second: None,
             repeat: false,
+            timeout: Duration::from_secs(5),
             frozen_after: Some(Duration::from_secs(10)),
+            frozen_command_after: None,
             black_after: Some(Duration::from_secs(5)),
+            blind_after: Some(Duration::from_secs(30)),
+            tampered_after: None,
             longest_pause: Duration::from_secs(60),
         }
     }

@@ -3,9 +3,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::darkness::Darkness;
+use super::sight::{Sight, SightLimits};
 use super::timing::Pace;
-use super::{Away, Blind, Frame, Next, Source, SourceError, State};
+use super::{Away, Blind, Frame, Next, Options, Source, SourceError, State};
 
 /// Pauses before the 1st, 2nd, 3rd and every further attempt.
 pub const PAUSES: [Duration; 4] =
@@ -68,7 +68,7 @@ pub struct Reconnecting {
     open: Box<dyn FnMut() -> Result<Box<dyn Source>, SourceError> + Send>,
     source: Option<Box<dyn Source>>,
     backoff: Backoff,
-    darkness: Darkness,
+    sight: Sight,
     pace: Option<Pace>,
     state: State,
     started: Instant,
@@ -93,14 +93,20 @@ impl Reconnecting {
         open: impl FnMut() -> Result<Box<dyn Source>, SourceError> + Send + 'static,
     ) -> Self {
         let (open, started) = (Box::new(open), Instant::now());
-        let (darkness, pace, state) = (Darkness::default(), None, State::Starting);
-        Self { name, open, source: None, backoff, darkness, pace, state, started }
+        let (sight, pace, state) = (Sight::default(), None, State::Starting);
+        Self { name, open, source: None, backoff, sight, pace, state, started }
     }
 
-    /// Reports [`State::Blind`] when the frames have been black for `limit`; `None` for never.
+    /// Reports [`State::Blind`] when the frames have been black, without detail or of another scene for as
+    /// long as `options` say.
     #[must_use]
-    pub fn with_darkness(self, limit: Option<Duration>) -> Self {
-        Self { darkness: Darkness::new(limit), ..self }
+    pub fn with_sight(self, options: &Options) -> Self {
+        let limits = SightLimits {
+            black: options.black_after,
+            no_detail: options.blind_after,
+            other_scene: options.tampered_after,
+        };
+        Self { sight: Sight::new(limits), ..self }
     }
 
     /// Takes at most `frames_per_second` from the source; `None` for no limit.
@@ -112,7 +118,7 @@ impl Reconnecting {
     fn failed(&mut self, error: &SourceError) {
         // Closed first, so that the device is free for the next attempt.
         self.source = None;
-        self.darkness.forget();
+        self.sight.forget();
         let now = Instant::now();
         let retry_at = self.backoff.failed(now);
         let reason = error.to_string();
@@ -126,10 +132,10 @@ impl Reconnecting {
         self.state = State::Away(Away { reason, since, attempts, retry_at: Some(retry_at) });
     }
 
-    /// Notes a frame: the source is connected, or blind if the frame is black.
+    /// Notes a frame: the source is connected, or blind if its frames show nothing.
     fn frame(&mut self, frame: &Frame, now: Instant) {
         self.backoff.worked(now);
-        let dark = self.darkness.look(frame.picture.view(), now);
+        let lost = self.sight.look(frame.picture.view(), now);
         match &self.state {
             State::Connected | State::Blind(_) => {}
             State::Starting => log::info!("{} gives frames", self.describe()),
@@ -139,16 +145,9 @@ impl Reconnecting {
                 now.saturating_duration_since(*since).as_secs_f32(),
             ),
         }
-        self.state = match (dark, std::mem::replace(&mut self.state, State::Connected)) {
-            (None, _) => State::Connected,
-            (Some(_), State::Blind(blind)) => State::Blind(blind),
-            (Some(since), _) => State::Blind(Blind {
-                reason: format!(
-                    "{} gives only black frames; uncover its lens or switch the light on",
-                    self.describe()
-                ),
-                since,
-            }),
+        self.state = match lost {
+            None => State::Connected,
+            Some((loss, since)) => State::Blind(Blind { reason: loss.reason(&self.describe()), since }),
         };
     }
 }
@@ -349,7 +348,8 @@ mod tests {
 
     #[test]
     fn black_frames_are_delivered_and_reported_until_there_is_light() {
-        let mut source = shades(vec![90, 0, 0, 0, 90]).with_darkness(Some(Duration::ZERO));
+        let black_for = |limit| Options { black_after: limit, ..Options::default() };
+        let mut source = shades(vec![90, 0, 0, 0, 90]).with_sight(&black_for(Some(Duration::ZERO)));
         let states: Vec<State> = (0..6)
             .map(|_| {
                 source.next(seconds(1)).unwrap();
@@ -365,7 +365,7 @@ mod tests {
         assert_eq!(states[5], State::Connected);
         // Not long enough, or switched off.
         for limit in [Some(seconds(3600)), None] {
-            let mut source = shades(vec![0]).with_darkness(limit);
+            let mut source = shades(vec![0]).with_sight(&black_for(limit));
             for _ in 0..4 {
                 source.next(seconds(1)).unwrap();
             }

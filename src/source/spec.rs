@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use super::credentials::masked;
 use crate::pixels::format::{FrameFormat, PixelFormat};
 
 /// A source as a user names it.
@@ -15,6 +16,7 @@ use crate::pixels::format::{FrameFormat, PixelFormat};
 /// | `camera:usb-046d_HD_Pro_Webcam_C920`          | a camera by its name in /dev/v4l/by-id, or a part of it  |
 /// | `command: rpicam-vid -t 0 --codec mjpeg -o -` | a command that writes Motion JPEG to its standard output |
 /// | `command(yuv420p 640x480): …`                 | a command that writes raw frames                         |
+/// | `command(yuv420p 640x480 stride 704): …`      | the same, with rows of 704 bytes                         |
 /// | `folder/`, `face.jpg`                         | a folder of pictures, or one picture                     |
 /// | `pictures:NAME`                               | the same, for names that read like one of the above      |
 ///
@@ -57,7 +59,7 @@ impl fmt::Display for CameraName {
 pub struct CommandLine {
     /// The argument of `/bin/sh -c`.
     pub shell: String,
-    /// The format that it writes: Motion JPEG, or raw frames with rows without gaps.
+    /// The format that it writes: Motion JPEG, or raw frames.
     pub format: FrameFormat,
 }
 
@@ -85,16 +87,21 @@ pub enum SpecError {
     NoCommand,
     /// The text in the parentheses is not a format of frames.
     #[error(
-        "`{0}` is not a frame format; write `command(mjpeg): …` or `command(FORMAT WIDTHxHEIGHT): …` with one of {raw}",
+        "`{0}` is not a frame format; write `command(mjpeg): …` or `command(FORMAT WIDTHxHEIGHT): …` with one of {raw}, with ` stride BYTES` behind the size where rows have gaps",
         raw = raw_formats()
     )]
     BadFormat(String),
     /// The size is impossible.
     #[error("a frame cannot have the format {0}: {1}; write another size")]
     BadSize(String, String),
-    /// A network address.
+    /// A network address, without its credentials.
     #[error("`{0}` is a network address; read it through `command: ffmpeg -i {0} -f mjpeg -`")]
     Address(String),
+    /// The text reads like another kind of source than there is.
+    #[error(
+        "`{0}` is not a camera, file or command; write {1}, or `pictures:{0}` if a file or folder has this name"
+    )]
+    NoKind(String, String),
 }
 
 /// Names of the formats of raw frames, for messages.
@@ -132,12 +139,39 @@ impl FromStr for SourceSpec {
             return Ok(Self::Camera(CameraName::Path(text.into())));
         }
         match text.split_once("://") {
-            Some((scheme, _)) if !scheme.is_empty() && scheme.chars().all(|c| c.is_ascii_alphanumeric()) => {
-                Err(SpecError::Address(text.to_owned()))
-            }
-            _ => Ok(Self::Pictures(text.into())),
+            Some((scheme, _)) if is_scheme(scheme) => Err(SpecError::Address(masked(text))),
+            _ => match instead(text) {
+                Some(instead) => Err(SpecError::NoKind(masked(text), instead)),
+                None => Ok(Self::Pictures(text.into())),
+            },
         }
     }
+}
+
+fn is_scheme(text: &str) -> bool {
+    let inner = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.');
+    text.starts_with(|c: char| c.is_ascii_alphabetic()) && text.chars().all(inner)
+}
+
+/// What was probably meant by a text that can hardly be the name of a file.
+fn instead(text: &str) -> Option<String> {
+    let digits = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_digit());
+    if digits(text) {
+        return Some(format!("`/dev/video{text}`"));
+    }
+    if text.strip_prefix("video").is_some_and(digits) {
+        return Some(format!("`/dev/{text}`"));
+    }
+    let (word, behind) = text.split_at(text.find([':', '('])?);
+    for kind in ["command", "camera", "pictures"] {
+        let is_kind = behind.starts_with(':') || (kind == "command" && behind.contains("):"));
+        if is_kind && word.trim().eq_ignore_ascii_case(kind) {
+            return Some(format!("`{kind}{}` in small letters and without a space", &behind[..1]));
+        }
+    }
+    let is_word =
+        !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
+    (is_word && behind.starts_with(": ")).then(|| "`/dev/video0`, a path or `command: …`".to_owned())
 }
 
 fn camera(name: &str) -> Result<CameraName, SpecError> {
@@ -171,12 +205,19 @@ fn frame_format(text: &str) -> Result<FrameFormat, SpecError> {
         }
         None => None,
     };
-    let (width, height) = match (pixels, size, words.next()) {
-        (PixelFormat::Mjpeg, None, None) => (0, 0),
-        (PixelFormat::Mjpeg, Some(_), _) | (_, None, _) | (_, _, Some(_)) => return Err(bad()),
-        (_, Some(size), None) => size,
+    let stride = match (words.next(), words.next(), words.next()) {
+        (None, ..) => 0,
+        (Some("stride"), Some(bytes), None) => {
+            bytes.parse().ok().filter(|&bytes| bytes > 0).ok_or_else(bad)?
+        }
+        _ => return Err(bad()),
     };
-    let format = FrameFormat::new(pixels, width, height);
+    let (width, height) = match (pixels, size) {
+        (PixelFormat::Mjpeg, None) if stride == 0 => (0, 0),
+        (PixelFormat::Mjpeg, _) | (_, None) => return Err(bad()),
+        (_, Some(size)) => size,
+    };
+    let format = FrameFormat { stride, ..FrameFormat::new(pixels, width, height) };
     format.bytes().map_err(|error| SpecError::BadSize(text.to_owned(), error.to_string()))?;
     Ok(format)
 }
@@ -185,13 +226,31 @@ impl fmt::Display for CommandLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.format {
             FrameFormat { pixels: PixelFormat::Mjpeg, .. } => write!(f, "command: {}", self.shell),
-            FrameFormat { pixels, width, height, .. } => {
+            FrameFormat { pixels, width, height, stride: 0, .. } => {
                 write!(f, "command({pixels} {width}x{height}): {}", self.shell)
+            }
+            FrameFormat { pixels, width, height, stride, .. } => {
+                write!(f, "command({pixels} {width}x{height} stride {stride}): {}", self.shell)
             }
         }
     }
 }
 
+impl SourceSpec {
+    /// The source for people to read: as its text, with `***` for the credentials of addresses.
+    ///
+    /// ```
+    /// use maskwatch::source::SourceSpec;
+    /// let spec: SourceSpec = "command: ffmpeg -i rtsp://me:secret@door/1 -f mjpeg -".parse().unwrap();
+    /// assert_eq!(spec.shown(), "command: ffmpeg -i rtsp://***@door/1 -f mjpeg -");
+    /// ```
+    #[must_use]
+    pub fn shown(&self) -> String {
+        masked(&self.to_string())
+    }
+}
+
+/// The text that reads back, with all that it holds; [`SourceSpec::shown`] is for people.
 impl fmt::Display for SourceSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -234,6 +293,12 @@ mod tests {
         assert_eq!(line.format, FrameFormat::new(PixelFormat::Yuv420p, 320, 240));
         assert_eq!(line.shell, "cat (a):b");
         assert!(matches!(read("command(mjpeg): cat x"), Ok(SourceSpec::Command(_))));
+        let Ok(SourceSpec::Command(line)) = read("command(yuv420p 640x480 stride 704): x") else { panic!() };
+        assert_eq!((line.format.width, line.format.stride), (640, 704));
+        assert_eq!(line.to_string(), "command(yuv420p 640x480 stride 704): x");
+        for name in ["a.jpg", "./0", "C:picture.jpg", "2026-10-01 12:30.jpg", "pictures (old)/1.png"] {
+            assert_eq!(read(name), Ok(SourceSpec::Pictures(name.into())));
+        }
     }
 
     #[test]
@@ -247,16 +312,32 @@ mod tests {
         assert!(matches!(read("command(gray): x"), Err(SpecError::BadFormat(_))));
         assert!(matches!(read("command(gray 4): x"), Err(SpecError::BadFormat(_))));
         assert!(matches!(read("command(gray 4x4 2): x"), Err(SpecError::BadFormat(_))));
+        assert!(matches!(read("command(gray 4x4 stride): x"), Err(SpecError::BadFormat(_))));
+        assert!(matches!(read("command(gray 4x4 stride 0): x"), Err(SpecError::BadFormat(_))));
+        assert!(matches!(read("command(mjpeg stride 9): x"), Err(SpecError::BadFormat(_))));
+        assert!(matches!(read("command(gray 4x4 stride 3): x"), Err(SpecError::BadSize(..))));
         assert!(matches!(read("command(mjpeg 4x4): x"), Err(SpecError::BadFormat(_))));
         assert!(matches!(read("command(gray 0x4): x"), Err(SpecError::BadSize(..))));
         assert!(matches!(read("command(gray 99999x99999): x"), Err(SpecError::BadSize(..))));
         assert!(matches!(read("rtsp://camera/live"), Err(SpecError::Address(_))));
+        assert_eq!(read("rtsp-tcp://me:secret@h"), Err(SpecError::Address("rtsp-tcp://***@h".into())));
+        for text in
+            ["0", "video0", "Command: x", "command : x", "CAMERA:usb", "cmd: x", "Command(gray 4x4): x"]
+        {
+            let told = read(text).unwrap_err().to_string();
+            assert!(
+                told.starts_with(&format!("`{text}` is not a camera, file or command; write `")),
+                "{told}"
+            );
+            assert_eq!(read(&format!("pictures:{text}")), Ok(SourceSpec::Pictures(text.into())));
+        }
+        assert!(read("0").unwrap_err().to_string().contains("write `/dev/video0`"));
         assert_eq!(read("a\0b"), Err(SpecError::Nul));
     }
 
     proptest! {
         #[test]
-        fn what_is_shown_reads_back(text in "(camera:|command:|command\\(gray 4x4\\):|pictures:|/dev/|)[ -~]{0,12}") {
+        fn what_is_shown_reads_back(text in "(camera:|command:|command\\(gray 4x4( stride 9)?\\):|pictures:|/dev/|)[ -~]{0,12}") {
             if let Ok(spec) = read(&text) {
                 prop_assert_eq!(read(&spec.to_string()), Ok(spec));
             }

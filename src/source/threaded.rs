@@ -2,8 +2,8 @@
 //! example when a USB device does not answer. The loop that blinks LEDs and feeds a watchdog must not wait
 //! for that.
 //!
-//! The thread works on one request at a time. So no frame is decoded that nobody asked for, and none grows
-//! old in a queue.
+//! The thread works on one request at a time. So no frame is decoded that nobody asked for. A frame that grew
+//! old while its caller did something else is dropped for a newer one.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
@@ -13,6 +13,9 @@ use super::{Away, Next, Source, SourceError, State};
 
 /// How long the thread waits for a frame before it replies that there is none.
 const WAIT: Duration = Duration::from_millis(200);
+/// A frame that waited for its caller for this long is too old: the process was stopped, or the caller was
+/// busy.
+const STALE: Duration = Duration::from_millis(250);
 /// A source that has not replied for this long is away. To open a USB camera may take 5 s per request.
 const REPLY_LIMIT: Duration = Duration::from_secs(10);
 /// How long `drop` waits for the thread to close its source.
@@ -22,6 +25,7 @@ struct Reply {
     next: Result<Next, SourceError>,
     /// Description and state, if they may have changed.
     changed: Option<(String, State)>,
+    sent: Instant,
 }
 
 /// Runs another source on a thread.
@@ -52,7 +56,7 @@ impl ThreadedSource {
                 let same = state == known && matches!(next, Ok(Next::Frame(_)));
                 let changed = (!same).then(|| (source.describe(), state.clone()));
                 known = state;
-                if reply.send(Reply { next, changed }).is_err() || over {
+                if reply.send(Reply { next, changed, sent: Instant::now() }).is_err() || over {
                     break;
                 }
             }
@@ -65,13 +69,8 @@ impl ThreadedSource {
         Self { requests: Some(requests), replies, thread, asked: None, name, state }
     }
 
-    fn gone(&self) -> SourceError {
-        SourceError::ThreadGone { name: self.name.clone() }
-    }
-}
-
-impl Source for ThreadedSource {
-    fn next(&mut self, wait: Duration) -> Result<Next, SourceError> {
+    /// Asks the thread for a frame, unless it has not replied yet.
+    fn ask(&mut self) -> Result<(), SourceError> {
         if self.asked.is_none() {
             let sent = self.requests.as_ref().is_some_and(|requests| requests.send(()).is_ok());
             if !sent {
@@ -79,11 +78,27 @@ impl Source for ThreadedSource {
             }
             self.asked = Some(Instant::now());
         }
+        Ok(())
+    }
+
+    fn gone(&self) -> SourceError {
+        SourceError::ThreadGone { name: self.name.clone() }
+    }
+}
+
+impl Source for ThreadedSource {
+    fn next(&mut self, wait: Duration) -> Result<Next, SourceError> {
+        self.ask()?;
         match self.replies.recv_timeout(wait) {
-            Ok(Reply { next, changed }) => {
+            Ok(Reply { next, changed, sent }) => {
                 self.asked = None;
                 if let Some(changed) = changed {
                     (self.name, self.state) = changed;
+                }
+                if matches!(next, Ok(Next::Frame(_))) && sent.elapsed() > STALE {
+                    drop(next);
+                    self.ask()?;
+                    return Ok(Next::Nothing);
                 }
                 next
             }
@@ -192,6 +207,22 @@ mod tests {
         assert!(matches!(source.next(Duration::from_secs(5)), Err(SourceError::ThreadGone { .. })));
         drop(source);
         assert_eq!(dropped.load(Ordering::SeqCst), 1);
+    }
+
+    #[test]
+    fn a_frame_that_waited_for_its_caller_is_dropped_for_a_newer_one() {
+        let slow = Slow { asked: Arc::default(), dropped: Arc::default(), last: u64::MAX };
+        let mut source = ThreadedSource::new(slow);
+        assert!(matches!(source.next(Duration::ZERO), Ok(Next::Nothing)));
+        // The first frame is there long before the caller is.
+        thread::sleep(STALE + Duration::from_millis(300));
+        let back = Instant::now();
+        let frame = loop {
+            if let Next::Frame(frame) = source.next(Duration::from_secs(5)).unwrap() {
+                break frame;
+            }
+        };
+        assert!(frame.sequence > 0 && frame.captured >= back, "frame {}", frame.sequence);
     }
 
     #[test]

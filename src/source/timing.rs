@@ -14,6 +14,11 @@ impl Patience {
         Self { limit, since: now }
     }
 
+    /// The time limit.
+    pub(super) fn limit(&self) -> Duration {
+        self.limit
+    }
+
     pub(super) fn renew(&mut self, now: Instant) {
         self.since = now;
     }

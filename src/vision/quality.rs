@@ -10,6 +10,8 @@ use crate::pixels::sampler::Sampler;
 const SIDE: usize = 48;
 /// Side of the crop as a multiple of the face's longer side: the face alone.
 const MARGIN: f32 = 1.0;
+/// Luma from which a pixel is clipped, 0 to 1: at the sensor's upper limit, apart from what JPEG adds.
+const CLIPPED: f32 = 250.0 / 255.0;
 /// Clamp for yaw; also the value for degenerate landmarks.
 pub const MOST_YAW: f32 = 4.0;
 
@@ -23,6 +25,8 @@ pub struct Quality {
     pub brightness: f32,
     /// Standard deviation of the luma, 0 to 0.5.
     pub contrast: f32,
+    /// Share of the pixels whose luma is at its upper limit, 0 to 1: what was there is lost.
+    pub clipped: f32,
     /// How far the tip of the nose is off the middle of the eyes, along the line through them, as a share of
     /// their distance: 0 is frontal, about 0.5 half a profile; positive towards the person's left. -4 to 4.
     pub yaw: f32,
@@ -39,6 +43,8 @@ pub struct Gates {
     pub min_brightness: f32,
     /// The greatest [`Quality::brightness`].
     pub max_brightness: f32,
+    /// The greatest [`Quality::clipped`].
+    pub max_clipped: f32,
     /// The greatest [`Quality::yaw`], to either side.
     pub max_yaw: f32,
 }
@@ -54,6 +60,8 @@ pub enum Gate {
     TooDark,
     /// [`Gates::max_brightness`]: it is too bright.
     TooBright,
+    /// [`Gates::max_clipped`]: it is washed out by too much light.
+    WashedOut,
     /// [`Gates::max_yaw`]: it is turned away.
     Yaw,
 }
@@ -67,6 +75,7 @@ impl Gate {
             Self::Contrast => "contrast",
             Self::TooDark => "too dark",
             Self::TooBright => "too bright",
+            Self::WashedOut => "washed out",
             Self::Yaw => "yaw",
         }
     }
@@ -78,7 +87,7 @@ impl Gate {
 /// light stopped as many right answers as wrong ones; they stay open.
 impl Default for Gates {
     fn default() -> Self {
-        Self { min_sharpness: 0.016, min_brightness: 0.1, max_yaw: 1.0, ..Self::OPEN }
+        Self { min_sharpness: 0.016, min_brightness: 0.1, max_clipped: 0.4, max_yaw: 1.0, ..Self::OPEN }
     }
 }
 
@@ -89,6 +98,7 @@ impl Gates {
         min_contrast: 0.0,
         min_brightness: 0.0,
         max_brightness: 0.0,
+        max_clipped: 0.0,
         max_yaw: 0.0,
     };
 
@@ -106,6 +116,7 @@ impl Gates {
             ("contrast from", self.min_contrast),
             ("brightness from", self.min_brightness),
             ("brightness up to", self.max_brightness),
+            ("clipped up to", self.max_clipped),
             ("yaw up to", self.max_yaw),
         ];
         let closed = gates.iter().filter(|(_, limit)| *limit > 0.0);
@@ -117,7 +128,7 @@ impl Gates {
     ///
     /// ```
     /// use maskwatch::vision::quality::{Gate, Gates, Quality};
-    /// let turned = Quality { sharpness: 1.0, brightness: 0.5, contrast: 0.2, yaw: -0.9 };
+    /// let turned = Quality { sharpness: 1.0, brightness: 0.5, contrast: 0.2, clipped: 0.0, yaw: -0.9 };
     /// assert_eq!(Gates::OPEN.stopping(&turned), None);
     /// assert_eq!(Gates { max_yaw: 0.8, ..Gates::OPEN }.stopping(&turned), Some(Gate::Yaw));
     /// ```
@@ -130,6 +141,7 @@ impl Gates {
             (Gate::Contrast, at_least(quality.contrast, self.min_contrast)),
             (Gate::TooDark, at_least(quality.brightness, self.min_brightness)),
             (Gate::TooBright, at_most(quality.brightness, self.max_brightness)),
+            (Gate::WashedOut, at_most(quality.clipped, self.max_clipped)),
             (Gate::Yaw, at_most(quality.yaw.abs(), self.max_yaw)),
         ];
         gates.into_iter().find(|(_, passes)| !passes).map(|(gate, _)| gate)
@@ -168,7 +180,9 @@ impl Examiner {
         });
         // Below a quarter of a step of 8 bits there is nothing to be sharp.
         let sharpness = if variance < 1e-6 { 0.0 } else { (moments(laplacian).1 / variance).min(64.0) };
-        Quality { sharpness, brightness, contrast: variance.sqrt(), yaw: yaw(landmarks) }
+        let clipped = self.luma.iter().filter(|&&luma| luma >= CLIPPED).count() as f32;
+        let clipped = clipped / self.luma.len() as f32;
+        Quality { sharpness, brightness, contrast: variance.sqrt(), clipped, yaw: yaw(landmarks) }
     }
 
     fn look(&mut self, picture: View<'_>, rect: &Rect) {
@@ -235,7 +249,8 @@ mod tests {
             let landmarks = landmarks.map(|(x, y)| Point { x, y });
             let face = Rect::new(rect.0, rect.1, rect.2, rect.3);
             let quality = Examiner::default().examine(&picture, &face, &landmarks);
-            let Quality { sharpness, brightness, contrast, yaw } = quality;
+            let Quality { sharpness, brightness, contrast, clipped, yaw } = quality;
+            prop_assert!((0.0..=1.0).contains(&clipped));
             prop_assert!((0.0..=64.0).contains(&sharpness), "{sharpness}");
             prop_assert!((0.0..=1.001).contains(&brightness) && (0.0..=0.501).contains(&contrast));
             prop_assert!(yaw.abs() <= MOST_YAW);
@@ -257,17 +272,20 @@ mod tests {
 
         #[test]
         fn closing_a_gate_further_lets_nobody_in(
-            quality in (0f32..4.0, 0f32..1.0, 0f32..0.5, -4f32..4.0), gates in prop::array::uniform5(0.01f32..1.0),
+            quality in (0f32..4.0, 0f32..1.0, 0f32..0.5, 0f32..1.0, -4f32..4.0),
+            gates in prop::array::uniform6(0.01f32..1.0),
         ) {
-            let (sharpness, brightness, contrast, yaw) = quality;
-            let quality = Quality { sharpness, brightness, contrast, yaw };
-            let [min_sharpness, min_contrast, min_brightness, max_brightness, max_yaw] = gates;
-            let gates = Gates { min_sharpness, min_contrast, min_brightness, max_brightness, max_yaw };
+            let (sharpness, brightness, contrast, clipped, yaw) = quality;
+            let quality = Quality { sharpness, brightness, contrast, clipped, yaw };
+            let [min_sharpness, min_contrast, min_brightness, max_brightness, max_clipped, max_yaw] = gates;
+            let gates =
+                Gates { min_sharpness, min_contrast, min_brightness, max_brightness, max_clipped, max_yaw };
             let closer = [
                 Gates { min_sharpness: 2.0 * min_sharpness, ..gates },
                 Gates { min_contrast: 2.0 * min_contrast, ..gates },
                 Gates { min_brightness: 2.0 * min_brightness, ..gates },
                 Gates { max_brightness: 0.5 * max_brightness, ..gates },
+                Gates { max_clipped: 0.5 * max_clipped, ..gates },
                 Gates { max_yaw: 0.5 * max_yaw, ..gates },
             ];
             for closer in closer {
@@ -290,6 +308,21 @@ mod tests {
         assert!(dark.contrast < 0.3 * seen.contrast, "{dark:?} {seen:?}");
         // Rounding to 8 bits adds a little.
         assert!((dark.sharpness / seen.sharpness - 1.0).abs() < 0.3, "{dark:?} {seen:?}");
+    }
+
+    #[test]
+    fn a_washed_out_face_has_a_share_of_clipped_pixels() {
+        let clear = portrait();
+        assert!(examine(&clear).clipped < 0.01, "{:?}", examine(&clear));
+        let washed = |gain: f32| {
+            let mut picture = clear.clone();
+            picture.iter_mut().for_each(|value| *value = (f32::from(*value) * gain).min(255.0) as u8);
+            examine(&picture)
+        };
+        let (bright, brighter) = (washed(1.6), washed(4.0));
+        assert!(bright.clipped < brighter.clipped && brighter.clipped > 0.5, "{bright:?} {brighter:?}");
+        assert_eq!(Gates::default().stopping(&examine(&clear)), None);
+        assert_eq!(Gates::default().stopping(&brighter), Some(Gate::WashedOut));
     }
 
     #[test]

@@ -61,6 +61,64 @@ fn folders_are_read_in_order_and_bad_pictures_skipped() {
     );
 }
 
+#[test]
+fn a_folder_with_trouble_in_it_is_read_as_far_as_it_goes() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    save(&at("a.png"), 10);
+    save(&at("b.png"), 20);
+    save(&at("c.png"), 30);
+    for (from, to) in [("1.jpg", "1.jfif"), ("2.jpg", "2.JPE"), ("3.jpg", "3.mpo")] {
+        save(&at(from), 40);
+        fs::rename(at(from), at(to)).unwrap();
+    }
+    for other in ["x.heic", "y.HEIF", "z.webp", "film.mp4", "notes.txt"] {
+        fs::write(at(other), "x").unwrap();
+    }
+    let listing = list(folder.path()).unwrap();
+    assert_eq!(listing.pictures.len(), 6);
+    assert!(
+        listing.note().unwrap().starts_with("2 HEIC, 1 WebP, 1 video left out: maskwatch reads JPEG and PNG"),
+        "{:?}",
+        listing.note()
+    );
+    let mut source = Pictures::open([folder.path()], None, false).unwrap();
+    fs::remove_file(at("b.png")).unwrap();
+    let words: Vec<String> = (0..7).map(|_| word(&mut source)).collect();
+    assert_eq!(words[..4], ["1.jfif 40", "2.JPE 40", "3.mpo 40", "a.png 10"]);
+    assert!(words[4].starts_with("b.png: it cannot be read (No such file"), "{}", words[4]);
+    assert_eq!(words[5..], ["c.png 30", "end"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_folder_that_cannot_be_read_is_told_and_the_others_are_listed() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    save(&at("a/1.png"), 10);
+    save(&at("b/2.png"), 20);
+    fs::set_permissions(at("a"), fs::Permissions::from_mode(0o000)).unwrap();
+    // Root may read everything; then there is no trouble to test with permissions, only a circle of links.
+    let may = fs::read_dir(at("a")).is_ok();
+    std::os::unix::fs::symlink(at("b/loop"), at("b/loop")).unwrap();
+    let listing = list(folder.path()).unwrap();
+    fs::set_permissions(at("a"), fs::Permissions::from_mode(0o755)).unwrap();
+    assert_eq!(listing.pictures.len(), if may { 2 } else { 1 });
+    assert_eq!(listing.problems.len(), usize::from(!may), "{:?}", listing.problems);
+    assert!(listing.pictures.contains(&at("b/2.png")));
+}
+
+#[test]
+fn files_of_which_none_can_be_used_are_an_error_at_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("a.png"), "bad").unwrap();
+    let mut source = Pictures::open([folder.path()], None, false).unwrap();
+    assert!(matches!(source.next(WAIT), Ok(Next::Skipped(_))));
+    let error = source.next(WAIT).unwrap_err().to_string();
+    assert!(error.starts_with("none of 1 pictures can be used (last error: "), "{error}");
+}
+
 #[cfg(unix)]
 #[test]
 fn links_are_followed_but_not_in_circles() {
@@ -69,10 +127,10 @@ fn links_are_followed_but_not_in_circles() {
     std::os::unix::fs::symlink(folder.path(), folder.path().join("real/up")).unwrap();
     std::os::unix::fs::symlink(folder.path().join("real/a.png"), folder.path().join("b.png")).unwrap();
     std::os::unix::fs::symlink(folder.path().join("gone"), folder.path().join("c.png")).unwrap();
-    assert_eq!(list(folder.path()).unwrap().len(), 3);
+    assert_eq!(list(folder.path()).unwrap().pictures.len(), 3);
     let mut source = Pictures::open([folder.path()], None, false).unwrap();
     assert_eq!(word(&mut source), "b.png 10");
-    assert!(word(&mut source).starts_with("error: cannot read"), "a dangling link");
+    assert!(word(&mut source).starts_with("c.png: it cannot be read (No such file"), "a dangling link");
     assert_eq!(word(&mut source), "a.png 10");
     assert_eq!(word(&mut source), "end");
 }
@@ -133,7 +191,11 @@ fn what_is_no_picture_file_is_named() {
     assert!(matches!(error, SourceError::Unreadable { .. }));
     fs::create_dir(folder.path().join("void")).unwrap();
     let error = Pictures::open([folder.path().join("void")], None, false).unwrap_err();
-    assert!(error.to_string().starts_with("there is no picture (.jpg, .jpeg, .png) in "));
+    let told = error.to_string();
+    assert!(told.starts_with("there is no picture (.jpg, .jpeg, .jpe, .jfif, .mpo, .png) in "), "{told}");
+    fs::write(folder.path().join("void/a.HEIC"), "x").unwrap();
+    let told = Pictures::open([folder.path().join("void")], None, false).unwrap_err().to_string();
+    assert!(told.contains("(1 HEIC left out: maskwatch reads JPEG and PNG; convert"), "{told}");
 }
 
 #[cfg(unix)]

@@ -45,7 +45,7 @@ fn the_commented_keys_of_the_documented_file_are_right_too() {
 fn values_arrive() {
     let config = Config::parse(
         "[source]\nspec = \"/dev/video2\"\nframes_per_second = 5\nfrozen_seconds = 0\n[detector]\nwidth = 640\n\
-         [decision]\nhold_seconds = 0\nmin_face_side = 40.5\nmin_contrast = 0.05\nmax_yaw = 1\n[outputs]\nbackend = \"gpiocdev\"\n\
+         [decision]\nhold_seconds = 0\nmin_face_side = 40.5\nmin_contrast = 0.05\nmax_clipped = 0.75\nmax_yaw = 1\n[outputs]\nbackend = \"gpiocdev\"\n\
          [outputs.red]\npin = 5\nactive = \"low\"\n[outputs.gate]\npin = 6\nkind = \"relay\"\npass = \"steady\"\n\
          [outputs.siren]\npin = 18\nkind = \"passive-buzzer\"\ntone_hz = 440\npwm = \"software\"\nalert = \"steady\"\n",
         "door.toml",
@@ -56,7 +56,7 @@ fn values_arrive() {
     assert_eq!((config.source.frozen_after, config.source.black_after), (None, Some(Duration::from_secs(5))));
     assert_eq!((config.detector.width, config.detector.height), (640, 384));
     assert_eq!((config.decision.hold, config.decision.min_face_side), (Duration::ZERO, 40.5));
-    let gates = Gates { min_contrast: 0.05, max_yaw: 1.0, ..Gates::default() };
+    let gates = Gates { min_contrast: 0.05, max_clipped: 0.75, max_yaw: 1.0, ..Gates::default() };
     assert_eq!(config.gates, gates);
     assert_eq!(config.outputs.backend, Backend::Gpiocdev);
     let [red, gate, siren] = config.outputs.outputs.as_slice() else { panic!("three outputs") };
@@ -365,6 +365,7 @@ fn any_values() -> impl Strategy<Value = String> {
             "min_sharpness",
             "min_brightness",
             "max_brightness",
+            "max_clipped",
             "max_yaw",
             "incorrect",
             "hold_seconds",

@@ -94,7 +94,7 @@ fn sample(bytes: &[u8], format: &FrameFormat, x: usize, y: usize) -> (u8, u8, u8
     let (width, height) = (format.width as usize, format.height as usize);
     let even = width.next_multiple_of(2);
     let tight = match format.pixels {
-        PixelFormat::Yuyv422 | PixelFormat::Uyvy422 => even * 2,
+        PixelFormat::Yuyv422 | PixelFormat::Uyvy422 | PixelFormat::Yvyu422 => even * 2,
         _ => width,
     };
     let stride = if format.stride == 0 { tight } else { format.stride };
@@ -106,9 +106,21 @@ fn sample(bytes: &[u8], format: &FrameFormat, x: usize, y: usize) -> (u8, u8, u8
         PixelFormat::Uyvy422 => {
             (bytes[y * stride + x * 2 + 1], bytes[y * stride + pair * 4], bytes[y * stride + pair * 4 + 2])
         }
+        PixelFormat::Yvyu422 => {
+            (bytes[y * stride + x * 2], bytes[y * stride + pair * 4 + 3], bytes[y * stride + pair * 4 + 1])
+        }
         PixelFormat::Nv12 => {
             let chroma = stride * height + y / 2 * stride.next_multiple_of(2) + pair * 2;
             (bytes[y * stride + x], bytes[chroma], bytes[chroma + 1])
+        }
+        PixelFormat::Nv21 => {
+            let chroma = stride * height + y / 2 * stride.next_multiple_of(2) + pair * 2;
+            (bytes[y * stride + x], bytes[chroma + 1], bytes[chroma])
+        }
+        PixelFormat::Yvu420p => {
+            let chroma_stride = stride.div_ceil(2);
+            let cr = stride * height + y / 2 * chroma_stride + pair;
+            (bytes[y * stride + x], bytes[cr + chroma_stride * height.div_ceil(2)], bytes[cr])
         }
         PixelFormat::Yuv420p => {
             let chroma_stride = stride.div_ceil(2);
@@ -123,8 +135,11 @@ fn yuv_formats() -> impl Strategy<Value = PixelFormat> {
     prop::sample::select(vec![
         PixelFormat::Yuyv422,
         PixelFormat::Uyvy422,
+        PixelFormat::Yvyu422,
         PixelFormat::Nv12,
+        PixelFormat::Nv21,
         PixelFormat::Yuv420p,
+        PixelFormat::Yvu420p,
         PixelFormat::Gray,
     ])
 }
@@ -138,7 +153,7 @@ proptest! {
         format.colours.range = if seed % 2 == 0 { Range::Limited } else { Range::Full };
         format.colours.matrix = if seed % 3 == 0 { Matrix::Bt601 } else { Matrix::Bt709 };
         if let Some(gap) = gap {
-            let packed = matches!(pixels, PixelFormat::Yuyv422 | PixelFormat::Uyvy422);
+            let packed = [PixelFormat::Yuyv422, PixelFormat::Uyvy422, PixelFormat::Yvyu422].contains(&pixels);
             format.stride = if packed { width.next_multiple_of(2) * 2 } else { width } as usize + gap;
         }
         let needed = format.bytes().unwrap().unwrap();
@@ -162,7 +177,7 @@ proptest! {
 
     #[test]
     fn no_bytes_make_a_frame_panic(
-        bytes in prop::collection::vec(any::<u8>(), 0..400), kind in 0usize..8, width in 0u32..20, height in 0u32..20,
+        bytes in prop::collection::vec(any::<u8>(), 0..400), kind in 0usize..PixelFormat::ALL.len(), width in 0u32..20, height in 0u32..20,
         stride in prop_oneof![Just(0usize), 0usize..80, Just(usize::MAX)],
     ) {
         let _ = frame_to_rgb(&bytes, &format(PixelFormat::ALL[kind], width, height, stride));
@@ -291,7 +306,21 @@ fn crc32(bytes: &[u8]) -> u32 {
 #[test]
 fn defects_are_told_apart() {
     assert!(matches!(picture(&[]), Err(PictureError::Empty)));
-    assert!(matches!(picture(b"GIF89a; not ours"), Err(PictureError::UnknownFormat)));
+    assert!(matches!(picture(b"text, not ours"), Err(PictureError::UnknownFormat)));
+    for (bytes, kind) in [
+        (&b"GIF89a; not ours"[..], "a GIF picture"),
+        (b"RIFF\x10\0\0\0WEBPVP8 ", "a WebP picture"),
+        (b"\0\0\0\x18ftypheic\0\0\0\0", "a HEIC picture"),
+        (b"\0\0\0\x18ftypavif\0\0\0\0", "an AVIF picture"),
+        (b"\0\0\0\x18ftypisom\0\0\0\0", "a video"),
+        (b"II*\0\x08\0\0\0", "a TIFF or raw picture"),
+    ] {
+        let error = picture(bytes).unwrap_err().to_string();
+        assert!(
+            error.starts_with(&format!("it is {kind}, and maskwatch reads JPEG and PNG; convert")),
+            "{error}"
+        );
+    }
     let jpeg = jpeg_bytes(&gradient(40, 24));
     assert!(matches!(picture(&jpeg[..jpeg.len() - 20]), Err(PictureError::CutOff)));
     assert!(matches!(picture(&png_bytes(&gradient(40, 24))[..60]), Err(PictureError::Damaged(_))));

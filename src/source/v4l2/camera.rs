@@ -10,18 +10,19 @@ use super::device::{Capabilities, Device};
 use super::driver::CaptureDriver;
 use super::explain::explain;
 use super::find::{Finder, Found};
-use super::frozen::{Freshness, Frozen, FrozenMemory};
 use super::stream::{FRESH, Grab, Stream};
 use crate::pixels::buffer::{Bytes, Pool};
 use crate::pixels::decode;
 use crate::pixels::format::{FrameFormat, PictureError};
 use crate::pixels::picture::Picture;
+use crate::source::frozen::{Freshness, Frozen, FrozenMemory};
 use crate::source::timing::Patience;
 use crate::source::{Frame, Next, Options, Skipped, Source, SourceError, darkness};
 
-/// A camera without a frame for this long has stalled.
+/// A camera without a frame for this long has stalled; for longer where a longer timeout says that frames may
+/// be rarer.
 const FRAME_LIMIT: Duration = Duration::from_secs(5);
-/// A camera may give only damaged frames for this long.
+/// A camera may give only damaged frames for this long, or for twice the timeout.
 const GOOD_FRAME_LIMIT: Duration = Duration::from_secs(10);
 
 /// A camera that captures.
@@ -92,8 +93,8 @@ impl<D: CaptureDriver> Capture<D> {
             stream,
             raw: Pool::default(),
             decoded: Pool::default(),
-            any_frame: Patience::new(FRAME_LIMIT, now),
-            good_frame: Patience::new(GOOD_FRAME_LIMIT, now),
+            any_frame: Patience::new(FRAME_LIMIT.max(options.timeout), now),
+            good_frame: Patience::new(GOOD_FRAME_LIMIT.max(2 * options.timeout), now),
             frozen: Frozen::new(options.frozen_after, memory),
             sequence: Sequence::default(),
             last_defect: String::new(),
@@ -120,7 +121,8 @@ impl<D: CaptureDriver> Capture<D> {
         self.last_defect = reason.to_string();
         if self.good_frame.is_over(now) {
             let reason = std::mem::take(&mut self.last_defect);
-            return Err(SourceError::OnlyDamaged { name: self.name(), limit: GOOD_FRAME_LIMIT, reason });
+            let limit = self.good_frame.limit();
+            return Err(SourceError::OnlyDamaged { name: self.name(), limit, reason });
         }
         Ok(Next::Skipped(Skipped { name: self.name(), reason }))
     }
@@ -137,7 +139,7 @@ impl<D: CaptureDriver> Capture<D> {
         let now = Instant::now();
         match grab {
             Grab::Nothing if self.any_frame.is_over(now) => {
-                Err(SourceError::Stalled { name: self.name(), limit: FRAME_LIMIT })
+                Err(SourceError::Stalled { name: self.name(), limit: self.any_frame.limit() })
             }
             Grab::Nothing => Ok(Next::Nothing),
             Grab::Damaged => {

@@ -110,8 +110,8 @@ fn format_rank(pixels: PixelFormat, large: bool) -> u8 {
             }
         }
         // Half the bytes of RGB over the bus, and cheap to read.
-        PixelFormat::Nv12 | PixelFormat::Yuv420p => 1,
-        PixelFormat::Yuyv422 | PixelFormat::Uyvy422 => 2,
+        PixelFormat::Nv12 | PixelFormat::Nv21 | PixelFormat::Yuv420p | PixelFormat::Yvu420p => 1,
+        PixelFormat::Yuyv422 | PixelFormat::Uyvy422 | PixelFormat::Yvyu422 => 2,
         PixelFormat::Rgb24 | PixelFormat::Bgr24 => 3,
         PixelFormat::Gray => 4,
     }

@@ -9,7 +9,7 @@ use rustix::io::Errno;
 use super::device::{Capabilities, Device};
 use super::driver::CaptureDriver;
 use super::explain::explain;
-use super::frozen::FrozenMemory;
+use crate::source::frozen::FrozenMemory;
 use crate::source::{CameraName, SourceError};
 
 /// Folders in which udev links cameras by name.

@@ -20,8 +20,11 @@ impl FourCc {
         match &self.0.to_le_bytes() {
             b"YUYV" => Some(PixelFormat::Yuyv422),
             b"UYVY" => Some(PixelFormat::Uyvy422),
+            b"YVYU" => Some(PixelFormat::Yvyu422),
             b"NV12" => Some(PixelFormat::Nv12),
+            b"NV21" => Some(PixelFormat::Nv21),
             b"YU12" => Some(PixelFormat::Yuv420p),
+            b"YV12" => Some(PixelFormat::Yvu420p),
             b"GREY" => Some(PixelFormat::Gray),
             b"RGB3" => Some(PixelFormat::Rgb24),
             b"BGR3" => Some(PixelFormat::Bgr24),
@@ -125,6 +128,9 @@ mod tests {
     fn codes_are_known() {
         assert_eq!(FourCc::new(b"YUYV").pixels(), Some(PixelFormat::Yuyv422));
         assert_eq!(FourCc::new(b"MJPG").pixels(), Some(PixelFormat::Mjpeg));
+        assert_eq!(FourCc::new(b"YVYU").pixels(), Some(PixelFormat::Yvyu422));
+        assert_eq!(FourCc::new(b"YV12").pixels(), Some(PixelFormat::Yvu420p));
+        assert_eq!(FourCc::new(b"NV21").pixels(), Some(PixelFormat::Nv21));
         assert_eq!(FourCc::new(b"H264").pixels(), None);
         assert_eq!(FourCc::new(b"YUYV").to_string(), "YUYV");
         assert_eq!(FourCc::new(b"Y16 ").to_string(), "Y16_");

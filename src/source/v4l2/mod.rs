@@ -5,7 +5,7 @@
 //! - `find`: the device that a name means.
 //! - `format` and `choice`: which format and size to ask for.
 //! - `driver`: the calls that a capture needs; `device`: these calls on the kernel.
-//! - `stream`: the capture itself; `frozen`: detects a camera that repeats one frame.
+//! - `stream`: the capture itself.
 
 mod camera;
 mod choice;
@@ -14,7 +14,6 @@ mod driver;
 mod explain;
 mod find;
 mod format;
-mod frozen;
 mod stream;
 
 pub use camera::Camera;

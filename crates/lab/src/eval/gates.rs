@@ -133,6 +133,7 @@ impl GatesReport {
             gate("min_contrast", 1.0, &|face| face.quality.contrast),
             gate("min_brightness", 1.0, &|face| face.quality.brightness),
             gate("max_brightness", -1.0, &|face| face.quality.brightness),
+            gate("max_clipped", -1.0, &|face| face.quality.clipped),
             gate("max_yaw", -1.0, &|face| face.quality.yaw.abs()),
             ("certainty", certainty.to_vec()),
         ];
@@ -304,7 +305,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn asked(masked: bool, p_mask: f32, sharpness: f32) -> ExaminedFace {
-        let quality = Quality { sharpness, brightness: 0.5, contrast: 0.2, yaw: 0.0 };
+        let quality = Quality { sharpness, brightness: 0.5, contrast: 0.2, clipped: 0.0, yaw: 0.0 };
         ExaminedFace { masked, p_mask, side: 40.0, quality }
     }
 

@@ -339,6 +339,7 @@ fn eval_gates_tells_what_each_threshold_lets_through_and_draws_it() {
         "min_contrast",
         "min_brightness",
         "max_brightness",
+        "max_clipped",
         "max_yaw",
         "certainty",
     ] {

@@ -1,9 +1,8 @@
 //! Finds where a JPEG picture ends: follows its markers (ITU-T T.81, Annex B) byte by byte, without decoding
-//! anything.
+//! anything. Streams of JPEG pictures are cut with it.
 //!
 //! Markers inside segments do not count: a thumbnail in EXIF data has begin and end markers of its own. So
-//! this is safer than a search for `FF D9`. Streams of JPEG pictures are cut with it, and [`super::decode`]
-//! tells a picture that is cut off from a whole one.
+//! this is safer than a search for `FF D9`.
 
 /// What a byte is to the JPEG picture in which it stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,48 +118,6 @@ impl Walk {
     }
 }
 
-/// Length in bytes of the picture that `bytes` begins with, end marker included. `None` if there is no begin
-/// marker at the start, a marker is damaged, or the picture is cut off.
-#[must_use]
-pub fn length(bytes: &[u8]) -> Option<usize> {
-    if !bytes.starts_with(&[0xFF, 0xD8]) {
-        return None;
-    }
-    let mut walk = Walk { place: Place::Marker, scan_seen: false };
-    for (index, &byte) in bytes.iter().enumerate().skip(2) {
-        match walk.step(byte) {
-            ByteRole::End => return Some(index + 1),
-            ByteRole::Inside => {}
-            ByteRole::Begin | ByteRole::Broken | ByteRole::Outside => return None,
-        }
-    }
-    None
-}
-
-/// Whether `bytes` hold a whole picture. More than [`length`] this accepts stray bytes between segments, as
-/// decoders do: an end marker after the last scan header is enough.
-#[must_use]
-pub fn is_whole(bytes: &[u8]) -> bool {
-    let last = |code: u8| bytes.windows(2).rposition(|pair| pair == [0xFF, code]);
-    length(bytes).is_some() || last(0xD9).zip(last(0xDA)).is_some_and(|(end, scan)| end > scan)
-}
-
-/// Whether no Huffman table (`FF C4`) stands before the scan. Many cameras leave out the tables of T.81 Annex
-/// K in Motion JPEG and expect the decoder to know them.
-#[must_use]
-pub fn lacks_huffman_tables(bytes: &[u8]) -> bool {
-    let mut rest = bytes.get(2..).unwrap_or_default();
-    while let [0xFF, code, high, low, ..] = *rest {
-        match code {
-            0xC4 => return false,
-            0xDA => return true,
-            _ => {}
-        }
-        rest = rest.get(2 + usize::from(u16::from_be_bytes([high, low]))..).unwrap_or_default();
-    }
-    false
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -172,6 +129,11 @@ mod tests {
         0x02, 0x55, 0xFF, 0x00, 0x55, 0xFF, 0xD0, 0x11, 0xFF, 0xD9,
     ];
 
+    fn length(bytes: &[u8]) -> Option<usize> {
+        let mut walk = Walk::default();
+        bytes.iter().position(|&byte| walk.step(byte) == ByteRole::End).map(|last| last + 1)
+    }
+
     #[test]
     fn a_thumbnail_does_not_end_the_picture() {
         assert_eq!(length(PICTURE), Some(PICTURE.len()));
@@ -181,33 +143,11 @@ mod tests {
     }
 
     #[test]
-    fn huffman_tables_are_looked_for() {
-        assert!(lacks_huffman_tables(PICTURE));
-        let mut with_table = PICTURE.to_vec();
-        with_table.splice(2..2, [0xFF, 0xC4, 0x00, 0x03, 0x00]);
-        assert!(!lacks_huffman_tables(&with_table));
-        assert!(!lacks_huffman_tables(&PICTURE[..12]), "no scan, no need of tables");
-    }
-
-    #[test]
-    fn no_cut_picture_is_whole() {
+    fn no_cut_picture_ends() {
         for end in 0..PICTURE.len() {
             assert_eq!(length(&PICTURE[..end]), None, "cut at {end}");
         }
-        // Cut between thumbnail and scan the looser rule is fooled; such data has no scan and does not
-        // decode.
-        for end in 14..PICTURE.len() {
-            assert!(!is_whole(&PICTURE[..end]), "cut at {end}");
-        }
         assert_eq!(length(&[0xFF, 0xD8, 0xFF, 0xD9]), None, "a picture without a scan");
-    }
-
-    #[test]
-    fn stray_bytes_between_segments_are_forgiven() {
-        let mut stray = PICTURE.to_vec();
-        stray.splice(12..12, [0x00, 0x00]);
-        assert_eq!(length(&stray), None);
-        assert!(is_whole(&stray));
     }
 
     #[test]
@@ -223,10 +163,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_bytes_are_walked(bytes: Vec<u8>) {
-            let _ = lacks_huffman_tables(&bytes);
-            let _ = is_whole(&bytes);
             if let Some(end) = length(&bytes) {
-                prop_assert!(end <= bytes.len());
                 prop_assert_eq!(&bytes[end - 2..end], &[0xFF, 0xD9]);
             }
         }

@@ -1,4 +1,4 @@
-//! Detects a frozen camera: one whose frames are all the same, bit for bit. The noise of a sensor makes two
+//! Detects a frozen source: one whose frames are all the same, bit for bit. The noise of a sensor makes two
 //! equal frames most unlikely, except in the dark or in glaring light, where all values are at their limit.
 //!
 //! A frozen camera is opened again and may still be frozen. Its frame is remembered, so that it does not
