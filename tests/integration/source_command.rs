@@ -272,7 +272,7 @@ fn credentials_are_never_shown() {
     let mut source = CommandSource::start(&line(shell), &Options::default()).unwrap();
     let shown = [source.describe(), something(&mut source).unwrap_err().to_string()].concat();
     assert!(!shown.contains("secret"), "{shown}");
-    assert_eq!(shown.matches("rtsp://***@door/1").count(), 4, "{shown}");
+    assert_eq!(shown.matches("rtsp://***@door/1").count(), 5, "{shown}");
     let spec: SourceSpec = shell.parse().unwrap();
     let source = open(&spec, &Options::default()).unwrap();
     assert!(!source.describe().contains("secret"), "{}", source.describe());
