@@ -73,8 +73,8 @@ impl DrivenPins {
         }
     }
 
-    /// Records the pins of `config`, which are about to be driven, beside those that are driven already. Those
-    /// of another way to the pins stay alone until [`record`](Self::record): they may be driven still.
+    /// Records the pins of `config`, which are about to be driven, beside those that are driven already.
+    /// Those of another way to the pins stay alone until [`record`](Self::record): they may be driven still.
     pub fn add(&self, config: &OutputsConfig) {
         let mut all = config.clone();
         match self.recorded() {

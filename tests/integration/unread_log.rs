@@ -48,7 +48,7 @@ fn ended(child: &mut Child) -> Option<i32> {
     panic!("it never ended");
 }
 
-fn the_door_works(stderr: PipeWriter) {
+fn the_door_works_and_ends(stderr: PipeWriter, signal: &str) {
     let source = format!("command: while sleep 0.1; do cat '{PORTRAIT}'; done");
     let mut service =
         Service::with_stderr(Duration::from_secs(180), &["--source", &source], Stdio::from(stderr));
@@ -64,21 +64,22 @@ fn the_door_works(stderr: PipeWriter) {
         assert!(start.elapsed() < PATIENCE, "the outputs are no longer refreshed");
         std::thread::sleep(Duration::from_millis(100));
     }
-    service.send("-TERM");
+    service.send(signal);
+    service.wait_for("STOPPING=1");
     assert_eq!(ended(&mut service.daemon), Some(0));
 }
 
 #[test]
 fn the_door_works_while_nobody_reads_the_log() {
     let (_reader, writer) = full_pipe();
-    the_door_works(writer);
+    the_door_works_and_ends(writer, "-TERM");
 }
 
 #[test]
 fn the_door_works_when_the_log_is_closed() {
     let (reader, writer) = full_pipe();
     drop(reader);
-    the_door_works(writer);
+    the_door_works_and_ends(writer, "-QUIT");
 }
 
 #[test]
