@@ -24,30 +24,6 @@ const FEWEST: usize = 4;
 pub(super) struct Detail(Vec<f32>);
 
 impl Detail {
-    /// What there is in `picture`; `None` if it is too small to tell.
-    pub(super) fn of(picture: View<'_>) -> Option<Self> {
-        let (width, height) = picture.dimensions();
-        let (width, height) = (width as usize, height as usize);
-        if width < 2 * ACROSS || height < 2 * DOWN {
-            return None;
-        }
-        let (means, deviation) = cells(picture, width, height);
-        // Half the second difference of three means with independent noise.
-        let edge = EDGE.max(ABOVE_NOISE * 1.5f32.sqrt() * deviation);
-        let mut edges = Vec::with_capacity(2 * (ACROSS - 2) * (DOWN - 2));
-        for y in 1..DOWN - 1 {
-            for x in 1..ACROSS - 1 {
-                let mean = |x: usize, y: usize| means[y * ACROSS + x];
-                let middle = 2.0 * mean(x, y);
-                let across = middle - mean(x - 1, y) - mean(x + 1, y);
-                let down = middle - mean(x, y - 1) - mean(x, y + 1);
-                // A difference from the middle of both, so half of each sum.
-                edges.extend([across, down].map(|sum| (sum / (2.0 * edge)).clamp(-1.0, 1.0)));
-            }
-        }
-        Some(Self(edges))
-    }
-
     /// Whether there are edges.
     pub(super) fn is_seen(&self) -> bool {
         self.0.iter().filter(|edge| edge.abs() >= 1.0).count() >= FEWEST
@@ -68,30 +44,79 @@ impl Detail {
     }
 }
 
-/// The mean luma of each cell, and the standard deviation that noise gives to a mean.
-fn cells(picture: View<'_>, width: usize, height: usize) -> (Vec<f32>, f32) {
-    let step = (height / DOWN / ROWS).max(1);
-    let mut sums = vec![[0f32; 3]; ACROSS * DOWN];
-    let mut rgb = vec![0; 3 * width];
-    for y in (0..height).step_by(step) {
-        picture.read_row(0, y, &mut rgb);
-        let row = &mut sums[y * DOWN / height * ACROSS..][..ACROSS];
-        let mut before = None;
-        for (x, [r, g, b]) in rgb.as_chunks::<3>().0.iter().enumerate() {
-            let luma = 0.299 * f32::from(*r) + 0.587 * f32::from(*g) + 0.114 * f32::from(*b);
-            let [count, sum, noise] = &mut row[x * ACROSS / width];
-            *count += 1.0;
-            *sum += luma;
-            // Neighbours differ by noise and by what there is to see.
-            let difference: f32 = before.replace(luma).map_or(0.0, |before: f32| luma - before);
-            *noise += difference * difference / 2.0;
+/// Measures the detail of pictures; it keeps its working memory from one to the next.
+#[derive(Debug)]
+pub(super) struct DetailMeter {
+    /// Of each cell the number of pixels, the sum of their luma, and what noise adds to the sum's square.
+    sums: Vec<[f32; 3]>,
+    means: Vec<f32>,
+    noise: Vec<f32>,
+    rgb: Vec<u8>,
+    detail: Detail,
+}
+
+impl Default for DetailMeter {
+    fn default() -> Self {
+        let cells = ACROSS * DOWN;
+        Self {
+            sums: vec![[0.0; 3]; cells],
+            means: vec![0.0; cells],
+            noise: vec![0.0; cells],
+            rgb: Vec::new(),
+            detail: Detail(vec![0.0; 2 * (ACROSS - 2) * (DOWN - 2)]),
         }
     }
-    let means = sums.iter().map(|[count, sum, _]| sum / count.max(1.0)).collect();
-    // Of most cells the surface is even: half of them have less noise than the median.
-    let mut noise: Vec<f32> = sums.iter().map(|[count, _, noise]| noise / count.powi(2).max(1.0)).collect();
-    let (_, median, _) = noise.select_nth_unstable_by(ACROSS * DOWN / 2, f32::total_cmp);
-    (means, median.sqrt())
+}
+
+impl DetailMeter {
+    /// What there is in `picture`; `None` if it is too small to tell.
+    pub(super) fn measure(&mut self, picture: View<'_>) -> Option<&Detail> {
+        let (width, height) = picture.dimensions();
+        let (width, height) = (width as usize, height as usize);
+        if width < 2 * ACROSS || height < 2 * DOWN {
+            return None;
+        }
+        self.read(picture, width, height);
+        for ((mean, noise), [count, sum, squares]) in
+            self.means.iter_mut().zip(&mut self.noise).zip(&self.sums)
+        {
+            *mean = sum / count.max(1.0);
+            *noise = squares / count.powi(2).max(1.0);
+        }
+        // Of most cells the surface is even: half of them have less noise than the median.
+        let (_, median, _) = self.noise.select_nth_unstable_by(ACROSS * DOWN / 2, f32::total_cmp);
+        // Half the second difference of three means with independent noise.
+        let edge = EDGE.max(ABOVE_NOISE * 1.5f32.sqrt() * median.sqrt());
+        let inner = (1..DOWN - 1).flat_map(|y| (1..ACROSS - 1).map(move |x| y * ACROSS + x));
+        for (pair, place) in self.detail.0.chunks_exact_mut(2).zip(inner) {
+            // How much a cell differs from the middle of its neighbours across, and of those down.
+            let difference = |distance: usize| {
+                self.means[place] - f32::midpoint(self.means[place - distance], self.means[place + distance])
+            };
+            pair.copy_from_slice(&[1, ACROSS].map(|distance| (difference(distance) / edge).clamp(-1.0, 1.0)));
+        }
+        Some(&self.detail)
+    }
+
+    fn read(&mut self, picture: View<'_>, width: usize, height: usize) {
+        let step = (height / DOWN / ROWS).max(1);
+        self.sums.fill([0.0; 3]);
+        self.rgb.resize(3 * width, 0);
+        for y in (0..height).step_by(step) {
+            picture.read_row(0, y, &mut self.rgb);
+            let row = &mut self.sums[y * DOWN / height * ACROSS..][..ACROSS];
+            let mut before = None;
+            for (x, [r, g, b]) in self.rgb.as_chunks::<3>().0.iter().enumerate() {
+                let luma = 0.299 * f32::from(*r) + 0.587 * f32::from(*g) + 0.114 * f32::from(*b);
+                let [count, sum, squares] = &mut row[x * ACROSS / width];
+                *count += 1.0;
+                *sum += luma;
+                // Neighbours differ by noise and by what there is to see.
+                let difference: f32 = before.replace(luma).map_or(0.0, |before: f32| luma - before);
+                *squares += difference * difference / 2.0;
+            }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -99,8 +124,12 @@ mod tests {
     use super::*;
     use crate::source::scenes::{self, Drawn};
 
+    fn detail_of(scene: Drawn, seed: u32) -> Detail {
+        DetailMeter::default().measure((&scene.frame(seed)).into()).unwrap().clone()
+    }
+
     fn detail(scene: Drawn) -> Detail {
-        Detail::of((&scene.frame(1)).into()).unwrap()
+        detail_of(scene, 1)
     }
 
     #[test]
@@ -109,7 +138,7 @@ mod tests {
             [scenes::ENTRANCE, scenes::DUSK, scenes::NIGHT_LAMP, scenes::NIGHT_DOOR, scenes::NIGHT_WINDOW]
         {
             for seed in 0..8 {
-                assert!(Detail::of((&scene.frame(seed)).into()).unwrap().is_seen(), "{}", scene.name);
+                assert!(detail_of(scene, seed).is_seen(), "{}", scene.name);
             }
         }
     }
@@ -118,7 +147,7 @@ mod tests {
     fn covered_lenses_and_bare_walls_have_none() {
         for scene in [scenes::CLOTH, scenes::HAND, scenes::TAPE, scenes::COVERED_AT_NIGHT, scenes::WALL] {
             for seed in 0..8 {
-                assert!(!Detail::of((&scene.frame(seed)).into()).unwrap().is_seen(), "{}", scene.name);
+                assert!(!detail_of(scene, seed).is_seen(), "{}", scene.name);
             }
         }
     }
@@ -132,6 +161,6 @@ mod tests {
 
     #[test]
     fn a_small_picture_says_nothing() {
-        assert!(Detail::of((&image::RgbImage::new(63, 48)).into()).is_none());
+        assert!(DetailMeter::default().measure((&image::RgbImage::new(63, 48)).into()).is_none());
     }
 }

@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use super::darkness::is_black;
-use super::detail::Detail;
+use super::detail::{Detail, DetailMeter};
 use crate::pixels::picture::View;
 
 /// How often detail is looked for.
@@ -59,6 +59,7 @@ pub(super) struct Sight {
     /// Since when frames have been black, without detail, and of another scene.
     since: [Option<Instant>; 3],
     looked: Option<Instant>,
+    meter: DetailMeter,
     /// The known scene, and how many looks it was learned from. It outlasts the open camera.
     scene: Option<(Detail, u32)>,
 }
@@ -80,11 +81,11 @@ impl Sight {
         let due = self.looked.is_none_or(|looked| now.saturating_duration_since(looked) >= INTERVAL);
         if due && (no_detail.is_some() || other_scene.is_some()) {
             self.looked = Some(now);
-            if let Some(detail) = Detail::of(picture) {
+            if let Some(detail) = self.meter.measure(picture) {
                 let seen = detail.is_seen();
                 keep(&mut self.since[1], !seen);
                 // Of an even surface nobody can say which scene it is.
-                let other = seen && self.compare(detail);
+                let other = seen && other_scene.is_some() && compare(&mut self.scene, detail);
                 keep(&mut self.since[2], other);
             }
         }
@@ -99,28 +100,28 @@ impl Sight {
         })
     }
 
-    /// Whether `detail` is that of another scene than the known one, which it else becomes a part of.
-    fn compare(&mut self, detail: Detail) -> bool {
-        let Some((scene, looks)) = &mut self.scene else {
-            self.scene = Some((detail, 1));
-            return false;
-        };
-        // While it is learned, the scene is the mean of all looks.
-        let learning = *looks < LEARNED;
-        if !learning && scene.likeness(&detail) < ALIKE {
-            return true;
-        }
-        *looks = looks.saturating_add(1);
-        let share = if learning { 1.0 / *looks as f32 } else { FOLLOW };
-        scene.follow(&detail, share);
-        false
-    }
-
     /// Starts again, because the source was closed.
     pub(super) fn forget(&mut self) {
         self.since = [None; 3];
         self.looked = None;
     }
+}
+
+/// Whether `detail` is that of another scene than the known one, which it else becomes a part of.
+fn compare(known: &mut Option<(Detail, u32)>, detail: &Detail) -> bool {
+    let Some((scene, looks)) = known else {
+        *known = Some((detail.clone(), 1));
+        return false;
+    };
+    // While it is learned, the scene is the mean of all looks.
+    let learning = *looks < LEARNED;
+    if !learning && scene.likeness(detail) < ALIKE {
+        return true;
+    }
+    *looks = looks.saturating_add(1);
+    let share = if learning { 1.0 / *looks as f32 } else { FOLLOW };
+    scene.follow(detail, share);
+    false
 }
 
 #[cfg(test)]

@@ -100,12 +100,10 @@ pub fn check(
 
 /// The code of the next marker; moves `place` behind it. Stray bytes are passed over.
 fn marker(bytes: &[u8], place: &mut usize) -> Option<u8> {
-    loop {
-        let rest = bytes.get(*place..)?;
-        let start = rest.windows(2).position(|pair| pair[0] == 0xFF && !matches!(pair[1], 0 | 0xFF))?;
-        *place += start + 2;
-        return rest.get(start + 1).copied();
-    }
+    let rest = bytes.get(*place..)?;
+    let start = rest.windows(2).position(|pair| pair[0] == 0xFF && !matches!(pair[1], 0 | 0xFF))?;
+    *place += start + 2;
+    rest.get(start + 1).copied()
 }
 
 /// The content of a segment; moves `place` behind it.

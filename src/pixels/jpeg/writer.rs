@@ -375,20 +375,22 @@ impl ScanWriter {
         // Of AC coefficients the magnitude is shifted.
         let shifted = |place: usize| block[place].signum() * (block[place].abs() >> now);
         let is_new = |place: usize| shifted(place) != 0 && (before == 0 || block[place].abs() >> before == 0);
+        let is_known = |place: usize| before > 0 && block[place].abs() >> before != 0;
+        let next_bit = |place: usize| block[place].abs() >> now & 1 == 1;
         let last = (band.0..=band.1).rev().find(|&place| is_new(place));
         let (mut zeros, mut corrections) = (0, Vec::new());
         for place in band.0..=band.1 {
-            if before > 0 && block[place].abs() >> before != 0 {
-                corrections.push(block[place].abs() >> now & 1 == 1);
+            if is_known(place) {
+                corrections.push(next_bit(place));
             } else if is_new(place) {
                 self.end_run(codes);
                 let value = shifted(place);
                 let size = value.unsigned_abs().ilog2() + 1;
                 self.symbol(codes, (zeros << 4) as u8 | size as u8);
                 if before > 0 {
-                    self.bits(1, u32::from(value > 0))
+                    self.bits(1, u32::from(value > 0));
                 } else {
-                    self.value(size, value)
+                    self.value(size, value);
                 }
                 corrections.drain(..).for_each(|bit: bool| self.bits(1, u32::from(bit)));
                 zeros = 0;
