@@ -419,6 +419,19 @@ mod tests {
     }
 
     #[test]
+    fn the_frame_limit_follows_the_timeout() {
+        let line = CommandLine {
+            shell: "sleep 60".to_owned(),
+            format: crate::pixels::format::FrameFormat::new(PixelFormat::Mjpeg, 0, 0),
+        };
+        let limit = |seconds| {
+            let options = Options { timeout: Duration::from_secs(seconds), ..Options::default() };
+            CommandSource::start(&line, &options).unwrap().patience.limit().as_secs()
+        };
+        assert_eq!([limit(1), limit(5), limit(60)], [10, 10, 120]);
+    }
+
+    #[test]
     fn the_last_line_is_remembered_and_cut() {
         let last = Mutex::new(String::new());
         let long = "x".repeat(LINE_LIMIT * 2);

@@ -38,9 +38,11 @@ impl Frame {
         Ok(Self { width, height, bytes, stamp: 2 + COMMENT.len() - 1 })
     }
 
-    /// A frame without anything.
+    /// A grey frame with a dark edge: without any detail the lens would seem to be covered.
     pub(crate) fn grey() -> Self {
-        Self::raw(vec![GREY; WIDTH * HEIGHT * 2])
+        let is_dark = |index: usize| index % 2 == 0 && index / 2 % WIDTH < 60;
+        let byte = |index| if is_dark(index) { GREY / 2 } else { GREY };
+        Self::raw((0..WIDTH * HEIGHT * 2).map(byte).collect())
     }
 
     fn raw(bytes: Vec<u8>) -> Self {
