@@ -23,6 +23,8 @@ impl fmt::Display for TrackId {
     }
 }
 
+/// Looks in which somebody has to be missing, at the least, before he counts as gone.
+pub const MISSED_LOOKS: u32 = 3;
 /// How far a face's centre may move between two sightings, in face sizes, however short the time between
 /// them.
 const REACH: f32 = 1.0;
@@ -58,6 +60,8 @@ struct Track {
     last_seen: Duration,
     /// When the look at that frame ended.
     present: Duration,
+    /// Looks since then.
+    missed: u32,
     /// Pixels a second, across and down; none before the second sighting.
     velocity: Option<(f32, f32)>,
 }
@@ -79,7 +83,7 @@ impl Track {
             let mixed = |newest: f32, before: f32| NEWEST * newest + (1.0 - NEWEST) * before;
             self.velocity = Some((mixed(newest.0, before.0), mixed(newest.1, before.1)));
         }
-        (self.rect, self.last_seen, self.present) = (rect, now, self.present.max(now));
+        (self.rect, self.last_seen, self.present, self.missed) = (rect, now, self.present.max(now), 0);
     }
 
     /// Whether the face, missing at `now`, went over an edge of a frame of `width` × `height` pixels.
@@ -91,6 +95,26 @@ impl Track {
             || (x + w > width && across > fastest)
             || (y < 0.0 && down < -fastest)
             || (y + h > height && down > fastest)
+    }
+}
+
+/// How long a face may be away and still be the same person's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Absence {
+    /// Missing for longer than this, and in [`MISSED_LOOKS`] looks, he is gone. A pause in which nobody
+    /// looked counts for nothing.
+    pub linger: Duration,
+    /// After so long he is gone in any case.
+    pub longest: Duration,
+}
+
+impl Absence {
+    /// Whether somebody last seen at `seen` is gone, at the look at `now` before which the last one ended at
+    /// `looked`; since he was seen there were `missed` looks.
+    #[must_use]
+    pub fn is_gone(&self, seen: Duration, missed: u32, looked: Duration, now: Duration) -> bool {
+        (missed >= MISSED_LOOKS && looked.saturating_sub(seen) > self.linger)
+            || now.saturating_sub(seen) > self.longest
     }
 }
 
@@ -110,24 +134,29 @@ pub struct Tracker {
     tracks: Vec<Track>,
     last: u64,
     now: Duration,
+    /// When the last look ended.
+    looked: Duration,
 }
 
 impl Tracker {
     /// Takes the faces of one frame of `frame` pixels (width, height), taken at `captured` (monotonic, from
-    /// any origin; an earlier time than the last counts as the last). A face that was away for more than
-    /// `forget_after` comes back under a new id; time away counts from when the look ended in which it was
-    /// seen, see [`look_ended`](Self::look_ended).
+    /// any origin; an earlier time than the last counts as the last). A face whose `absence` was too long
+    /// comes back under a new id; time away counts from when the look ended in which it was seen, see
+    /// [`look_ended`](Self::look_ended).
     pub fn update(
         &mut self,
         faces: &[Rect],
         frame: (u32, u32),
         captured: Duration,
-        forget_after: Duration,
+        absence: Absence,
     ) -> Tracked {
         let step = captured.saturating_sub(self.now).as_secs_f32();
         self.now = self.now.max(captured);
         let now = self.now;
-        self.tracks.retain(|track| now.saturating_sub(track.present) <= forget_after);
+        let looked = self.looked;
+        self.tracks.retain(|track| !absence.is_gone(track.present, track.missed, looked, now));
+        self.tracks.iter_mut().for_each(|track| track.missed += 1);
+        self.looked = now;
 
         let limits = Limits::of(step);
         let mut pairs: Vec<(f32, usize, usize)> = Vec::new();
@@ -167,6 +196,7 @@ impl Tracker {
     /// Notes when the look ended at the frame of the last [`update`](Self::update): whom it showed counts as
     /// there until then.
     pub fn look_ended(&mut self, now: Duration) {
+        self.looked = self.looked.max(now);
         for track in self.tracks.iter_mut().filter(|track| track.last_seen == self.now) {
             track.present = track.present.max(now);
         }
@@ -175,7 +205,14 @@ impl Tracker {
     fn begin(&mut self, rect: Rect) -> TrackId {
         self.last += 1;
         let id = TrackId(self.last);
-        self.tracks.push(Track { id, rect, last_seen: self.now, present: self.now, velocity: None });
+        self.tracks.push(Track {
+            id,
+            rect,
+            last_seen: self.now,
+            present: self.now,
+            missed: 0,
+            velocity: None,
+        });
         id
     }
 }
@@ -218,7 +255,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const FORGET: Duration = Duration::from_secs(3);
+    const FORGET: Absence = Absence { linger: Duration::from_secs(3), longest: Duration::from_secs(10) };
     const FRAME: (u32, u32) = (640, 480);
 
     impl Tracker {
@@ -291,7 +328,10 @@ mod tests {
         let first = tracker.ids(&[rect], milliseconds(0));
         tracker.ids(&[], milliseconds(1000));
         assert_eq!(tracker.ids(&[rect], milliseconds(2900)), first);
-        assert_ne!(tracker.ids(&[rect], milliseconds(6000)), first);
+        for time in [4000, 5000, 6000] {
+            tracker.ids(&[], milliseconds(time));
+        }
+        assert_ne!(tracker.ids(&[rect], milliseconds(6100)), first);
     }
 
     #[test]
@@ -318,7 +358,9 @@ mod tests {
         let first = tracker.ids(&[rect], milliseconds(0));
         tracker.look_ended(milliseconds(5000));
         assert_eq!(tracker.ids(&[rect], milliseconds(5100)), first);
-        assert_ne!(tracker.ids(&[rect], milliseconds(9000)), first, "this time the look ended at once");
+        // Nobody looked for a while, which says nothing about him; but that must not be for ever.
+        assert_eq!(tracker.ids(&[rect], milliseconds(12_000)), first);
+        assert_ne!(tracker.ids(&[rect], milliseconds(22_100)), first);
     }
 
     #[test]
@@ -376,7 +418,7 @@ mod tests {
         }
 
         #[test]
-        fn forgotten_faces_never_come_back_under_their_old_id(rect in any_face(), gap in 3001u64..100_000) {
+        fn forgotten_faces_never_come_back_under_their_old_id(rect in any_face(), gap in 10_001u64..100_000) {
             let mut tracker = Tracker::default();
             let first = tracker.ids(&[rect], milliseconds(5));
             prop_assert_ne!(tracker.ids(&[rect], milliseconds(5 + gap)), first);

@@ -9,24 +9,43 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::flag;
 use std::ffi::c_int;
 use std::io::{IsTerminal, Write};
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// Signals that end a daemon. SIGHUP has another meaning there.
 pub(super) const ENDING: [c_int; 3] = [SIGTERM, SIGINT, SIGQUIT];
 /// Signals that end a command that a person has started: a terminal that is closed sends SIGHUP.
 pub(super) const ENDING_OR_CLOSED: [c_int; 4] = [SIGTERM, SIGINT, SIGQUIT, SIGHUP];
 
-/// A flag that becomes true on each of `signals`. The second one ends the process at once, in case the first
-/// could not.
+/// How long the process has to switch its outputs off after the first signal, before another one ends it at
+/// once. Programs such as `timeout` send theirs twice.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// How often it is looked whether that time has begun.
+const GLANCE: Duration = Duration::from_millis(250);
+
+/// A flag that becomes true on each of `signals`. A signal that comes three seconds after the first ends the
+/// process at once, in case the first could not.
 pub(super) fn stop_flag(signals: &[c_int]) -> anyhow::Result<Arc<AtomicBool>> {
-    let stop = Arc::new(AtomicBool::new(false));
+    let (stop, overdue) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
     for signal in signals {
-        flag::register_conditional_default(*signal, Arc::clone(&stop))
+        flag::register_conditional_default(*signal, Arc::clone(&overdue))
             .and_then(|_| flag::register(*signal, Arc::clone(&stop)))
             .context("the signals that end the process cannot be handled")?;
     }
+    let stopping = Arc::clone(&stop);
+    let watch = move || {
+        while !stopping.load(Ordering::Relaxed) {
+            thread::sleep(GLANCE);
+        }
+        thread::sleep(PATIENCE);
+        overdue.store(true, Ordering::Relaxed);
+    };
+    thread::Builder::new()
+        .name("stop-watch".into())
+        .spawn(watch)
+        .context("the thread that watches the end could not be started")?;
     Ok(stop)
 }
 

@@ -80,11 +80,13 @@ pub(super) fn decision(mut section: Section<'_>) -> Result<(Rules, Gates, Vec<St
     // If two keys contradict each other, the error names one that is in the file, so that it has a line.
     if rules.evidence > rules.window {
         let (needed, counted) = (rules.evidence.as_secs_f64(), rules.window.as_secs_f64());
-        let longest = format!("is {needed}, longer than window_seconds ({counted}); use at most {counted}");
+        let longest = format!(
+            "is {needed}, longer than window_seconds ({counted}); use at most {counted}, or a larger window_seconds"
+        );
         return Err(match (&evidence, &votes, &window) {
             (Some(key), ..) => section.refuse(key, longest),
             (None, Some(votes), _) => {
-                section.refuse(votes, "is more than the window; use evidence_seconds instead".into())
+                section.refuse(votes, format!("takes {needed} s, longer than window_seconds ({counted}); use evidence_seconds = {needed}, and a larger window_seconds"))
             }
             (None, None, Some(key)) => section.refuse(
                 key,

@@ -40,6 +40,11 @@ pub struct Config {
 
 /// The bytes of a file, not many more than a configuration may have.
 fn read(path: &Path) -> std::io::Result<Vec<u8>> {
+    let kind = std::fs::metadata(path)?.file_type();
+    // A pipe or a device could give nothing for ever, and a daemon that reloads would wait for it.
+    if !kind.is_file() && !kind.is_dir() {
+        return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, "it is a pipe or a device"));
+    }
     let mut bytes = Vec::new();
     std::fs::File::open(path)?.take(LONGEST_FILE + 1).read_to_end(&mut bytes)?;
     Ok(bytes)

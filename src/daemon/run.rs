@@ -190,7 +190,9 @@ impl<'a> Daemon<'a> {
 
     fn no_frame(&mut self, observer: &mut dyn Observer) -> Result<(), DaemonError> {
         let now = self.clock.now();
-        let timeout = self.pace.timeout.min(STALL);
+        // A source that is slower than it should be is no fault as long as it goes on.
+        let usual = self.watch.interval().unwrap_or_default().mul_f32(RARE);
+        let timeout = self.pace.timeout.max(usual).min(STALL);
         let overdue = now.saturating_sub(self.last_frame) >= timeout;
         let problem = match self.source.state() {
             State::Away(away) => {

@@ -127,7 +127,7 @@ struct Question<'a> {
 impl Choice for Question<'_> {
     fn choose(&mut self, found: &[Rect]) -> Vec<usize> {
         let Some((tracker, decider)) = self.asked.take() else { return Vec::new() };
-        let Tracked { ids, left } = tracker.update(found, self.frame, self.captured, decider.linger());
+        let Tracked { ids, left } = tracker.update(found, self.frame, self.captured, decider.absence());
         decider.leave(&left);
         let sighting = |(track, rect): (&TrackId, &Rect)| Sighting { track: *track, side: rect.side() };
         let sightings = ids.iter().zip(found).map(sighting).collect();

@@ -1,13 +1,11 @@
 //! How often one looks: times that say when somebody has gone must not be shorter than the time between two
 //! looks.
 
+use crate::track::MISSED_LOOKS;
 use std::time::Duration;
 
 /// Intervals between looks that are remembered.
 const REMEMBERED: usize = 9;
-/// Looks in which somebody has to be missing, at the least, before he counts as gone.
-const MISSED_LOOKS: u32 = 3;
-
 /// The interval between the ends of the last looks.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Cadence {
@@ -39,6 +37,11 @@ impl Cadence {
     /// How many intervals the median is made of.
     pub(super) fn known(&self) -> usize {
         self.known
+    }
+
+    /// When the last look ended.
+    pub(super) fn looked(&self) -> Duration {
+        self.last.unwrap_or_default()
     }
 
     /// `configured`, or the time that three looks take where that is longer.

@@ -8,7 +8,7 @@ use super::rules::Rules;
 use super::sighting::{Finding, Observed, Opinion, Sighting, Urgency, UrgencyKind};
 use super::state::{DoorState, Signal};
 use super::verdict::Verdict;
-use crate::track::TrackId;
+use crate::track::{Absence, TrackId};
 use crate::vision::{JudgedFace, Judgement};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -40,6 +40,8 @@ pub struct Decider {
     gone: Memory,
     alert: Option<Alert>,
     cadence: Cadence,
+    /// When the last frame was taken.
+    captured: Duration,
     fault: bool,
     shown: Signal,
     now: Duration,
@@ -55,6 +57,7 @@ impl Decider {
             gone: Memory::default(),
             alert: None,
             cadence: Cadence::default(),
+            captured: Duration::ZERO,
             fault: false,
             shown: Signal { state: DoorState::Idle, since: Duration::ZERO },
             now: Duration::ZERO,
@@ -77,11 +80,13 @@ impl Decider {
         (self.cadence.known() >= 5).then(|| self.cadence.interval())
     }
 
-    /// How long somebody counts as present after he was last seen: the configured time, or that of three
-    /// looks where looks are rare.
+    /// How long somebody may be away: the configured time, or that of three looks where looks are rare.
     #[must_use]
-    pub fn linger(&self) -> Duration {
-        self.cadence.at_least(self.rules.linger)
+    pub fn absence(&self) -> Absence {
+        Absence {
+            linger: self.cadence.at_least(self.rules.linger),
+            longest: self.cadence.at_least(LONGEST_MEMORY.max(self.rules.linger)),
+        }
     }
 
     /// Begins the exchange about the faces of a frame that was taken at `captured`.
@@ -136,11 +141,17 @@ impl Decider {
     ) -> Vec<Finding> {
         // Who was there when the frame was taken has not gone because the look took long.
         self.advance(captured);
+        self.forget_lost();
         self.now = self.now.max(ended);
+        let step = captured.saturating_sub(std::mem::replace(&mut self.captured, captured));
         self.cadence.note(self.now);
+        self.persons.values_mut().for_each(|person| person.missed = person.missed.saturating_add(1));
         let (now, rules) = (self.now, &self.rules);
-        let threshold =
-            Threshold { evidence: rules.evidence, window: rules.window, interval: self.cadence.interval() };
+        let threshold = Threshold {
+            evidence: rules.evidence,
+            window: rules.window,
+            interval: self.cadence.interval().max(step),
+        };
         let unconfirmed = self.cadence.at_least(UNCONFIRMED.max(rules.recheck * UNCONFIRMED_RECHECKS));
         let mut findings = Vec::new();
         for (index, &Sighting { track, side }) in sightings.iter().enumerate() {
@@ -148,7 +159,7 @@ impl Decider {
                 continue;
             }
             let person = self.persons.entry(track).or_insert_with(|| Person::new(now));
-            person.last_seen = now;
+            (person.last_seen, person.missed) = (now, 0);
             let face = judged.get(index).filter(|_| side >= rules.min_face_side);
             let judgement = face.map_or(Judgement::Unasked, |face| face.judgement);
             if judgement != Judgement::Unasked {
@@ -228,18 +239,26 @@ impl Decider {
     /// the re-arm time that he raised an alert.
     fn advance(&mut self, now: Duration) {
         self.now = self.now.max(now);
-        let (now, linger) = (self.now, self.linger());
+        let (now, absence, looked) = (self.now, self.absence(), self.cadence.looked());
         let gone = &mut self.gone;
         self.persons.retain(|_, person| {
-            let absent = now - person.last_seen;
-            if absent > linger {
+            // A pause in which nobody looked says nothing about who is there.
+            let is_gone = absence.is_gone(person.last_seen, person.missed, looked, person.last_seen);
+            if is_gone {
                 remember(gone, person);
-            } else if absent >= LONGEST_MEMORY {
+            } else if now - person.last_seen >= LONGEST_MEMORY {
                 person.appearance = None;
             }
-            absent <= linger
+            !is_gone
         });
         gone.forget(now, self.cadence.at_least(self.rules.re_arm));
+    }
+
+    /// Forgets those of whom nothing was seen for so long, since nobody looked, that whoever is there now may
+    /// be another.
+    fn forget_lost(&mut self) {
+        let (now, longest) = (self.now, self.absence().longest);
+        self.persons.retain(|_, person| now - person.last_seen <= longest);
     }
 }
 

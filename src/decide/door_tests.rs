@@ -87,6 +87,15 @@ impl Door {
         }
     }
 
+    /// Nobody looks for `duration`; the loop goes round all the same.
+    fn pause(&mut self, duration: u64) {
+        let end = self.now + duration;
+        while self.now < end {
+            self.now = end.min(self.now + 200);
+            self.show();
+        }
+    }
+
     fn shown(&self) -> Vec<DoorState> {
         self.states.iter().map(|(_, state)| *state).collect()
     }
@@ -243,4 +252,38 @@ fn other_rules_raise_the_alert_of_a_verdict_that_stands() {
     door.see(500, worn_wrongly);
     assert_eq!(door.alerts, [2000], "raised in full, with its finding");
     assert_eq!(door.decider.signal(at(2400)), Signal { state: DoorState::Alert, since: at(2000) });
+}
+
+/// Cameras deliver in bursts, cables flicker, boards pause: a pause in which nobody looked makes nobody
+/// absent.
+#[test]
+fn bursts_and_pauses_make_nobody_absent() {
+    use DoorState::{Alert, Idle};
+    for (frames, pause) in [(2, 1500), (3, 1200), (1, 2500), (6, 2500), (3, 6000)] {
+        let mut door = Door::new(Rules::default(), 100);
+        for _ in 0..20 {
+            door.see(100 * frames, Some((1, BARE, None)));
+            door.pause(pause);
+        }
+        assert_eq!(door.shown(), [Idle, Alert], "{frames} frames, then {pause} ms without");
+        assert_eq!(door.alerts.len(), 1);
+        assert!(door.alerts[0] <= 3 * (100 * frames + pause), "{:?}", door.alerts);
+    }
+}
+
+#[test]
+fn after_a_pause_that_is_too_long_everybody_is_another() {
+    use DoorState::{Idle, Pass};
+    let mut door = Door::new(Rules::default(), 100);
+    door.see(1000, Some((1, MASKED, None)));
+    door.pause(10_500);
+    assert_eq!(door.shown(), [Idle, Pass], "the door says what it last knew, until a fault takes over");
+    door.see(100, Some((1, BARE, None)));
+    assert_eq!(door.shown(), [Idle, Pass, Idle]);
+    // After a shorter one the verdict has not been confirmed for long, so the first look ends it.
+    let mut door = Door::new(Rules::default(), 100);
+    door.see(1000, Some((1, MASKED, None)));
+    door.pause(3000);
+    door.see(100, Some((1, BARE, None)));
+    assert!(door.shown().last() != Some(&Pass), "{:?}", door.states);
 }

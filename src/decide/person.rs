@@ -11,6 +11,8 @@ pub(super) struct Person {
     /// When the look ended in which the person was first seen, and last.
     pub(super) first_seen: Duration,
     pub(super) last_seen: Duration,
+    /// Looks since then.
+    pub(super) missed: u32,
     /// When the frame was taken in which the face was last judged, or stopped by a gate.
     pub(super) tried: Option<Duration>,
     /// When the frame was taken that last spoke for the verdict.
@@ -28,6 +30,7 @@ impl Person {
         Self {
             first_seen: now,
             last_seen: now,
+            missed: 0,
             tried: None,
             confirmed: Duration::ZERO,
             evidence: Evidence::default(),

@@ -99,6 +99,9 @@ fn an_alert_holds_from_when_it_is_first_shown() {
     for time in [0, 200, 400] {
         observe(&mut decider, at(time), &[seen(1, BARE)]);
     }
+    for time in [4000, 4300, 4600] {
+        observe(&mut decider, at(time), &[]);
+    }
     for (time, expected) in
         [(5000, DoorState::Alert), (5999, DoorState::Alert), (6000, DoorState::Idle), (7000, DoorState::Idle)]
     {
@@ -326,7 +329,8 @@ fn any_rules() -> impl Strategy<Value = Rules> {
 /// What a test remembers of a person, on its own, to hold the decider against.
 #[derive(Default)]
 struct Memory {
-    last_seen: Option<u64>,
+    last_seen: u64,
+    missed: u32,
     votes: Vec<Probabilities>,
     alerted: bool,
 }
@@ -354,13 +358,12 @@ proptest! {
         let (mut time, mut alerts) = (0, 0);
         for step in history {
             time += step.passed;
-            let linger = decider.linger();
+            memories.values_mut().for_each(|memory| memory.missed += 1);
             for face in step.faces.iter().filter(|face| face.side >= rules.ignore_below) {
                 let memory = memories.entry(face.track).or_default();
-                if memory.last_seen.is_some_and(|last| at(time - last) > linger) {
-                    *memory = Memory::default();
-                }
-                memory.last_seen = Some(time);
+                memory.alerted &= memory.missed <= 3 && time - memory.last_seen <= 10_000;
+                memory.last_seen = time;
+                memory.missed = 0;
                 if face.side >= rules.min_face_side {
                     memory.votes.extend(face.answer);
                 }
@@ -477,6 +480,9 @@ proptest! {
             time += step.passed;
             observe(&mut decider, at(time), &step.faces);
             decider.signal(at(time));
+        }
+        for second in 1..=60 {
+            observe(&mut decider, at(time + 1000 * second), &[]);
         }
         prop_assert_eq!(decider.signal(at(time + 60_000)).state, DoorState::Idle);
         prop_assert!(decider.remembers_nobody());

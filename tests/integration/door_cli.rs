@@ -134,6 +134,33 @@ fn a_signal_ends_a_held_state_with_all_outputs_off() {
     }
 }
 
+/// Programs such as `timeout` send their signal twice.
+#[test]
+fn a_second_signal_that_comes_at_once_does_not_leave_the_outputs_on() {
+    for signal in ["-TERM", "-INT"] {
+        let mut command = maskwatch(&["signal", "alert", "--backend", "simulated"]);
+        let mut shown = Running::start(command.env("RUST_LOG", "debug"));
+        shown.wait_for("simulated pin red (GPIO17) is High");
+        for _ in 0..5 {
+            shown.send(signal);
+        }
+        shown.wait_for("simulated pin red (GPIO17) is Low");
+        assert!(shown.child.wait().unwrap().success(), "{signal}");
+    }
+}
+
+#[test]
+fn a_configuration_that_is_a_pipe_is_refused_instead_of_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("door.toml");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let sentence = refusal(&["run", "--check", "--config", pipe.to_str().unwrap()]);
+    assert!(
+        sentence.contains("door.toml cannot be read: it is a pipe or a device; give the path"),
+        "{sentence}"
+    );
+}
+
 /// A command with the networks that ship with maskwatch.
 fn with_networks(args: &[&str]) -> Command {
     let mut command = maskwatch(args);

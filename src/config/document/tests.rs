@@ -142,7 +142,7 @@ fn every_mistake_gets_one_sentence_with_line_key_and_mend() {
         ),
         (
             "[decision]\nvotes = 8\n",
-            "door.toml line 2: decision.votes is more than the window; use evidence_seconds instead",
+            "door.toml line 2: decision.votes takes 1.4 s, longer than window_seconds (1); use evidence_seconds = 1.4, and a larger window_seconds",
         ),
         (
             "[decision]\nignore_below = 30\n",

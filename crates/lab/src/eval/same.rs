@@ -9,13 +9,15 @@ use super::video::frames::ClipFrames;
 use maskwatch::geometry::Rect;
 use maskwatch::pixels::picture::View;
 use maskwatch::pixels::sampler::Sampler;
-use maskwatch::track::{TrackId, Tracker};
+use maskwatch::track::{Absence, TrackId, Tracker};
 use maskwatch::vision::{Appearance, Vision, everybody};
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::fmt::{self, Display, Formatter};
 use std::time::Duration;
 
+/// For how long a face of a clip may be lost.
+const ABSENCE: Absence = Absence { linger: Duration::from_secs(1), longest: Duration::from_secs(10) };
 /// Looks a second.
 const RATE: f64 = 5.0;
 /// How far the looks of a pair lie apart: people come back after some seconds.
@@ -42,7 +44,7 @@ pub fn looks(clip: &VideoClip, vision: &mut dyn Vision, min_side: f32) -> Result
         let view = picture.view();
         let judged = vision.look(view, &mut everybody).map_err(EvalError::Vision)?;
         let rects: Vec<Rect> = judged.iter().map(|face| face.rect).collect();
-        let tracked = tracker.update(&rects, view.dimensions(), at, Duration::from_secs(1));
+        let tracked = tracker.update(&rects, view.dimensions(), at, ABSENCE);
         for (rect, track) in rects.iter().zip(tracked.ids).filter(|(rect, _)| rect.side() >= min_side) {
             looks.push(SeenPerson { track, at, appearance: Appearance::of(view, rect, &mut sampler) });
         }
