@@ -144,10 +144,10 @@ fn frames_cost_no_allocation_outside_the_jpeg_decoder() {
         let bytes = FrameFormat::new(format, 640, 480).bytes().unwrap().unwrap();
         let file = folder.path().join(format.name());
         std::fs::write(&file, (0..bytes).map(|index| (index % 251) as u8).collect::<Vec<u8>>()).unwrap();
-        assert_eq!(
+        assert_near(
             in_the_loop(&format!("{format} 640x480"), &file),
             LISTS * usize::from(COUNTED),
-            "{format}"
+            format.name(),
         );
     }
 
@@ -168,5 +168,12 @@ fn frames_cost_no_allocation_outside_the_jpeg_decoder() {
     let decoder = decode();
     assert!(decoder > 0, "the decoder allocates nothing: this test can be simpler");
     let expected = (decoder + LISTS) * usize::from(COUNTED);
-    assert_eq!(in_the_loop("mjpeg", &file), expected, "{decoder} in the decoder");
+    assert_near(in_the_loop("mjpeg", &file), expected, "mjpeg");
+}
+
+/// An allocation in every frame would make [`COUNTED`] more. On a busy machine more frames than before may be
+/// under way at once, each with a buffer that is kept from then on: a few are not counted.
+fn assert_near(counted: usize, expected: usize, what: &str) {
+    let most = expected + usize::from(COUNTED) / 2;
+    assert!((expected..most).contains(&counted), "{what}: {counted} allocations, {expected} expected");
 }
