@@ -72,8 +72,8 @@ impl DoorSettings {
         let Self { seed, masked_persons, unmasked_persons, persons_with_mask_worn_wrongly: wrongly, rules } =
             self;
         format!(
-            "seed {seed}: {masked_persons} masked and {unmasked_persons} unmasked persons, {wrongly} with the mask worn incorrectly, each once alone \
-             and once among two to four\n\
+            "seed {seed}: {masked_persons} masked and {unmasked_persons} unmasked persons, {wrongly} with the mask worn incorrectly, each once \
+             in every kind of gathering\n\
              {rules}\n"
         )
     }
