@@ -144,11 +144,8 @@ fn frames_cost_no_allocation_outside_the_jpeg_decoder() {
         let bytes = FrameFormat::new(format, 640, 480).bytes().unwrap().unwrap();
         let file = folder.path().join(format.name());
         std::fs::write(&file, (0..bytes).map(|index| (index % 251) as u8).collect::<Vec<u8>>()).unwrap();
-        assert_near(
-            in_the_loop(&format!("{format} 640x480"), &file),
-            LISTS * usize::from(COUNTED),
-            format.name(),
-        );
+        let spec = format!("{format} 640x480");
+        assert_costs(LISTS * usize::from(COUNTED), format.name(), || in_the_loop(&spec, &file));
     }
 
     let picture = RgbImage::from_fn(640, 480, |x, y| image::Rgb([(x / 3) as u8, (y / 2) as u8, 99]));
@@ -168,12 +165,16 @@ fn frames_cost_no_allocation_outside_the_jpeg_decoder() {
     let decoder = decode();
     assert!(decoder > 0, "the decoder allocates nothing: this test can be simpler");
     let expected = (decoder + LISTS) * usize::from(COUNTED);
-    assert_near(in_the_loop("mjpeg", &file), expected, "mjpeg");
+    assert_costs(expected, "mjpeg", || in_the_loop("mjpeg", &file));
 }
 
-/// An allocation in every frame would make [`COUNTED`] more. On a busy machine more frames than before may be
-/// under way at once, each with a buffer that is kept from then on: a few are not counted.
-fn assert_near(counted: usize, expected: usize, what: &str) {
-    let most = expected + usize::from(COUNTED) / 2;
-    assert!((expected..most).contains(&counted), "{what}: {counted} allocations, {expected} expected");
+/// Makes sure that `count` gives exactly `expected` once in three runs. What every frame costs is in all of
+/// them; a pause of a busy machine, after which a buffer more is kept, is not.
+fn assert_costs(expected: usize, what: &str, count: impl Fn() -> usize) {
+    let mut counted = Vec::new();
+    while counted.len() < 3 && !counted.contains(&expected) {
+        counted.push(count());
+    }
+    assert!(counted.contains(&expected), "{what}: {counted:?} allocations, {expected} expected");
+    assert!(counted.iter().all(|count| *count >= expected), "{what}: {counted:?}, fewer than {expected}");
 }
