@@ -5,7 +5,7 @@
 use image::{RgbImage, imageops};
 use maskwatch::geometry::Rect;
 use maskwatch::nn::int8::landmarks::QuantizedLandmarks;
-use maskwatch::nn::int8::mobilenet_v2::{MobileNetV2, QuantizedClassifier};
+use maskwatch::nn::int8::mobilenet_v2::{ClassifierLogits, MobileNetV2, QuantizedClassifier};
 use maskwatch::nn::int8::yunet::{QuantizedDetector, YuNet};
 use maskwatch::nn::int8::{QuantizedWeights, SharedTeam};
 use maskwatch::nn::landmarks::{INPUT, MARGIN};
@@ -40,7 +40,7 @@ fn portrait() -> RgbImage {
     image::load_from_memory(PORTRAIT).unwrap().to_rgb8()
 }
 
-fn features(kernels: &'static dyn Kernels, threads: usize, side: u32) -> (Vec<f32>, ([f32; 2], Option<f32>)) {
+fn features(kernels: &'static dyn Kernels, threads: usize, side: u32) -> (Vec<f32>, ClassifierLogits) {
     let weights = QuantizedWeights::embedded().unwrap();
     let network = Arc::new(MobileNetV2::new(&weights, kernels).unwrap());
     let classifier =
@@ -137,7 +137,7 @@ fn the_classifier_takes_every_side() {
             classifier.logits(crop.as_raw()).unwrap()
         });
         assert_eq!(alone, together, "{side}");
-        assert!(alone.0.iter().all(|logit| logit.is_finite()), "{side}");
+        assert!(alone.classes.iter().all(|logit| logit.is_finite()), "{side}");
     }
 }
 

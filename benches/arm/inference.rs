@@ -34,7 +34,7 @@ fn run(network: &str, times: &str) -> Result<()> {
             let classifier = QuantizedClassifier::new(model, side, team)?;
             let picture = vec![7; side * side * 3];
             for _ in 0..times {
-                checksum += classifier.logits(&picture)?.0[0];
+                checksum += classifier.logits(&picture)?.classes[0];
             }
         }
         "detector_320x256" => {

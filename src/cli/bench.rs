@@ -94,6 +94,7 @@ pub(crate) fn run(args: Args) -> Outcome {
         &ChainOptions {
             models: args.models.options(),
             detector_input: args.detector.detector_input,
+            close_faces: !args.detector.no_close_faces,
             score_threshold: args.detector.score_threshold,
             gates: Gates::default(),
         },

@@ -154,7 +154,9 @@ impl Searcher {
             anyhow::bail!("{problem}");
         }
         let mut picture = files::load(&input.path)?;
-        let found = self.chain.look((&picture).into(), &mut everybody).map_err(anyhow::Error::from_boxed)?;
+        let mut found =
+            self.chain.look((&picture).into(), &mut everybody).map_err(anyhow::Error::from_boxed)?;
+        found.retain(|face| face.judgement != Judgement::Nobody);
         let answers = found.iter().filter_map(|face| face.judgement.answer());
         anyhow::ensure!(
             answers.into_iter().all(|answer| answer.are_sound()),
@@ -186,7 +188,7 @@ impl Searcher {
             p_incorrect: answer.map(|answer| rounded(answer.incorrect, 1e4)),
             stopped_by: match face.judgement {
                 Judgement::Stopped(gate) => Some(gate.name()),
-                Judgement::Unasked | Judgement::Answered(_) => None,
+                Judgement::Unasked | Judgement::Nobody | Judgement::Answered(_) => None,
             },
         };
         (verdict, face)

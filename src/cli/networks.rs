@@ -72,6 +72,9 @@ pub struct DetectorArgs {
     /// 32
     #[arg(long, value_name = "WIDTHxHEIGHT", default_value = "640x640", value_parser = size)]
     pub detector_input: (u32, u32),
+    /// Do not search a second time, at 160x128, for faces that fill much of the picture
+    #[arg(long)]
+    pub no_close_faces: bool,
     /// Score from which a detection counts as a face, 0 to 1
     #[arg(long, value_name = "SCORE", default_value = "0.5", value_parser = fraction)]
     pub score_threshold: f32,
@@ -83,7 +86,10 @@ impl DetectorArgs {
     /// # Errors
     /// As [`Models::detector`].
     pub fn make(&self, models: &Models) -> Result<Detector, NetworkError> {
-        models.detector(self.detector_input, self.score_threshold)
+        if self.no_close_faces {
+            return models.detector(self.detector_input, self.score_threshold);
+        }
+        models.detector_with_close(self.detector_input, self.score_threshold)
     }
 }
 
@@ -95,6 +101,7 @@ pub fn chain(models: &ModelArgs, detector: &DetectorArgs, gates: Gates) -> Resul
     Chain::load(&ChainOptions {
         models: models.options(),
         detector_input: detector.detector_input,
+        close_faces: !detector.no_close_faces,
         score_threshold: detector.score_threshold,
         gates,
     })

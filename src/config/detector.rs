@@ -15,13 +15,15 @@ pub struct DetectorConfig {
     pub width: u32,
     /// Height of the network's input in pixels, a multiple of 32.
     pub height: u32,
+    /// Whether frames are searched a second time, at a small input, for close faces.
+    pub close_faces: bool,
     /// Minimum score of a face.
     pub score_threshold: f32,
 }
 
 impl Default for DetectorConfig {
     fn default() -> Self {
-        Self { width: 480, height: 384, score_threshold: 0.5 }
+        Self { width: 480, height: 384, close_faces: true, score_threshold: 0.5 }
     }
 }
 
@@ -39,9 +41,10 @@ pub(super) fn detector(mut section: Section<'_>) -> Result<DetectorConfig, Confi
         Ok(side.value)
     };
     let (width, height) = (side("width", usual.width)?, side("height", usual.height)?);
+    let close_faces = section.truth("close_faces")?.unwrap_or(usual.close_faces);
     let score_threshold = section
         .number("score_threshold", limits::DOOR_SCORES)?
         .map_or(usual.score_threshold, |threshold| threshold.value as f32);
     section.finish()?;
-    Ok(DetectorConfig { width, height, score_threshold })
+    Ok(DetectorConfig { width, height, close_faces, score_threshold })
 }

@@ -79,6 +79,7 @@ impl Config {
         ChainOptions {
             models: self.models.clone(),
             detector_input: (self.detector.width, self.detector.height),
+            close_faces: self.detector.close_faces,
             score_threshold: self.detector.score_threshold,
             gates: self.gates,
         }

@@ -26,7 +26,7 @@ pub struct Face {
 /// Everything that a frame showed.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Seen {
-    /// Its faces.
+    /// Its faces, without those that are nobody's.
     pub faces: Vec<Face>,
     /// What became of them.
     pub findings: Vec<Finding>,
@@ -91,7 +91,8 @@ impl Watch {
             answer: opinion.answer,
             verdict: opinion.verdict,
         };
-        let faces = ids.iter().zip(&judged).zip(&observed.opinions).map(face).collect();
+        let all = ids.iter().zip(&judged).zip(&observed.opinions);
+        let faces = all.filter(|(_, opinion)| !opinion.nobody).map(face).collect();
         Ok(Seen { faces, findings: observed.findings, left_out: observed.left_out })
     }
 

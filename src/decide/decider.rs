@@ -166,6 +166,13 @@ impl Decider {
                 person.tried = Some(captured);
             }
             let mut changed = None;
+            if judgement != Judgement::Unasked {
+                person.note_nobody(judgement == Judgement::Nobody);
+            }
+            if judgement == Judgement::Nobody {
+                // It speaks for nothing, and against what votes before and after it may say together.
+                changed = person.vote(Verdict::Unsure, captured, &threshold);
+            }
             if let Some(answer) = judgement.answer() {
                 person.answer = Some(answer);
                 person.appearance = face.and_then(|face| face.appearance).or(person.appearance);
@@ -177,7 +184,8 @@ impl Decider {
             findings.extend(changed.map(|verdict| Finding::Verdict { track, verdict }));
             // Asked of every sighting and not only of a new verdict: other rules may make an alert of an old
             // one.
-            if rules.wanted(person.verdict, Duration::ZERO) == DoorState::Alert && !person.alerted {
+            let alerts = rules.wanted(person.verdict, Duration::ZERO) == DoorState::Alert;
+            if alerts && !person.alerted && !person.is_nobody() {
                 person.alerted = true;
                 let is_back = person.appearance.as_ref().is_some_and(|appearance| self.gone.take(appearance));
                 match &mut self.alert {
@@ -199,6 +207,7 @@ impl Decider {
         Opinion {
             answer: person.and_then(|person| person.answer),
             verdict: person.map_or(Verdict::Unsure, |person| person.verdict),
+            nobody: person.is_some_and(Person::is_nobody),
         }
     }
 
@@ -232,7 +241,8 @@ impl Decider {
         }
         let wanted =
             |person: &Person| self.rules.wanted(person.verdict, person.last_seen - person.first_seen);
-        self.persons.values().map(wanted).max().unwrap_or(DoorState::Idle)
+        let somebody = self.persons.values().filter(|person| !person.is_nobody());
+        somebody.map(wanted).max().unwrap_or(DoorState::Idle)
     }
 
     /// Moves time forward, never back, and forgets who is gone: at once what was thought of him, and after

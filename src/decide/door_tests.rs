@@ -287,3 +287,43 @@ fn after_a_pause_that_is_too_long_everybody_is_another() {
     door.see(100, Some((1, BARE, None)));
     assert!(door.shown().last() != Some(&Pass), "{:?}", door.states);
 }
+
+#[test]
+fn what_is_no_face_is_nobody_not_even_look() {
+    for interval in [40, 100, 200, 1000] {
+        let mut door = Door::new(Rules::default(), interval);
+        door.see(20 * interval, Some((1, Judgement::Nobody, None)));
+        assert_eq!((door.shown(), door.alerts.len()), (vec![DoorState::Idle], 0), "every {interval} ms");
+    }
+}
+
+#[test]
+fn an_animal_that_is_taken_for_a_face_now_and_then_raises_no_alert() {
+    let mut door = Door::new(Rules::default(), 100);
+    for _ in 0..20 {
+        door.see(200, Some((1, Judgement::Nobody, None)));
+        door.see(100, Some((1, BARE, None)));
+    }
+    assert_eq!((door.shown(), door.alerts.len()), (vec![DoorState::Idle], 0));
+}
+
+#[test]
+fn who_is_taken_for_nobody_now_and_then_is_alerted_all_the_same() {
+    use DoorState::{Alert, Idle};
+    // A first look that errs, and one in four later on.
+    let mut door = Door::new(Rules::default(), 100);
+    for _ in 0..10 {
+        door.see(100, Some((1, Judgement::Nobody, None)));
+        door.see(300, Some((1, BARE, None)));
+    }
+    assert_eq!(door.shown(), [Idle, Alert]);
+    assert!(door.alerts.len() == 1 && door.alerts[0] <= 1000, "{:?}", door.alerts);
+}
+
+#[test]
+fn a_head_from_behind_is_asked_to_turn_round() {
+    use DoorState::{Idle, Look};
+    let mut door = Door::new(Rules::default(), 100);
+    door.see(3000, Some((1, Judgement::Stopped(Gate::Hidden), None)));
+    assert_eq!((door.shown(), door.alerts.len()), (vec![Idle, Look], 0));
+}

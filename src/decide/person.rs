@@ -23,7 +23,14 @@ pub(super) struct Person {
     pub(super) appearance: Option<Appearance>,
     pub(super) verdict: Verdict,
     pub(super) alerted: bool,
+    /// How much the looks speak against a human head, see [`note_nobody`](Self::note_nobody).
+    against: f32,
+    /// Looks that said something about it.
+    looks: u32,
 }
+
+/// Share of the newest look in what is thought about whether somebody is there.
+const NEWEST: f32 = 0.3;
 
 impl Person {
     pub(super) fn new(now: Duration) -> Self {
@@ -38,7 +45,22 @@ impl Person {
             appearance: None,
             verdict: Verdict::Unsure,
             alerted: false,
+            against: 0.0,
+            looks: 0,
         }
+    }
+
+    /// Notes what a look said about whether a human head is there. The first look counts whole, the next ones
+    /// less and less for each that came before, down to [`NEWEST`].
+    pub(super) fn note_nobody(&mut self, is_nobody: bool) {
+        let share = if self.looks == 0 { 1.0 } else { NEWEST.max(1.0 / (1.0 + self.looks as f32)) };
+        self.looks = self.looks.saturating_add(1);
+        self.against += share * (f32::from(u8::from(is_nobody)) - self.against);
+    }
+
+    /// Whether most of the looks said that no human head is there.
+    pub(super) fn is_nobody(&self) -> bool {
+        self.against > 0.5
     }
 
     /// Takes a vote on a frame taken at `at` and returns the verdict if it changed.

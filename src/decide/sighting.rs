@@ -21,6 +21,8 @@ pub struct Opinion {
     pub answer: Option<Probabilities>,
     /// What the votes so far say.
     pub verdict: Verdict,
+    /// No human head is there, by most of the looks.
+    pub nobody: bool,
 }
 
 /// Something worth telling that an observation brought about.

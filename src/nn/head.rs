@@ -1,5 +1,6 @@
 //! The paper's head on MobileNetV2's pooled features: linear + ReLU, dropout, linear; two logits. Beside them
-//! a third output of our own on the same hidden values: whether a mask is worn incorrectly.
+//! two outputs of our own on the same hidden values: whether a mask is worn incorrectly, and whether a face
+//! is there at all ([`Presence`](crate::vision::classifier::Presence)).
 
 use super::NetworkError;
 use super::mobilenet_v2::FEATURES;
@@ -28,11 +29,22 @@ pub const TENSORS: [(&str, &[usize]); 4] = [
 pub const INCORRECT_TENSORS: [(&str, &[usize]); 2] =
     [("head.incorrect.weight", &[1, HIDDEN]), ("head.incorrect.bias", &[1])];
 
+/// Extents of the tensors of the output *presence*, which weights may lack: everything is a face then. Its
+/// two logits are in the order of [`PERSON`] and [`FRONT`].
+pub const PRESENCE_TENSORS: [(&str, &[usize]); 2] =
+    [("head.presence.weight", &[2, HIDDEN]), ("head.presence.bias", &[2])];
+
+/// Index of the logit that says whether a human head is there.
+pub const PERSON: usize = 0;
+/// Index of the logit that says whether it is seen from where nose and mouth would show.
+pub const FRONT: usize = 1;
+
 /// The linear layers. The same in training and inference, but for the dropout between them.
 pub struct Head {
     hidden: (Tensor, Tensor),
     logits: (Tensor, Tensor),
     incorrect: Option<(Tensor, Tensor)>,
+    presence: Option<(Tensor, Tensor)>,
 }
 
 /// What a [`Head`] gives.
@@ -43,6 +55,9 @@ pub struct Logits {
     /// `[N, 1]`; its sigmoid is the probability that a mask is there but does not cover nose and mouth. None
     /// where the weights lack this output.
     pub incorrect: Option<Tensor>,
+    /// `[N, 2]`, in the order of [`PERSON`] and [`FRONT`]; their sigmoids are probabilities. None where the
+    /// weights lack this output.
+    pub presence: Option<Tensor>,
 }
 
 impl Head {
@@ -53,13 +68,19 @@ impl Head {
     pub fn new(weights: &Weights) -> std::result::Result<Self, NetworkError> {
         let [hidden_weight, hidden_bias, logit_weight, logit_bias] =
             TENSORS.map(|(name, shape)| weights.get(name, shape));
-        let incorrect = if has_incorrect(|name| weights.contains(name)) {
-            let [weight, bias] = INCORRECT_TENSORS.map(|(name, shape)| weights.get(name, shape));
-            Some((weight?, bias?))
-        } else {
-            None
+        let optional = |tensors: [(&str, &[usize]); 2]| {
+            if !has(&tensors, |name| weights.contains(name)) {
+                return Ok::<_, NetworkError>(None);
+            }
+            let [weight, bias] = tensors.map(|(name, shape)| weights.get(name, shape));
+            Ok(Some((weight?, bias?)))
         };
-        Ok(Self { hidden: (hidden_weight?, hidden_bias?), logits: (logit_weight?, logit_bias?), incorrect })
+        Ok(Self {
+            hidden: (hidden_weight?, hidden_bias?),
+            logits: (logit_weight?, logit_bias?),
+            incorrect: optional(INCORRECT_TENSORS)?,
+            presence: optional(PRESENCE_TENSORS)?,
+        })
     }
 
     /// The logits of features `[N, 1280]`.
@@ -74,11 +95,12 @@ impl Head {
         if let Some(kept) = dropout {
             hidden = (hidden * kept)?;
         }
-        let incorrect = match &self.incorrect {
-            Some(layer) => Some(linear(&hidden, layer, Activation::Identity)?),
-            None => None,
-        };
-        Ok(Logits { classes: linear(&hidden, &self.logits, Activation::Identity)?, incorrect })
+        let output = |layer| linear(&hidden, layer, Activation::Identity);
+        Ok(Logits {
+            classes: output(&self.logits)?,
+            incorrect: self.incorrect.as_ref().map(output).transpose()?,
+            presence: self.presence.as_ref().map(output).transpose()?,
+        })
     }
 
     /// The values `[N, 128]` between the two linear layers, behind their ReLU.
@@ -94,8 +116,8 @@ fn linear(input: &Tensor, (weight, bias): &(Tensor, Tensor), activation: Activat
     pointwise(input, &weight.t()?, bias, activation)
 }
 
-/// Whether weights have the output *incorrect*; half of it counts, so that the other half is missed with its
-/// name.
-pub fn has_incorrect(contains: impl Fn(&str) -> bool) -> bool {
-    INCORRECT_TENSORS.iter().any(|(name, _)| contains(name))
+/// Whether weights have an output of these `tensors`; half of it counts, so that the other half is missed
+/// with its name.
+pub fn has(tensors: &[(&str, &[usize])], contains: impl Fn(&str) -> bool) -> bool {
+    tensors.iter().any(|(name, _)| contains(name))
 }

@@ -1,12 +1,12 @@
 //! The one chain: detector, landmark network, gates and classifier, with the memory that they work in.
 
 use super::appearance::Appearance;
-use super::classifier::Classifier;
+use super::classifier::{Answer, Classifier};
 use super::detector::Detector;
 use super::judgement::{Choice, JudgedFace, Judgement, Vision, VisionError};
 use super::landmarks::Locator;
 use super::models::{ModelOptions, Models};
-use super::quality::{Examiner, Gates};
+use super::quality::{Examiner, Gate, Gates};
 use crate::geometry::Rect;
 use crate::nn::NetworkError;
 use crate::pixels::picture::View;
@@ -20,6 +20,8 @@ pub struct ChainOptions {
     pub models: ModelOptions,
     /// Width and height of the detector's input in pixels, multiples of 32.
     pub detector_input: (u32, u32),
+    /// Whether pictures are searched a second time, at a small input, for close faces.
+    pub close_faces: bool,
     /// The detector's score from which something counts as a face, 0 to 1.
     pub score_threshold: f32,
     /// Which faces are seen too badly to be classified.
@@ -61,7 +63,11 @@ impl Chain {
     /// When a weight file is missing or damaged; the error names it.
     pub fn new(models: &Models, options: &ChainOptions) -> Result<Self, NetworkError> {
         Ok(Self {
-            detector: Arc::new(models.detector(options.detector_input, options.score_threshold)?),
+            detector: Arc::new(if options.close_faces {
+                models.detector_with_close(options.detector_input, options.score_threshold)?
+            } else {
+                models.detector(options.detector_input, options.score_threshold)?
+            }),
             locator: Arc::new(models.locator()?),
             classifier: Arc::new(models.classifier()?),
             gates: options.gates,
@@ -98,29 +104,25 @@ impl Chain {
         faces: &[Rect],
     ) -> Result<Vec<Judgement>, NetworkError> {
         let picture = picture.into();
-        let mut judgements = vec![Judgement::Unasked; faces.len()];
-        let mut wanted = Vec::with_capacity(faces.len());
-        for (face, judgement) in faces.iter().zip(&mut judgements) {
-            match self.stopped(picture, face)? {
-                Some(gate) => *judgement = Judgement::Stopped(gate),
-                None => wanted.push(*face),
-            }
-        }
-        let mut answers = self.classifier.classify(picture, &wanted)?.into_iter();
-        for judgement in judgements.iter_mut().filter(|judgement| **judgement == Judgement::Unasked) {
-            if let Some(answer) = answers.next() {
-                *judgement = Judgement::Answered(answer);
-            }
+        let answers = self.classifier.look(picture, faces)?;
+        let mut judgements = Vec::with_capacity(faces.len());
+        for (face, Answer { probabilities, presence }) in faces.iter().zip(answers) {
+            // Asked first of all: what is no face has no pose, and may be as dark or blurred as it likes.
+            judgements.push(if self.gates.rule_out(&presence) {
+                Judgement::Nobody
+            } else if let Some(gate) = self.stopped(picture, face)? {
+                Judgement::Stopped(gate)
+            } else if self.gates.hide(&presence) {
+                Judgement::Stopped(Gate::Hidden)
+            } else {
+                Judgement::Answered(probabilities)
+            });
         }
         Ok(judgements)
     }
 
     /// The gate that stops a face, if one does. Open gates cost nothing.
-    fn stopped(
-        &mut self,
-        picture: View<'_>,
-        face: &Rect,
-    ) -> Result<Option<super::quality::Gate>, NetworkError> {
+    fn stopped(&mut self, picture: View<'_>, face: &Rect) -> Result<Option<Gate>, NetworkError> {
         if self.gates == Gates::OPEN {
             return Ok(None);
         }

@@ -3,7 +3,8 @@
 
 use super::scratch::{Buffers, Scratch};
 use crate::geometry::Rect;
-use crate::nn::head::Head;
+use crate::nn::head::{FRONT, Head, PERSON};
+use crate::nn::int8::mobilenet_v2::ClassifierLogits;
 use crate::nn::int8::{self, QuantizedWeights, SharedTeam};
 use crate::nn::mobilenet_v2::MobileNetV2;
 use crate::nn::weights::Weights;
@@ -18,7 +19,7 @@ mod preprocessing;
 mod probabilities;
 
 pub use preprocessing::{CLASSIFIER_SIDES, Input, Preprocessing};
-pub use probabilities::Probabilities;
+pub use probabilities::{Answer, Presence, Probabilities};
 
 /// Faces that go through the network at once: enough for its matrix products, few enough for a small board's
 /// memory.
@@ -94,6 +95,18 @@ impl Classifier {
         picture: impl Into<View<'a>>,
         faces: &[Rect],
     ) -> Result<Vec<Probabilities>, NetworkError> {
+        Ok(self.look(picture, faces)?.into_iter().map(|answer| answer.probabilities).collect())
+    }
+
+    /// As [`classify`](Self::classify), and whether a face is there at all.
+    ///
+    /// # Errors
+    /// When candle cannot run the network.
+    pub fn look<'a>(
+        &self,
+        picture: impl Into<View<'a>>,
+        faces: &[Rect],
+    ) -> Result<Vec<Answer>, NetworkError> {
         let picture = picture.into();
         let Preprocessing { margin, inputs } = &self.preprocessing;
         let place_of = |face: &Rect| self.preprocessing.input_for(face);
@@ -104,7 +117,8 @@ impl Classifier {
                 return faces.iter().map(answer).collect();
             }
         };
-        let mut answers = vec![Probabilities::of_mask(f32::NAN); faces.len()];
+        let unasked = Answer { probabilities: Probabilities::of_mask(f32::NAN), presence: Presence::CERTAIN };
+        let mut answers = vec![unasked; faces.len()];
         for (place, input) in inputs.iter().enumerate() {
             let of_input: Vec<usize> =
                 (0..faces.len()).filter(|face| place_of(&faces[*face]) == place).collect();
@@ -114,7 +128,7 @@ impl Classifier {
                 let first = looks(backbone, head, &crops)?;
                 let doubtful: Vec<usize> = (0..batch.len()).filter(|&at| !first[at].is_sure()).collect();
                 for (&face, look) in batch.iter().zip(&first) {
-                    answers[face] = look.probabilities();
+                    answers[face] = look.answer();
                 }
                 if doubtful.is_empty() {
                     continue;
@@ -122,7 +136,7 @@ impl Classifier {
                 let mirrored: Vec<RgbImage> =
                     doubtful.iter().map(|&at| imageops::flip_horizontal(&crops[at])).collect();
                 for (at, second) in doubtful.into_iter().zip(looks(backbone, head, &mirrored)?) {
-                    answers[batch[at]] = first[at].mean(second).probabilities();
+                    answers[batch[at]] = first[at].mean(second).answer();
                 }
             }
         }
@@ -167,7 +181,7 @@ impl Classifier {
 }
 
 impl Quantized {
-    fn answer(&self, picture: View<'_>, face: &Rect, margin: f32) -> Result<Probabilities, NetworkError> {
+    fn answer(&self, picture: View<'_>, face: &Rect, margin: f32) -> Result<Answer, NetworkError> {
         let Buffers { sampler, pixels } = &mut *self.crop.lock();
         let side = self.network.side();
         sampler.face_crop(picture, face, margin, side as u32, pixels);
@@ -176,7 +190,7 @@ impl Quantized {
             preprocess::mirror(pixels, side);
             answer = answer.mean(look(&self.network, pixels)?);
         }
-        Ok(answer.probabilities())
+        Ok(answer.answer())
     }
 }
 
@@ -186,9 +200,16 @@ struct LookLogits {
     /// In the order of [`crate::nn::head::CLASSES`].
     classes: [f32; 2],
     incorrect: Option<f32>,
+    /// In the order of [`PERSON`](crate::nn::head::PERSON) and [`FRONT`](crate::nn::head::FRONT).
+    presence: Option<[f32; 2]>,
 }
 
 impl LookLogits {
+    fn answer(self) -> Answer {
+        let presence = self.presence.map_or(Presence::CERTAIN, Presence::from_logits);
+        Answer { probabilities: self.probabilities(), presence }
+    }
+
     fn probabilities(self) -> Probabilities {
         Probabilities::from_logits(self.classes, self.incorrect)
     }
@@ -201,13 +222,17 @@ impl LookLogits {
     fn mean(self, other: Self) -> Self {
         let classes = std::array::from_fn(|class| f32::midpoint(self.classes[class], other.classes[class]));
         let incorrect = self.incorrect.zip(other.incorrect).map(|(one, another)| f32::midpoint(one, another));
-        Self { classes, incorrect }
+        let presence = self
+            .presence
+            .zip(other.presence)
+            .map(|(one, another)| std::array::from_fn(|output| f32::midpoint(one[output], another[output])));
+        Self { classes, incorrect, presence }
     }
 }
 
 fn look(network: &int8::mobilenet_v2::QuantizedClassifier, crop: &[u8]) -> Result<LookLogits, NetworkError> {
-    let (classes, incorrect) = network.logits(crop)?;
-    Ok(LookLogits { classes, incorrect })
+    let ClassifierLogits { classes, incorrect, presence } = network.logits(crop)?;
+    Ok(LookLogits { classes, incorrect, presence })
 }
 
 fn looks(backbone: &MobileNetV2, head: &Head, crops: &[RgbImage]) -> Result<Vec<LookLogits>, NetworkError> {
@@ -217,6 +242,15 @@ fn looks(backbone: &MobileNetV2, head: &Head, crops: &[RgbImage]) -> Result<Vec<
         Some(logits) => logits.flatten_all()?.to_vec1()?.into_iter().map(Some).collect(),
         None => vec![None; classes.len()],
     };
-    let rows = classes.iter().zip(incorrect);
-    Ok(rows.map(|(row, incorrect)| LookLogits { classes: [row[0], row[1]], incorrect }).collect())
+    let presence = match &logits.presence {
+        Some(logits) => logits.to_vec2()?.into_iter().map(|row| Some([row[PERSON], row[FRONT]])).collect(),
+        None => vec![None; classes.len()],
+    };
+    let rows = classes.iter().zip(incorrect).zip(presence);
+    let look = |((row, incorrect), presence): ((&Vec<f32>, _), _)| LookLogits {
+        classes: [row[0], row[1]],
+        incorrect,
+        presence,
+    };
+    Ok(rows.map(look).collect())
 }

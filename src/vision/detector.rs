@@ -14,38 +14,16 @@ use maskwatch_kernels::int8::Kernels;
 use std::ops::RangeInclusive;
 use std::path::Path;
 
+mod close;
+mod detection;
+
+pub use close::CLOSE_INPUT;
+pub use detection::{Detection, NMS_IOU, suppress};
+
 /// Sides of the detector's input in pixels; each is also a multiple of [`MULTIPLE`].
 pub const DETECTOR_SIDES: RangeInclusive<u32> = 32..=2048;
 /// Scores that a face can have, and thresholds of them.
 pub const SCORES: RangeInclusive<f64> = 0.0..=1.0;
-/// Overlap (IoU) above which the weaker of two boxes counts as a second box on the same face.
-pub const NMS_IOU: f32 = 0.45;
-
-/// One face found in one picture.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Detection {
-    /// Where the face is, in pixels of the picture that was searched; may reach over its edges.
-    pub rect: Rect,
-    /// Right eye, left eye, nose tip, right and left corner of the mouth; right and left are the person's
-    /// own.
-    pub landmarks: [Point; 5],
-    /// How sure the network is that this is a face, 0 to 1.
-    pub score: f32,
-}
-
-impl Detection {
-    /// The same face in a picture `factor` times as large.
-    #[must_use]
-    pub fn scaled(&self, factor: f32) -> Self {
-        let Rect { x, y, w, h } = self.rect;
-        Self {
-            rect: Rect::new(x * factor, y * factor, w * factor, h * factor),
-            landmarks: self.landmarks.map(|point| Point { x: point.x * factor, y: point.y * factor }),
-            score: self.score,
-        }
-    }
-}
-
 enum DetectorNetwork {
     Real(Box<YuNet>),
     Quantized(Box<(int8::yunet::QuantizedDetector, Scratch)>),
@@ -56,6 +34,8 @@ pub struct Detector {
     network: DetectorNetwork,
     input: (u32, u32),
     score_threshold: f32,
+    /// Searches the same pictures for close faces.
+    close: Option<Box<Self>>,
 }
 
 impl Detector {
@@ -75,7 +55,7 @@ impl Detector {
     pub fn new(weights: &Weights, input: (u32, u32), score_threshold: f32) -> Result<Self, NetworkError> {
         check_input(input, weights.origin())?;
         let network = DetectorNetwork::Real(Box::new(YuNet::new(weights, Mode::Inference)?));
-        Ok(Self { network, input, score_threshold })
+        Ok(Self { network, input, score_threshold, close: None })
     }
 
     /// The quantized detector, on `kernels`, with a team's threads; otherwise as [`Detector::load`].
@@ -94,7 +74,15 @@ impl Detector {
         let network =
             int8::yunet::QuantizedDetector::new(&network, (input.0 as usize, input.1 as usize), team)?;
         let canvas = Scratch::new(input.0 as usize, input.1 as usize);
-        Ok(Self { network: DetectorNetwork::Quantized(Box::new((network, canvas))), input, score_threshold })
+        let network = DetectorNetwork::Quantized(Box::new((network, canvas)));
+        Ok(Self { network, input, score_threshold, close: None })
+    }
+
+    /// This detector, which also takes the close faces that `close` finds at its small input
+    /// ([`CLOSE_INPUT`]).
+    #[must_use]
+    pub fn with_close(self, close: Self) -> Self {
+        Self { close: Some(Box::new(close)), ..self }
     }
 
     /// Finds the faces of `picture`, the surest first.
@@ -103,6 +91,13 @@ impl Detector {
     /// When candle cannot run the network.
     pub fn detect<'a>(&self, picture: impl Into<View<'a>>) -> Result<Vec<Detection>, NetworkError> {
         let picture = picture.into();
+        let far = self.search(picture)?;
+        let Some(close) = &self.close else { return Ok(far) };
+        Ok(close::merge(far, close.search(picture)?, picture.dimensions().0 as f32))
+    }
+
+    /// Finds faces at the own input alone.
+    fn search(&self, picture: View<'_>) -> Result<Vec<Detection>, NetworkError> {
         let (candidates, scale) = match &self.network {
             DetectorNetwork::Real(network) => {
                 let (canvas, scale) = preprocess::letterbox(picture, self.input.0, self.input.1);
@@ -206,47 +201,4 @@ fn check_input(input: (u32, u32), origin: &str) -> Result<(), NetworkError> {
     }
     let reason = format!("its input cannot be {}×{}, both must be multiples of {MULTIPLE}", input.0, input.1);
     Err(NetworkError::Mismatch { origin: origin.to_owned(), reason })
-}
-
-/// Non-maximum suppression: the surest first, without those that overlap a surer one by more than
-/// [`NMS_IOU`].
-#[must_use]
-pub fn suppress(mut candidates: Vec<Detection>) -> Vec<Detection> {
-    candidates.sort_by(|left, right| right.score.total_cmp(&left.score));
-    let mut kept: Vec<Detection> = Vec::new();
-    for candidate in candidates {
-        if kept.iter().all(|surer| surer.rect.iou(&candidate.rect) <= NMS_IOU) {
-            kept.push(candidate);
-        }
-    }
-    kept
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn detection() -> impl Strategy<Value = Detection> {
-        (0f32..60.0, 0f32..60.0, 1f32..40.0, 1f32..40.0, 0f32..1.0).prop_map(|(x, y, w, h, score)| {
-            Detection { rect: Rect::new(x, y, w, h), landmarks: [Point { x, y }; 5], score }
-        })
-    }
-
-    proptest! {
-        #[test]
-        fn suppression_keeps_the_surest_and_no_two_of_one_face(candidates in prop::collection::vec(detection(), 0..40)) {
-            let kept = suppress(candidates.clone());
-            for pair in kept.windows(2) {
-                prop_assert!(pair[0].score >= pair[1].score);
-            }
-            for (index, face) in kept.iter().enumerate() {
-                prop_assert!(candidates.contains(face));
-                prop_assert!(kept[..index].iter().all(|other| other.rect.iou(&face.rect) <= NMS_IOU));
-            }
-            for dropped in candidates.iter().filter(|candidate| !kept.contains(candidate)) {
-                prop_assert!(kept.iter().any(|face| face.score >= dropped.score && face.rect.iou(&dropped.rect) > NMS_IOU));
-            }
-        }
-    }
 }

@@ -16,8 +16,10 @@ pub type VisionError = Box<dyn Error + Send + Sync>;
 pub enum Judgement {
     /// Nobody asked about it.
     Unasked,
-    /// It cannot be seen well enough: this gate stopped it, and the classifier was not asked.
+    /// It cannot be seen well enough: this gate stopped it.
     Stopped(Gate),
+    /// No human head is there, but an animal, a thing or a piece of clothing.
+    Nobody,
     /// What the classifier says.
     Answered(Probabilities),
 }
@@ -28,7 +30,7 @@ impl Judgement {
     pub fn answer(self) -> Option<Probabilities> {
         match self {
             Self::Answered(answer) => Some(answer),
-            Self::Unasked | Self::Stopped(_) => None,
+            Self::Unasked | Self::Stopped(_) | Self::Nobody => None,
         }
     }
 }

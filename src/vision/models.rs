@@ -2,7 +2,7 @@
 //! f32 ones.
 
 use super::classifier::{Classifier, Input};
-use super::detector::Detector;
+use super::detector::{CLOSE_INPUT, Detector};
 use super::landmarks::Locator;
 use crate::names::named;
 use crate::nn::NetworkError;
@@ -148,6 +148,23 @@ impl Models {
                 Detector::load(&path, input, score_threshold)
             }
         }
+    }
+
+    /// The detector that searches at `input` and again, for close faces, at [`CLOSE_INPUT`] if that is
+    /// smaller. Arguments as of [`Detector::load`].
+    ///
+    /// # Errors
+    /// As [`detector`](Self::detector).
+    pub fn detector_with_close(
+        &self,
+        input: (u32, u32),
+        score_threshold: f32,
+    ) -> Result<Detector, NetworkError> {
+        let far = self.detector(input, score_threshold)?;
+        if input.0 <= CLOSE_INPUT.0 && input.1 <= CLOSE_INPUT.1 {
+            return Ok(far);
+        }
+        Ok(far.with_close(self.detector(CLOSE_INPUT, score_threshold)?))
     }
 
     /// The landmark network.

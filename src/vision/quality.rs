@@ -2,6 +2,7 @@
 //! landmarks. A face that cannot be seen well is not worth the classifier's opinion: [`Gates`] say which
 //! ones. What happens to those is [`crate::daemon`]'s business.
 
+use super::classifier::Presence;
 use crate::geometry::{Point, Rect};
 use crate::pixels::picture::View;
 use crate::pixels::sampler::Sampler;
@@ -47,6 +48,10 @@ pub struct Gates {
     pub max_clipped: f32,
     /// The greatest [`Quality::yaw`], to either side.
     pub max_yaw: f32,
+    /// The least [`Presence::person`]: below it the box is nobody's face.
+    pub min_person: f32,
+    /// The least [`Presence::front`].
+    pub min_front: f32,
 }
 
 /// What can stop a face from being classified.
@@ -64,6 +69,8 @@ pub enum Gate {
     WashedOut,
     /// [`Gates::max_yaw`]: it is turned away.
     Yaw,
+    /// [`Gates::min_front`]: it is seen from behind, or is a neck.
+    Hidden,
 }
 
 impl Gate {
@@ -77,6 +84,7 @@ impl Gate {
             Self::TooBright => "too bright",
             Self::WashedOut => "washed out",
             Self::Yaw => "yaw",
+            Self::Hidden => "hidden",
         }
     }
 }
@@ -91,7 +99,15 @@ impl Gate {
 /// are it stops one of 11,372.
 impl Default for Gates {
     fn default() -> Self {
-        Self { min_sharpness: 0.016, min_brightness: 0.1, max_clipped: 0.4, max_yaw: 1.0, ..Self::OPEN }
+        Self {
+            min_sharpness: 0.016,
+            min_brightness: 0.1,
+            max_clipped: 0.4,
+            max_yaw: 1.0,
+            min_person: 0.5,
+            min_front: 0.5,
+            ..Self::OPEN
+        }
     }
 }
 
@@ -104,6 +120,8 @@ impl Gates {
         max_brightness: 0.0,
         max_clipped: 0.0,
         max_yaw: 0.0,
+        min_person: 0.0,
+        min_front: 0.0,
     };
 
     /// The gates that are not open, for people to read.
@@ -122,10 +140,24 @@ impl Gates {
             ("brightness up to", self.max_brightness),
             ("clipped up to", self.max_clipped),
             ("yaw up to", self.max_yaw),
+            ("person from", self.min_person),
+            ("front from", self.min_front),
         ];
         let closed = gates.iter().filter(|(_, limit)| *limit > 0.0);
         let text = closed.map(|(gate, limit)| format!("{gate} {limit}")).collect::<Vec<_>>().join(", ");
         if text.is_empty() { "all open".to_owned() } else { text }
+    }
+
+    /// Whether no human head is there, by the classifier's word.
+    #[must_use]
+    pub fn rule_out(&self, presence: &Presence) -> bool {
+        self.min_person > 0.0 && presence.person < self.min_person
+    }
+
+    /// Whether a face is seen from where nose and mouth do not show.
+    #[must_use]
+    pub fn hide(&self, presence: &Presence) -> bool {
+        self.min_front > 0.0 && presence.front < self.min_front
     }
 
     /// The first gate that stops a face of this quality; `None` where it may be classified.
@@ -282,8 +314,15 @@ mod tests {
             let (sharpness, brightness, contrast, clipped, yaw) = quality;
             let quality = Quality { sharpness, brightness, contrast, clipped, yaw };
             let [min_sharpness, min_contrast, min_brightness, max_brightness, max_clipped, max_yaw] = gates;
-            let gates =
-                Gates { min_sharpness, min_contrast, min_brightness, max_brightness, max_clipped, max_yaw };
+            let gates = Gates {
+                min_sharpness,
+                min_contrast,
+                min_brightness,
+                max_brightness,
+                max_clipped,
+                max_yaw,
+                ..Gates::OPEN
+            };
             let closer = [
                 Gates { min_sharpness: 2.0 * min_sharpness, ..gates },
                 Gates { min_contrast: 2.0 * min_contrast, ..gates },
@@ -297,6 +336,15 @@ mod tests {
             }
             prop_assert!(Gates::OPEN.stopping(&quality).is_none());
         }
+    }
+
+    #[test]
+    fn presence_has_gates_of_its_own() {
+        let seen = |person, front| Presence { person, front };
+        let gates = Gates::default();
+        assert!(gates.rule_out(&seen(0.1, 0.9)) && !gates.rule_out(&seen(0.9, 0.1)));
+        assert!(gates.hide(&seen(0.9, 0.1)) && !gates.hide(&Presence::CERTAIN));
+        assert!(!Gates::OPEN.rule_out(&seen(0.0, 0.0)) && !Gates::OPEN.hide(&seen(0.0, 0.0)));
     }
 
     #[test]

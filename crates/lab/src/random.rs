@@ -20,6 +20,8 @@ pub enum Purpose {
     Dropout,
     /// Training: what is drawn on a face.
     Drawn,
+    /// Training: squares of pictures without people.
+    NonFaces,
     /// Evaluation: what is drawn on a face of a test set.
     HardSet,
     /// Evaluation at a door: who comes.
@@ -42,6 +44,7 @@ impl Purpose {
             Self::Dropout => 5,
             Self::Drawn => 6,
             Self::HardSet => 7,
+            Self::NonFaces => 8,
         }
     }
 }

@@ -8,7 +8,7 @@ use super::prepared::Prepared;
 use super::program::{MapId, Program, ReadFrom, WriteTo};
 use super::reader::LayerReader;
 use super::team::SharedTeam;
-use crate::nn::head::{HIDDEN, INCORRECT_TENSORS, has_incorrect};
+use crate::nn::head::{FRONT, HIDDEN, INCORRECT_TENSORS, PERSON, PRESENCE_TENSORS, has};
 use crate::nn::mobilenet_v2::{BLOCKS, FEATURES, InvertedResidual, channels, residuals};
 use crate::nn::{NetworkError, head};
 use maskwatch_kernels::int8::{Area, GROUP, Kernels, Map, Pointwise, maps};
@@ -37,8 +37,13 @@ struct QuantizedHead {
     hidden: Pointwise,
     /// Scale of each hidden value.
     hidden_scale: Vec<f32>,
-    /// Weights and biases of the two classes, then of *incorrect* if the file has that output.
+    /// Weights and biases of the two classes, then of *incorrect* and *presence* if the file has these
+    /// outputs.
     logits: (Vec<f32>, Vec<f32>),
+    /// Where the logit of *incorrect* stands.
+    incorrect: Option<usize>,
+    /// Where the logits of *presence* begin.
+    presence: Option<usize>,
 }
 
 impl MobileNetV2 {
@@ -57,11 +62,17 @@ impl MobileNetV2 {
         let (last, _) = layers.pointwise("classifier.features.18", inputs, FEATURES)?;
         let (hidden, _) = layers.pointwise("classifier.head.0", FEATURES, HIDDEN)?;
         let mut logits = linear("head.3", 2, HIDDEN)?;
-        if has_incorrect(|name| weights.contains(&format!("classifier.{name}"))) {
-            let [weight, bias] = INCORRECT_TENSORS.map(|(name, _)| name);
-            logits.0.extend(weights.reals(&format!("classifier.{weight}"), &[1, HIDDEN])?);
-            logits.1.extend(weights.reals(&format!("classifier.{bias}"), &[1])?);
-        }
+        let mut optional = |tensors: [(&str, &[usize]); 2]| {
+            if !has(&tensors, |name| weights.contains(&format!("classifier.{name}"))) {
+                return Ok::<_, NetworkError>(None);
+            }
+            let [(weight, weight_shape), (bias, bias_shape)] = tensors;
+            let place = logits.1.len();
+            logits.0.extend(weights.reals(&format!("classifier.{weight}"), weight_shape)?);
+            logits.1.extend(weights.reals(&format!("classifier.{bias}"), bias_shape)?);
+            Ok(Some(place))
+        };
+        let (incorrect, presence) = (optional(INCORRECT_TENSORS)?, optional(PRESENCE_TENSORS)?);
         Ok(Self {
             kernels,
             units,
@@ -72,6 +83,8 @@ impl MobileNetV2 {
                 hidden,
                 hidden_scale: weights.reals("classifier.head.0.scale", &[HIDDEN])?,
                 logits,
+                incorrect,
+                presence,
             },
         })
     }
@@ -116,6 +129,17 @@ pub(super) fn front(
     residuals().take(count).enumerate().map(unit).collect()
 }
 
+/// What the head gives for one picture.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ClassifierLogits {
+    /// In the order of [`head::CLASSES`].
+    pub classes: [f32; 2],
+    /// The logit of *incorrect*, if the weights have that output.
+    pub incorrect: Option<f32>,
+    /// In the order of [`PERSON`] and [`FRONT`], if the weights have that output.
+    pub presence: Option<[f32; 2]>,
+}
+
 /// The quantized classifier at one input size, with its memory.
 pub struct QuantizedClassifier {
     network: Arc<MobileNetV2>,
@@ -126,7 +150,7 @@ pub struct QuantizedClassifier {
 // The results: features, hidden values, logits.
 const HIDDEN_AT: usize = FEATURES;
 const LOGITS_AT: usize = FEATURES + HIDDEN;
-const RESULTS: usize = LOGITS_AT + 3;
+const RESULTS: usize = LOGITS_AT + 5;
 
 impl QuantizedClassifier {
     /// Prepares `network` for pictures of `side` × `side` pixels.
@@ -153,17 +177,20 @@ impl QuantizedClassifier {
         self.prepared.size().0
     }
 
-    /// The two logits of `picture`, RGB bytes `[side, side, 3]`, in the order of [`head::CLASSES`], and the
-    /// logit of *incorrect* if the weights have that output.
+    /// The logits of `picture`, RGB bytes `[side, side, 3]`.
     ///
     /// # Errors
     /// When the picture has another length.
-    pub fn logits(&self, picture: &[u8]) -> Result<([f32; 2], Option<f32>), NetworkError> {
+    pub fn logits(&self, picture: &[u8]) -> Result<ClassifierLogits, NetworkError> {
         self.run(picture)?;
-        let incorrect = self.network.head.logits.1.len() > 2;
+        let head = &self.network.head;
         self.prepared.read(|values| {
             let logits = &values[LOGITS_AT..];
-            ([logits[head::MASK], logits[head::NO_MASK]], incorrect.then(|| logits[2]))
+            ClassifierLogits {
+                classes: [logits[head::MASK], logits[head::NO_MASK]],
+                incorrect: head.incorrect.map(|at| logits[at]),
+                presence: head.presence.map(|at| [logits[at + PERSON], logits[at + FRONT]]),
+            }
         })
     }
 

@@ -2,6 +2,39 @@
 
 use crate::nn::head;
 
+/// Whether a face is there to be judged: two probabilities, 0 to 1.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Presence {
+    /// A human head is there, and no animal, thing or piece of clothing.
+    pub person: f32,
+    /// It is seen from where nose and mouth would show, and not from behind.
+    pub front: f32,
+}
+
+impl Presence {
+    /// What is said by weights that lack this output: everything is a face.
+    pub const CERTAIN: Self = Self { person: 1.0, front: 1.0 };
+
+    /// From the logits of [`Head`](head::Head), in the order of [`head::PERSON`] and [`head::FRONT`].
+    #[must_use]
+    pub fn from_logits(logits: [f32; 2]) -> Self {
+        Self { person: sigmoid(logits[head::PERSON]), front: sigmoid(logits[head::FRONT]) }
+    }
+}
+
+/// All that the classifier says of a box.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Answer {
+    /// How the mask is worn, given that a face is there.
+    pub probabilities: Probabilities,
+    /// Whether a face is there.
+    pub presence: Presence,
+}
+
+fn sigmoid(logit: f32) -> f32 {
+    1.0 / (1.0 + (-logit).exp())
+}
+
 /// What the classifier says of a face: three probabilities, 0 to 1, whose sum is 1.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Probabilities {
@@ -18,7 +51,6 @@ impl Probabilities {
     /// shared by the softmax of the two classes.
     #[must_use]
     pub fn from_logits(classes: [f32; 2], incorrect: Option<f32>) -> Self {
-        let sigmoid = |logit: f32| 1.0 / (1.0 + (-logit).exp());
         let incorrect = incorrect.map_or(0.0, sigmoid);
         let mask = (1.0 - incorrect) * sigmoid(classes[head::MASK] - classes[head::NO_MASK]);
         Self { mask, no_mask: 1.0 - incorrect - mask, incorrect }

@@ -1,15 +1,18 @@
 //! `maskwatch-lab eval`: runs the measurements of [`crate::eval`] and prints their reports.
 
+mod close;
 mod data;
 mod door;
 mod gates;
 mod hard;
 mod landmarks;
+mod presence;
 mod same;
 mod settings;
 mod tables;
 mod video;
 
+use crate::data::labels;
 use crate::eval::error::EvalError;
 use crate::eval::networks::{Classify, Look};
 use crate::eval::{detector, faces, scenes};
@@ -69,6 +72,13 @@ enum Measurement {
     /// faces that pass a threshold, and the wrong answers among them. The answer is mask or alarm, the more
     /// probable of the two.
     Gates(gates::Args),
+    /// Faces that fill a cheap webcam's frame before a bright window: found, judged, judged wrongly
+    ///
+    /// The labelled faces of at least 48 pixels (shorter side) are shown at 40 to 110 % of the frame's width,
+    /// at 5 to 25 % of its brightness, some masks black, with noise and JPEG artefacts.
+    Close(Box<close::Args>),
+    /// What the daemon makes of pictures without people, and how many faces it takes for none
+    Presence(Box<presence::Args>),
     /// Alerts at a simulated door: labelled faces walk through drawn entrances, watched by the daemon's loop
     ///
     /// Counts per person: how many without a mask raise an alert, and after what time; how many with a mask
@@ -93,13 +103,15 @@ pub(crate) fn run(args: Args) -> Outcome {
         Measurement::Faces { data, models } => {
             let input = models.input;
             let data = Data::read(data, models.threads, "faces.csv")?;
+            let kinds = labels::kinds(&data.labels.with_file_name("incorrect_kinds.csv"))?;
             let models = open(&models)?;
             let network = models.classifier()?;
             let classifier_input = Some(input);
             let settings = EvalSettings { classifier_input, ..data.settings(&models) };
             data.measure(settings, |progress| {
                 let classify = |picture: &_, rects: &[_]| Ok(network.classify(picture, rects)?);
-                faces::evaluate(&data.pictures, &data.images, data.args.min_side, &classify, progress)
+                let min_side = data.args.min_side;
+                faces::evaluate(&data.pictures, &data.images, min_side, &kinds, &classify, progress)
             })
         }
         Measurement::Scenes { data, models, detector, verdict } => {
@@ -110,6 +122,7 @@ pub(crate) fn run(args: Args) -> Outcome {
             let options = ChainOptions {
                 models: named,
                 detector_input: detector.detector_input,
+                close_faces: !detector.no_close_faces,
                 score_threshold: detector.score_threshold,
                 gates: verdict.gates(),
             };
@@ -150,6 +163,8 @@ pub(crate) fn run(args: Args) -> Outcome {
         Measurement::Hard(args) => hard::run(args),
         Measurement::Landmarks(args) => landmarks::run(args),
         Measurement::Gates(args) => gates::run(args),
+        Measurement::Close(args) => close::run(*args),
+        Measurement::Presence(args) => presence::run(*args),
         Measurement::Door(args) => door::run(*args),
         Measurement::Video(args) => video::run(*args),
         Measurement::Same(args) => same::run(*args),

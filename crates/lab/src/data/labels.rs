@@ -4,6 +4,7 @@
 use maskwatch::geometry::Rect;
 use maskwatch::nn::head::{MASK, NO_MASK};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::File;
 use std::path::{Component, Path, PathBuf};
@@ -167,6 +168,21 @@ pub enum LabelError {
 pub fn read(path: &Path) -> Result<Vec<LabelledBox>, LabelError> {
     let file = File::open(path).map_err(|source| LabelError::Open { path: path.to_owned(), source })?;
     parse(file, path)
+}
+
+/// Reads what is bare where a mask is worn wrongly, by picture: columns `image,kind`. Nothing where there is
+/// no such file.
+///
+/// # Errors
+/// The file cannot be opened or read.
+pub fn kinds(path: &Path) -> Result<BTreeMap<String, String>, LabelError> {
+    if !path.exists() {
+        return Ok(BTreeMap::new());
+    }
+    let file = File::open(path).map_err(|source| LabelError::Open { path: path.to_owned(), source })?;
+    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(file);
+    let rows = reader.deserialize().collect::<Result<_, _>>();
+    rows.map_err(|source| LabelError::Read { path: path.to_owned(), source })
 }
 
 /// The same from the text of a file; `path` stands for it in errors.

@@ -283,9 +283,10 @@ mod tests {
         assert_eq!(recall, [1.0, 0.0, 1.0, 0.75]);
         assert_eq!((&json["n"], &json["pictures"]), (&4.into(), &2.into()));
         assert_eq!((&json["false_positives"], &json["false_positives_per_image"]), (&1.into(), &1.0.into()));
-        let n = ["0-2.5", "2.5-5", "5-10", "10+"].map(|band| json["bands"][band]["n"].as_u64().unwrap());
-        assert_eq!(n, [1, 1, 0, 2]);
-        assert_eq!(json["bands"]["10+"]["recall"]["mask"], 1.0);
+        let n = ["0-2.5", "2.5-5", "5-10", "10-20", "20-40", "40-70", "70+"]
+            .map(|band| json["bands"][band]["n"].as_u64().unwrap());
+        assert_eq!(n, [1, 1, 0, 2, 0, 0, 0]);
+        assert_eq!(json["bands"]["10-20"]["recall"]["mask"], 1.0);
         let wrong: Vec<_> = all.mistakes.iter().map(|mistake| (mistake.rect.x, mistake.problem)).collect();
         assert_eq!(wrong, [(50.0, "missed"), (300.0, "false positive")]);
 

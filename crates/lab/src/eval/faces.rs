@@ -11,11 +11,15 @@ use super::networks::Classify;
 use crate::data::labels::{Label, LabelledBox};
 use crate::data::pictures::{self, LabelledPicture, Measured};
 use image::RgbImage;
+use maskwatch::decide::{Rules, Verdict};
 use maskwatch::geometry::Rect;
 use maskwatch::vision::classifier::Probabilities;
 use serde::{Serialize, Serializer};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+
+/// What is bare where a mask is worn wrongly, by picture: `incorrect_nose`, `incorrect_chin`, …
+pub type IncorrectKinds = BTreeMap<String, String>;
 
 /// The classifier's answer to one annotated face.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,6 +40,12 @@ impl FaceAnswer {
             () if incorrect > no_mask => Label::Incorrect,
             () => Label::NoMask,
         }
+    }
+
+    /// Whether the daemon's usual certainty says that no mask is worn, or an incorrect one.
+    fn speaks_for_an_alert(&self) -> bool {
+        let vote = Rules::default().vote(&self.probabilities, self.face.rect.side());
+        matches!(vote, Verdict::Unmasked | Verdict::Incorrect)
     }
 
     /// What the paper's softmax over the two classes says.
@@ -137,6 +147,15 @@ pub struct FacesReport {
     pub incorrect: Proportion,
     /// How many of those were called `incorrect`.
     pub incorrect_named: Proportion,
+    /// How many of those were said to be no mask or an incorrect one with the certainty that the daemon asks
+    /// for: a single look that speaks for an alert.
+    pub incorrect_alerted: Proportion,
+    /// How many of those were not called `mask`, by the source of the picture.
+    pub incorrect_sources: Named<Proportion>,
+    /// The same by what is bare, where that is known.
+    pub incorrect_kinds: Named<Proportion>,
+    /// How many of the faces labelled `mask` were called something else, by all three probabilities.
+    pub mask_not_called_mask: Proportion,
     /// The share of the faces labelled `mask` that was called `incorrect`.
     pub mask_called_incorrect: Option<f64>,
     /// Its counts.
@@ -152,7 +171,7 @@ pub struct FacesReport {
 impl FacesReport {
     /// The figures over `answers`.
     #[must_use]
-    pub fn of(answers: &[FaceAnswer]) -> Self {
+    pub fn of(answers: &[FaceAnswer], kinds: &IncorrectKinds) -> Self {
         let scores = |label| -> Vec<f32> {
             let labelled = answers.iter().filter(|answer| answer.face.label == label);
             labelled.map(|answer| answer.probabilities.of_two()).collect()
@@ -178,6 +197,10 @@ impl FacesReport {
             incorrect_not_called_mask: incorrect.fraction(),
             incorrect,
             incorrect_named: share(Label::Incorrect, |called| called == Label::Incorrect),
+            incorrect_alerted: worn_wrongly(answers).map(FaceAnswer::speaks_for_an_alert).collect(),
+            incorrect_sources: grouped(answers, |face| face.source.as_deref()),
+            incorrect_kinds: grouped(answers, |face| kinds.get(&face.image).map(String::as_str)),
+            mask_not_called_mask: share(Label::Mask, |called| called != Label::Mask),
             mask_called_incorrect: mask_called_incorrect.fraction(),
             masked: mask_called_incorrect,
             bare_not_called_mask: share(Label::NoMask, |called| called != Label::Mask),
@@ -193,6 +216,25 @@ impl FacesReport {
     }
 }
 
+/// The answers to faces whose mask is worn wrongly.
+fn worn_wrongly(answers: &[FaceAnswer]) -> impl Iterator<Item = &FaceAnswer> {
+    answers.iter().filter(|answer| answer.face.label == Label::Incorrect)
+}
+
+/// How many masks worn wrongly were not called `mask`, by a name that some faces have.
+fn grouped<'a>(
+    answers: &'a [FaceAnswer],
+    name: impl Fn(&'a LabelledBox) -> Option<&'a str>,
+) -> Named<Proportion> {
+    let mut groups: BTreeMap<&str, Proportion> = BTreeMap::new();
+    for answer in worn_wrongly(answers) {
+        if let Some(name) = name(&answer.face) {
+            groups.entry(name).or_default().add(answer.called() != Label::Mask);
+        }
+    }
+    groups.into_iter().collect()
+}
+
 /// The mistakes among `answers`.
 pub(super) fn mistakes(answers: &[FaceAnswer]) -> Vec<Mistake> {
     answers.iter().filter_map(FaceAnswer::mistake).collect()
@@ -204,6 +246,7 @@ pub fn evaluate(
     pictures: &[LabelledPicture],
     images: &Path,
     min_side: f32,
+    kinds: &IncorrectKinds,
     classify: &Classify<'_>,
     progress: &(dyn Fn(usize) + Sync),
 ) -> Evaluation<FacesReport> {
@@ -223,7 +266,7 @@ pub fn evaluate(
         Ok::<_, EvalError>(answers.collect::<Vec<_>>())
     });
     let answers: Vec<FaceAnswer> = results.into_iter().flatten().collect();
-    Evaluation { report: FacesReport::of(&answers), mistakes: mistakes(&answers), failures }
+    Evaluation { report: FacesReport::of(&answers, kinds), mistakes: mistakes(&answers), failures }
 }
 
 #[cfg(test)]
@@ -274,8 +317,16 @@ pub(super) mod tests {
         paint(&folder.path().join("street/a.png"), &boxes);
         let rows: Vec<_> =
             boxes.iter().zip(labels).map(|((rect, _), label)| row("street/a.png", *rect, label)).collect();
-        let run =
-            |min_side| evaluate(&pictures::group(rows.clone()), folder.path(), min_side, &read_off, &|_| ());
+        let run = |min_side| {
+            evaluate(
+                &pictures::group(rows.clone()),
+                folder.path(),
+                min_side,
+                &IncorrectKinds::new(),
+                &read_off,
+                &|_| (),
+            )
+        };
 
         let all = run(0.0);
         assert_eq!(all.failures, []);
@@ -319,6 +370,7 @@ pub(super) mod tests {
                 &pictures,
                 folder.path(),
                 0.0,
+                &IncorrectKinds::new(),
                 &move |_, _| Ok(answers.iter().copied().map(Probabilities::of_mask).collect()),
                 &|_| (),
             );
@@ -341,7 +393,7 @@ pub(super) mod tests {
                     probabilities: Probabilities::of_mask(p_mask),
                 })
                 .collect();
-            let report = FacesReport::of(&answers);
+            let report = FacesReport::of(&answers, &IncorrectKinds::new());
             let n = report.two_class.0.total();
             let sum = |parts: &Named<TwoClass>| parts.0.iter().map(|(_, part)| part.0.total()).sum::<u64>();
             prop_assert_eq!(sum(&report.bands), n);

@@ -257,11 +257,14 @@ pub const FACE_SIZE_BANDS: [Band; 5] = [
 ];
 
 /// Bands of the width of a face in percent of the picture's width.
-pub const FRAME_SHARE_BANDS: [Band; 4] = [
+pub const FRAME_SHARE_BANDS: [Band; 7] = [
     Band::new("0-2.5", 0.0, 2.5),
     Band::new("2.5-5", 2.5, 5.0),
     Band::new("5-10", 5.0, 10.0),
-    Band::new("10+", 10.0, f32::INFINITY),
+    Band::new("10-20", 10.0, 20.0),
+    Band::new("20-40", 20.0, 40.0),
+    Band::new("40-70", 40.0, 70.0),
+    Band::new("70+", 70.0, f32::INFINITY),
 ];
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 
 use super::error::EvalError;
 use super::evaluation::Evaluation;
-use super::faces::{self, FaceAnswer, FacesReport};
+use super::faces::{self, FaceAnswer, FacesReport, IncorrectKinds};
 use super::metrics::{FACE_SIZE_BANDS, Proportion};
 use super::mistakes::Mistake;
 use super::named::Named;
@@ -246,7 +246,11 @@ pub fn evaluate(
     };
     let mut mistakes = faces::mistakes(&answers);
     mistakes.extend(results.into_iter().flat_map(|scene| scene.mistakes));
-    Evaluation { report: ScenesReport { faces: FacesReport::of(&answers), end_to_end }, mistakes, failures }
+    Evaluation {
+        report: ScenesReport { faces: FacesReport::of(&answers, &IncorrectKinds::new()), end_to_end },
+        mistakes,
+        failures,
+    }
 }
 
 /// A found face as the matching takes it; where its landmarks are makes no difference there.

@@ -60,7 +60,12 @@ impl Display for FacesReport {
         }
         line(out, "incorrect not called mask", &self.incorrect)?;
         line(out, "incorrect called incorrect", &self.incorrect_named)?;
+        line(out, "incorrect, alert by a single look", &self.incorrect_alerted)?;
+        for (name, proportion) in self.incorrect_sources.0.iter().chain(&self.incorrect_kinds.0) {
+            line(out, &format!("  not called mask, {name}"), proportion)?;
+        }
         line(out, "mask called incorrect", &self.masked)?;
+        line(out, "mask not called mask (of three)", &self.mask_not_called_mask)?;
         line(out, "no_mask not called mask (of three)", &self.bare_not_called_mask)?;
         single(out, "balanced accuracy", confusion.balanced_accuracy())?;
         single(out, "area under the curve", self.auc)?;

@@ -57,8 +57,9 @@ pub fn add(
     draft.layer("classifier.head.0", &values, &requantization);
     draft.reals("classifier.head.0.scale", &[writes.scale.len()], &writes.scale);
 
-    let incorrect = head::has_incorrect(|name| weights.contains(name)).then_some(head::INCORRECT_TENSORS);
-    for (name, shape) in others.into_iter().chain(incorrect.into_iter().flatten()) {
+    let optional = [head::INCORRECT_TENSORS, head::PRESENCE_TENSORS].into_iter();
+    let present = optional.filter(|tensors| head::has(tensors, |name| weights.contains(name)));
+    for (name, shape) in others.into_iter().chain(present.flatten()) {
         let values = weights.get(name, shape)?.flatten_all()?.to_vec1::<f32>()?;
         draft.reals(&format!("classifier.{name}"), shape, &values);
     }

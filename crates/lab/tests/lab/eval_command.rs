@@ -170,12 +170,12 @@ fn eval_detector_finds_both_portraits() {
             "bands/0-2.5/n",
             "bands/2.5-5/recall/mask",
             "bands/5-10/recall/all",
-            "bands/10+/recall/no_mask",
+            "bands/10-20/recall/no_mask",
             "false_positives_per_image",
             "settings/score_threshold",
         ],
     );
-    assert_eq!((&report["n"], &report["bands"]["10+"]["n"]), (&2.into(), &2.into()));
+    assert_eq!((&report["n"], &report["bands"]["10-20"]["n"]), (&2.into(), &2.into()));
     assert_eq!((&report["recall"]["mask"], &report["recall"]["no_mask"]), (&1.0.into(), &1.0.into()));
     assert_eq!(report["false_positives_per_image"], 0.0);
 }

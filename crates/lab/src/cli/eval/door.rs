@@ -77,6 +77,7 @@ pub(super) fn run(args: Args) -> Outcome {
         classifier_input: Some(args.models.input),
         detector: Some(MeasuredDetector {
             detector_input: [config.detector.width, config.detector.height],
+            close_faces: config.detector.close_faces,
             score_threshold: config.detector.score_threshold,
             min_iou: None,
         }),

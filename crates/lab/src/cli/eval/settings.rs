@@ -35,6 +35,7 @@ pub(super) struct EvalSettings {
 #[derive(Debug, Serialize)]
 pub(super) struct MeasuredDetector {
     pub(super) detector_input: [u32; 2],
+    pub(super) close_faces: bool,
     pub(super) score_threshold: f32,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) min_iou: Option<f32>,
@@ -126,6 +127,7 @@ impl MeasuredDetector {
     pub(super) fn of(args: &DetectorArgs) -> Self {
         Self {
             detector_input: args.detector_input.into(),
+            close_faces: !args.no_close_faces,
             score_threshold: args.score_threshold,
             min_iou: Some(MIN_IOU),
         }

@@ -58,6 +58,16 @@ pub(super) struct Args {
     /// Share of each batch with faces labelled incorrect, if the data has any; fine-tuning only
     #[arg(long, value_name = "SHARE", default_value_t = 0.06, help_heading = "Data")]
     incorrect: f64,
+    /// Share of each batch that shows no face, or none of which anything could be said: what the detector
+    /// takes for faces in the pictures of negatives.csv, and the boxes of --heads; fine-tuning only
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, help_heading = "Data")]
+    non_faces: f64,
+    /// Table of boxes that show no face or a hidden one: image,x,y,w,h,kind (nobody or hidden)
+    #[arg(long, value_name = "FILE", help_heading = "Data")]
+    heads: Option<PathBuf>,
+    /// How many times as often as in the data a mask worn incorrectly is expected: above 1, it is said sooner
+    #[arg(long, value_name = "FACTOR", default_value_t = 1.0, help_heading = "Fitting")]
+    incorrect_odds: f64,
     /// Share of each batch with bare faces that something is drawn on: masks worn correctly or incorrectly,
     /// hands, cups, beards, …; fine-tuning only
     #[arg(long, value_name = "SHARE", default_value_t = 0.25, help_heading = "Data")]
@@ -187,6 +197,9 @@ impl Args {
             margin: self.margin,
             augmentation: Augmentation { aspect: self.aspect, ..usual.augmentation },
             incorrect: self.incorrect,
+            non_faces: self.non_faces,
+            heads: self.heads.clone(),
+            incorrect_odds: self.incorrect_odds,
             drawn: self.drawn,
             around_masked: self.around_masked,
             without: self.without.clone(),

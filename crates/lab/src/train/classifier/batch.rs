@@ -1,11 +1,13 @@
 //! Batches of fine-tuning: photographed faces, and bare ones with something drawn on them.
 
 use super::job::ClassifierJob;
+use super::loss::Target;
 use super::settings::ClassifierSettings;
 use crate::data::augment::FaceView;
 use crate::data::dataset::{DatasetFace, open_picture};
 use crate::data::labels::Label;
 use crate::data::landmarks;
+use crate::data::non_faces::NonFace;
 use crate::data::sampler::{DrawableSampler, FaceSampler};
 use crate::drawn::{self, DrawnKind};
 use crate::progress::Progress;
@@ -40,7 +42,14 @@ const fn share(kind: DrawnKind) -> u32 {
 pub(super) struct ClassifierBatch {
     /// `[N, side, side, 3]`, normalised.
     pub(super) pictures: Tensor,
-    pub(super) labels: Vec<Label>,
+    pub(super) targets: Vec<Target>,
+}
+
+/// What a crop is made of: a face of the data set, perhaps with something drawn on it, or a box without one.
+#[derive(Clone, Copy)]
+enum Chosen {
+    Face(usize, Option<DrawnKind>),
+    NonFace(usize),
 }
 
 /// Makes the batches of a run.
@@ -70,33 +79,46 @@ impl<'a> Batches<'a> {
         let mut generator = stream(settings.seed, Purpose::Batch, step);
         let input = settings.inputs[generator.random_range(0..settings.inputs.len())];
         let of_batch = |share: f64| (settings.batch as f64 * share).round() as usize;
-        let mut chosen: Vec<(usize, Option<DrawnKind>)> = Vec::with_capacity(settings.batch);
+        let mut chosen: Vec<Chosen> = Vec::with_capacity(settings.batch);
         let incorrect = self.sampler.draw_incorrect(of_batch(settings.incorrect), &mut generator);
-        chosen.extend(incorrect.into_iter().map(|face| (face, None)));
+        chosen.extend(incorrect.into_iter().map(|face| Chosen::Face(face, None)));
+        let non_faces =
+            (0..of_batch(settings.non_faces)).filter_map(|_| self.job.non_faces.draw(&mut generator));
+        chosen.extend(non_faces.map(Chosen::NonFace));
         for _ in 0..of_batch(settings.drawn) {
             let kind = pick(&self.kinds, &mut generator);
             let on_masked = settings.around_masked > 0.0
                 && kind.is_some_and(DrawnKind::suits_masked)
                 && generator.random_bool(settings.around_masked);
             let face = if on_masked { &self.masked } else { &self.bare }.draw(&mut generator);
-            chosen.extend(face.zip(kind).map(|(face, kind)| (face, Some(kind))));
+            chosen.extend(face.zip(kind).map(|(face, kind)| Chosen::Face(face, Some(kind))));
         }
         let left = settings.batch - chosen.len().min(settings.batch);
-        chosen.extend(self.sampler.draw(left, &mut generator).into_iter().map(|face| (face, None)));
+        let rest = self.sampler.draw(left, &mut generator);
+        chosen.extend(rest.into_iter().map(|face| Chosen::Face(face, None)));
 
         let mut crops = Vec::with_capacity(chosen.len());
-        for (place, &(index, kind)) in chosen.iter().enumerate() {
+        for (place, &chosen) in chosen.iter().enumerate() {
             let number = step * settings.batch as u64 + place as u64;
             let view = settings.augmentation.view(&mut stream(settings.seed, Purpose::View, number));
-            crops.push(self.crop(index, kind, &view, input, number)?);
+            crops.push(match chosen {
+                Chosen::Face(index, kind) => self.crop(index, kind, &view, input, number)?,
+                Chosen::NonFace(index) => {
+                    let NonFace { picture, rect, .. } = self.job.non_faces.get(index);
+                    view.render(&open_picture(picture)?, rect, input)
+                }
+            });
         }
-        let label = |(index, kind): &(usize, Option<DrawnKind>)| {
-            let own = self.job.dataset.faces[*index].label;
-            kind.filter(|_| own == Label::NoMask).map_or(own, DrawnKind::label)
+        let target = |chosen: &Chosen| match chosen {
+            Chosen::Face(index, kind) => {
+                let own = self.job.dataset.faces[*index].label;
+                Target::Face(kind.filter(|_| own == Label::NoMask).map_or(own, DrawnKind::label))
+            }
+            Chosen::NonFace(index) => Target::NonFace(self.job.non_faces.get(*index).kind),
         };
         Ok(ClassifierBatch {
             pictures: preprocess::normalised(&crops)?,
-            labels: chosen.iter().map(label).collect(),
+            targets: chosen.iter().map(target).collect(),
         })
     }
 
@@ -139,7 +161,7 @@ pub(super) fn landmarks(
     job: &ClassifierJob<'_>,
     wanted: impl Fn(&DatasetFace) -> bool,
 ) -> Result<Vec<Option<[Point; 5]>>, TrainError> {
-    let ClassifierJob { dataset, settings } = job;
+    let ClassifierJob { dataset, settings, .. } = job;
     let mut found = vec![None; dataset.faces.len()];
     let asked: Vec<usize> = (0..found.len()).filter(|&index| wanted(&dataset.faces[index])).collect();
     // Faces of one picture follow each other, so that each picture is searched once.
@@ -175,7 +197,7 @@ pub(super) struct SetAside {
 /// The bare faces set aside with one kind drawn on each, and all faces set aside as they are: what
 /// probabilities are calibrated by.
 pub(super) fn set_aside(job: &ClassifierJob<'_>) -> Result<Vec<SetAside>, TrainError> {
-    let ClassifierJob { dataset, settings } = job;
+    let ClassifierJob { dataset, settings, .. } = job;
     let subset = dataset.chosen_by();
     let wanted = |face: &DatasetFace| face.subset == subset && face.label == Label::NoMask;
     let landmarks = landmarks(job, wanted)?;

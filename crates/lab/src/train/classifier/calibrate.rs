@@ -5,17 +5,21 @@
 //! alone, since drawn ones are many and easy to tell. Both are folded into the last layers, so that nobody
 //! who runs the network has to know them.
 
-use super::batch::{SetAside, set_aside};
+use super::batch::set_aside;
 use super::job::ClassifierJob;
-use super::loss::pairs;
+use super::loss::{Target, pairs};
+use crate::data::augment::FaceView;
+use crate::data::dataset::open_picture;
 use crate::data::labels::Label;
 use crate::train::error::TrainError;
+use candle_core::{Device, Tensor};
 use image::RgbImage;
 use maskwatch::nn::Mode;
-use maskwatch::nn::head::{self, Head, INCORRECT_TENSORS, TENSORS};
+use maskwatch::nn::head::{self, Head, INCORRECT_TENSORS, PERSON, PRESENCE_TENSORS, TENSORS};
 use maskwatch::nn::mobilenet_v2::MobileNetV2;
 use maskwatch::nn::weights::Weights;
 use maskwatch::pixels::preprocess;
+use std::fmt;
 
 /// Crops that go through the network at once.
 const BATCH: usize = 32;
@@ -27,26 +31,7 @@ const NEWTON_STEPS: usize = 100;
 /// Scales the logits of `weights` for the least loss and notes how in the metadata. A logit whose faces set
 /// aside are all of one kind is left as it is.
 pub(super) fn calibrate(job: &ClassifierJob<'_>, weights: &mut Weights) -> Result<(), TrainError> {
-    let (network, head) = (MobileNetV2::new(weights, Mode::Inference)?, Head::new(weights)?);
-    let (mut classes, mut incorrect) = (Vec::new(), Vec::new());
-    let faces = set_aside(job)?;
-    for faces in faces.chunks(BATCH) {
-        let crops: Vec<RgbImage> = faces.iter().map(|face| face.crop.clone()).collect();
-        let logits = head.forward(&network.features(&preprocess::normalised(&crops)?)?, None)?;
-        for (row, face) in pairs(&logits.classes)?.into_iter().zip(faces) {
-            if face.label.class().is_some() {
-                let difference = f64::from(row[head::MASK] - row[head::NO_MASK]);
-                classes.push((difference, face.label == Label::Mask));
-            }
-        }
-        if let Some(logits) = logits.incorrect {
-            let values = logits.detach().flatten_all()?.to_vec1::<f32>()?;
-            let photographed = values.into_iter().zip(faces).filter(|(_, face)| !face.drawn);
-            let labelled =
-                |(logit, face): (f32, &SetAside)| (f64::from(logit), face.label == Label::Incorrect);
-            incorrect.extend(photographed.map(labelled));
-        }
-    }
+    let SetAsideLogits { classes, incorrect, presence } = SetAsideLogits::by(job, weights)?;
     if let Some(temperature) = temperature(&classes) {
         for (name, shape) in [TENSORS[2], TENSORS[3]] {
             let scaled = (weights.get(name, shape)? / temperature)?;
@@ -54,15 +39,88 @@ pub(super) fn calibrate(job: &ClassifierJob<'_>, weights: &mut Weights) -> Resul
         }
         note(weights, "temperature", format!("{temperature:.4}"), classes.len());
     }
-    if let Some(Platt { slope, intercept }) = Platt::fit(&incorrect) {
-        let [(weight, weight_shape), (bias, bias_shape)] = INCORRECT_TENSORS;
-        let scaled = (weights.get(weight, weight_shape)? * slope)?;
-        let moved = weights.get(bias, bias_shape)?.affine(slope, intercept)?;
-        weights.insert(weight.to_owned(), scaled);
-        weights.insert(bias.to_owned(), moved);
-        let found = format!("slope {slope:.4}, intercept {intercept:.4}");
-        note(weights, "incorrect_scaling", found, incorrect.len());
+    if let Some(mut platt) = Platt::fit(&incorrect) {
+        platt.intercept += job.settings.incorrect_odds.ln();
+        scale(weights, INCORRECT_TENSORS, &[platt])?;
+        note(weights, "incorrect_scaling", platt.to_string(), incorrect.len());
     }
+    if let [Some(person), Some(front)] = presence.each_ref().map(|logits| Platt::fit(logits)) {
+        scale(weights, PRESENCE_TENSORS, &[person, front])?;
+        let found = format!("person {person}; front {front}");
+        note(weights, "presence_scaling", found, presence[PERSON].len());
+    }
+    Ok(())
+}
+
+/// Logits of what is set aside, each with whether what it stands for is there. The first is *mask* less
+/// *no_mask*.
+#[derive(Default)]
+struct SetAsideLogits {
+    classes: Vec<(f64, bool)>,
+    incorrect: Vec<(f64, bool)>,
+    presence: [Vec<(f64, bool)>; 2],
+}
+
+impl SetAsideLogits {
+    fn by(job: &ClassifierJob<'_>, weights: &Weights) -> Result<Self, TrainError> {
+        let (network, head) = (MobileNetV2::new(weights, Mode::Inference)?, Head::new(weights)?);
+        let logits =
+            |crops: &[RgbImage]| head.forward(&network.features(&preprocess::normalised(crops)?)?, None);
+        let values = |logits: &Tensor| logits.detach().to_vec2::<f32>();
+        let mut seen = Self::default();
+        let faces = set_aside(job)?;
+        for faces in faces.chunks(BATCH) {
+            let crops: Vec<RgbImage> = faces.iter().map(|face| face.crop.clone()).collect();
+            let logits = logits(&crops)?;
+            for (row, face) in pairs(&logits.classes)?.into_iter().zip(faces) {
+                if face.label.class().is_some() {
+                    let difference = f64::from(row[head::MASK] - row[head::NO_MASK]);
+                    seen.classes.push((difference, face.label == Label::Mask));
+                }
+            }
+            let photographed = |rows: Vec<Vec<f32>>| {
+                rows.into_iter().zip(faces).filter(|(_, face)| !face.drawn).collect::<Vec<_>>()
+            };
+            for (row, face) in
+                logits.incorrect.as_ref().map(values).transpose()?.into_iter().flat_map(photographed)
+            {
+                seen.incorrect.push((f64::from(row[0]), face.label == Label::Incorrect));
+            }
+            for (row, _) in
+                logits.presence.as_ref().map(values).transpose()?.into_iter().flat_map(photographed)
+            {
+                seen.add_presence(&row, [true; 2]);
+            }
+        }
+        let view = FaceView::plain(job.settings.margin);
+        for one in job.non_faces.set_aside() {
+            let crop = view.render(&open_picture(&one.picture)?, &one.rect, job.settings.input());
+            for row in logits(&[crop])?.presence.as_ref().map(values).transpose()?.into_iter().flatten() {
+                seen.add_presence(&row, Target::NonFace(one.kind).presence());
+            }
+        }
+        Ok(seen)
+    }
+
+    fn add_presence(&mut self, logits: &[f32], is_there: [bool; 2]) {
+        for ((seen, logit), is_there) in self.presence.iter_mut().zip(logits).zip(is_there) {
+            seen.push((f64::from(*logit), is_there));
+        }
+    }
+}
+
+/// Applies a scaling to each row of an output's last layer.
+fn scale(weights: &mut Weights, tensors: [(&str, &[usize]); 2], rows: &[Platt]) -> Result<(), TrainError> {
+    let [(weight, weight_shape), (bias, bias_shape)] = tensors;
+    let column = |value: fn(&Platt) -> f64| {
+        let values: Vec<f32> = rows.iter().map(|platt| value(platt) as f32).collect();
+        Tensor::from_vec(values, rows.len(), &Device::Cpu)
+    };
+    let (slope, intercept) = (column(|platt| platt.slope)?, column(|platt| platt.intercept)?);
+    let scaled = weights.get(weight, weight_shape)?.broadcast_mul(&slope.unsqueeze(1)?)?;
+    let moved = ((weights.get(bias, bias_shape)? * slope)? + intercept)?;
+    weights.insert(weight.to_owned(), scaled);
+    weights.insert(bias.to_owned(), moved);
     Ok(())
 }
 
@@ -75,6 +133,12 @@ fn note(weights: &mut Weights, key: &str, found: String, faces: usize) {
 struct Platt {
     slope: f64,
     intercept: f64,
+}
+
+impl fmt::Display for Platt {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "slope {:.4}, intercept {:.4}", self.slope, self.intercept)
+    }
 }
 
 impl Platt {

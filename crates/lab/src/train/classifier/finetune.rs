@@ -89,20 +89,21 @@ impl Fitter for Finetune<'_> {
             steps,
             settings.threads,
             |step| batches.make(step),
-            |step, ClassifierBatch { pictures, labels }| {
+            |step, ClassifierBatch { pictures, targets }| {
                 let map = front.forward_blocks(&pictures, 0..*block)?.detach();
                 let features = average_pool(&network.forward_blocks(&map, *block..BLOCKS)?)?;
                 let mut generator = stream(settings.seed, Purpose::Dropout, step);
-                let dropped = dropout(labels.len(), settings.dropout, &mut generator)?;
+                let dropped = dropout(targets.len(), settings.dropout, &mut generator)?;
                 let logits = head.forward(&features, dropped.as_ref())?;
-                let loss = loss(&logits, &labels, settings.label_smoothing)?;
+                let loss = loss(&logits, &targets, settings.label_smoothing)?;
                 if !loss.to_scalar::<f32>()?.is_finite() {
                     return Err(TrainError::Diverged { step });
                 }
                 rate = learning_rate(step, settings.length, settings.warm_up, settings.learning_rate);
                 let statistics = if live { network.running_statistics() } else { Vec::new() };
                 fitted.step(&loss.backward()?, rate, statistics)?;
-                tally.extend(pairs(&logits.classes)?.into_iter().zip(labels));
+                let faces = pairs(&logits.classes)?.into_iter().zip(targets);
+                tally.extend(faces.filter_map(|(logits, target)| Some((logits, target.label()?))));
                 bar.advance(1);
                 Ok(())
             },

@@ -4,7 +4,7 @@
 use super::features::{self, Features};
 use super::history::{ClassifierEntry, Figures, Tally};
 use super::job::ClassifierJob;
-use super::loss::{cross_entropy, dropout, pairs};
+use super::loss::{Target, cross_entropy, dropout, pairs};
 use crate::data::dataset::Subset;
 use crate::data::labels::Label;
 use crate::data::sampler::FaceSampler;
@@ -37,7 +37,7 @@ pub(super) struct HeadFitter<'a> {
 impl<'a> HeadFitter<'a> {
     /// The head of the weights `start` with its optimiser, and the features of the backbone.
     pub(super) fn new(job: ClassifierJob<'a>, start: &Weights) -> Result<(Self, Fitted), TrainError> {
-        let ClassifierJob { dataset, settings } = job;
+        let ClassifierJob { dataset, settings, .. } = job;
         let features = features::compute(&job, start)?;
         let mut weights = start.clone();
         let variables = weights.unfreeze(|name| name.starts_with("head."))?;
@@ -50,7 +50,7 @@ impl<'a> HeadFitter<'a> {
 
     /// Fits for one epoch; gives the figures over its batches and the last learning rate.
     fn epoch(&self, fitted: &mut Fitted, epoch: u64) -> Result<(Figures, f64), TrainError> {
-        let ClassifierJob { dataset, settings } = self.job;
+        let ClassifierJob { dataset, settings, .. } = self.job;
         let steps = self.steps;
         let mut generator = stream(settings.seed, Purpose::Batch, epoch);
         let mut masks = stream(settings.seed, Purpose::Dropout, epoch);
@@ -61,9 +61,10 @@ impl<'a> HeadFitter<'a> {
             let rows = faces.iter().map(|&face| (face, generator.random_range(0..settings.views)));
             let input = gather(&self.features, rows)?;
             let labels: Vec<Label> = faces.iter().map(|&face| dataset.faces[face].label).collect();
+            let targets: Vec<Target> = labels.iter().copied().map(Target::Face).collect();
             let dropped = dropout(faces.len(), settings.dropout, &mut masks)?;
             let logits = self.head.forward(&input, dropped.as_ref())?.classes;
-            let loss = cross_entropy(&logits, &labels, settings.label_smoothing)?;
+            let loss = cross_entropy(&logits, &targets, settings.label_smoothing)?;
             if !loss.to_scalar::<f32>()?.is_finite() {
                 return Err(TrainError::Diverged { step });
             }

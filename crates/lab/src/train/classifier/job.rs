@@ -1,5 +1,6 @@
 //! What both ways of fitting the classifier need to know.
 
+use super::non_faces::NonFaces;
 use super::settings::{ClassifierSettings, Depth};
 use crate::data::dataset::{Dataset, Subset};
 use crate::train::run::Course;
@@ -9,6 +10,7 @@ use crate::train::run::Course;
 pub(super) struct ClassifierJob<'a> {
     pub(super) dataset: &'a Dataset,
     pub(super) settings: &'a ClassifierSettings,
+    pub(super) non_faces: &'a NonFaces,
 }
 
 impl ClassifierJob<'_> {
@@ -19,7 +21,9 @@ impl ClassifierJob<'_> {
 
     /// How long the run is; `start` is the checksum of its starting weights.
     pub(super) fn course(&self, start: &str) -> Course {
-        let Self { dataset, settings } = self;
+        let Self { dataset, settings, non_faces } = self;
+        // What happens to the fitted weights afterwards may be tried anew on a finished run.
+        let fitted = ClassifierSettings { blend: 1.0, incorrect_odds: 1.0, ..(*settings).clone() };
         let (title, unit, counted, every) = match settings.depth {
             Depth::Head => ("head", "epoch", "epochs", 1),
             Depth::From(_) => ("fine-tuning", "step", "steps", settings.every),
@@ -31,7 +35,7 @@ impl ClassifierJob<'_> {
             every,
             counted: (counted, 1),
             measures_start: false,
-            key: serde_json::json!({ "settings": settings, "weights": start, "data": dataset.checksum() }),
+            key: serde_json::json!({ "settings": fitted, "weights": start, "data": dataset.checksum(), "non_faces": non_faces.summary() }),
         }
     }
 }

@@ -26,7 +26,7 @@ pub(super) fn logits(
     network: &MobileNetV2,
     head: &Head,
 ) -> Result<Vec<[f32; 2]>, TrainError> {
-    let ClassifierJob { dataset, settings } = job;
+    let ClassifierJob { dataset, settings, .. } = job;
     let progress = Progress::new("measure", "faces", faces.len() as u64, 0);
     let view = FaceView::plain(settings.margin);
     let crop = |index: u64| {

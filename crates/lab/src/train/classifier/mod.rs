@@ -16,6 +16,7 @@ mod history;
 mod job;
 mod loss;
 mod measure;
+mod non_faces;
 mod run;
 mod settings;
 mod start;

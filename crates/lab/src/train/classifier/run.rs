@@ -4,6 +4,7 @@ use super::finetune::Finetune;
 use super::head::HeadFitter;
 use super::history::{ClassifierEntry, Figures};
 use super::job::ClassifierJob;
+use super::non_faces::NonFaces;
 use super::settings::{ClassifierSettings, Depth};
 use super::start::with_head;
 use super::{calibrate, measure};
@@ -51,7 +52,12 @@ pub fn run(
     let checkpoint = session.begin()?;
     session.make_folder()?;
     let start = with_head(weights, settings.seed, settings.depth != Depth::Head)?;
-    let job = ClassifierJob { dataset, settings };
+    let non_faces = if settings.non_faces > 0.0 {
+        NonFaces::find(&dataset.folder, settings)?
+    } else {
+        NonFaces::default()
+    };
+    let job = ClassifierJob { dataset, settings, non_faces: &non_faces };
     let course = job.course(&start.checksum()?);
     let finished = match settings.depth {
         Depth::Head => {
@@ -83,8 +89,8 @@ fn metadata(
     start: &str,
     best: &ClassifierEntry,
     figures: &BTreeMap<String, Figures>,
-) -> [(&'static str, String); 7] {
-    let ClassifierJob { dataset, settings } = job;
+) -> [(&'static str, String); 8] {
+    let ClassifierJob { dataset, settings, non_faces } = job;
     let preprocessing = format!(
         "square around the face, its seen side {} times the longer side, edge pixels repeated; RGB; resized to {}, middle \
          {} of it; (x / 255 - mean) / deviation, mean 0.485 0.456 0.406, deviation 0.229 0.224 0.225",
@@ -100,6 +106,7 @@ fn metadata(
         ("architecture", "MobileNetV2 1.0, head 1280-128-2".to_owned()),
         ("preprocessing", preprocessing),
         ("data", json(&dataset.summary())),
+        ("non_faces", json(&non_faces.summary())),
         ("settings", json(settings)),
         ("starting_weights_crc32", start.to_owned()),
         ("best", best.to_string()),

@@ -46,6 +46,14 @@ pub struct ClassifierSettings {
     pub augmentation: Augmentation,
     /// In fine-tuning, the share of each batch whose faces wear their mask incorrectly.
     pub incorrect: f64,
+    /// In fine-tuning, the share of each batch that shows no face, or none of which anything could be said.
+    pub non_faces: f64,
+    /// Table of such boxes that were looked at ([`crate::data::non_faces::read`]); none for those alone that
+    /// the detector finds in pictures without people. Its content counts, not its name.
+    #[serde(skip)]
+    pub heads: Option<PathBuf>,
+    /// How many times as often as set aside, *incorrect* is expected at a door: with more it is said sooner.
+    pub incorrect_odds: f64,
     /// In fine-tuning, the share of each batch that are bare faces with something drawn on them.
     pub drawn: f64,
     /// How much of what leaves a label true ([`DrawnKind::suits_masked`]) is drawn on masked faces instead of
@@ -113,6 +121,9 @@ impl ClassifierSettings {
             margin: 1.1,
             augmentation: Augmentation::default(),
             incorrect: 0.06,
+            non_faces: 0.0,
+            heads: None,
+            incorrect_odds: 1.0,
             drawn: 0.25,
             around_masked: 0.0,
             without: Vec::new(),
@@ -170,6 +181,14 @@ impl ClassifierSettings {
             return fail(
                 "the share of drawn faces must lie between 0 and 0.5, that of incorrect ones between 0 and 0.4",
             );
+        }
+        if !(0.0..=0.4).contains(&self.non_faces) || (self.depth == Depth::Head && self.non_faces > 0.0) {
+            return fail(
+                "the share of boxes without a face must lie between 0 and 0.4, and be 0 where the head is fitted alone",
+            );
+        }
+        if !(0.1..=10.0).contains(&self.incorrect_odds) {
+            return fail("the odds of incorrect must lie between 0.1 and 10");
         }
         if !(0.0..=1.0).contains(&self.around_masked) {
             return fail("the share of hoods and lights drawn on masked faces must lie between 0 and 1");

@@ -3,7 +3,7 @@
 use crate::random::{Purpose, stream};
 use candle_core::{Device, Tensor};
 use maskwatch::nn::NetworkError;
-use maskwatch::nn::head::{HIDDEN, INCORRECT_TENSORS, TENSORS};
+use maskwatch::nn::head::{HIDDEN, INCORRECT_TENSORS, PRESENCE_TENSORS, TENSORS};
 use maskwatch::nn::mobilenet_v2::FEATURES;
 use maskwatch::nn::weights::Weights;
 use rand::RngExt;
@@ -11,19 +11,19 @@ use std::collections::BTreeMap;
 
 /// The backbone's tensors and the head's; where there is no head, one with small random weights (uniform
 /// between ±1/√inputs, as is usual for linear layers). Metadata and ImageNet's own classifier are left
-/// behind, and the output *incorrect* unless it is wanted: it makes no sense on hidden values that were
-/// fitted without it.
-pub(super) fn with_head(weights: &Weights, seed: u64, incorrect: bool) -> Result<Weights, NetworkError> {
+/// behind, and the outputs beside the paper's two classes unless they are `wanted`: they make no sense on
+/// hidden values that were fitted without them.
+pub(super) fn with_head(weights: &Weights, seed: u64, wanted: bool) -> Result<Weights, NetworkError> {
+    let beside = || INCORRECT_TENSORS.into_iter().chain(PRESENCE_TENSORS);
     let kept = |name: &str| {
         name.starts_with("features.")
-            || (name.starts_with("head.") && (incorrect || !name.contains("incorrect")))
+            || (name.starts_with("head.") && (wanted || beside().all(|(other, _)| other != name)))
     };
     let tensors = weights.tensors().iter().filter(|(name, _)| kept(name));
     let mut with_head =
         Weights::new(tensors.map(|(name, tensor)| (name.clone(), tensor.clone())).collect(), BTreeMap::new());
     let mut generator = stream(seed, Purpose::Weights, 0);
-    let outputs = if incorrect { &INCORRECT_TENSORS[..] } else { &[] };
-    for (name, shape) in TENSORS.iter().chain(outputs).copied() {
+    for (name, shape) in TENSORS.into_iter().chain(beside().filter(|_| wanted)) {
         let inputs = if name.starts_with("head.0.") { FEATURES } else { HIDDEN };
         let limit = 1.0 / (inputs as f32).sqrt();
         let count = shape.iter().product();

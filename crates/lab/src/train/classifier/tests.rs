@@ -3,12 +3,14 @@
 
 use super::batch;
 use super::job::ClassifierJob;
-use super::loss::{cross_entropy, loss};
+use super::loss::{Target, cross_entropy, loss};
+use super::non_faces::NonFaces;
 use super::start::with_head;
 use super::*;
 use crate::data::augment::Augmentation;
 use crate::data::dataset::{Dataset, DatasetFace, DatasetOptions, Subset};
 use crate::data::labels::Label;
+use crate::data::non_faces::NonFaceKind;
 use crate::draw::{MaskKind, draw_mask};
 use crate::drawn::DrawnKind;
 use crate::random::{Purpose, stream};
@@ -24,6 +26,8 @@ use maskwatch::nn::weights::Weights;
 use maskwatch::vision::classifier::{Classifier, Input};
 use rand::RngExt;
 use std::path::Path;
+
+const MASK: Target = Target::Face(Label::Mask);
 
 /// Something like a face, masked or bare, in some colours.
 fn face(masked: bool, number: u32) -> RgbImage {
@@ -343,12 +347,7 @@ fn settings_that_cannot_work_are_refused() {
 fn the_loss_is_that_of_the_formula() {
     let logits = Tensor::new(&[[2f32, 0.0], [1.0, 3.0]], &Device::Cpu).unwrap();
     let of_classes = |smoothing| {
-        f64::from(
-            cross_entropy(&logits, &[Label::Mask, Label::Mask], smoothing)
-                .unwrap()
-                .to_scalar::<f32>()
-                .unwrap(),
-        )
+        f64::from(cross_entropy(&logits, &[MASK, MASK], smoothing).unwrap().to_scalar::<f32>().unwrap())
     };
     let (first, second) = ((1.0 + (-2f64).exp()).ln(), (1.0 + 2f64.exp()).ln());
     assert!((of_classes(0.0) - (first + second) / 2.0).abs() < 1e-6);
@@ -357,17 +356,27 @@ fn the_loss_is_that_of_the_formula() {
     assert!((of_classes(0.1) - smoothed).abs() < 1e-6);
 
     // A face whose mask is worn incorrectly is of neither class: only its own output learns from it.
-    let labels = [Label::Mask, Label::Incorrect];
+    let targets = [MASK, Target::Face(Label::Incorrect)];
     let both = Logits {
         classes: logits.clone(),
         incorrect: Some(Tensor::new(&[[-1f32], [2.0]], &Device::Cpu).unwrap()),
+        presence: Some(Tensor::new(&[[3f32, 1.0], [-2.0, 0.5]], &Device::Cpu).unwrap()),
     };
     let value = |loss: Tensor| f64::from(loss.to_scalar::<f32>().unwrap());
     let softplus = |x: f64| x.exp().ln_1p();
     let expected = first + (softplus(-1.0) + softplus(-2.0)) / 2.0;
-    assert!((value(loss(&both, &labels, 0.0).unwrap()) - expected).abs() < 1e-6);
-    let nobody = value(loss(&both, &[Label::Mask, Label::Mask], 0.0).unwrap());
+    assert!((value(loss(&both, &targets, 0.0).unwrap()) - expected).abs() < 1e-6);
+    let nobody = value(loss(&both, &[MASK, MASK], 0.0).unwrap());
     assert!((nobody - (first + second) / 2.0).abs() < 1e-6, "where nobody is labelled so, it is left alone");
+
+    // What shows no face teaches *presence* alone: the first row is a face, the second a head from behind, or
+    // nobody.
+    let front = softplus(-1.0) + softplus(0.5);
+    for (kind, person) in [(NonFaceKind::Hidden, softplus(2.0)), (NonFaceKind::Nobody, softplus(-2.0))] {
+        let targets = [MASK, Target::NonFace(kind)];
+        let expected = first + (softplus(-3.0) + person) / 2.0 + front / 2.0;
+        assert!((value(loss(&both, &targets, 0.0).unwrap()) - expected).abs() < 1e-6, "{kind:?}");
+    }
 }
 
 /// A table whose bare face is the fixture's, which the detector finds.
@@ -397,8 +406,9 @@ fn batches_hold_drawn_faces_with_the_labels_of_what_was_drawn() {
         without: vec![DrawnKind::Mask, DrawnKind::UnderNose, DrawnKind::UnderMouth],
         ..settings.clone()
     };
+    let none = NonFaces::default();
     let batches = |settings: &ClassifierSettings| {
-        let job = ClassifierJob { dataset: &dataset, settings };
+        let job = ClassifierJob { dataset: &dataset, settings, non_faces: &none };
         let bare = |face: &DatasetFace| face.label == Label::NoMask && face.subset == Subset::Train;
         let landmarks = batch::landmarks(&job, bare).unwrap();
         let found = landmarks.iter().filter(|landmarks| landmarks.is_some()).count();
@@ -408,13 +418,17 @@ fn batches_hold_drawn_faces_with_the_labels_of_what_was_drawn() {
     };
     let (first, again, plain) = (batches(&settings), batches(&settings), batches(&without_masks));
     let incorrect = |batches: &[batch::ClassifierBatch]| {
-        batches.iter().flat_map(|batch| &batch.labels).filter(|label| **label == Label::Incorrect).count()
+        batches
+            .iter()
+            .flat_map(|batch| &batch.targets)
+            .filter(|target| **target == Target::Face(Label::Incorrect))
+            .count()
     };
     let pixels =
         |batch: &batch::ClassifierBatch| batch.pictures.flatten_all().unwrap().to_vec1::<f32>().unwrap();
     for (one, other) in first.iter().zip(&again) {
-        assert_eq!(one.labels.len(), 16);
-        assert_eq!((&one.labels, pixels(one)), (&other.labels, pixels(other)));
+        assert_eq!(one.targets.len(), 16);
+        assert_eq!((&one.targets, pixels(one)), (&other.targets, pixels(other)));
     }
     assert!(incorrect(&first) > 4 && incorrect(&plain) == 0, "{} {}", incorrect(&first), incorrect(&plain));
 }
@@ -425,19 +439,57 @@ fn hoods_and_lights_say_nothing_about_a_mask() {
     let dataset = Dataset::load(folder.path(), &DatasetOptions::default()).unwrap();
     let without = DrawnKind::ALL.into_iter().filter(|kind| !kind.suits_masked()).collect();
     let usual = ClassifierSettings { batch: 16, drawn: 0.5, without, ..small(Depth::From(17)) };
-    let landmarks = batch::landmarks(&ClassifierJob { dataset: &dataset, settings: &usual }, |face| {
-        face.subset == Subset::Train
-    })
-    .unwrap();
+    let none = NonFaces::default();
+    let job = ClassifierJob { dataset: &dataset, settings: &usual, non_faces: &none };
+    let landmarks = batch::landmarks(&job, |face| face.subset == Subset::Train).unwrap();
     for around_masked in [0.0, 0.5, 1.0] {
         let settings = ClassifierSettings { around_masked, ..usual.clone() };
-        let job = ClassifierJob { dataset: &dataset, settings: &settings };
+        let job = ClassifierJob { dataset: &dataset, settings: &settings, non_faces: &none };
         let batches = batch::Batches::new(job, landmarks.clone());
         // What is drawn on comes first.
-        let labels: Vec<Label> =
-            (0..5).flat_map(|step| batches.make(step).unwrap().labels[..8].to_vec()).collect();
-        assert!(!labels.contains(&Label::Incorrect));
-        let masked = labels.iter().filter(|label| **label == Label::Mask).count() as f64 / 40.0;
+        let targets: Vec<Target> =
+            (0..5).flat_map(|step| batches.make(step).unwrap().targets[..8].to_vec()).collect();
+        assert!(!targets.contains(&Target::Face(Label::Incorrect)));
+        let masked = targets.iter().filter(|target| **target == MASK).count() as f64 / 40.0;
         assert!((masked - around_masked).abs() <= if around_masked == 0.5 { 0.25 } else { 0.0 }, "{masked}");
     }
+}
+
+#[test]
+fn a_run_learns_what_is_no_face() {
+    let folder = portrait();
+    std::fs::create_dir(folder.path().join("negatives")).unwrap();
+    let mut table = "image,group,split,source,licence\n".to_owned();
+    for number in 0..20u8 {
+        let stripes =
+            RgbImage::from_fn(96, 96, |x, y| Rgb([(x * 7 + u32::from(number) * 9) as u8, y as u8, 200]));
+        let name = format!("stripes-{number}.png");
+        stripes.save(folder.path().join("negatives").join(&name)).unwrap();
+        table += &format!("{name},object,train,drawn,none\n");
+    }
+    std::fs::write(folder.path().join("negatives.csv"), table).unwrap();
+    let heads = folder.path().join("heads.csv");
+    let rows: String = (0..12).map(|copy| format!("astronaut-{copy}.jpg,0,0,60,60,hidden\n")).collect();
+    std::fs::write(&heads, format!("image,x,y,w,h,kind\n{rows}")).unwrap();
+    let settings = ClassifierSettings {
+        batch: 16,
+        length: 12,
+        every: 6,
+        learning_rate: 2e-3,
+        non_faces: 0.4,
+        heads: Some(heads),
+        ..small(Depth::From(17))
+    };
+    let report = fit(folder.path(), &settings, &Session::new(&folder.path().join("run"))).unwrap().unwrap();
+    let weights = Weights::load(&report.weights).unwrap();
+    assert!(weights.metadata["presence_scaling"].starts_with("person slope"), "{:?}", weights.metadata);
+    assert!(weights.metadata["non_faces"].starts_with("[[11,"), "{}", weights.metadata["non_faces"]);
+    let classifier = Classifier::new(&weights, Input::Auto).unwrap();
+    let person = |picture: &Path, rect: Rect| {
+        let picture = crate::data::dataset::open_picture(picture).unwrap();
+        classifier.look(&picture, &[rect]).unwrap()[0].presence.person
+    };
+    let face = person(&folder.path().join("images/astronaut-0.jpg"), Rect::new(183.0, 68.0, 85.0, 110.0));
+    let stripes = person(&folder.path().join("negatives/stripes-1.png"), Rect::new(10.0, 10.0, 70.0, 70.0));
+    assert!(face > 0.6 && stripes < 0.4, "{face} {stripes}");
 }
