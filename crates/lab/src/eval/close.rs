@@ -84,12 +84,13 @@ impl CloseFigures {
 }
 
 /// Shows the chain each labelled face of `pictures` once, in a view that depends on the seed and the face's
-/// place alone.
+/// place alone. Frames with a mistake are written to `folder`, named by the mistake.
 pub fn evaluate(
     pictures: &[LabelledPicture],
     images: &Path,
     seed: u64,
     (look, rules): (&Look<'_>, &Rules),
+    folder: Option<&Path>,
     progress: &(dyn Fn(usize) + Sync),
 ) -> Evaluation<CloseReport> {
     let places: std::collections::HashMap<&str, u64> =
@@ -124,6 +125,11 @@ pub fn evaluate(
                 (_, Some(false)) => Some("judged wrongly"),
                 _ => None,
             };
+            if let (Some(folder), Some(problem)) = (folder, problem) {
+                let name = format!("{}-{place}-{number}.jpg", problem.replace(' ', "-"));
+                let path = folder.join(name);
+                frame.save(&path).map_err(|source| EvalError::Strip { path, source })?;
+            }
             let mistake = problem.map(|problem| Mistake {
                 image: face.image.clone(),
                 rect: face.rect,
@@ -199,7 +205,8 @@ mod tests {
                     .into_iter()
                     .collect())
             };
-            evaluate(&pictures, folder.path(), 1, (&look, &Rules::default()), &|_| ())
+            let frames = Some(folder.path());
+            evaluate(&pictures, folder.path(), 1, (&look, &Rules::default()), frames, &|_| ())
         };
         let figures = |judgement| {
             let CloseFigures { found, judged, right, .. } = run(judgement).report.all;
@@ -212,5 +219,6 @@ mod tests {
         assert_eq!(figures(answer(0.01)), (1, 1, 1));
         assert_eq!(figures(answer(0.99)), (1, 1, 0));
         assert_eq!(run(answer(0.99)).mistakes[0].problem, "judged wrongly");
+        assert!(folder.path().join("judged-wrongly-0-0.jpg").is_file());
     }
 }

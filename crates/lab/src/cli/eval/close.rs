@@ -4,10 +4,12 @@ use super::data::{Data, DataArgs};
 use super::settings::{EvalSettings, MeasuredDetector, VerdictSettings, open};
 use crate::eval::close;
 use crate::eval::error::EvalError;
+use anyhow::Context;
 use maskwatch::cli::networks::{DetectorArgs, ModelArgs, VerdictArgs};
 use maskwatch::cli::outcome::Outcome;
 use maskwatch::pixels::picture::View;
 use maskwatch::vision::{Chain, ChainOptions, Vision, everybody};
+use std::path::PathBuf;
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
@@ -23,10 +25,18 @@ pub(super) struct Args {
     /// Seed of the views: the same seed shows the same ones
     #[arg(long, default_value = "1")]
     seed: u64,
+    /// Also write the frames with a mistake to this folder
+    #[arg(long, value_name = "DIR")]
+    pictures: Option<PathBuf>,
 }
 
 pub(super) fn run(args: Args) -> Outcome {
-    let Args { data, models: model_args, detector, verdict, seed } = args;
+    let Args { data, models: model_args, detector, verdict, seed, pictures } = args;
+    if let Some(folder) = &pictures {
+        std::fs::create_dir_all(folder).with_context(|| {
+            format!("cannot make {}; name another folder with --pictures", folder.display())
+        })?;
+    }
     let data = Data::read(data, model_args.threads, "faces.csv")?;
     let models = open(&model_args)?;
     let options = ChainOptions {
@@ -46,6 +56,6 @@ pub(super) fn run(args: Args) -> Outcome {
     data.measure(settings, |progress| {
         let look =
             |picture: &_| chain.clone().look(View::from(picture), &mut everybody).map_err(EvalError::Vision);
-        close::evaluate(&data.pictures, &data.images, seed, (&look, &rules), progress)
+        close::evaluate(&data.pictures, &data.images, seed, (&look, &rules), pictures.as_deref(), progress)
     })
 }

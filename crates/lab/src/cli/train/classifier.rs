@@ -136,6 +136,10 @@ pub(super) struct Args {
     /// weights. Fine-tuning only
     #[arg(long, value_name = "SHARE", default_value_t = 1.0, help_heading = "Fitting")]
     blend: f64,
+    /// Keep the last weights instead of those with the lowest loss on what is set aside. That is the loss of
+    /// the two classes alone; the outputs beside them do not count in it
+    #[arg(long, help_heading = "Fitting")]
+    keep_last: bool,
     /// Seed of all random choices
     #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Fitting")]
     seed: u64,
@@ -215,6 +219,7 @@ impl Args {
             dropout: self.dropout,
             average: self.average,
             blend: self.blend,
+            keep_last: self.keep_last,
             every: self.every,
             seed: self.seed,
             threads: self.threads.unwrap_or(usual.threads),
@@ -234,23 +239,32 @@ pub(super) fn run(args: Args) -> Outcome {
     let settings = args.settings();
     let session = Session { stop_after: args.stop_after, ..session(args.output, args.resume) };
     let report = classifier::run(&dataset, &weights, &settings, &session)?;
-    Ok(print(report.map(|report| Printed { report, chosen_by: dataset.chosen_by() })))
+    Ok(print(report.map(|report| Printed {
+        report,
+        chosen_by: dataset.chosen_by(),
+        keep_last: settings.keep_last,
+    })))
 }
 
 /// The report for people to read.
 struct Printed {
     report: ClassifierReport,
     chosen_by: Subset,
+    keep_last: bool,
 }
 
 impl fmt::Display for Printed {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { report, chosen_by } = self;
+        let Self { report, chosen_by, keep_last } = self;
         let chosen_by = match chosen_by {
             Subset::Val => "the validation pictures",
             Subset::Train | Subset::Selection => "the pictures set aside",
         };
-        writeln!(out, "lowest loss on {chosen_by} at {}; measured with its weights:", report.best.at)?;
+        if *keep_last {
+            writeln!(out, "the last weights, of {}; measured with them:", report.best.at)?;
+        } else {
+            writeln!(out, "lowest loss on {chosen_by} at {}; measured with its weights:", report.best.at)?;
+        }
         for (name, figures) in &report.figures {
             writeln!(
                 out,

@@ -28,9 +28,16 @@ pub(super) struct Args {
     /// Sample pictures FACTOR times as often; NAME is a table, a source, or a file that lists pictures
     #[arg(long, value_name = "NAME=FACTOR", value_parser = factor, help_heading = "Data")]
     weight: Vec<(String, f64)>,
-    /// Share of the examples made from pictures in which people have marked every face
+    /// Share of the examples made from pictures in which every face is marked for sure
     #[arg(long, value_name = "SHARE", default_value_t = usual().scenes, value_parser = whole_share, help_heading = "Data")]
     scenes: f64,
+    /// Also fit to the pictures without people that negatives.csv in the data folder lists; they are the
+    /// source negatives
+    #[arg(long, help_heading = "Data")]
+    negatives: bool,
+    /// Share of the examples that show a face close to a cheap webcam, before a bright window
+    #[arg(long, value_name = "SHARE", default_value_t = usual().webcam, value_parser = whole_share, help_heading = "Data")]
+    webcam: f64,
 
     /// Epochs; the weights are measured after each, and the best are kept
     #[arg(long, value_name = "N", default_value_t = usual().epochs, help_heading = "Fitting",
@@ -83,6 +90,8 @@ pub(super) fn run(args: Args) -> Outcome {
         tables: args.table,
         factors: args.weight,
         scenes: args.scenes,
+        negatives: args.negatives,
+        webcam: args.webcam,
         epochs: args.epochs,
         examples: args.examples,
         batch: args.batch,

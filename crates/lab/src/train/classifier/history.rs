@@ -200,6 +200,7 @@ mod tests {
             every: 1,
             counted: ("epochs", 1),
             measures_start: false,
+            keeps_last: false,
             key: serde_json::Value::Null,
         }
     }

@@ -35,6 +35,7 @@ impl ClassifierJob<'_> {
             every,
             counted: (counted, 1),
             measures_start: false,
+            keeps_last: settings.keep_last,
             key: serde_json::json!({ "settings": fitted, "weights": start, "data": dataset.checksum(), "non_faces": non_faces.summary() }),
         }
     }

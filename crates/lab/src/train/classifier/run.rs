@@ -100,7 +100,11 @@ fn metadata(
     );
     let best = serde_json::json!({
         "unit": course.unit, "at": best.at, "of": course.total,
-        "chosen_by": format!("loss on {}", dataset.chosen_by().name()),
+        "chosen_by": if settings.keep_last {
+            "being the last".to_owned()
+        } else {
+            format!("loss on {}", dataset.chosen_by().name())
+        },
     });
     [
         ("architecture", "MobileNetV2 1.0, head 1280-128-2".to_owned()),

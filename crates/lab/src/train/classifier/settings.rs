@@ -91,6 +91,11 @@ pub struct ClassifierSettings {
     /// In fine-tuning, the share of the fitted weights in the written ones, above 0 to 1; the rest is of the
     /// starting weights.
     pub blend: f64,
+    /// Whether the last weights are kept, instead of those with the least loss on what is set aside: that is
+    /// the loss of the two classes alone, which says nothing about the outputs beside them. Does not change
+    /// what is fitted.
+    #[serde(skip)]
+    pub keep_last: bool,
     /// In fine-tuning, steps between measurements; a checkpoint is written after each.
     pub every: u64,
     /// Seed of all random choices.
@@ -141,6 +146,7 @@ impl ClassifierSettings {
             clip: 2.0,
             average: 0.998,
             blend: 1.0,
+            keep_last: false,
             every: 50,
             seed: 1,
             threads: std::thread::available_parallelism().map_or(1, usize::from),

@@ -7,10 +7,13 @@ use super::placement::{Placement, SMALLEST_FACE};
 use super::truth::Truth;
 use super::{covered, distort};
 use crate::data::dataset::DatasetError;
+use crate::data::webcam::WebcamView;
 use fast_image_resize as fir;
 use image::{Rgb, RgbImage, imageops};
 use maskwatch::geometry::Rect;
-use rand::{Rng, RngExt};
+use maskwatch::pixels::preprocess;
+use rand::{Rng, RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
 
 /// Pictures are not enlarged beyond this: there is nothing more to see in them.
 const MOST_ENLARGED: f32 = 2.0;
@@ -31,17 +34,23 @@ pub(super) struct Example {
     pub(super) truth: Truth,
 }
 
-/// Makes an example of `side` × `side` pixels.
+/// Makes an example of `side` × `side` pixels; a share `webcam` of those with a face shows it close to a cheap
+/// webcam.
 ///
 /// # Errors
 /// A picture cannot be opened.
 pub(super) fn example(
     sampler: &PictureSampler,
     side: u32,
+    webcam: f64,
     random: &mut impl Rng,
 ) -> Result<Example, DatasetError> {
     let first = OpenedPicture::new(sampler.draw(random), random)?;
     let face = first.face(random);
+    if webcam > 0.0 && first.truth.faces.iter().any(|known| known.rect == face) && random.random_bool(webcam)
+    {
+        return Ok(close(&first, &face, side, random));
+    }
     let scale = (wanted_side(random) / face.side().max(1.0)).min(MOST_ENLARGED);
     let across = (side as f32 / (scale * first.longest())).round().clamp(1.0, MOST_TILES as f32) as u32;
     let mut opened = vec![first];
@@ -68,6 +77,34 @@ pub(super) fn example(
     }
     distort::degrade(&mut example.picture, random);
     Ok(example)
+}
+
+/// The frame of a cheap webcam with `face` close to it, scaled to the width of the input. All else in the
+/// picture may be lost in the light.
+fn close(opened: &OpenedPicture<'_>, face: &Rect, side: u32, random: &mut impl Rng) -> Example {
+    let mut generator = ChaCha8Rng::seed_from_u64(random.random());
+    let view = WebcamView::random(&mut generator);
+    let known = opened.truth.faces.iter().find(|known| known.rect == *face);
+    let is_masked = known.is_some_and(|known| !known.is_bare);
+    let (frame, rect) = view.frame(&opened.pixels, face, is_masked, &mut generator);
+    let height = side * frame.height() / frame.width();
+    let mut picture = RgbImage::from_pixel(side, side, backdrop(random));
+    imageops::replace(&mut picture, &preprocess::resize(&frame, side, height), 0, 0);
+    let factor = side as f32 / frame.width() as f32;
+    let zoom = factor * rect.w / face.w;
+    let placement = Placement {
+        tile: (side, height),
+        picture: opened.pixels.dimensions(),
+        offset: ((rect.x * factor - face.x * zoom) as i32, (rect.y * factor - face.y * zoom) as i32),
+        scaled: ((opened.pixels.width() as f32 * zoom) as u32, (opened.pixels.height() as f32 * zoom) as u32),
+        flipped: false,
+    };
+    let mut truth = placement.truth(&Truth { faces: known.cloned().into_iter().collect(), ignored: vec![] });
+    let others = opened.truth.faces.iter().filter(|other| other.rect != *face).map(|other| other.rect);
+    let others = others.chain(opened.truth.ignored.iter().copied());
+    let others = others.map(|other| placement.rect(&other).clipped(side, height));
+    truth.ignored.extend(others.filter(|other| other.area() > 0.0));
+    Example { picture, truth }
 }
 
 /// Draws the side of a face: most are small, since those are what the network misses.
@@ -215,8 +252,6 @@ mod tests {
     use super::super::truth::TrueFace;
     use super::*;
     use proptest::prelude::*;
-    use rand::SeedableRng;
-    use rand_chacha::ChaCha8Rng;
     use std::path::Path;
 
     /// A grey picture whose only bright thing is its face.
@@ -246,7 +281,7 @@ mod tests {
     }
 
     fn draw(sampler: &PictureSampler, seed: u64) -> Example {
-        example(sampler, 128, &mut ChaCha8Rng::seed_from_u64(seed)).unwrap()
+        example(sampler, 128, 0.0, &mut ChaCha8Rng::seed_from_u64(seed)).unwrap()
     }
 
     /// Pixels and boxes go the same way: the face is brighter than what surrounds it.
@@ -297,11 +332,31 @@ mod tests {
     }
 
     #[test]
+    fn a_face_close_to_a_webcam_fills_its_example() {
+        let folder = tempfile::tempdir().unwrap();
+        let sampler = sampler(folder.path(), (200, 150), Rect::new(80.0, 40.0, 40.0, 50.0));
+        let mut demanded = 0;
+        for seed in 0..20 {
+            let example = example(&sampler, 128, 1.0, &mut ChaCha8Rng::seed_from_u64(seed)).unwrap();
+            assert_eq!(example.picture.dimensions(), (128, 128));
+            for face in &example.truth.faces {
+                assert!(face.rect.w > 48.0 && face.rect.x >= 0.0 && face.rect.x + face.rect.w <= 128.01);
+                // It is dark, and the window beside it is not.
+                let middle = face.rect.centre();
+                let light = |x: f32, y: f32| example.picture.get_pixel(x as u32, y as u32).0[1];
+                assert!(light(middle.x, middle.y) < 110, "{seed}");
+                demanded += 1;
+            }
+        }
+        assert!(demanded >= 15, "{demanded}");
+    }
+
+    #[test]
     fn pictures_that_vanished_are_named() {
         let folder = tempfile::tempdir().unwrap();
         let sampler = sampler(folder.path(), (20, 20), Rect::new(5.0, 5.0, 10.0, 10.0));
         std::fs::remove_file(folder.path().join("picture.png")).unwrap();
-        let error = example(&sampler, 64, &mut ChaCha8Rng::seed_from_u64(0)).err().unwrap();
+        let error = example(&sampler, 64, 0.0, &mut ChaCha8Rng::seed_from_u64(0)).err().unwrap();
         assert!(error.to_string().contains("picture.png"), "{error}");
     }
 

@@ -6,6 +6,7 @@
 use super::truth::{TrueFace, Truth};
 use crate::data::dataset::{DatasetError, open_picture};
 use crate::data::labels::{self, Label, LabelledBox, Split};
+use crate::data::non_faces::{self, EmptyPicture};
 use crate::train::error::TrainError;
 use image::RgbImage;
 use rand::{Rng, RngExt};
@@ -45,14 +46,15 @@ impl TrainingPicture {
 /// `n_faces`, and of others those where as many faces are listed as were counted. Ordered by table and name.
 ///
 /// `tables` are names of CSV files in `folder`; if there are none, `faces.csv` and `scenes.csv`, whichever
-/// are there. `weights` are factors by name: a table (`scenes`), a source, or a text file in the folder that
-/// lists pictures.
+/// are there. `negatives` adds the pictures without people, as the source `negatives`. `weights` are factors
+/// by name: a table (`scenes`), a source, or a text file in the folder that lists pictures.
 ///
 /// # Errors
 /// A file cannot be used, a weight fits nothing, or no picture is left.
 pub(super) fn read(
     folder: &Path,
     tables: &[String],
+    negatives: bool,
     weights: &[(String, f64)],
 ) -> Result<Vec<TrainingPicture>, TrainError> {
     let usual = ["faces.csv".to_owned(), "scenes.csv".to_owned()];
@@ -73,6 +75,10 @@ pub(super) fn read(
             pictures.extend(picture(folder, table, name, &rows));
         }
     }
+    if negatives {
+        let empty = non_faces::empty_pictures(folder, Split::Train).map_err(DatasetError::Labels)?;
+        pictures.extend(empty.into_iter().map(without_people));
+    }
     for (name, factor) in weights {
         weigh(&mut pictures, folder, name, *factor)?;
     }
@@ -83,6 +89,18 @@ pub(super) fn read(
         )));
     }
     Ok(pictures)
+}
+
+fn without_people(picture: EmptyPicture) -> TrainingPicture {
+    TrainingPicture {
+        name: picture.path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+        path: picture.path,
+        table: "negatives".to_owned(),
+        source: "negatives".to_owned(),
+        truth: Truth::default(),
+        annotated: true,
+        weight: 1.0,
+    }
 }
 
 fn picture(folder: &Path, table: &str, name: String, rows: &[LabelledBox]) -> Option<TrainingPicture> {
@@ -231,7 +249,9 @@ mod tests {
         std::fs::write(folder.path().join("few.txt"), "town/a.jpg\n").unwrap();
         let weights: Vec<(String, f64)> =
             weights.iter().map(|(name, factor)| ((*name).to_owned(), *factor)).collect();
-        read(folder.path(), &[], &weights)
+        std::fs::write(folder.path().join("negatives.csv"), NEGATIVES).unwrap();
+        let negatives = weights.iter().any(|(name, _)| name == "negatives");
+        read(folder.path(), &[], negatives, &weights)
     }
 
     const FACES: &str = "image,x,y,w,h,label,split,source,n_faces\n\
@@ -259,6 +279,18 @@ mod tests {
         assert_eq!(pictures.iter().filter(|picture| picture.annotated).count(), 1);
         assert_eq!(pictures.iter().map(|picture| picture.weight).collect::<Vec<_>>(), [1.0, 0.25, 1.0, 0.25]);
         assert!(pictures[2].path.ends_with("images/web/one.jpg"));
+    }
+
+    const NEGATIVES: &str = "image,group,split,source,licence\ndog.jpg,dog,train,x,y\ncat.jpg,cat,val,x,y\n";
+
+    #[test]
+    fn pictures_without_people_have_no_face_to_find() {
+        let pictures = read_text(&[("scenes.csv", SCENES)], &[("negatives", 0.5)]).unwrap();
+        let empty: Vec<&TrainingPicture> =
+            pictures.iter().filter(|picture| picture.source == "negatives").collect();
+        assert_eq!(empty.len(), 1, "that of split val is left out");
+        assert!(empty[0].path.ends_with("negatives/dog.jpg") && empty[0].truth == Truth::default());
+        assert!(empty[0].annotated && empty[0].weight == 0.5);
     }
 
     #[test]

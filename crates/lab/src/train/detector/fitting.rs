@@ -158,7 +158,7 @@ impl DetectorBatch {
         let side = SIDES[random.random_range(0..SIDES.len())];
         let examples = (0..settings.batch).map(|example| {
             let mut random = stream(settings.seed, Purpose::View, index * settings.batch + example);
-            canvas::example(sampler, side, &mut random)
+            canvas::example(sampler, side, settings.webcam, &mut random)
         });
         let examples = examples.collect::<Result<Vec<Example>, DatasetError>>()?;
         let (pictures, truths): (Vec<_>, Vec<_>) =

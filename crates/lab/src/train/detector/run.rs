@@ -79,7 +79,7 @@ fn pictures(
     settings: &DetectorSettings,
     start: &Weights,
 ) -> Result<(PictureSampler, Vec<TrainingPicture>), TrainError> {
-    let mut pictures = data::read(&settings.data, &settings.tables, &settings.factors)?;
+    let mut pictures = data::read(&settings.data, &settings.tables, settings.negatives, &settings.factors)?;
     {
         let progress =
             Progress::new("landmarks from the starting network", "pictures", pictures.len() as u64, 0);

@@ -15,8 +15,12 @@ pub struct DetectorSettings {
     pub tables: Vec<String>,
     /// Sampling factors by name: a table, a source, or a file that lists pictures.
     pub factors: Vec<(String, f64)>,
-    /// Share of the examples made from pictures in which people have marked every face.
+    /// Share of the examples made from pictures in which every face is marked for sure.
     pub scenes: f64,
+    /// Whether pictures without people are among those: the ones of split train in `negatives.csv`.
+    pub negatives: bool,
+    /// Share of the examples that show a face close to a cheap webcam ([`crate::data::webcam`]).
+    pub webcam: f64,
     /// Epochs; the weights are measured after each.
     pub epochs: u64,
     /// Training examples per epoch.
@@ -45,6 +49,8 @@ impl DetectorSettings {
             tables: Vec::new(),
             factors: Vec::new(),
             scenes: 0.5,
+            negatives: false,
+            webcam: 0.0,
             epochs: 10,
             examples: 2000,
             batch: 16,
@@ -64,7 +70,7 @@ impl DetectorSettings {
     /// How long the run is. `pictures` and `start` are the checksums of what is drawn from and of the
     /// starting weights.
     pub(super) fn course(&self, pictures: &str, start: &str) -> Course {
-        let Self { epochs, batch, learning_rate, seed, .. } = self;
+        let Self { epochs, batch, learning_rate, seed, webcam, .. } = self;
         let batches = self.batches();
         Course {
             title: "fitting",
@@ -73,12 +79,14 @@ impl DetectorSettings {
             every: 1,
             counted: ("steps", batches),
             measures_start: true,
+            keeps_last: false,
             key: serde_json::json!({
                 "epochs": epochs,
                 "batches": batches,
                 "batch": batch,
                 "learning_rate": learning_rate,
                 "seed": seed,
+                "webcam": webcam,
                 "pictures": pictures,
                 "start": start,
             }),
@@ -88,7 +96,12 @@ impl DetectorSettings {
     pub(super) fn check(&self) -> Result<(), TrainError> {
         let are_counts = self.epochs > 0 && self.examples > 0 && self.batch > 0;
         let share = |share: f64| (0.0..=1.0).contains(&share);
-        if are_counts && self.learning_rate > 0.0 && share(self.scenes) && self.blend.is_none_or(share) {
+        if are_counts
+            && self.learning_rate > 0.0
+            && share(self.scenes)
+            && share(self.webcam)
+            && self.blend.is_none_or(share)
+        {
             return Ok(());
         }
         Err(TrainError::Settings(

@@ -54,6 +54,7 @@ impl LandmarksSettings {
             every: self.every,
             counted: ("steps", 1),
             measures_start: false,
+            keeps_last: false,
             key: serde_json::json!({
                 "steps": steps,
                 "batch": batch,

@@ -81,7 +81,12 @@ pub(in crate::train) fn fit<F: Fitter>(
     if run.done < course.total {
         return Ok(None);
     }
-    let best = history::best(&run.entries).and_then(|place| run.entries.get(place)).cloned();
+    if course.keeps_last {
+        run.best = run.fitted.averaged()?;
+    }
+    let place =
+        if course.keeps_last { run.entries.len().checked_sub(1) } else { history::best(&run.entries) };
+    let best = place.and_then(|place| run.entries.get(place)).cloned();
     let best =
         best.ok_or_else(|| TrainError::Data("no measurement of the run can be the best".to_owned()))?;
     Ok(Some(Finished { entries: run.entries, best, weights: with(start, &run.best) }))

@@ -22,6 +22,8 @@ pub(in crate::train) struct Course {
     pub(in crate::train) counted: (&'static str, u64),
     /// Whether the starting weights are measured too.
     pub(in crate::train) measures_start: bool,
+    /// Whether the last weights are kept, instead of those with the least loss.
+    pub(in crate::train) keeps_last: bool,
     /// Everything that decides the result. A checkpoint with another key is refused.
     pub(in crate::train) key: serde_json::Value,
 }
@@ -110,6 +112,7 @@ mod tests {
             every: 1,
             counted: ("", 1),
             measures_start: false,
+            keeps_last: false,
             key: serde_json::Value::Null,
         };
         let folder = tempfile::tempdir().unwrap();
