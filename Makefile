@@ -90,6 +90,10 @@ accuracy: dependencies ## the figures of docs/accuracy.md in both precisions, fr
 	  target/release/maskwatch-lab eval hard --split val --precision $$precision --detector-input 480x384 && \
 	  target/release/maskwatch-lab eval landmarks --split val --precision $$precision --detector-input 480x384 || exit 1; \
 	done
+	target/release/maskwatch-lab eval detector --split val --labels $(SHARED)/data/faces.csv --detector-input 480x384
+	target/release/maskwatch-lab eval close --split val --detector-input 480x384
+	target/release/maskwatch-lab eval presence --split val --detector-input 480x384
+	target/release/maskwatch-lab eval video
 	target/release/maskwatch-lab eval door --split val --persons 400
 	for seed in 1 2 3 4 5; do \
 	  target/release/maskwatch-lab eval door --split val --persons 400 --rate 10 --seed $$seed || exit 1; \
@@ -113,6 +117,12 @@ train: dependencies ## train the networks as the shipped ones were, into runs/ (
 	$(TRAIN) classifier --data $(SHARED)/data --weights runs/classifier-third/classifier.safetensors --unfreeze features.7 \
 	  --input 224,160,128,96 --steps 1000 --every 100 --learning-rate 1.5e-4 --drawn 0.3 --incorrect 0.08 --aspect 0.25 \
 	  --around-masked 0.5 --blend 0.5 $(WEIGHTING) --output runs/classifier-fourth $(RESUME)
+	$(TRAIN) classifier --data $(SHARED)/data --weights runs/classifier-fourth/classifier.safetensors --unfreeze features.7 \
+	  --input 224,160,128,96 --steps 900 --every 180 --learning-rate 1.5e-4 --drawn 0.2 --incorrect 0.14 --non-faces 0.16 \
+	  --heads crates/lab/labels/heads.csv --aspect 0.25 --around-masked 0.5 --blend 0.7 --keep-last --incorrect-odds 0.8 $(WEIGHTING) \
+	  --weight karys=0.5 --weight youy=0.5 --output runs/classifier-fifth $(RESUME)
+	target/release/maskwatch-lab train presence --data $(SHARED)/data --weights runs/classifier-fifth/classifier.safetensors \
+	  --heads crates/lab/labels/heads.csv --rejected 0.003 --threads 2 --output runs/presence
 	$(TRAIN) detector --data $(SHARED)/data --weights $(SHARED)/models/yunet_n.safetensors \
 	  --weight prajnasb=0.3 --weight scenes_volunteers.txt=0.3 --epochs 8 --examples 2000 --output runs/detector $(RESUME)
 	$(TRAIN) landmarks --data $(SHARED)/data --teacher $(SHARED)/models/yunet_n.safetensors \

@@ -61,9 +61,8 @@ struct Looking {
     frames: u16,
 }
 
-/// What looking at a frame costs: lists of the places that no gate stops, of the answers about them and of
-/// the judgements.
-const LISTS: usize = 3;
+/// What looking at a frame costs: lists of the answers about its faces and of the judgements.
+const LISTS: usize = 2;
 
 impl Vision for Looking {
     fn look(&mut self, picture: View<'_>, choice: &mut dyn Choice) -> Result<Vec<JudgedFace>, VisionError> {

@@ -16,7 +16,7 @@ import make_reference as reference  # noqa: E402
 
 def classifier(side):
     graph, outputs = reference.classifier_graph()
-    return folded(graph.model([1, 3, side, side], outputs[1:]))
+    return folded(graph.model([1, 3, side, side], outputs[1:2]))
 
 
 def detector(side):

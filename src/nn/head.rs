@@ -1,6 +1,6 @@
 //! The paper's head on MobileNetV2's pooled features: linear + ReLU, dropout, linear; two logits. Beside them
-//! two outputs of our own on the same hidden values: whether a mask is worn incorrectly, and whether a face
-//! is there at all ([`Presence`](crate::vision::classifier::Presence)).
+//! two outputs of our own: on the same hidden values whether a mask is worn incorrectly, and on the features
+//! themselves whether a face is there at all ([`Presence`](crate::vision::classifier::Presence)).
 
 use super::NetworkError;
 use super::mobilenet_v2::FEATURES;
@@ -32,7 +32,7 @@ pub const INCORRECT_TENSORS: [(&str, &[usize]); 2] =
 /// Extents of the tensors of the output *presence*, which weights may lack: everything is a face then. Its
 /// two logits are in the order of [`PERSON`] and [`FRONT`].
 pub const PRESENCE_TENSORS: [(&str, &[usize]); 2] =
-    [("head.presence.weight", &[2, HIDDEN]), ("head.presence.bias", &[2])];
+    [("head.presence.weight", &[2, FEATURES]), ("head.presence.bias", &[2])];
 
 /// Index of the logit that says whether a human head is there.
 pub const PERSON: usize = 0;
@@ -99,7 +99,11 @@ impl Head {
         Ok(Logits {
             classes: output(&self.logits)?,
             incorrect: self.incorrect.as_ref().map(output).transpose()?,
-            presence: self.presence.as_ref().map(output).transpose()?,
+            presence: self
+                .presence
+                .as_ref()
+                .map(|layer| linear(features, layer, Activation::Identity))
+                .transpose()?,
         })
     }
 

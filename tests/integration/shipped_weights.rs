@@ -40,6 +40,8 @@ fn the_classifier_equals_onnx_runtime() {
         assert_close("features", &features, &reference["features"], 1e-3);
         let logits = Head::new(&weights).unwrap().forward(&features, None).unwrap();
         assert_close("logits", &logits.classes, &reference["logits"], 1e-3);
+        assert_close("incorrect", &logits.incorrect.unwrap(), &reference["incorrect"], 1e-3);
+        assert_close("presence", &logits.presence.unwrap(), &reference["presence"], 1e-3);
     }
 }
 

@@ -89,14 +89,16 @@ def blocks(graph, count):
 
 
 def classifier_graph():
-    """MobileNetV2 with its head; the names of its features and logits."""
+    """MobileNetV2 with its head; the names of its features, logits, and the outputs incorrect and presence."""
     graph = Graph("classifier.safetensors")
     x = blocks(graph, 18)
     x = graph.relu6(graph.norm(graph.conv(x, "features.18.0"), "features.18.1"))
     features = graph.node("Flatten", [graph.node("GlobalAveragePool", [x])])
     hidden = graph.node("Relu", [graph.node("Gemm", [features, "head.0.weight", "head.0.bias"], transB=1)])
     logits = graph.node("Gemm", [hidden, "head.3.weight", "head.3.bias"], transB=1)
-    return graph, [features, logits]
+    incorrect = graph.node("Gemm", [hidden, "head.incorrect.weight", "head.incorrect.bias"], transB=1)
+    presence = graph.node("Gemm", [features, "head.presence.weight", "head.presence.bias"], transB=1)
+    return graph, [features, logits, incorrect, presence]
 
 
 def classifier_input(pictures):
@@ -106,7 +108,7 @@ def classifier_input(pictures):
 
 
 def classifier(pictures):
-    """Features [N, 1280] and logits [N, 2] of RGB pictures [N, H, W, 3], 0 to 255."""
+    """Features [N, 1280], logits [N, 2], incorrect [N, 1] and presence [N, 2] of RGB pictures [N, H, W, 3], 0 to 255."""
     graph, outputs = classifier_graph()
     return graph.run(classifier_input(pictures), outputs)
 
@@ -169,8 +171,9 @@ def detector(pictures):
 
 def main():
     pictures = numpy.stack([numpy.asarray(Image.open(HERE / f"{name}.png").convert("RGB")) for name in ["bare", "masked"]])
-    features, logits = classifier(pictures)
-    tensors = {"features": features, "logits": logits, "landmarks": landmarks(pictures[:, :96, :96]), **detector(pictures[:1])}
+    features, logits, incorrect, presence = classifier(pictures)
+    tensors = {"features": features, "logits": logits, "incorrect": incorrect, "presence": presence}
+    tensors.update(landmarks=landmarks(pictures[:, :96, :96]), **detector(pictures[:1]))
     made_by = {"made_by": f"tests/reference/make_reference.py with ONNX Runtime {onnxruntime.__version__}"}
     save_file(tensors, HERE / "reference.safetensors", made_by)
     print("logits of bare and masked:", logits.round(3).tolist())

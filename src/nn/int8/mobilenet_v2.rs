@@ -40,10 +40,8 @@ struct QuantizedHead {
     /// Weights and biases of the two classes, then of *incorrect* and *presence* if the file has these
     /// outputs.
     logits: (Vec<f32>, Vec<f32>),
-    /// Where the logit of *incorrect* stands.
-    incorrect: Option<usize>,
-    /// Where the logits of *presence* begin.
-    presence: Option<usize>,
+    /// Weights and biases of *presence*, which reads the features, if the file has that output.
+    presence: Option<(Vec<f32>, Vec<f32>)>,
 }
 
 impl MobileNetV2 {
@@ -62,17 +60,18 @@ impl MobileNetV2 {
         let (last, _) = layers.pointwise("classifier.features.18", inputs, FEATURES)?;
         let (hidden, _) = layers.pointwise("classifier.head.0", FEATURES, HIDDEN)?;
         let mut logits = linear("head.3", 2, HIDDEN)?;
-        let mut optional = |tensors: [(&str, &[usize]); 2]| {
+        let optional = |tensors: [(&str, &[usize]); 2]| {
             if !has(&tensors, |name| weights.contains(&format!("classifier.{name}"))) {
                 return Ok::<_, NetworkError>(None);
             }
-            let [(weight, weight_shape), (bias, bias_shape)] = tensors;
-            let place = logits.1.len();
-            logits.0.extend(weights.reals(&format!("classifier.{weight}"), weight_shape)?);
-            logits.1.extend(weights.reals(&format!("classifier.{bias}"), bias_shape)?);
-            Ok(Some(place))
+            let [weight, bias] =
+                tensors.map(|(name, shape)| weights.reals(&format!("classifier.{name}"), shape));
+            Ok(Some((weight?, bias?)))
         };
-        let (incorrect, presence) = (optional(INCORRECT_TENSORS)?, optional(PRESENCE_TENSORS)?);
+        if let Some((weight, bias)) = optional(INCORRECT_TENSORS)? {
+            logits.0.extend(weight);
+            logits.1.extend(bias);
+        }
         Ok(Self {
             kernels,
             units,
@@ -83,8 +82,7 @@ impl MobileNetV2 {
                 hidden,
                 hidden_scale: weights.reals("classifier.head.0.scale", &[HIDDEN])?,
                 logits,
-                incorrect,
-                presence,
+                presence: optional(PRESENCE_TENSORS)?,
             },
         })
     }
@@ -147,10 +145,12 @@ pub struct QuantizedClassifier {
     prepared: Prepared,
 }
 
-// The results: features, hidden values, logits.
+// The results: features, hidden values, logits: two classes, *incorrect*, two of *presence*.
 const HIDDEN_AT: usize = FEATURES;
 const LOGITS_AT: usize = FEATURES + HIDDEN;
-const RESULTS: usize = LOGITS_AT + 5;
+const INCORRECT_AT: usize = LOGITS_AT + 2;
+const PRESENCE_AT: usize = LOGITS_AT + 3;
+const RESULTS: usize = PRESENCE_AT + 2;
 
 impl QuantizedClassifier {
     /// Prepares `network` for pictures of `side` × `side` pixels.
@@ -185,11 +185,11 @@ impl QuantizedClassifier {
         self.run(picture)?;
         let head = &self.network.head;
         self.prepared.read(|values| {
-            let logits = &values[LOGITS_AT..];
+            let presence = || [values[PRESENCE_AT + PERSON], values[PRESENCE_AT + FRONT]];
             ClassifierLogits {
-                classes: [logits[head::MASK], logits[head::NO_MASK]],
-                incorrect: head.incorrect.map(|at| logits[at]),
-                presence: head.presence.map(|at| [logits[at + PERSON], logits[at + FRONT]]),
+                classes: [values[LOGITS_AT + head::MASK], values[LOGITS_AT + head::NO_MASK]],
+                incorrect: (head.logits.1.len() > 2).then(|| values[INCORRECT_AT]),
+                presence: head.presence.is_some().then(presence),
             }
         })
     }
@@ -284,6 +284,12 @@ impl QuantizedClassifier {
                 for class in 0..bias.len() {
                     let value = dot(values, &weight[class * HIDDEN..][..HIDDEN]) + bias[class];
                     *results.add(LOGITS_AT + class) = value;
+                }
+                if let Some((weight, bias)) = &head.presence {
+                    let features = std::slice::from_raw_parts(results, FEATURES);
+                    for (output, (weight, bias)) in weight.chunks_exact(FEATURES).zip(bias).enumerate() {
+                        *results.add(PRESENCE_AT + output) = dot(features, weight) + bias;
+                    }
                 }
             }
         }

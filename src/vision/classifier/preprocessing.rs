@@ -70,12 +70,11 @@ pub struct Preprocessing {
 
 impl Preprocessing {
     /// Reads the metadata entries `margin`, `input`, `inputs` (which older files lack) and `classes` of a
-    /// weight file.
-    pub(super) fn of(
-        metadata: &BTreeMap<String, String>,
-        origin: &str,
-        input: Input,
-    ) -> Result<Self, NetworkError> {
+    /// weight file; `origin` names the file in errors.
+    ///
+    /// # Errors
+    /// When an entry is missing or makes no sense.
+    pub fn of(metadata: &BTreeMap<String, String>, origin: &str, input: Input) -> Result<Self, NetworkError> {
         let text = |key: &str| metadata.get(key).map_or("missing", String::as_str);
         let list = metadata.get("inputs").map_or_else(|| text("input"), String::as_str);
         let margin = text("margin").parse().ok().filter(|margin| (0.5..=3.0).contains(margin));

@@ -3,7 +3,7 @@
 use crate::geometry::{Point, Rect};
 
 /// Overlap (IoU) above which the weaker of two boxes counts as a second box on the same face.
-pub const NMS_IOU: f32 = 0.45;
+pub const NMS_IOU: f32 = 0.3;
 
 /// One face found in one picture.
 #[derive(Debug, Clone, PartialEq)]

@@ -3,6 +3,7 @@
 mod classifier;
 mod detector;
 mod landmarks;
+mod presence;
 mod session;
 mod values;
 
@@ -39,6 +40,12 @@ enum FittedNetwork {
     /// landmarks are those that the teacher finds: the mean over ten sizes and mirror images. Masks and other
     /// things are then drawn on the faces. Some pictures are set aside; they decide which weights are kept.
     Landmarks(Box<landmarks::Args>),
+    /// Give a finished classifier the output presence: is a human head there, seen from the front?
+    ///
+    /// The rest of the classifier stays as it is. Faces are those of faces.csv and scenes.csv, split train;
+    /// what is no face is what the built-in detector takes for one in the pictures of negatives.csv, and the
+    /// boxes of --heads. Takes minutes.
+    Presence(Box<presence::Args>),
 }
 
 pub(crate) fn run(args: Args) -> Outcome {
@@ -46,5 +53,6 @@ pub(crate) fn run(args: Args) -> Outcome {
         FittedNetwork::Classifier(args) => classifier::run(*args),
         FittedNetwork::Detector(args) => detector::run(*args),
         FittedNetwork::Landmarks(args) => landmarks::run(*args),
+        FittedNetwork::Presence(args) => presence::run(*args),
     }
 }

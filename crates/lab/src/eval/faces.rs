@@ -4,10 +4,11 @@
 
 use super::error::EvalError;
 use super::evaluation::Evaluation;
-use super::metrics::{self, Calibration, Confusion, FACE_SIZE_BANDS, Proportion};
+use super::metrics::{self, Band, Calibration, Confusion, FACE_SIZE_BANDS, Proportion};
 use super::mistakes::Mistake;
 use super::named::Named;
 use super::networks::Classify;
+use super::skin::{self, SkinLight};
 use crate::data::labels::{Label, LabelledBox};
 use crate::data::pictures::{self, LabelledPicture, Measured};
 use image::RgbImage;
@@ -166,6 +167,12 @@ pub struct FacesReport {
     pub bands: Named<TwoClass>,
     /// By the source of the picture.
     pub sources: Named<TwoClass>,
+    /// By the estimated tone of the skin ([`super::skin`]), where pixels were measured.
+    pub skin: Named<TwoClass>,
+    /// How many masks worn wrongly were not called `mask`, by the tone.
+    pub incorrect_skin: Named<Proportion>,
+    /// By the brightness of the face.
+    pub brightness: Named<TwoClass>,
 }
 
 impl FacesReport {
@@ -212,6 +219,9 @@ impl FacesReport {
                 .into_iter()
                 .map(|source| (source, subset(&|face| face.source.as_deref() == Some(source))))
                 .collect(),
+            skin: Named(Vec::new()),
+            incorrect_skin: Named(Vec::new()),
+            brightness: Named(Vec::new()),
         }
     }
 }
@@ -262,11 +272,33 @@ pub fn evaluate(
         let rects: Vec<Rect> = picture.boxes.iter().map(|face| face.rect).collect();
         let answers = ask(classify, pixels, &rects)?;
         let faces = picture.boxes.iter().cloned().zip(answers);
-        let answers = faces.map(|(face, probabilities)| FaceAnswer { face, probabilities });
+        let answers = faces.map(|(face, probabilities)| {
+            (SkinLight::of(pixels, &face.rect), FaceAnswer { face, probabilities })
+        });
         Ok::<_, EvalError>(answers.collect::<Vec<_>>())
     });
-    let answers: Vec<FaceAnswer> = results.into_iter().flatten().collect();
-    Evaluation { report: FacesReport::of(&answers, kinds), mistakes: mistakes(&answers), failures }
+    let (lights, answers): (Vec<SkinLight>, Vec<FaceAnswer>) = results.into_iter().flatten().unzip();
+    let within = |bands: &[Band], value: fn(&SkinLight) -> f32| {
+        let of = |band: &Band| {
+            let seen = lights.iter().zip(&answers).filter(|(light, _)| band.contains(value(light)));
+            (band.name, seen.map(|(_, answer)| answer.clone()).collect::<Vec<_>>())
+        };
+        bands.iter().map(of).collect::<Vec<_>>()
+    };
+    let two_class = |bands: &[(&'static str, Vec<FaceAnswer>)]| {
+        bands.iter().map(|(name, answers)| (*name, TwoClass::of(answers))).collect()
+    };
+    let tones = within(&skin::TONES, |light| light.tone);
+    let not_called_mask = |answers: &[FaceAnswer]| -> Proportion {
+        worn_wrongly(answers).map(|answer| answer.called() != Label::Mask).collect()
+    };
+    let report = FacesReport {
+        skin: two_class(&tones),
+        incorrect_skin: tones.iter().map(|(name, answers)| (*name, not_called_mask(answers))).collect(),
+        brightness: two_class(&within(&skin::BRIGHTNESS, |light| light.brightness)),
+        ..FacesReport::of(&answers, kinds)
+    };
+    Evaluation { report, mistakes: mistakes(&answers), failures }
 }
 
 #[cfg(test)]

@@ -28,6 +28,7 @@ pub mod presence;
 pub mod same;
 pub mod scenes;
 pub mod sheet;
+pub mod skin;
 pub mod strip;
 mod table;
 pub mod video;

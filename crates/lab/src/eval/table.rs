@@ -82,6 +82,12 @@ impl Display for FacesReport {
         if self.sources.0.len() > 1 {
             two_class_rows(out, "source", &self.sources)?;
         }
+        if !self.skin.0.is_empty() {
+            two_class_rows(out, "skin, estimated", &self.skin)?;
+            two_class_rows(out, "brightness", &self.brightness)?;
+            heading(out, "\nincorrect not called mask")?;
+            self.incorrect_skin.0.iter().try_for_each(|(name, proportion)| line(out, name, proportion))?;
+        }
         Ok(())
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! [`classifier`] fits the classifier, [`detector`] the detector, [`landmarks`] the landmark network. Faces
 //! and pictures come from [`crate::data`], what is drawn on them from [`crate::drawn`]; all three go through
-//! one `run`.
+//! one `run`. [`presence`] gives a finished classifier its output of that name.
 
 mod blend;
 pub mod classifier;
@@ -11,6 +11,7 @@ mod error;
 pub mod landmarks;
 pub mod optimizer;
 pub mod prefetch;
+pub mod presence;
 mod run;
 
 pub use error::TrainError;

@@ -39,7 +39,7 @@ pub(super) struct Args {
 
 /// What was measured; printed with the figures.
 #[derive(Debug, Serialize)]
-struct PresenceSettings {
+struct MeasuredPresence {
     data: PathBuf,
     split: Split,
     precision: &'static str,
@@ -49,7 +49,7 @@ struct PresenceSettings {
     min_front: f32,
 }
 
-impl Display for PresenceSettings {
+impl Display for MeasuredPresence {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { data, split, precision, detector, min_person, min_front } = self;
         let [width, height] = detector.detector_input;
@@ -68,7 +68,7 @@ pub(super) fn run(args: Args) -> Outcome {
     models.threads = Some(1);
     let chain = chain(&models, &args.detector, gates)?;
     let empty = non_faces::empty_pictures(&data, args.split)?;
-    let settings = PresenceSettings {
+    let settings = MeasuredPresence {
         split: args.split,
         precision: args.models.precision.name(),
         detector: MeasuredDetector { min_iou: None, ..MeasuredDetector::of(&args.detector) },

@@ -62,6 +62,9 @@ pub(super) struct Args {
     /// and 1 that finds most]
     #[arg(long, value_name = "SHARE", value_parser = whole_share, help_heading = "Fitting")]
     blend: Option<f64>,
+    /// Keep the last weights instead of those that find most of the faces set aside
+    #[arg(long, help_heading = "Fitting")]
+    keep_last: bool,
     /// Seed of all random choices
     #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Fitting")]
     seed: u64,
@@ -98,6 +101,7 @@ pub(super) fn run(args: Args) -> Outcome {
         learning_rate: args.learning_rate,
         score_threshold: args.score_threshold,
         blend: args.blend,
+        keep_last: args.keep_last,
         seed: args.seed,
         threads: args.threads,
     };

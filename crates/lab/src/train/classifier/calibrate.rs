@@ -9,7 +9,7 @@ use super::batch::set_aside;
 use super::job::ClassifierJob;
 use super::loss::{Target, pairs};
 use crate::data::augment::FaceView;
-use crate::data::dataset::open_picture;
+use crate::data::dataset::{Subset, open_picture};
 use crate::data::labels::Label;
 use crate::train::error::TrainError;
 use candle_core::{Device, Tensor};
@@ -93,7 +93,7 @@ impl SetAsideLogits {
             }
         }
         let view = FaceView::plain(job.settings.margin);
-        for one in job.non_faces.set_aside() {
+        for one in job.non_faces.of(Subset::Selection) {
             let crop = view.render(&open_picture(&one.picture)?, &one.rect, job.settings.input());
             for row in logits(&[crop])?.presence.as_ref().map(values).transpose()?.into_iter().flatten() {
                 seen.add_presence(&row, Target::NonFace(one.kind).presence());

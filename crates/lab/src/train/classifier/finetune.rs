@@ -8,7 +8,7 @@ use super::history::{ClassifierEntry, Figures, Tally};
 use super::job::ClassifierJob;
 use super::loss::{dropout, loss, pairs};
 use super::measure;
-use crate::data::dataset::{DatasetFace, Subset};
+use crate::data::dataset::Subset;
 use crate::data::labels::Label;
 use crate::progress::Progress;
 use crate::random::{Purpose, stream};
@@ -16,6 +16,7 @@ use crate::train::error::TrainError;
 use crate::train::optimizer::learning_rate;
 use crate::train::prefetch;
 use crate::train::run::{Fitted, Fitter, is_statistic};
+use maskwatch::geometry::Point;
 use maskwatch::nn::convolution::average_pool;
 use maskwatch::nn::head::Head;
 use maskwatch::nn::mobilenet_v2::{BLOCKS, MobileNetV2, block_of};
@@ -34,7 +35,8 @@ pub(super) struct Finetune<'a> {
     head: Head,
     /// Made with the first step, since live running statistics go on from those of a checkpoint.
     network: Option<MobileNetV2>,
-    batches: Batches<'a>,
+    /// Made with the first step: a run that is finished needs none, and its landmarks take minutes.
+    batches: Option<Batches<'a>>,
 }
 
 impl<'a> Finetune<'a> {
@@ -54,16 +56,7 @@ impl<'a> Finetune<'a> {
         let fitted = Fitted::new(variables, settings.optimizer_settings(), settings.average, |name, _| {
             Ok(factor(name))
         })?;
-        let landmarks = if settings.drawn > 0.0 {
-            let drawn_on =
-                |label| label == Label::NoMask || (label == Label::Mask && settings.around_masked > 0.0);
-            let wanted = |face: &DatasetFace| face.subset == Subset::Train && drawn_on(face.label);
-            landmarks(&job, wanted)?
-        } else {
-            Vec::new()
-        };
-        let batches = Batches::new(job, landmarks);
-        Ok((Self { job, block, front, weights, head, network: None, batches }, fitted))
+        Ok((Self { job, block, front, weights, head, network: None, batches: None }, fitted))
     }
 }
 
@@ -77,12 +70,16 @@ impl Fitter for Finetune<'_> {
         steps: Range<u64>,
         bar: &Progress,
     ) -> Result<Self::Losses, TrainError> {
-        let Self { job: ClassifierJob { settings, .. }, block, front, weights, head, network, batches } =
-            self;
+        let Self { job, block, front, weights, head, network, batches } = self;
+        let settings = job.settings;
         let live = settings.batch_norm == BatchNorm::Live;
         let network = match network {
             Some(network) => network,
             None => network.insert(MobileNetV2::new(weights, Mode::Training(settings.batch_norm))?),
+        };
+        let batches = match batches {
+            Some(batches) => batches,
+            None => batches.insert(Batches::new(*job, drawable_landmarks(job)?)),
         };
         let (mut tally, mut rate, last) = (Tally::default(), 0.0, steps.end.saturating_sub(1));
         prefetch::in_order(
@@ -125,6 +122,16 @@ impl Fitter for Finetune<'_> {
         });
         Ok(ClassifierEntry::new(done, losses, [selection?, val?], self.job.dataset.chosen_by()))
     }
+}
+
+/// The landmarks of the faces to fit to that something may be drawn on.
+fn drawable_landmarks(job: &ClassifierJob<'_>) -> Result<Vec<Option<[Point; 5]>>, TrainError> {
+    let settings = job.settings;
+    if settings.drawn == 0.0 {
+        return Ok(Vec::new());
+    }
+    let drawn_on = |label| label == Label::NoMask || (label == Label::Mask && settings.around_masked > 0.0);
+    landmarks(job, |face| face.subset == Subset::Train && drawn_on(face.label))
 }
 
 /// Whether a tensor changes: the head's and those of the unfrozen blocks, running statistics only where they

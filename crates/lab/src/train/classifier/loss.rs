@@ -9,7 +9,7 @@ use rand_chacha::ChaCha8Rng;
 
 /// What one crop of a batch shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Target {
+pub(in crate::train) enum Target {
     /// A face, and how it wears its mask.
     Face(Label),
     /// No face, or none of which anything could be said.
@@ -26,7 +26,7 @@ impl Target {
     }
 
     /// Whether a human head is there, and whether it is seen from where nose and mouth would show.
-    pub(super) fn presence(self) -> [bool; 2] {
+    pub(in crate::train) fn presence(self) -> [bool; 2] {
         match self {
             Self::Face(_) => [true, true],
             Self::NonFace(NonFaceKind::Hidden) => [true, false],
@@ -57,7 +57,11 @@ pub(super) fn cross_entropy(
 }
 
 /// Mean binary cross-entropy of logits `[N, 1]` over the crops whose truth is `wanted`, smoothed likewise.
-fn binary(logits: &Tensor, wanted: &[Option<bool>], smoothing: f64) -> candle_core::Result<Tensor> {
+pub(in crate::train) fn binary(
+    logits: &Tensor,
+    wanted: &[Option<bool>],
+    smoothing: f64,
+) -> candle_core::Result<Tensor> {
     let (own, other) = ((1.0 - smoothing / 2.0) as f32, (smoothing / 2.0) as f32);
     let value = |wanted: &Option<bool>| match wanted {
         Some(true) => [own, other],

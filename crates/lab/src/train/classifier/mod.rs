@@ -21,6 +21,9 @@ mod run;
 mod settings;
 mod start;
 
+pub(super) use loss::{Target, binary};
+pub(super) use non_faces::NonFaces;
+
 pub use history::{ClassifierEntry, Figures};
 pub use run::{ClassifierReport, run};
 pub use settings::{ClassifierSettings, Depth};

@@ -1,7 +1,6 @@
 //! The boxes without a face that the output *presence* is fitted to: what the built-in detector takes for a
 //! face in pictures without people, squares of such pictures, and a table of boxes that were looked at.
 
-use super::settings::ClassifierSettings;
 use crate::data::dataset::{Subset, open_picture};
 use crate::data::labels::Split;
 use crate::data::non_faces::{self, EmptyPicture, NonFace, NonFaceKind, subset_at};
@@ -28,19 +27,24 @@ const SQUARES: f64 = 0.1;
 
 /// All boxes, and from which group each is drawn.
 #[derive(Debug, Default)]
-pub(super) struct NonFaces {
+pub(in crate::train) struct NonFaces {
     boxes: Vec<NonFace>,
     /// Indices of boxes of the subset train: heads, what was taken for a face, squares.
     groups: [Vec<usize>; 3],
 }
 
 impl NonFaces {
-    /// Searches the pictures without people in the folder `data` and reads the table that the settings name.
-    pub(super) fn find(data: &Path, settings: &ClassifierSettings) -> Result<Self, TrainError> {
+    /// Searches the pictures without people in the folder `data` and reads the table `heads`.
+    pub(in crate::train) fn find(
+        data: &Path,
+        heads: Option<&Path>,
+        seed: u64,
+        threads: usize,
+    ) -> Result<Self, TrainError> {
         let unusable = |error| TrainError::Data(format!("{:#}", anyhow::Error::from(error)));
         let pictures = non_faces::empty_pictures(data, Split::Train).map_err(unusable)?;
         let mut found = Self::default();
-        if let Some(table) = &settings.heads {
+        if let Some(table) = heads {
             for one in non_faces::read(table, &data.join("images")).map_err(unusable)? {
                 let group = if one.kind == NonFaceKind::Hidden { 0 } else { 1 };
                 found.add(one, group);
@@ -50,8 +54,8 @@ impl NonFaces {
         let detectors: Vec<Detector> =
             INPUTS.iter().map(|input| models.detector(*input, SCORE)).collect::<Result<_, _>>()?;
         let progress = Progress::new("pictures without people", "pictures", pictures.len() as u64, 0);
-        let search = |place: u64| boxes(&pictures[place as usize], &detectors, settings.seed, place);
-        prefetch::in_order(0..pictures.len() as u64, settings.threads, search, |place, (taken, square)| {
+        let search = |place: u64| boxes(&pictures[place as usize], &detectors, seed, place);
+        prefetch::in_order(0..pictures.len() as u64, threads, search, |place, (taken, square)| {
             let EmptyPicture { path, .. } = &pictures[place as usize];
             let subset = subset_at(place as usize);
             let one = |rect| NonFace { picture: path.clone(), rect, kind: NonFaceKind::Nobody, subset };
@@ -75,9 +79,9 @@ impl NonFaces {
         &self.boxes[index]
     }
 
-    /// The boxes that are set aside, but for the squares: the detector would not ask about those.
-    pub(super) fn set_aside(&self) -> impl Iterator<Item = &NonFace> {
-        self.boxes.iter().filter(|one| one.subset == Subset::Selection && one.rect.side() >= SMALLEST)
+    /// The boxes of one subset.
+    pub(in crate::train) fn of(&self, subset: Subset) -> impl Iterator<Item = &NonFace> {
+        self.boxes.iter().filter(move |one| one.subset == subset)
     }
 
     /// The index of a random box to fit to; `None` where there is none.
@@ -96,7 +100,7 @@ impl NonFaces {
     }
 
     /// Number of boxes in each group to fit to, and CRC-32 over all: what a run depends on.
-    pub(super) fn summary(&self) -> ([usize; 3], String) {
+    pub(in crate::train) fn summary(&self) -> ([usize; 3], String) {
         let mut hasher = crc32fast::Hasher::new();
         for NonFace { picture, rect, kind, subset } in &self.boxes {
             let name = picture.file_name().unwrap_or_default().to_string_lossy();

@@ -53,7 +53,7 @@ pub fn run(
     session.make_folder()?;
     let start = with_head(weights, settings.seed, settings.depth != Depth::Head)?;
     let non_faces = if settings.non_faces > 0.0 {
-        NonFaces::find(&dataset.folder, settings)?
+        NonFaces::find(&dataset.folder, settings.heads.as_deref(), settings.seed, settings.threads)?
     } else {
         NonFaces::default()
     };

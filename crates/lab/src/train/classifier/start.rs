@@ -24,7 +24,8 @@ pub(super) fn with_head(weights: &Weights, seed: u64, wanted: bool) -> Result<We
         Weights::new(tensors.map(|(name, tensor)| (name.clone(), tensor.clone())).collect(), BTreeMap::new());
     let mut generator = stream(seed, Purpose::Weights, 0);
     for (name, shape) in TENSORS.into_iter().chain(beside().filter(|_| wanted)) {
-        let inputs = if name.starts_with("head.0.") { FEATURES } else { HIDDEN };
+        let on_features = name.starts_with("head.0.") || name.starts_with("head.presence.");
+        let inputs = if on_features { FEATURES } else { HIDDEN };
         let limit = 1.0 / (inputs as f32).sqrt();
         let count = shape.iter().product();
         let values: Vec<f32> = (0..count).map(|_| generator.random_range(-limit..limit)).collect();

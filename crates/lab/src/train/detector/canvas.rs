@@ -34,8 +34,8 @@ pub(super) struct Example {
     pub(super) truth: Truth,
 }
 
-/// Makes an example of `side` × `side` pixels; a share `webcam` of those with a face shows it close to a cheap
-/// webcam.
+/// Makes an example of `side` × `side` pixels; a share `webcam` of those with a face shows it close to a
+/// cheap webcam.
 ///
 /// # Errors
 /// A picture cannot be opened.

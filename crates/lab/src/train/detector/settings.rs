@@ -33,6 +33,9 @@ pub struct DetectorSettings {
     pub score_threshold: f32,
     /// Share of the fitted weights in the written ones; `None` for the one of several that finds most.
     pub blend: Option<f64>,
+    /// Whether the last weights are kept, instead of those that find most: what chooses them shows neither
+    /// close faces nor animals.
+    pub keep_last: bool,
     /// Seed of all random choices.
     pub seed: u64,
     /// Threads that prepare pictures; does not change the result.
@@ -57,6 +60,7 @@ impl DetectorSettings {
             learning_rate: 2e-3,
             score_threshold: 0.5,
             blend: None,
+            keep_last: false,
             seed: 1,
             threads: 1,
         }
@@ -79,7 +83,7 @@ impl DetectorSettings {
             every: 1,
             counted: ("steps", batches),
             measures_start: true,
-            keeps_last: false,
+            keeps_last: self.keep_last,
             key: serde_json::json!({
                 "epochs": epochs,
                 "batches": batches,
