@@ -72,12 +72,12 @@ enum Measurement {
     /// faces that pass a threshold, and the wrong answers among them. The answer is mask or alarm, the more
     /// probable of the two.
     Gates(gates::Args),
-    /// Faces that fill a cheap webcam's frame before a bright window: found, judged, judged wrongly
+    /// Faces that fill a cheap webcam's frame before a bright window: found, judged, judged incorrectly
     ///
     /// The labelled faces of at least 48 pixels (shorter side) are shown at 40 to 110 % of the frame's width,
     /// at 5 to 25 % of its brightness, some masks black, with noise and JPEG artefacts.
     Close(Box<close::Args>),
-    /// What the daemon makes of pictures without people, and how many faces it takes for none
+    /// Pictures without people in which the daemon sees somebody, and faces that it takes for none
     Presence(Box<presence::Args>),
     /// Alerts at a simulated door: labelled faces walk through drawn entrances, watched by the daemon's loop
     ///

@@ -58,8 +58,8 @@ pub(super) struct Args {
     /// Share of each batch with faces labelled incorrect, if the data has any; fine-tuning only
     #[arg(long, value_name = "SHARE", default_value_t = 0.06, help_heading = "Data")]
     incorrect: f64,
-    /// Share of each batch that shows no face, or none of which anything could be said: what the detector
-    /// takes for faces in the pictures of negatives.csv, and the boxes of --heads; fine-tuning only
+    /// Share of each batch that shows no face, or a hidden one; fine-tuning only. It comes from what the
+    /// detector takes for faces in the pictures of negatives.csv, and from the boxes of --heads
     #[arg(long, value_name = "SHARE", default_value_t = 0.0, help_heading = "Data")]
     non_faces: f64,
     /// Table of boxes that show no face or a hidden one: image,x,y,w,h,kind (nobody or hidden)
