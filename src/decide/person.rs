@@ -6,6 +6,9 @@ use crate::vision::Appearance;
 use crate::vision::classifier::Probabilities;
 use std::time::Duration;
 
+/// Share of the newest look in what is thought about whether somebody is there, at the least.
+const NEWEST: f32 = 0.3;
+
 #[derive(Debug, Clone)]
 pub(super) struct Person {
     /// When the look ended in which the person was first seen, and last.
@@ -28,9 +31,6 @@ pub(super) struct Person {
     /// Looks that said something about it.
     looks: u32,
 }
-
-/// Share of the newest look in what is thought about whether somebody is there.
-const NEWEST: f32 = 0.3;
 
 impl Person {
     pub(super) fn new(now: Duration) -> Self {

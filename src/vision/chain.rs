@@ -1,4 +1,4 @@
-//! The one chain: detector, landmark network, gates and classifier, with the memory that they work in.
+//! The one chain: detector, classifier, landmark network and gates, with the memory that they work in.
 
 use super::appearance::Appearance;
 use super::classifier::{Answer, Classifier};

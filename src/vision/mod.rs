@@ -1,11 +1,12 @@
-//! From a picture to judged faces. [`Chain`] is the one way there: the detector finds faces, the landmark
-//! network and [`quality`] tell how well each can be seen, the [`classifier`] says whether it wears a mask,
-//! with a second look where the first leaves doubt. The daemon, `detect`, `demo`, `bench` and the lab's
+//! From a picture to judged faces. [`Chain`] is the one way there: the detector finds faces, the
+//! [`classifier`] says whether a human head is there and whether it wears a mask, with a second look where
+//! the first leaves doubt, and the landmark network and [`quality`] tell how well it can be seen: an answer
+//! about a face that is seen badly does not count. The daemon, `detect`, `demo`, `bench` and the lab's
 //! measurements all go through it.
 //!
 //! ```text
-//! picture ─▶ detector ─boxes─▶ choice ─▶ landmarks, quality ─gates─▶ classifier ─▶ judged faces
-//!            (YuNet)          (caller)                              (MobileNetV2, mirrored look in doubt)
+//! picture ─▶ detector ─boxes─▶ choice ─▶ classifier ─presence─▶ landmarks, quality ─gates─▶ judged faces
+//!            (YuNet)          (caller)  (MobileNetV2, mirrored look in doubt)
 //! ```
 //!
 //! The caller chooses which of the faces found are worth judging; [`everybody`] chooses all. What the

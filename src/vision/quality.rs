@@ -1,6 +1,7 @@
 //! How well a face can be seen: sharpness, light and pose, measured on a small grey crop and on the
-//! landmarks. A face that cannot be seen well is not worth the classifier's opinion: [`Gates`] say which
-//! ones. What happens to those is [`crate::daemon`]'s business.
+//! landmarks. The classifier's answer about a face that cannot be seen well does not count: [`Gates`] say
+//! which ones. Two more of them go by the classifier's own output *presence*. What happens to those is
+//! [`crate::daemon`]'s business.
 
 use super::classifier::Presence;
 use crate::geometry::{Point, Rect};
