@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs tests on emulated Arm CPUs: cross/test-arm.sh [TEST…], names of maskwatch's integration tests, by default int8_networks. All
-# tests of maskwatch-kernels and the unit tests of maskwatch always run. Needs no board: qemu-user refuses instructions that the
+# tests of maskwatch-kernels and the unit tests of maskwatch, its door and its vision always run. Needs no board: qemu-user refuses instructions that the
 # emulated CPU does not have, so a kernel with one of them ends with SIGILL, as it would on a board.
 #
 # The tests are built in the release profile: it is the code that ships, and `make cross` has most of it built already.
@@ -45,11 +45,11 @@ build() {
 }
 
 for target in "${targets[@]}"; do
-    arguments=(--lib)
+    arguments=(--package maskwatch --package maskwatch-door --package maskwatch-vision --lib)
     for test in "${tests[@]}"; do arguments+=(--test "$test"); done
-    mapfile -t programs < <(build "$target" --package maskwatch-kernels --lib --tests && build "$target" --package maskwatch "${arguments[@]}")
-    # Both libraries and each test; fewer programs are not a pass.
-    expected=$((${#kernel_tests[@]} + ${#tests[@]} + 2))
+    mapfile -t programs < <(build "$target" --package maskwatch-kernels --lib --tests && build "$target" "${arguments[@]}")
+    # The four libraries and each test; fewer programs are not a pass.
+    expected=$((${#kernel_tests[@]} + ${#tests[@]} + 4))
     [ ${#programs[@]} -eq $expected ] || fail "cargo built ${#programs[@]} test programs, not $expected"
     case $target in
     aarch64*)

@@ -20,13 +20,10 @@ pub mod bench;
 pub mod cli;
 pub mod config;
 pub mod daemon;
-pub mod decide;
-pub mod geometry;
-mod names;
-pub mod nn;
 pub mod outputs;
-pub mod pixels;
 pub mod source;
 mod text;
-pub mod track;
-pub mod vision;
+
+pub use maskwatch_door::{decide, track};
+pub use maskwatch_vision as vision;
+pub use maskwatch_vision::{geometry, nn, pixels};

@@ -1,6 +1,6 @@
 //! Levels of a pin, and which of them switches an output on.
 
-use crate::names::named;
+use maskwatch_vision::named;
 
 /// The voltage on a pin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use super::gpiocdev::CharacterDevice;
 #[cfg(target_os = "linux")]
 use super::rppal::{Registers, available};
 use super::simulated::simulated;
-use crate::names::named;
+use maskwatch_vision::named;
 
 /// The way to the pins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::level::Active;
 use super::pattern::Patterns;
-use crate::names::named;
+use maskwatch_vision::named;
 
 /// Numbers that a pin can have.
 pub const PINS: RangeInclusive<u32> = 0..=511;

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import house
 
-KERNELS, NOT_BELOW_KERNELS = "maskwatch-kernels", re.compile(r"candle|maskwatch(-lab)?$")
+KERNELS, NOT_BELOW_KERNELS = "maskwatch-kernels", re.compile(r"candle|maskwatch(-door|-lab|-pictures|-vision)?$")
 CODE = re.compile(r'feature\s*=\s*"train"|CARGO_FEATURE_TRAIN')
 TEXT = re.compile(r"--features[ =]train\b|\bfeature (`train`|train\b)")
 DOCUMENTS = (".rs", ".toml", ".md", ".sh", ".py", ".yml", "Makefile", "run")

@@ -9,10 +9,9 @@
 pub mod cli;
 pub mod curves;
 pub mod data;
-pub mod draw;
-pub mod drawn;
 pub mod eval;
 pub mod progress;
 pub mod quantize;
-pub mod random;
 pub mod train;
+
+pub use maskwatch_pictures::{draw, drawn, random};

@@ -4,13 +4,12 @@
 //! [`landmarks`] finds a labelled face's landmarks, [`teacher`] the true ones; [`non_faces`] are boxes
 //! without a face to judge, [`webcam`] shows a face as a cheap webcam does.
 
-pub mod augment;
 pub mod dataset;
-pub mod labels;
 pub mod landmarks;
 pub mod matching;
 pub mod non_faces;
 pub mod pictures;
 pub mod sampler;
 pub mod teacher;
-pub mod webcam;
+
+pub use maskwatch_pictures::{augment, labels, webcam};

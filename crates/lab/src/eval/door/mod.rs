@@ -26,15 +26,12 @@
 //!
 //! What this is not: real video. Heads do not really turn, and their surroundings are pasted.
 
-mod background;
 pub mod cast;
-pub mod clip;
 mod evaluate;
-pub mod gathering;
-pub mod path;
-pub mod person;
+mod film;
 pub mod report;
 pub mod run;
 
 pub use evaluate::{DoorPlan, evaluate};
-pub use gathering::groups;
+pub use maskwatch_pictures::doorway::gathering::{self, groups};
+pub use maskwatch_pictures::doorway::{clip, path, person};

@@ -1,7 +1,8 @@
 //! A clip through the daemon's own loop: what the door did, and for whom. Time is that of the frames: the
 //! networks take none of it, so the machine's speed changes no figure.
 
-use super::clip::{Clip, Film};
+use super::clip::Clip;
+use super::film::Film;
 use crate::data::labels::Label;
 use crate::eval::error::EvalError;
 use crate::eval::film::FilmClock;

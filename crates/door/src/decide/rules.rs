@@ -1,0 +1,156 @@
+//! The rules: what makes a vote, a verdict and a door state.
+
+use super::state::DoorState;
+use super::verdict::Verdict;
+use maskwatch_vision::Judgement;
+use maskwatch_vision::classifier::Probabilities;
+use maskwatch_vision::named;
+use std::time::Duration;
+
+/// What a mask that is worn incorrectly brings about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum IncorrectMeans {
+    /// An alert, like no mask at all.
+    #[default]
+    Alert,
+    /// The door state *incorrect*, which has patterns of its own.
+    Signal,
+    /// Nothing: it passes like a mask.
+    Pass,
+}
+
+named!(IncorrectMeans { Alert => "alert", Signal => "signal", Pass => "pass", });
+
+/// Side in pixels below which a face shows the classifier little: in the first glimpse of somebody far away
+/// it errs most.
+const SMALL: f32 = 24.0;
+/// Share of the usual doubt that a vote on a small face may leave.
+const DOUBT_WHERE_SMALL: f32 = 0.25;
+
+/// The rules that a [`Decider`](super::Decider) follows; the configuration documents and checks them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rules {
+    /// Faces whose shorter side is below this many pixels are not there at all.
+    pub ignore_below: f32,
+    /// Faces below this many pixels (shorter side) are not classified; they may be asked to come closer.
+    pub min_face_side: f32,
+    /// Minimum probability of *mask*, or of *no_mask* plus *incorrect*; below both the vote is *unsure*. 0.5
+    /// to 1. On faces below 24 pixels a quarter of the doubt is allowed: at 0.8 they need 0.95.
+    pub certainty: f32,
+    /// What a mask that is worn incorrectly brings about.
+    pub incorrect: IncorrectMeans,
+    /// For how long votes have to agree to make a verdict. Where two looks lie further apart than that, two
+    /// votes that agree are enough.
+    pub evidence: Duration,
+    /// How far back votes count.
+    pub window: Duration,
+    /// How long a look may take before the faces that are left wait for the next one. At least one is judged.
+    pub budget: Duration,
+    /// How long an alert lasts at the least.
+    pub hold: Duration,
+    /// Somebody who raised an alert and comes back within this time raises no second one; after 10 s he is
+    /// forgotten in any case.
+    pub re_arm: Duration,
+    /// How long a face counts as present after it was last seen; that of three looks where looks are rarer.
+    pub linger: Duration,
+    /// How long a face may be in view undecided before the door asks it to come closer.
+    pub look_after: Duration,
+    /// How often a face whose verdict stands is classified again.
+    pub recheck: Duration,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self {
+            ignore_below: 16.0,
+            min_face_side: 20.0,
+            certainty: 0.8,
+            incorrect: IncorrectMeans::default(),
+            evidence: Duration::from_millis(400),
+            window: Duration::from_secs(1),
+            budget: Duration::from_millis(400),
+            hold: Duration::from_secs(3),
+            re_arm: Duration::from_secs(5),
+            linger: Duration::from_secs(1),
+            look_after: Duration::from_secs(1),
+            recheck: Duration::from_millis(400),
+        }
+    }
+}
+
+impl Rules {
+    /// The vote of one classified sighting of a face whose shorter side is `side` pixels: the class whose
+    /// rivals together have at most `doubt`, where `doubt` is 1 − [`certainty`](Self::certainty), a quarter
+    /// of it on small faces. Where *mask* is ruled out but not which of the others it is, the face counts as
+    /// unmasked, so that no bare face passes where incorrect masks may.
+    ///
+    /// ```
+    /// use maskwatch_vision::classifier::Probabilities;
+    /// use maskwatch_door::decide::{Rules, Verdict};
+    /// let rules = Rules::default();
+    /// assert_eq!(rules.vote(&Probabilities::of_mask(0.97), 60.0), Verdict::Masked);
+    /// assert_eq!(rules.vote(&Probabilities::of_mask(0.1), 60.0), Verdict::Unmasked);
+    /// assert_eq!(rules.vote(&Probabilities::of_mask(0.1), 20.0), Verdict::Unsure);
+    /// assert_eq!(rules.vote(&Probabilities::of_mask(0.6), 60.0), Verdict::Unsure);
+    /// let under_the_nose = Probabilities { mask: 0.04, no_mask: 0.06, incorrect: 0.9 };
+    /// assert_eq!(rules.vote(&under_the_nose, 60.0), Verdict::Incorrect);
+    /// let perhaps_bare = Probabilities { mask: 0.04, no_mask: 0.36, incorrect: 0.6 };
+    /// assert_eq!(rules.vote(&perhaps_bare, 60.0), Verdict::Unmasked);
+    /// ```
+    #[must_use]
+    pub fn vote(&self, answer: &Probabilities, side: f32) -> Verdict {
+        let doubt = (1.0 - self.certainty) * if side < SMALL { DOUBT_WHERE_SMALL } else { 1.0 };
+        if 1.0 - answer.mask <= doubt {
+            Verdict::Masked
+        } else if answer.mask <= doubt {
+            if answer.no_mask <= doubt { Verdict::Incorrect } else { Verdict::Unmasked }
+        } else {
+            Verdict::Unsure
+        }
+    }
+
+    /// What one sighting of a face whose shorter side is `side` pixels says by itself: its vote, or *unsure*
+    /// where it is too small to be judged or was stopped by a gate.
+    #[must_use]
+    pub fn verdict(&self, side: f32, judgement: &Judgement) -> Verdict {
+        match judgement.answer() {
+            Some(answer) if side >= self.min_face_side => self.vote(&answer, side),
+            _ => Verdict::Unsure,
+        }
+    }
+
+    /// What the door shows for a person of this verdict, who has been in view for `seen`.
+    pub(super) fn wanted(&self, verdict: Verdict, seen: Duration) -> DoorState {
+        match (verdict, self.incorrect) {
+            (Verdict::Unmasked, _) | (Verdict::Incorrect, IncorrectMeans::Alert) => DoorState::Alert,
+            (Verdict::Incorrect, IncorrectMeans::Signal) => DoorState::Incorrect,
+            (Verdict::Masked, _) | (Verdict::Incorrect, IncorrectMeans::Pass) => DoorState::Pass,
+            (Verdict::Unsure, _) if seen >= self.look_after => DoorState::Look,
+            (Verdict::Unsure, _) => DoorState::Idle,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use maskwatch_vision::classifier::SURE;
+    use maskwatch_vision::quality::Gate;
+
+    #[test]
+    fn small_faces_and_those_that_a_gate_stops_are_unsure() {
+        let sure = Judgement::Answered(Probabilities::of_mask(1.0));
+        let rules = Rules { min_face_side: 20.0, ..Rules::default() };
+        assert_eq!(rules.verdict(19.0, &sure), Verdict::Unsure);
+        assert_eq!(rules.verdict(20.0, &sure), Verdict::Masked);
+        assert_eq!(rules.verdict(200.0, &Judgement::Stopped(Gate::Yaw)), Verdict::Unsure);
+        assert_eq!(rules.verdict(200.0, &Judgement::Unasked), Verdict::Unsure);
+    }
+
+    /// The classifier looks twice wherever its first answer could not carry the strictest vote.
+    #[test]
+    fn the_second_look_is_taken_up_to_the_certainty_that_small_faces_need() {
+        let needed = 1.0 - (1.0 - Rules::default().certainty) * DOUBT_WHERE_SMALL;
+        assert!((needed - SURE).abs() < 1e-6, "{needed} {SURE}");
+    }
+}
