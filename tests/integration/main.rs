@@ -10,6 +10,7 @@ mod command;
 mod common;
 
 mod cli;
+mod close_faces;
 mod detect;
 mod door_cli;
 mod door_loop;

@@ -17,7 +17,7 @@ use std::path::Path;
 mod close;
 mod detection;
 
-pub use close::CLOSE_INPUT;
+pub use close::{CLOSE_INPUT, CLOSE_SCORE};
 pub use detection::{Detection, NMS_IOU, suppress};
 
 /// Sides of the detector's input in pixels; each is also a multiple of [`MULTIPLE`].
@@ -34,6 +34,8 @@ pub struct Detector {
     network: DetectorNetwork,
     input: (u32, u32),
     score_threshold: f32,
+    /// Whether pictures are brightened first.
+    is_lifted: bool,
     /// Searches the same pictures for close faces.
     close: Option<Box<Self>>,
 }
@@ -55,7 +57,7 @@ impl Detector {
     pub fn new(weights: &Weights, input: (u32, u32), score_threshold: f32) -> Result<Self, NetworkError> {
         check_input(input, weights.origin())?;
         let network = DetectorNetwork::Real(Box::new(YuNet::new(weights, Mode::Inference)?));
-        Ok(Self { network, input, score_threshold, close: None })
+        Ok(Self { network, input, score_threshold, is_lifted: false, close: None })
     }
 
     /// The quantized detector, on `kernels`, with a team's threads; otherwise as [`Detector::load`].
@@ -75,14 +77,14 @@ impl Detector {
             int8::yunet::QuantizedDetector::new(&network, (input.0 as usize, input.1 as usize), team)?;
         let canvas = Scratch::new(input.0 as usize, input.1 as usize);
         let network = DetectorNetwork::Quantized(Box::new((network, canvas)));
-        Ok(Self { network, input, score_threshold, close: None })
+        Ok(Self { network, input, score_threshold, is_lifted: false, close: None })
     }
 
     /// This detector, which also takes the close faces that `close` finds at its small input
-    /// ([`CLOSE_INPUT`]).
+    /// ([`CLOSE_INPUT`]) in the picture with its shadows lifted.
     #[must_use]
     pub fn with_close(self, close: Self) -> Self {
-        Self { close: Some(Box::new(close)), ..self }
+        Self { close: Some(Box::new(Self { is_lifted: true, ..close })), ..self }
     }
 
     /// Finds the faces of `picture`, the surest first.
@@ -100,7 +102,10 @@ impl Detector {
     fn search(&self, picture: View<'_>) -> Result<Vec<Detection>, NetworkError> {
         let (candidates, scale) = match &self.network {
             DetectorNetwork::Real(network) => {
-                let (canvas, scale) = preprocess::letterbox(picture, self.input.0, self.input.1);
+                let (mut canvas, scale) = preprocess::letterbox(picture, self.input.0, self.input.1);
+                if self.is_lifted {
+                    close::lift(&mut canvas);
+                }
                 let levels = network.forward(&preprocess::bgr(&[canvas])?)?;
                 (decode(&levels, 0, self.score_threshold)?, scale)
             }
@@ -108,6 +113,9 @@ impl Detector {
                 let (network, canvas) = &**quantized;
                 let Buffers { sampler, pixels } = &mut *canvas.lock();
                 let scale = sampler.letterbox(picture, self.input, pixels);
+                if self.is_lifted {
+                    close::lift(pixels);
+                }
                 let mut candidates = Vec::new();
                 network.run(pixels, |cells, values| {
                     decode_cells(cells, values, self.score_threshold, &mut candidates);

@@ -2,7 +2,7 @@
 //! f32 ones.
 
 use super::classifier::{Classifier, Input};
-use super::detector::{CLOSE_INPUT, Detector};
+use super::detector::{CLOSE_INPUT, CLOSE_SCORE, Detector};
 use super::landmarks::Locator;
 use crate::names::named;
 use crate::nn::NetworkError;
@@ -164,7 +164,7 @@ impl Models {
         if input.0 <= CLOSE_INPUT.0 && input.1 <= CLOSE_INPUT.1 {
             return Ok(far);
         }
-        Ok(far.with_close(self.detector(CLOSE_INPUT, score_threshold)?))
+        Ok(far.with_close(self.detector(CLOSE_INPUT, CLOSE_SCORE * score_threshold)?))
     }
 
     /// The landmark network.
