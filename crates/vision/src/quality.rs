@@ -255,7 +255,9 @@ mod tests {
     use proptest::prelude::*;
 
     fn portrait() -> RgbImage {
-        image::open("../../tests/fixtures/astronaut.jpg").unwrap().into_rgb8()
+        image::open(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/astronaut.jpg"))
+            .unwrap()
+            .into_rgb8()
     }
 
     fn landmarks() -> [Point; 5] {
