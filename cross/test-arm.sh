@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Runs tests on emulated Arm CPUs: cross/test-arm.sh [TEST…], names of maskwatch's integration tests, by default int8_networks. All
-# tests of maskwatch-kernels and the unit tests of maskwatch, its door and its vision always run. Needs no board: qemu-user refuses instructions that the
-# emulated CPU does not have, so a kernel with one of them ends with SIGILL, as it would on a board.
+# Runs tests on emulated Arm CPUs: cross/test-arm.sh [TEST…], names of maskwatch's tests, by default int8_networks and
+# resampling. All tests of maskwatch-kernels and the unit tests of maskwatch, its door and its vision always run. Needs no
+# board: qemu-user refuses instructions that the emulated CPU does not have, so a kernel with one of them ends with SIGILL,
+# as it would on a board.
 #
 # The tests are built in the release profile: it is the code that ships, and `make cross` has most of it built already.
 set -euo pipefail
@@ -10,7 +11,7 @@ cd "$(dirname "$0")/.."
 source cross/packages.sh
 
 tests=("$@")
-[ ${#tests[@]} -gt 0 ] || tests=(int8_networks)
+[ ${#tests[@]} -gt 0 ] || tests=(int8_networks resampling)
 kernel_tests=(crates/kernels/tests/*.rs)
 # MASKWATCH_ARM_TARGETS names the targets where not both are wanted.
 read -ra targets <<<"${MASKWATCH_ARM_TARGETS:-aarch64-unknown-linux-gnu armv7-unknown-linux-gnueabihf}"

@@ -1,6 +1,6 @@
 //! Everything that is tested from outside the library, as one program, so that it is linked once. What needs
 //! a process of its own stays apart: `allocations`, which counts those of the whole process, and
-//! `int8_networks`, which also runs on emulated processors.
+//! `int8_networks` and `resampling`, which also run on emulated processors.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 

@@ -10,7 +10,7 @@ use crate::geometry::Rect;
 pub const CLOSE_INPUT: (u32, u32) = (160, 128);
 /// Share of the score threshold that a face needs there. A masked face in the dark scores little, and what is
 /// no face does not pass the classifier.
-pub const CLOSE_SCORE: f32 = 0.6;
+pub const CLOSE_SCORE: f32 = 0.8;
 /// Narrower faces, as a share of the picture's width, are not taken from the small input: eight by eight
 /// cells of it say too little about what is there.
 const NARROWEST: f32 = 0.15;

@@ -135,7 +135,6 @@ mod tests {
     use super::*;
     use crate::pixels::format::{FrameFormat, PixelFormat};
     use crate::pixels::picture::Picture;
-    use fast_image_resize as fir;
     use image::RgbImage;
     use proptest::prelude::*;
 
@@ -193,35 +192,6 @@ mod tests {
                     assert!(crops[0] == crops[1], "{pixels} {face:?} {input}");
                 }
             }
-        }
-    }
-
-    #[test]
-    fn a_crop_is_the_middle_of_the_square_that_fast_image_resize_resized() {
-        let (bytes, format) = coded(PixelFormat::Rgb24);
-        let picture = View::new(&bytes, &format).unwrap();
-        for (face, input) in [
-            (Rect::new(178.0, 65.0, 91.0, 111.0), 224),
-            (Rect::new(178.0, 65.0, 91.0, 111.0), 128),
-            (Rect::new(-31.0, 470.5, 77.0, 60.0), 128),
-            (Rect::new(100.0, 100.0, 17.0, 20.0), 224),
-        ] {
-            let mut square = Vec::new();
-            let (width, height) = cut_into(picture, &resized_square(&face, 1.1), &mut square);
-            let resized = resized_side(input);
-            let mut large = RgbImage::new(resized, resized);
-            let source = fir::images::ImageRef::new(width, height, &square, fir::PixelType::U8x3).unwrap();
-            let mut target =
-                fir::images::Image::from_slice_u8(resized, resized, &mut large, fir::PixelType::U8x3)
-                    .unwrap();
-            let algorithm = fir::ResizeAlg::Convolution(fir::FilterType::Bilinear);
-            let options = fir::ResizeOptions::new().resize_alg(algorithm);
-            fir::Resizer::new().resize(&source, &mut target, &options).unwrap();
-            let border = (resized - input) / 2;
-            let expected = image::imageops::crop_imm(&large, border, border, input, input).to_image();
-            let mut crop = vec![0; 3 * (input * input) as usize];
-            Sampler::default().face_crop(picture, &face, 1.1, input, &mut crop);
-            assert!(&crop == expected.as_raw(), "{face:?} {input}");
         }
     }
 }
