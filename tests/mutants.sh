@@ -19,5 +19,14 @@ else
     git worktree add --quiet --detach "$tree" HEAD
 fi
 cd "$tree"
-cargo mutants --package maskwatch --in-place --iterate --no-shuffle --shard "$part" \
-    --output "../part-${part/\//-of-}"
+# mutants PACKAGE TEST…: the mutants of a package against these of its tests.
+mutants() {
+    cargo mutants --package "$1" --in-place --iterate --no-shuffle --shard "$part" \
+        --output "../$1-part-${part/\//-of-}" -- "${@:2}"
+}
+
+# Both run to their end; survivors of the first do not hide those of the second.
+status=0
+mutants maskwatch-door --lib || status=$?
+mutants maskwatch --lib --test integration || status=$?
+exit $status
