@@ -18,6 +18,7 @@ use crate::outputs::{Output, Outputs, Panel, Recorder, simulated};
 use crate::pixels::annotate::{Mark, annotate, caption};
 use crate::pixels::picture::View;
 use crate::source::{self, Options, Source, SourceSpec};
+use crate::text::escaped;
 use crate::vision::Chain;
 use anyhow::Context;
 use image::Rgb;
@@ -72,7 +73,8 @@ pub(crate) fn run(args: Args) -> Outcome {
     let thread = Outputs::start(Panel::open(driver, &outputs, None)?, Arc::clone(&stop), STALL)?;
     let watch = Watch::new(Box::new(networks), config.decision.clone());
 
-    print(&format!("watching {}; pictures go to {}\n", source.describe(), args.output.display()))?;
+    let places = format!("watching {}; pictures go to {}", source.describe(), args.output.display());
+    print(&format!("{}\n", escaped(&places)))?;
     let mut show = Show {
         screen: Screen::new(&outputs),
         album: Album::new(&args.output),
@@ -169,7 +171,8 @@ impl Show {
         if let Some(error) = self.failed {
             return Err(error);
         }
-        print(&format!("{} annotated pictures are in {}\n", self.album.count, self.album.folder.display()))?;
+        let folder = self.album.folder.display().to_string();
+        print(&format!("{} annotated pictures are in {}\n", self.album.count, escaped(&folder)))?;
         if self.scene.is_none() {
             anyhow::ensure!(self.frames > 0, "no frame came; check the camera with --camera");
             return Ok(ExitCode::SUCCESS);

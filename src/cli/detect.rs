@@ -7,6 +7,7 @@ use crate::geometry::Rect;
 use crate::pixels::annotate::{Mark, annotate};
 use crate::pixels::format::MAX_PIXELS;
 use crate::source::{SourceError, files};
+use crate::text::{escaped, escaped_json};
 use crate::vision::{Chain, JudgedFace, Judgement, Vision, everybody};
 use anyhow::Context;
 use image::RgbImage;
@@ -111,13 +112,13 @@ pub(crate) fn run(args: Args) -> Outcome {
         });
         for line in lines {
             let text = match args.format {
-                Format::Jsonl => serde_json::to_string(&line)? + "\n",
+                Format::Jsonl => format!("{}\n", escaped_json(&serde_json::to_string(&line)?)),
                 Format::Text => line.text(),
             };
             if let ReportLine::Failed { error, .. } = &line {
                 failed += 1;
                 if args.format == Format::Text {
-                    eprintln!("error: {}", on_one_line(error));
+                    eprintln!("error: {}", escaped(error));
                 }
             }
             print(&text)?;
@@ -202,7 +203,7 @@ impl ReportLine {
             1 => "1 face".to_owned(),
             n => format!("{n} faces"),
         };
-        let mut text = format!("{}: {width}x{height}, {count}\n", on_one_line(image));
+        let mut text = format!("{}: {width}x{height}, {count}\n", escaped(image));
         for FaceReport { rect: [x, y, w, h], score, label, p_mask, p_incorrect, stopped_by } in faces {
             let judged = match (p_mask, p_incorrect, stopped_by) {
                 (Some(p_mask), Some(p_incorrect), _) => {
@@ -278,7 +279,7 @@ fn inputs(path: &Path) -> Vec<PictureFile> {
     match files::list(path) {
         Ok(listing) => {
             if let Some(note) = listing.note() {
-                eprintln!("note: {}: {note}", on_one_line(&path.display().to_string()));
+                eprintln!("note: {}", escaped(&format!("{}: {note}", path.display())));
             }
             let problems = listing.problems.into_iter().map(|error| {
                 let place = if let SourceError::Unreadable { path, .. } = &error {
@@ -300,11 +301,6 @@ fn inputs(path: &Path) -> Vec<PictureFile> {
 fn hex(path: &Path) -> Option<String> {
     let bytes = path.as_os_str().as_encoded_bytes();
     path.to_str().is_none().then(|| bytes.iter().map(|byte| format!("{byte:02x}")).collect())
-}
-
-/// The text with control characters escaped: a name with a newline in it must not look like another line.
-fn on_one_line(text: &str) -> String {
-    text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
 }
 
 /// Where the annotated picture of each input goes: `NAME-faces.jpg`, numbered where two have one name, never
@@ -355,13 +351,12 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn names_that_are_not_utf8_stay_distinct_and_control_characters_are_escaped() {
+    fn names_that_are_not_utf8_stay_distinct() {
         use std::os::unix::ffi::OsStrExt;
         let name = |bytes: &[u8]| hex(Path::new(std::ffi::OsStr::from_bytes(bytes)));
         assert_eq!(name(b"a.jpg"), None);
         assert_eq!(name(b"a\xff"), Some("61ff".to_owned()));
         assert_ne!(name(b"a\xff"), name(b"a\xfe"));
-        assert_eq!(on_one_line("a\nerror: \u{1b}[2J\u{e4}"), "a\\nerror: \\u{1b}[2J\u{e4}");
     }
 
     #[test]

@@ -68,3 +68,29 @@ fn a_face_that_a_gate_stops_is_not_judged_unless_asked_for() {
     assert!(judged["p_mask"].is_f64() && judged.get("stopped_by").is_none(), "{judged}");
     assert_eq!((&judged["box"], &judged["score"]), (&stopped["box"], &stopped["score"]));
 }
+
+/// The direction of writing can be turned round by a name: raw, this one looks like `bare-gpj.mask`.
+#[test]
+fn names_are_printed_so_that_none_passes_for_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let name = "bare-\u{202e}ksam\u{200b}\n.jpg";
+    std::fs::copy("tests/fixtures/astronaut.jpg", folder.path().join(name)).unwrap();
+    std::fs::write(folder.path().join(format!("bad-{name}")), "no picture").unwrap();
+    std::fs::write(folder.path().join("\u{2066}.webp"), "").unwrap();
+    let run = |format| {
+        let arguments = ["detect", "--format", format, folder.path().to_str().unwrap()];
+        super::command::run(env!("CARGO_BIN_EXE_maskwatch"), &arguments)
+    };
+    let unseen = |text: &str| text.contains(['\u{202e}', '\u{200b}', '\u{2066}']);
+    let text = run("text");
+    assert!(!unseen(&text.stdout) && !unseen(&text.stderr), "{text:?}");
+    assert!(text.stdout.contains("bare-\\u{202e}ksam\\u{200b}\\n.jpg: 512x512"), "{text:?}");
+    assert!(text.stderr.contains("bad-bare-\\u{202e}ksam"), "{text:?}");
+    let json = run("jsonl");
+    assert!(!unseen(&json.stdout) && !unseen(&json.stderr), "{json:?}");
+    let lines: Vec<Value> = json.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(
+        lines.iter().any(|line| line["image"] == folder.path().join(name).to_str().unwrap()),
+        "{lines:?}"
+    );
+}

@@ -4,6 +4,7 @@
 use crate::daemon::Face;
 use crate::decide::{DoorState, Finding, Signal};
 use crate::outputs::{Kind, Output};
+use crate::text::flattened;
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Write as _};
 use std::time::Duration;
@@ -61,7 +62,7 @@ impl Screen {
     /// A line that stays, above the one that is rewritten.
     fn tell(&mut self, now: Duration, text: &str) {
         let clear = if self.live { "\r\x1b[2K" } else { "" };
-        write(&format!("{clear}{:6.1} s  {text}\n", now.as_secs_f32()));
+        write(&format!("{clear}{:6.1} s  {}\n", now.as_secs_f32(), flattened(text)));
     }
 
     pub(super) fn finish(&mut self) {
