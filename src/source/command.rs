@@ -17,6 +17,7 @@ use super::agreed_size::AgreedSize;
 use super::credentials::masked;
 use super::frozen::{Freshness, Frozen, FrozenMemory};
 use super::mailbox::{Mailbox, RawFrame, Received, Taken, lock};
+use super::marked::CommandMark;
 use super::mjpeg::Splitter;
 use super::timing::Patience;
 use super::{CommandLine, Frame, Next, Options, Skipped, Source, SourceError, darkness};
@@ -24,6 +25,7 @@ use crate::pixels::buffer::{Bytes, Pool};
 use crate::pixels::decode;
 use crate::pixels::format::{PictureError, PixelFormat};
 use crate::pixels::picture::Picture;
+use crate::text::flattened;
 
 /// A command without a usable frame for this long has stalled, or for twice the timeout. Cameras take a few
 /// seconds to start.
@@ -39,8 +41,11 @@ const LINE_LIMIT: usize = 300;
 /// What the shell runs: the command in its place, and beside it a guard in the same process group, which ends
 /// the group when this process ends, even by SIGKILL. The guard waits for the end of its standard input,
 /// whose other end only this process holds. It keeps none of the command's pipes open.
+/// Who has left the group is known by the mark in its environment, which the guard itself does not have.
 const GUARDED: &str = "exec 3<&0 </dev/null
-(trap '' HUP INT QUIT TERM; read -r end <&3; kill -s KILL 0) >/dev/null 2>&1 &
+(trap '' HUP INT QUIT TERM; read -r end <&3
+kill -s KILL $(grep -lsF \"$2\" /proc/[0-9]*/environ | cut -d / -f 3); kill -s KILL 0) >/dev/null 2>&1 &
+export \"$2\"
 exec /bin/sh -c \"$1\" 3<&-";
 
 /// A running command. Dropping it ends the command and everything that the command started. When this process
@@ -50,6 +55,8 @@ pub struct CommandSource {
     line: CommandLine,
     /// The command for messages, without credentials.
     shown: String,
+    /// What everything that the command starts has in its environment.
+    mark: CommandMark,
     /// The size of JPEG frames.
     size: AgreedSize,
     child: Child,
@@ -87,9 +94,10 @@ impl CommandSource {
         let shown = masked(&line.shell);
         let started = |error| SourceError::CommandStart { command: shown.clone(), error };
         let cutter = Cutter::new(line)?;
+        let mark = CommandMark::new();
         let mut shell = Command::new("/bin/sh");
         shell
-            .args(["-c", GUARDED, "sh", &line.shell])
+            .args(["-c", GUARDED, "sh", &line.shell, mark.as_str()])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -120,6 +128,7 @@ impl CommandSource {
             Ok(stderr_reader) => Ok(Self {
                 line: line.clone(),
                 shown,
+                mark,
                 size: AgreedSize::default(),
                 child,
                 _alive: alive,
@@ -133,6 +142,7 @@ impl CommandSource {
             }),
             Err(error) => {
                 stop(&mut child, &shown);
+                mark.end_all();
                 Err(started(error))
             }
         }
@@ -143,6 +153,7 @@ impl CommandSource {
         // stopped.
         let status = wait_for(&mut self.child, GRACE);
         let status = stop(&mut self.child, &self.shown).or(status);
+        self.mark.end_all();
         // The pipe of standard error closes with the command; then its reader has the last line.
         let limit = Instant::now() + Duration::from_millis(200);
         while !self.stderr_reader.is_finished() && Instant::now() < limit {
@@ -250,6 +261,7 @@ impl Source for CommandSource {
 impl Drop for CommandSource {
     fn drop(&mut self) {
         stop(&mut self.child, &self.shown);
+        self.mark.end_all();
     }
 }
 
@@ -367,9 +379,9 @@ fn read_lines(mut stderr: impl Read, name: &str, last: &Mutex<String>) {
     let mut line = Vec::new();
     let finish = |line: &mut Vec<u8>| {
         let text = String::from_utf8_lossy(line);
-        let text: String = text.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        let text = text.trim();
         if !text.is_empty() {
-            let text = masked(&text);
+            let text = masked(&flattened(text));
             log::debug!("`{name}`: {text}");
             *lock(last) = text;
         }

@@ -8,7 +8,7 @@
 //! - `open`: chooses and opens the source that a spec names.
 //! - [`v4l2`]: cameras; [`files`]: pictures and folders.
 //! - [`command`]: output of a child process, cut by [`mjpeg`]; `mailbox` keeps its newest frame,
-//!   `agreed_size` the size of its frames.
+//!   `agreed_size` the size of its frames, and `marked` finds what it started.
 //! - [`reconnect`]: opens a source again; [`threaded`]: answers in time while a device hangs.
 //! - `credentials`: hides what must not be shown of an address.
 //! - `sight`: detects frames that show nothing, by `darkness` and `detail`; `frozen`: detects a source that
@@ -26,6 +26,7 @@ pub mod files;
 mod frames;
 mod frozen;
 mod mailbox;
+mod marked;
 pub mod mjpeg;
 mod open;
 mod options;

@@ -188,6 +188,35 @@ fn dropping_ends_the_whole_pipeline() {
     assert!(left.is_empty(), "{left:?}");
 }
 
+/// A session of its own, the way programs become daemons: no longer in the command's group, and nobody's
+/// child.
+fn runaway(file: &Path) -> String {
+    format!(
+        "(setsid sh -c 'trap \"\" TERM HUP; echo $$ > {}; while :; do sleep 1; done' >/dev/null 2>&1 &)",
+        file.display()
+    )
+}
+
+#[test]
+fn what_left_the_commands_group_ends_with_the_command_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("pid");
+    let shell = format!("command: {}; sleep 60", runaway(&file));
+    let source = CommandSource::start(&line(&shell), &Options::default()).unwrap();
+    let pid = wait_for_text(&file);
+    assert!(process_lives(&pid));
+    drop(source);
+    assert!(!process_lives(&pid), "{pid} lives on after its command was ended");
+    // A command that ends by itself leaves nothing behind either.
+    fs::remove_file(&file).unwrap();
+    let shell =
+        format!("command: {}; while ! [ -s {} ]; do sleep 0.01; done", runaway(&file), file.display());
+    let mut source = CommandSource::start(&line(&shell), &Options::default()).unwrap();
+    assert!(matches!(something(&mut source), Err(SourceError::CommandEnded { .. })));
+    let pid = wait_for_text(&file);
+    assert!(!process_lives(&pid), "{pid} lives on after its command has ended");
+}
+
 #[test]
 fn what_open_gives_restarts_the_command_and_tells_its_state() {
     let folder = tempfile::tempdir().unwrap();
@@ -309,7 +338,7 @@ fn after_a_long_look_the_newest_frame_is_taken() {
     let mut source = CommandSource::start(&line(&shell), &Options::default()).unwrap();
     assert!(matches!(something(&mut source), Ok(Next::Frame(_))));
     std::thread::sleep(Duration::from_secs(1));
-    let before: u64 = fs::read_to_string(&count).unwrap().trim().parse().unwrap();
+    let before: u64 = wait_for_text(&count).trim().parse().unwrap();
     let Next::Frame(frame) = something(&mut source).unwrap() else { panic!("no frame") };
     assert!(frame.sequence + 21 + 2 >= before, "frame {} of {before}", frame.sequence);
 }
@@ -318,9 +347,12 @@ fn after_a_long_look_the_newest_frame_is_taken() {
 fn what_a_command_started_ends_with_the_daemon_even_if_that_is_killed() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("pid");
-    // A part of a pipeline that heeds no polite request, and is no child of the daemon's.
+    let away = folder.path().join("away");
+    // A part of a pipeline that heeds no polite request, and is no child of the daemon's; and one that has
+    // left the pipeline.
     let source = format!(
-        "command: sh -c 'trap \"\" TERM HUP PIPE; echo $$ > {}; while :; do sleep 1; done' | cat",
+        "command: {}; sh -c 'trap \"\" TERM HUP PIPE; echo $$ > {}; while :; do sleep 1; done' | cat",
+        runaway(&away),
         file.display()
     );
     let mut daemon = std::process::Command::new(env!("CARGO_BIN_EXE_maskwatch"))
@@ -328,13 +360,13 @@ fn what_a_command_started_ends_with_the_daemon_even_if_that_is_killed() {
         .stderr(std::process::Stdio::null())
         .spawn()
         .unwrap();
-    let pid = wait_for_text(&file);
-    assert!(process_lives(&pid));
+    let (pid, away) = (wait_for_text(&file), wait_for_text(&away));
+    assert!(process_lives(&pid) && process_lives(&away));
     daemon.kill().unwrap();
     daemon.wait().unwrap();
     let deadline = Instant::now() + Duration::from_secs(30);
-    while process_lives(&pid) {
-        assert!(Instant::now() < deadline, "{pid} lives on");
+    while process_lives(&pid) || process_lives(&away) {
+        assert!(Instant::now() < deadline, "{pid} or {away} lives on");
         std::thread::sleep(Duration::from_millis(20));
     }
 }
