@@ -65,8 +65,8 @@ pub(super) fn decision(mut section: Section<'_>) -> Result<(Rules, Gates, Vec<St
     let evidence = section.seconds("evidence_seconds", limits::EVIDENCE)?;
     let window = section.seconds("window_seconds", limits::WINDOWS)?;
     let budget = section.seconds("budget_seconds", limits::BUDGETS)?;
-    let votes = section.whole("votes", limits::VOTES)?;
-    let last_votes = section.whole("window", limits::VOTES)?;
+    let votes = section.old_whole("votes", limits::VOTES, "evidence_seconds")?;
+    let last_votes = section.old_whole("window", limits::VOTES, "window_seconds")?;
     let hold = section.seconds("hold_seconds", limits::HOLDS)?;
     let re_arm = section.seconds("re_arm_seconds", limits::RE_ARMS)?;
     let linger = section.seconds("linger_seconds", limits::MOMENTS)?;

@@ -37,14 +37,18 @@ pub enum ConfigError {
         mend: &'static str,
     },
     /// The text is not TOML.
-    #[error("{file} line {line}: this is not TOML: {problem}")]
+    #[error("{file} line {line}, column {column}: this is not TOML: {problem}; {mend}")]
     Syntax {
         /// Name of the file.
         file: String,
         /// Line of the mistake, counted from 1.
         line: usize,
+        /// Its place in the line, counted from 1, in characters.
+        column: usize,
         /// The error of the parser.
         problem: String,
+        /// What to write.
+        mend: &'static str,
     },
     /// A key is unknown or missing, or its value is not allowed.
     #[error("{file} line {line}: {key} {problem}")]
@@ -73,6 +77,32 @@ impl ConfigError {
         Self::Unreadable { file: file.to_owned(), cause: error.to_string(), mend }
     }
 
+    /// The parser of TOML stops at byte `at` of `text` with `problem`.
+    pub(super) fn not_toml(file: &str, text: &str, at: usize, problem: String) -> Self {
+        let before = text.get(..at).unwrap_or(text);
+        let start = before.rfind('\n').map_or(0, |end| end + 1);
+        let column = before[start..].chars().count() + 1;
+        let written = text[start..].lines().next().unwrap_or_default();
+        // The parser has words of its own for each kind of value.
+        let is_about = |words: &[&str]| words.iter().any(|word| problem.contains(word));
+        let mend = if is_about(&["array"]) {
+            "close the list that begins before this with a ]"
+        } else if written.trim_start().starts_with('[') {
+            "write a section as [name], on a line of its own"
+        } else if is_about(&["unquoted key"]) {
+            "write a key with the letters a to z, digits, - and _"
+        } else if is_about(&["must be quoted"]) {
+            "write text in double quotes, such as spec = \"/dev/video0\"; numbers, true and false without"
+        } else if is_about(&["string", "quote", "escape"]) {
+            "write text in double quotes, on one line, with \\\" for a quote and \\\\ for a backslash in it"
+        } else if is_about(&["integer", "float", "number", "zero", "sign", "digits"]) {
+            "write numbers such as 5 or 0.5, and true or false"
+        } else {
+            "write one KEY = VALUE on each line, text in double quotes; a # begins a comment"
+        };
+        Self::Syntax { file: file.to_owned(), line: line(text, at), column, problem, mend }
+    }
+
     /// The bytes of `file` are UTF-8 up to `at` only.
     pub(super) fn not_text(file: &str, bytes: &[u8], at: usize) -> Self {
         let (before, rest) = bytes.split_at(at);
@@ -86,4 +116,9 @@ impl ConfigError {
         let byte = rest.first().copied().unwrap_or_default();
         Self::NotText { file: file.to_owned(), line: lines.count(), column, byte, mend }
     }
+}
+
+/// The line in which byte `at` of `text` lies, counted from 1.
+pub(super) fn line(text: &str, at: usize) -> usize {
+    text.bytes().take(at).filter(|byte| *byte == b'\n').count() + 1
 }

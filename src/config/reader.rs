@@ -1,7 +1,7 @@
 //! Reads the tables of a TOML document key by key. Each key is taken out and checked; a key that is left in
 //! the end is unknown. Nothing here knows what the keys mean.
 
-use super::error::ConfigError;
+use super::error::{ConfigError, line};
 use std::fmt::Display;
 use std::ops::{Range, RangeInclusive};
 use std::time::Duration;
@@ -31,8 +31,9 @@ pub(super) struct Section<'a> {
     path: String,
     at: usize,
     entries: Vec<KeyValue<'a>>,
-    /// The keys that were asked for; an error about an unknown key names the nearest.
-    known: Vec<String>,
+    /// The keys that were asked for, each with the one that has taken its place where it is an old one. An
+    /// error about an unknown key names the nearest, by what it is called today.
+    known: Vec<(String, Option<&'static str>)>,
     /// What is accepted but should be mended, each a sentence.
     warnings: Vec<String>,
 }
@@ -49,11 +50,11 @@ impl<'a> Section<'a> {
     pub(super) fn root(text: &'a str, file: &'a str) -> Result<Self, ConfigError> {
         let table = DeTable::parse(text).map_err(|error| {
             let span = error.span().unwrap_or(text.len()..text.len());
-            let (file, line) = (file.to_owned(), line(text, span.start));
             let message = error.message().split_whitespace().collect::<Vec<_>>().join(" ");
             if message != "duplicate key" {
-                return ConfigError::Syntax { file, line, problem: message };
+                return ConfigError::not_toml(file, text, span.start, message);
             }
+            let (file, line) = (file.to_owned(), line(text, span.start));
             let key = text.get(span).unwrap_or("this key").to_owned();
             ConfigError::Value { file, line, key, problem: "is there already; keep one of the two".into() }
         })?;
@@ -113,7 +114,7 @@ impl<'a> Section<'a> {
     }
 
     fn take(&mut self, key: &str) -> Option<KeyValue<'a>> {
-        self.known.push(key.into());
+        self.known.push((key.into(), None));
         let index = self.entries.iter().position(|entry| entry.key == key)?;
         Some(self.entries.remove(index))
     }
@@ -268,6 +269,20 @@ impl<'a> Section<'a> {
         })
     }
 
+    /// As [`whole`](Self::whole), for a key that is still read though `today` has taken its place.
+    pub(super) fn old_whole(
+        &mut self,
+        key: &str,
+        range: RangeInclusive<u32>,
+        today: &'static str,
+    ) -> Result<Option<Sourced<u32>>, ConfigError> {
+        let whole = self.whole(key, range)?;
+        if let Some((_, place)) = self.known.last_mut() {
+            *place = Some(today);
+        }
+        Ok(whole)
+    }
+
     /// Takes a whole number within `range`, or `word`, which is `None`.
     pub(super) fn whole_or(
         &mut self,
@@ -321,12 +336,17 @@ impl<'a> Section<'a> {
     /// Refuses keys that were not asked for; returns what should be mended.
     pub(super) fn finish(self) -> Result<Vec<String>, ConfigError> {
         let Some(entry) = self.entries.first() else { return Ok(self.warnings) };
-        let distances = self.known.iter().map(|known| (levenshtein(known, &entry.key), known));
-        let problem = match distances.min_by_key(|(distance, _)| *distance) {
-            Some((distance, nearest)) if distance <= nearest.len().min(entry.key.len()) / 2 => {
-                format!("is not known; did you mean {nearest}?")
+        let distances =
+            self.known.iter().map(|(known, today)| (levenshtein(known, &entry.key), known, today));
+        let problem = match distances.min_by_key(|(distance, ..)| *distance) {
+            Some((distance, nearest, today)) if distance <= nearest.len().min(entry.key.len()) / 2 => {
+                format!("is not known; did you mean {}?", today.unwrap_or(nearest))
             }
-            _ => format!("is not known; use {}, or remove it", self.known.join(", ")),
+            _ => {
+                let today = self.known.iter().filter(|(_, today)| today.is_none());
+                let keys: Vec<&str> = today.map(|(key, _)| key.as_str()).collect();
+                format!("is not known; use {}, or remove it", keys.join(", "))
+            }
         };
         Err(self.error(entry.key_at, self.full(&entry.key), problem))
     }
@@ -346,9 +366,4 @@ fn as_number(value: &DeValue<'_>) -> Option<f64> {
         DeValue::Float(float) => float.as_str().parse().ok(),
         _ => None,
     }
-}
-
-/// The line in which byte `at` of `text` lies, counted from 1.
-fn line(text: &str, at: usize) -> usize {
-    text.bytes().take(at).filter(|byte| *byte == b'\n').count() + 1
 }

@@ -285,7 +285,7 @@ fn off_is_for_the_pins_that_are_driven_then_for_what_can_be_read_then_for_the_us
     // They are off now. What comes next finds no record.
     let (pins, log) = switched_off(&runtime, &["--config", &config]);
     assert_eq!(pins, ["7 was driven Low"], "those of the file, which is refused: {log}");
-    assert!(log.contains(&format!("{config} line 2: this is not TOML")), "{log}");
+    assert!(log.contains(&format!("{config} line 2, column 9: this is not TOML")), "{log}");
     write_config(&folder, "no configuration at all");
     let (pins, log) = switched_off(&runtime, &["--config", &config, "--backend", "simulated"]);
     assert_eq!(pins, [17, 27, 22, 23].map(|pin| format!("{pin} was driven Low")), "{log}");

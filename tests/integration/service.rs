@@ -120,7 +120,7 @@ fn a_refused_reload_is_seen_in_the_status_until_one_succeeds() {
     service.wait_for("RELOADING=1");
     let ready = service.wait_for("READY=1");
     let refused = format!(
-        "the last reload was refused: {config} line 2: decision.vote is not known; did you mean votes?"
+        "the last reload was refused: {config} line 2: decision.vote is not known; did you mean evidence_seconds?"
     );
     assert!(ready.contains(&refused), "{ready}");
     std::fs::write(&file, "[decision]\nvotes = 2\n").unwrap();

@@ -97,7 +97,14 @@ fn every_mistake_gets_one_sentence_with_line_key_and_mend() {
             "[outputs.red]\npin = 4\n[button]\npin = 4\n",
             "door.toml line 4: button.pin is 4, which outputs.red uses; give the button its own pin",
         ),
-        ("[decision]\nvote = 3\n", "door.toml line 2: decision.vote is not known; did you mean votes?"),
+        (
+            "[decision]\nvote = 3\n",
+            "door.toml line 2: decision.vote is not known; did you mean evidence_seconds?",
+        ),
+        (
+            "[decision]\nwindows = 5\n",
+            "door.toml line 2: decision.windows is not known; did you mean window_seconds?",
+        ),
         ("[sauce]\n", "door.toml line 1: sauce is not known; did you mean source?"),
         (
             "[models]\nxyzzy = 1\n",
@@ -243,13 +250,35 @@ fn every_mistake_gets_one_sentence_with_line_key_and_mend() {
 }
 
 #[test]
-fn what_is_no_toml_is_refused_with_its_line() {
-    for text in ["a = \n", "[source\n", "[source]\nspec = \"unfinished\n", "\u{0}"] {
-        let sentence = refusal(text);
-        assert!(
-            sentence.starts_with("door.toml line ") && sentence.contains("this is not TOML"),
-            "{sentence}"
-        );
+fn what_is_no_toml_is_refused_with_its_place_and_what_to_write() {
+    let quoted =
+        "write text in double quotes, such as spec = \"/dev/video0\"; numbers, true and false without";
+    let line = "write one KEY = VALUE on each line, text in double quotes; a # begins a comment";
+    let number = "write numbers such as 5 or 0.5, and true or false";
+    let text =
+        "write text in double quotes, on one line, with \\\" for a quote and \\\\ for a backslash in it";
+    for (written, place, mend) in [
+        ("a = \n", (1, 5), quoted),
+        ("[source]\nspec = /dev/video0\n", (2, 8), quoted),
+        ("[source]\nspec = \u{201c}/dev/video0\u{201d}\n", (2, 8), quoted),
+        ("[source\n", (1, 8), "write a section as [name], on a line of its own"),
+        ("[source] spec = \"x\"\n", (1, 10), "write a section as [name], on a line of its own"),
+        ("[source]\nspec = \"unfinished\n", (2, 19), text),
+        ("[source]\nspec = \"a\\qb\"\n", (2, 11), text),
+        ("[source]\n# ä\nspec \"x\"\n", (3, 6), line),
+        ("[source]\nspec = \"ä\" fps = 3\n", (2, 12), line),
+        ("[decision]\nvotes = = 3\n", (2, 9), line),
+        ("[source]\nwidth = 640,\n", (2, 12), line),
+        ("\u{0}", (1, 2), line),
+        ("[source]\nwidth = 6_\n", (2, 10), number),
+        ("[source]\nwidth = 007\n", (2, 9), number),
+        ("[source]\nwidth = [1, 2\n[b]\n", (3, 1), "close the list that begins before this with a ]"),
+        ("[source]\nl\u{e4}nge = 1\n", (2, 2), "write a key with the letters a to z, digits, - and _"),
+    ] {
+        let sentence = refusal(written);
+        let (line, column) = place;
+        let start = format!("door.toml line {line}, column {column}: this is not TOML: ");
+        assert!(sentence.starts_with(&start) && sentence.ends_with(&format!("; {mend}")), "{sentence}");
         assert_eq!(sentence.lines().count(), 1, "{sentence}");
     }
 }
