@@ -8,6 +8,7 @@ use crate::daemon::listeners::{Log, Notice, Service};
 use crate::daemon::{Clock, DrivenPins, Ended, Flags, Listeners, Opener, SystemClock};
 use crate::outputs::Backend;
 use crate::source::SourceSpec;
+use crate::text::flattened;
 use anyhow::Context;
 use signal_hook::consts::SIGHUP;
 use signal_hook::flag;
@@ -28,7 +29,7 @@ pub(crate) struct Args {
     /// Drive no pins: the same as --backend simulated
     #[arg(long, conflicts_with = "backend")]
     dry_run: bool,
-    /// Check the configuration, say what is wrong with it, and end
+    /// Check the configuration and the files that it names, say what is wrong, and end
     #[arg(long)]
     check: bool,
 }
@@ -55,8 +56,9 @@ pub(crate) fn run(args: Args) -> Outcome {
     let mut config = args.load()?;
     if args.check {
         for warning in &config.warnings {
-            let _ = writeln!(std::io::stderr(), "warning: {warning}");
+            let _ = writeln!(std::io::stderr(), "{}", flattened(&format!("warning: {warning}")));
         }
+        Opener::check(&config)?;
         print("the configuration is fine\n")?;
         return Ok(ExitCode::SUCCESS);
     }

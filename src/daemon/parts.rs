@@ -8,7 +8,7 @@ use super::watch::Watch;
 use crate::config::Config;
 use crate::nn::NetworkError;
 use crate::outputs::{self, OutputError, Outputs, Panel};
-use crate::source::{self, Options, Source, SourceError};
+use crate::source::{self, Options, Source, SourceError, SourceSpec};
 use crate::vision::Chain;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -50,6 +50,20 @@ impl Opener {
         let watch = Watch::new(Box::new(Chain::load(&config.vision())?), config.decision.clone());
         let source = self.source(config)?;
         Ok(Daemon::new(source, watch, outputs, FramePace::from(&config.source), clock))
+    }
+
+    /// Opens what [`daemon`](Self::daemon) takes from files, the networks and a folder of pictures, and lets
+    /// it go again: what a daemon would refuse, a check of the configuration must refuse too. No device is
+    /// touched.
+    ///
+    /// # Errors
+    /// When a part cannot be opened.
+    pub fn check(config: &Config) -> Result<(), OpenError> {
+        Chain::load(&config.vision())?;
+        if let SourceSpec::Pictures(_) = config.source.spec {
+            source::open_once(&config.source.spec, &Options::default())?;
+        }
+        Ok(())
     }
 
     /// The configured pins, refreshed by a thread of their own.

@@ -80,7 +80,7 @@ fn write_config(folder: &tempfile::TempDir, text: &str) -> String {
 }
 
 #[test]
-fn a_configuration_is_checked_without_pins_camera_or_networks() {
+fn a_configuration_is_checked_without_pins_and_camera() {
     let folder = tempfile::tempdir().unwrap();
     let good = write_config(&folder, maskwatch::config::DOCUMENTED);
     let checked = output(&["run", "--config", &good, "--check"]);
@@ -342,20 +342,29 @@ fn a_command_does_not_outlive_a_daemon_that_is_killed() {
     }
 }
 
+/// What a daemon refuses, a check refuses too, with the same sentence.
 #[test]
-fn missing_networks_are_named() {
+fn networks_and_pictures_that_cannot_be_had_are_named_by_a_check_too() {
     let folder = tempfile::tempdir().unwrap();
-    let config = write_config(
-        &folder,
-        "[models]\nprecision = \"f32\"\ndetector = \"/nowhere/detector.safetensors\"\nclassifier = \"/nowhere/c\"\n",
-    );
-    let sentence = refusal(&["run", "--dry-run", "--config", &config]);
-    assert!(sentence.contains("/nowhere/detector.safetensors"), "{sentence}");
-    let config = write_config(&folder, "[models]\nint8 = \"/nowhere/int8.safetensors\"\n");
-    let sentence = refusal(&["run", "--dry-run", "--config", &config]);
-    assert!(sentence.contains("/nowhere/int8.safetensors"), "{sentence}");
-    // f32 weights are not silently passed over.
-    let config = write_config(&folder, "[models]\nclassifier = \"mine.safetensors\"\n");
-    let sentence = refusal(&["run", "--dry-run", "--config", &config]);
-    assert!(sentence.contains("mine.safetensors is named as f32 weights"), "{sentence}");
+    let damaged = folder.path().join("damaged.safetensors");
+    std::fs::write(&damaged, "no weights").unwrap();
+    for (text, named) in [
+        (
+            "[models]\nprecision = \"f32\"\ndetector = \"/nowhere/detector.safetensors\"\nclassifier = \"/nowhere/c\"\n",
+            "/nowhere/detector.safetensors",
+        ),
+        ("[models]\nint8 = \"/nowhere/int8.safetensors\"\n", "/nowhere/int8.safetensors"),
+        (&format!("[models]\nint8 = \"{}\"\n", damaged.display()), "damaged.safetensors"),
+        // f32 weights are not silently passed over.
+        ("[models]\nclassifier = \"mine.safetensors\"\n", "mine.safetensors is named as f32 weights"),
+        ("[source]\nspec = \"pictures:/nowhere/album\"\n", "/nowhere/album"),
+    ] {
+        let config = write_config(&folder, text);
+        let sentences = ["--dry-run", "--check"].map(|way| {
+            let told = refusal(&["run", way, "--config", &config]);
+            told.lines().find(|line| line.starts_with("error: ")).unwrap_or_default().to_owned()
+        });
+        assert!(sentences[0].contains(named), "{sentences:?}");
+        assert_eq!(sentences[0], sentences[1], "{text}");
+    }
 }
