@@ -1,7 +1,7 @@
 //! The configuration file, and what the command line changes about its outputs.
 
 use super::values::one_of;
-use crate::config::{Config, OutputsConfig};
+use crate::config::{Config, OutputsConfig, Salvaged};
 use crate::outputs::Backend;
 use clap::builder::TypedValueParser;
 use std::path::{Path, PathBuf};
@@ -36,7 +36,7 @@ impl ConfigArgs {
     }
 
     /// What can be read of the outputs in a file that is refused, without the command line's changes.
-    pub(super) fn salvage_outputs(&self) -> Option<OutputsConfig> {
+    pub(super) fn salvage_outputs(&self) -> Option<Salvaged> {
         Config::salvage_outputs(self.file()?)
     }
 

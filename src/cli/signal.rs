@@ -7,6 +7,7 @@ use super::process::{ENDING_OR_CLOSED, start_log, stop_flag};
 use super::values::{one_of, seconds};
 use crate::daemon::{DrivenPins, Opener, off};
 use crate::decide::DoorState;
+use crate::outputs::Output;
 use anyhow::anyhow;
 use clap::builder::TypedValueParser;
 use std::io::Write;
@@ -84,14 +85,19 @@ pub(crate) fn run(args: Args) -> Outcome {
 }
 
 /// Switches off what is known to be driven; else what the configuration names, as far as it can be read; else
-/// the usual wiring.
+/// the usual wiring. A pin of which it is not known which level is off becomes an input: either level might
+/// switch something on.
 fn switch_off(args: &ConfigArgs, driven: &DrivenPins) -> Outcome {
     let recorded = driven.recorded();
+    let mut of_unknown_level = Vec::new();
     let mut outputs = match recorded.clone() {
         Some(recorded) => recorded,
         None => args.load().map(|config| config.outputs).unwrap_or_else(|error| {
             let (outputs, which) = match args.salvage_outputs() {
-                Some(outputs) => (outputs, "the outputs that could be read of it"),
+                Some(salvaged) => {
+                    of_unknown_level = salvaged.of_unknown_level;
+                    (salvaged.outputs, "the outputs that could be read of it")
+                }
                 None => (Default::default(), "the usual pins"),
             };
             log::warn!("{error:#}; {which} are switched off");
@@ -99,7 +105,12 @@ fn switch_off(args: &ConfigArgs, driven: &DrivenPins) -> Outcome {
         }),
     };
     args.change(&mut outputs);
-    let errors = off(&outputs);
+    for Output { name, pin, .. } in &of_unknown_level {
+        log::warn!(
+            "it cannot be read which level switches the output {name} off: GPIO{pin} becomes an input, which drives nothing"
+        );
+    }
+    let errors = off(&outputs, &of_unknown_level);
     if errors.is_empty() {
         // Unless the command line has led to other pins.
         if recorded.is_some_and(|recorded| recorded.access_is_that_of(&outputs)) {

@@ -4,8 +4,9 @@ use super::detector::{self, DetectorConfig};
 use super::error::ConfigError;
 use super::outputs::{self, OutputsConfig};
 use super::reader::Section;
+use super::salvage::{self, Salvaged};
 use super::source::{self, SourceConfig};
-use super::{decision, models, salvage};
+use super::{decision, models};
 use crate::decide::Rules;
 use crate::vision::ChainOptions;
 use crate::vision::models::ModelOptions;
@@ -69,7 +70,7 @@ impl Config {
     /// The outputs of the file `path`, though it may be refused as a whole: what can be read of their wiring.
     /// `None` if there is nothing of the kind.
     #[must_use]
-    pub fn salvage_outputs(path: &Path) -> Option<OutputsConfig> {
+    pub fn salvage_outputs(path: &Path) -> Option<Salvaged> {
         salvage::salvage(&String::from_utf8_lossy(&read(path).ok()?))
     }
 

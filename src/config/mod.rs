@@ -20,4 +20,5 @@ pub use detector::DetectorConfig;
 pub use document::{Config, DOCUMENTED};
 pub use error::ConfigError;
 pub use outputs::OutputsConfig;
+pub use salvage::Salvaged;
 pub use source::SourceConfig;

@@ -3,21 +3,36 @@
 
 use super::outputs::{self, OutputsConfig};
 use super::reader::Section;
+use crate::outputs::Output;
+use strsim::levenshtein;
 
 /// The section that is salvaged.
 const SECTION: &str = "outputs";
 /// The keys that say how a pin is switched off. What it does in a door state is of no use for that.
 const WIRING: [&str; 5] = ["pin", "active", "kind", "tone_hz", "pwm"];
+/// That of them on which it depends which level is off.
+const LEVEL: &str = "active";
 /// The keys that say how pins are reached.
 const WAY: [&str; 3] = ["backend", "chip", "compute_module"];
 
+/// What could be read of the outputs in a file that is refused.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Salvaged {
+    /// How the pins are reached, and the outputs of which it is known how they are switched off.
+    pub outputs: OutputsConfig,
+    /// Those of which it is not known which level is off: either of the two might switch them on.
+    pub of_unknown_level: Vec<Output>,
+}
+
 /// The outputs of `text`, whatever the rest of it says; `None` if it has none that can be read.
-pub(super) fn salvage(text: &str) -> Option<OutputsConfig> {
+pub(super) fn salvage(text: &str) -> Option<Salvaged> {
     let tables = tables(text);
     let [way, outputs] = [true, false].map(|way| tables.iter().filter(move |table| table.is_way() == way));
     let way: String = way.flat_map(|table| table.keys(&WAY).filter(|line| reads("", line))).collect();
     let mut kept = format!("[{SECTION}]\n{way}");
     let mut found = !way.is_empty();
+    // Of each output that is kept, whether it is known which level switches it off.
+    let mut known = Vec::new();
     for table in outputs {
         // Key by key, and the table as a whole: its pin may be that of another one.
         let header = format!("{}\nfault = \"steady\"\n", table.header);
@@ -25,10 +40,20 @@ pub(super) fn salvage(text: &str) -> Option<OutputsConfig> {
         let more = format!("{header}{lines}");
         if parse(&format!("{kept}{more}")).is_some() {
             kept.push_str(&more);
+            known.push(table.has_known_level(&header));
             found = true;
         }
     }
-    parse(&kept).filter(|_| found)
+    let mut config = parse(&kept).filter(|_| found)?;
+    let mut of_unknown_level = Vec::new();
+    // Without any table there are the usual outputs, of which everything is known.
+    for (index, known) in known.iter().enumerate().rev() {
+        if !known {
+            of_unknown_level.push(config.outputs.remove(index));
+        }
+    }
+    of_unknown_level.reverse();
+    Some(Salvaged { outputs: config, of_unknown_level })
 }
 
 /// Whether a key can be read by itself: also that of an output that lacks another one.
@@ -70,6 +95,27 @@ impl Table<'_> {
             Some(format!("{line}\n"))
         })
     }
+
+    /// Whether it is known which level switches the output off: every line about it can be read, and all say
+    /// the same.
+    fn has_known_level(&self, header: &str) -> bool {
+        let level = |line: &&str| {
+            let config = parse(&format!("{header}pin = 0\n{line}\n"))?;
+            Some(config.outputs.first()?.active)
+        };
+        let mut levels = self.lines.iter().filter(|line| is_about_level(line)).map(level);
+        let Some(first) = levels.next() else { return true };
+        first.is_some() && levels.all(|level| level == first)
+    }
+}
+
+/// Whether a line seems to be about the level that switches an output on, though it may not be readable.
+fn is_about_level(line: &str) -> bool {
+    let line = line.split('#').next().unwrap_or_default().to_lowercase();
+    let is_word = |letter: char| letter.is_alphanumeric() || "_-".contains(letter);
+    let mut words = line.split(|letter| !is_word(letter)).filter(|word| !word.is_empty());
+    let key = words.next().unwrap_or_default();
+    levenshtein(key, LEVEL) <= 2 || ["activ", "low", "high"].iter().any(|part| line.contains(part))
 }
 
 /// The tables of the outputs, by the lines that begin them: a file with a typo has no better structure.
@@ -101,7 +147,7 @@ mod tests {
 
     fn wiring(text: &str) -> Vec<(String, u32, Active)> {
         let salvaged = salvage(text).unwrap_or_else(|| panic!("nothing of {text}"));
-        salvaged.outputs.into_iter().map(|output| (output.name, output.pin, output.active)).collect()
+        salvaged.outputs.outputs.into_iter().map(|output| (output.name, output.pin, output.active)).collect()
     }
 
     #[test]
@@ -123,13 +169,44 @@ mod tests {
             format!("{good}[outputs.siren]\nalert = \"steady\"\n"),
         ] {
             assert_eq!(wiring(&broken), expected, "{broken}");
-            let salvaged = salvage(&broken).unwrap();
+            let Salvaged { outputs: salvaged, of_unknown_level } = salvage(&broken).unwrap();
+            assert_eq!(of_unknown_level, [], "{broken}");
             assert_eq!((salvaged.backend, salvaged.chip.as_deref()), (Backend::Gpiocdev, Some("door")));
             assert!(matches!(salvaged.outputs[1].kind, Kind::Relay { .. }), "{broken}");
         }
-        // A level that cannot be read is the usual one.
-        let guessed = good.replace("\"low\"", "\"lo\"");
-        assert_eq!(wiring(&guessed)[0], ("red".into(), 5, Active::High));
+    }
+
+    /// Neither level is off for sure: the pin must not be driven at all.
+    #[test]
+    fn a_level_that_cannot_be_read_is_not_guessed() {
+        let file = |lines: &str| format!("[outputs.red]\npin = 5\n{lines}\n[outputs.green]\npin = 6\n");
+        for unclear in [
+            "active = \"lo\"",
+            "active = low",
+            "active = 0",
+            "activ = \"low\"",
+            "Active = \"low\"",
+            "aktive = \"lwo\"",
+            "active \"low\"",
+            "active_low = true",
+            "level = \"low\"",
+            "active = \"low\"\nactive = \"high\"",
+            "active = \"high\"\nactive = \"lo\"",
+        ] {
+            let Salvaged { outputs, of_unknown_level } = salvage(&file(unclear)).unwrap();
+            assert_eq!(of_unknown_level.len(), 1, "{unclear}");
+            assert_eq!((of_unknown_level[0].name.as_str(), of_unknown_level[0].pin), ("red", 5), "{unclear}");
+            assert_eq!(outputs.outputs.len(), 1, "{unclear}");
+            assert_eq!((outputs.outputs[0].name.as_str(), outputs.outputs[0].pin), ("green", 6), "{unclear}");
+        }
+        for clear in
+            ["", "active = \"low\" # or \"high\"?", "# active = \"lo\"", "alert = 1\nkind = \"relay\""]
+        {
+            let salvaged = salvage(&file(clear)).unwrap();
+            assert_eq!((salvaged.outputs.outputs.len(), salvaged.of_unknown_level.len()), (2, 0), "{clear}");
+        }
+        let only = salvage("[outputs.red]\nactive = \"lo\"\n").unwrap();
+        assert_eq!((only.outputs.outputs.len(), only.of_unknown_level[0].pin), (0, 17));
     }
 
     #[test]
@@ -139,7 +216,10 @@ mod tests {
         {
             assert!(salvage(text).is_none(), "{text}");
         }
-        assert_eq!(salvage("[outputs]\nbackend = \"rppal\"\n[source]\nspec = 1").unwrap().outputs.len(), 4);
+        assert_eq!(
+            salvage("[outputs]\nbackend = \"rppal\"\n[source]\nspec = 1").unwrap().outputs.outputs.len(),
+            4
+        );
         assert_eq!(wiring("[[outputs.red]]\npin = 5\n"), [("red".into(), 5, Active::High)]);
     }
 }

@@ -2,7 +2,7 @@
 //! switches off after a crash must not depend on a configuration that has changed or broken since.
 
 use crate::config::{Config, OutputsConfig};
-use crate::outputs::{self, Output, OutputError, switch_off};
+use crate::outputs::{self, Output, OutputError, let_go, switch_off};
 use std::ffi::OsStr;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -104,7 +104,7 @@ impl DrivenPins {
         if before.outputs.is_empty() {
             return;
         }
-        for error in off(&before) {
+        for error in off(&before, &[]) {
             log::warn!("a pin that was driven before stays as it is: {error}");
         }
     }
@@ -116,10 +116,15 @@ fn beside(outputs: &[Output], config: &OutputsConfig) -> Vec<Output> {
     outputs.iter().filter(used).cloned().collect()
 }
 
-/// Drives every output of `config` inactive, whatever becomes of the others. Returns what went wrong.
-pub fn off(config: &OutputsConfig) -> Vec<OutputError> {
+/// Drives every output of `config` inactive, and lets the pins of `of_unknown_level` go, whatever becomes of
+/// the others. Returns what went wrong.
+pub fn off(config: &OutputsConfig, of_unknown_level: &[Output]) -> Vec<OutputError> {
     match outputs::open(config.access()) {
-        Ok(mut driver) => switch_off(&mut *driver, &config.outputs),
+        Ok(mut driver) => {
+            let mut errors = switch_off(&mut *driver, &config.outputs);
+            errors.extend(let_go(&mut *driver, of_unknown_level));
+            errors
+        }
         Err(error) => vec![error],
     }
 }

@@ -19,6 +19,13 @@ pub trait Driver: Send {
     /// When the pin cannot be opened, [`OutputError::Pin`] or [`OutputError::Chip`].
     fn button(&mut self, button: &Button) -> Result<Box<dyn InputPin>, OutputError>;
 
+    /// Makes the pin of `output` an input, which drives nothing: for one of which it is not known which level
+    /// is off. It stays one.
+    ///
+    /// # Errors
+    /// When the pin cannot be opened, [`OutputError::Pin`] or [`OutputError::Chip`].
+    fn let_go(&mut self, output: &Output) -> Result<(), OutputError>;
+
     /// What its pins are called in the log.
     fn pin_kind(&self) -> &'static str {
         "pin"

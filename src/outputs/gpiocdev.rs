@@ -93,6 +93,14 @@ impl Driver for CharacterDevice {
         Ok(Box::new(line))
     }
 
+    fn let_go(&mut self, output: &Output) -> Result<(), OutputError> {
+        // The kernel leaves a line as it is when its request ends.
+        self.request(&output.name, output.pin, |line| {
+            line.as_input();
+        })
+        .map(drop)
+    }
+
     fn describe(&self) -> String {
         format!("GPIO character device {}", self.name)
     }

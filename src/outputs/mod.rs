@@ -35,7 +35,7 @@ pub use driver::{Driver, InputPin, OutputPin};
 pub use error::OutputError;
 pub use header::{HEADER_CHIPS, HEADER_PINS, check_header_pin};
 pub use level::{Active, Level};
-pub use off::switch_off;
+pub use off::{let_go, switch_off};
 pub use open::{Backend, PinAccess, open};
 pub use output::{Kind, Output, PINS, Pwm, RELAY_DWELL, RELAY_PHASE, TONES, USUAL_TONE};
 pub use panel::Panel;

@@ -133,6 +133,14 @@ impl Driver for Registers {
         })))
     }
 
+    fn let_go(&mut self, output: &Output) -> Result<(), OutputError> {
+        let pin = self.pin(&output.name, output.pin)?;
+        self.nobodys(&output.name, output.pin)?;
+        // Else it would be an output again when this is dropped.
+        pin.into_input().set_reset_on_drop(false);
+        Ok(())
+    }
+
     fn describe(&self) -> String {
         "GPIO registers of the Raspberry Pi (rppal)".into()
     }

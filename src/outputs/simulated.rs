@@ -46,7 +46,7 @@ impl Recorder {
         self.record().changes.iter().cloned().collect()
     }
 
-    /// The level of a pin; `None` before it is first driven.
+    /// The level of a pin; `None` before it is first driven, and after it was let go.
     #[must_use]
     pub fn level(&self, pin: u32) -> Option<Level> {
         self.record().levels.get(&pin).copied()
@@ -95,6 +95,11 @@ impl Driver for Simulated {
     fn button(&mut self, button: &Button) -> Result<Box<dyn InputPin>, OutputError> {
         self.0.put(button.pin, button.active.level(false));
         Ok(Box::new(SimulatedInput { pin: button.pin, recorder: self.0.clone() }))
+    }
+
+    fn let_go(&mut self, output: &Output) -> Result<(), OutputError> {
+        self.0.record().levels.remove(&output.pin);
+        Ok(())
     }
 
     fn pin_kind(&self) -> &'static str {

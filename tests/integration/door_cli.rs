@@ -292,6 +292,26 @@ fn off_is_for_the_pins_that_are_driven_then_for_what_can_be_read_then_for_the_us
 }
 
 #[test]
+fn a_pin_whose_level_cannot_be_read_is_driven_as_recorded_or_not_at_all() {
+    let (folder, runtime) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let text = "[outputs]\nbackend = \"simulated\"\n[outputs.red]\npin = 5\nactive = \"low\"\n[outputs.green]\npin = 6\n";
+    let config = write_config(&folder, text);
+    let mut command = with_networks(&["run", "--source", "/dev/no-such-camera", "--config", &config]);
+    let mut daemon = Running::start(command.env("RUNTIME_DIRECTORY", runtime.path()));
+    daemon.wait_for("fault: ");
+    daemon.child.kill().unwrap();
+    daemon.child.wait().unwrap();
+    write_config(&folder, &text.replace("\"low\"", "\"lwo\""));
+    let (pins, log) = switched_off(&runtime, &["--config", &config]);
+    assert_eq!(pins, ["5 was driven High", "6 was driven Low"], "{log}");
+    // Without the record nobody knows: low might be on, and so might high.
+    let (pins, log) = switched_off(&runtime, &["--config", &config]);
+    assert_eq!(pins, ["6 was driven Low"], "{log}");
+    let told = "it cannot be read which level switches the output red off: GPIO5 becomes an input, which drives nothing";
+    assert!(log.contains(told) && log.contains("(GPIO5) is an input now"), "{log}");
+}
+
+#[test]
 fn a_daemon_switches_off_what_one_before_it_has_left_on() {
     let (folder, runtime) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let config = write_config(&folder, "[outputs.red]\npin = 5\n[outputs.green]\npin = 6\n");

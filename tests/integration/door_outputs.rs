@@ -151,6 +151,10 @@ impl Driver for Faulty {
         Err(OutputError::NoBackend("there are no buttons".into()))
     }
 
+    fn let_go(&mut self, _: &Output) -> Result<(), OutputError> {
+        Ok(())
+    }
+
     fn describe(&self) -> String {
         "faulty pins".into()
     }
@@ -216,6 +220,10 @@ impl Driver for HangingDriver {
 
     fn button(&mut self, _: &Button) -> Result<Box<dyn InputPin>, OutputError> {
         Err(OutputError::NoBackend("there are no buttons".into()))
+    }
+
+    fn let_go(&mut self, _: &Output) -> Result<(), OutputError> {
+        Ok(())
     }
 
     fn describe(&self) -> String {
@@ -348,6 +356,10 @@ impl Driver for Refusing {
 
     fn button(&mut self, button: &Button) -> Result<Box<dyn InputPin>, OutputError> {
         self.0.button(button)
+    }
+
+    fn let_go(&mut self, output: &Output) -> Result<(), OutputError> {
+        self.0.let_go(output)
     }
 
     fn describe(&self) -> String {

@@ -122,6 +122,10 @@ impl Driver for SlowDriver {
         self.0.button(button)
     }
 
+    fn let_go(&mut self, output: &Output) -> Result<(), OutputError> {
+        self.0.let_go(output)
+    }
+
     fn describe(&self) -> String {
         "slow pins".into()
     }
