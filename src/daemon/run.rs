@@ -181,7 +181,7 @@ impl<'a> Daemon<'a> {
     }
 
     fn tell_if_rare(&mut self, now: Duration, observer: &mut dyn Observer) {
-        let Some(interval) = self.watch.interval().filter(|_| !self.told_rare) else { return };
+        let Some(interval) = self.watch.settled_interval().filter(|_| !self.told_rare) else { return };
         if interval > self.pace.interval.mul_f32(RARE) {
             self.told_rare = true;
             observer.on_event(now, &Event::Rare { interval, wanted: self.pace.interval });
@@ -190,8 +190,11 @@ impl<'a> Daemon<'a> {
 
     fn no_frame(&mut self, observer: &mut dyn Observer) -> Result<(), DaemonError> {
         let now = self.clock.now();
-        // A source that is slower than it should be is no fault as long as it goes on.
-        let usual = self.watch.interval().unwrap_or_default().mul_f32(RARE);
+        // A source that is slower than it should be is no fault as long as it goes on. One that is slower
+        // than the timeout shows it by its first interval, or the door would be in fault between its next
+        // frames.
+        let slow = || self.watch.interval().filter(|interval| *interval >= self.pace.timeout);
+        let usual = self.watch.settled_interval().or_else(slow).unwrap_or_default().mul_f32(RARE);
         let timeout = self.pace.timeout.max(usual).min(STALL);
         let overdue = now.saturating_sub(self.last_frame) >= timeout;
         let problem = match self.source.state() {

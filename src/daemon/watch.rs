@@ -106,10 +106,16 @@ impl Watch {
         self.decider.signal(now)
     }
 
-    /// The median time between two looks; `None` until enough of them are known to say so.
+    /// The median time between two looks; `None` before the second.
     #[must_use]
     pub fn interval(&self) -> Option<Duration> {
         self.decider.interval()
+    }
+
+    /// The same, but `None` until so many looks are known that it will hardly change.
+    #[must_use]
+    pub fn settled_interval(&self) -> Option<Duration> {
+        self.decider.settled_interval()
     }
 }
 

@@ -1,206 +1,22 @@
 //! The whole loop with scripted networks, a scripted source, a clock of our own and simulated pins.
 
+use super::scripted::{
+    BARE, BOTH, Camera, MASKED, NOBODY, Notes, Script, Step, TestClock, door, lit, run, run_with,
+};
 use image::RgbImage;
 use maskwatch::config::Config;
-use maskwatch::daemon::{Clock, Daemon, DaemonError, Ended, Event, Flags, FramePace, Observer, Watch};
+use maskwatch::daemon::{Ended, Event, Flags, Observer, Watch};
 use maskwatch::decide::{DoorState, Finding, Rules, Verdict};
 use maskwatch::geometry::Rect;
-use maskwatch::outputs::{Output, Outputs, Panel, Recorder, simulated};
+use maskwatch::outputs::{Level, Recorder};
 use maskwatch::pixels::picture::View;
-use maskwatch::source::{Away, Frame, Next, Source, SourceError, State};
-use maskwatch::vision::classifier::Probabilities;
 use maskwatch::vision::quality::Gate;
 use maskwatch::vision::{Choice, JudgedFace, Judgement, Vision, VisionError, judged};
 use std::cell::Cell;
-use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
-
-/// What the scripted camera does next; each step takes 200 ms of the test's time.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Step {
-    /// A frame with this many bare and masked faces.
-    Faces { bare: u8, masked: u8 },
-    /// A frame on which the networks fail.
-    Broken,
-    /// A frame on which the networks panic.
-    Panic,
-    /// No frame in time.
-    Nothing,
-    /// The camera is away.
-    Away,
-    /// Somebody wants the configuration read.
-    Reload,
-}
-
-const NOBODY: Step = Step::Faces { bare: 0, masked: 0 };
-const BARE: Step = Step::Faces { bare: 1, masked: 0 };
-const MASKED: Step = Step::Faces { bare: 0, masked: 1 };
-const BOTH: Step = Step::Faces { bare: 1, masked: 2 };
-
-#[derive(Clone, Default)]
-struct TestClock(Arc<AtomicU64>);
-
-impl Clock for TestClock {
-    fn now(&self) -> Duration {
-        Duration::from_millis(self.0.load(Ordering::Relaxed))
-    }
-}
-
-struct Camera {
-    steps: VecDeque<Step>,
-    clock: TestClock,
-    /// For how many steps it has been away; an attempt to open it ends at every tenth.
-    away: u32,
-    since: Instant,
-    reload: Arc<AtomicBool>,
-}
-
-impl Source for Camera {
-    fn next(&mut self, _wait: Duration) -> Result<Next, SourceError> {
-        self.clock.0.fetch_add(200, Ordering::Relaxed);
-        let Some(step) = self.steps.pop_front() else { return Ok(Next::End) };
-        self.away = if step == Step::Away { self.away + 1 } else { 0 };
-        // The picture's first pixel tells the scripted networks what to see.
-        let code = match step {
-            Step::Faces { bare, masked } => [1, bare, masked],
-            Step::Broken => [2, 0, 0],
-            Step::Panic => [3, 0, 0],
-            Step::Nothing | Step::Away => return Ok(Next::Nothing),
-            Step::Reload => {
-                self.reload.store(true, Ordering::Relaxed);
-                return Ok(Next::Nothing);
-            }
-        };
-        let picture = RgbImage::from_pixel(640, 480, image::Rgb(code)).into();
-        Ok(Next::Frame(Frame { picture, name: None, sequence: 0, captured: Instant::now() }))
-    }
-
-    fn describe(&self) -> String {
-        "scripted camera".into()
-    }
-
-    fn state(&self) -> State {
-        match self.away {
-            1.. => State::Away(Away {
-                reason: "camera is unplugged; plug it in".into(),
-                since: self.since,
-                attempts: self.away.div_ceil(10),
-                retry_at: None,
-            }),
-            0 => State::Connected,
-        }
-    }
-}
-
-/// Sees what a picture's first pixel says; bare faces stand left, masked ones right.
-#[derive(Default)]
-struct Script {
-    classified: Rc<Cell<usize>>,
-}
-
-impl Vision for Script {
-    fn look(&mut self, picture: View<'_>, choice: &mut dyn Choice) -> Result<Vec<JudgedFace>, VisionError> {
-        let [kind, bare, masked] = picture.to_rgb().get_pixel(0, 0).0;
-        match kind {
-            2 => return Err("the network could not be run".into()),
-            3 => panic!("on purpose"),
-            _ => {}
-        }
-        let bare = (0..bare).map(|index| Rect::new(100.0 * f32::from(index), 100.0, 40.0, 50.0));
-        let masked = (0..masked).map(|index| Rect::new(400.0 + 100.0 * f32::from(index), 100.0, 40.0, 50.0));
-        let found: Vec<Rect> = bare.chain(masked).collect();
-        judged(&found, choice, |face| Ok(self.judge(face)))
-    }
-}
-
-impl Script {
-    fn judge(&mut self, face: &Rect) -> Judgement {
-        self.classified.set(self.classified.get() + 1);
-        Judgement::Answered(Probabilities::of_mask(if face.x < 400.0 { 0.01 } else { 0.99 }))
-    }
-}
-
-/// Notes what it is told.
-#[derive(Default)]
-struct Notes {
-    states: Vec<DoorState>,
-    alerts: usize,
-    verdicts: Vec<Verdict>,
-    faults: Vec<Option<String>>,
-    frames: usize,
-    attempts: usize,
-    statuses: Vec<String>,
-    left_out: usize,
-    rare: Vec<Duration>,
-}
-
-impl Observer for Notes {
-    fn on_event(&mut self, _: Duration, event: &Event<'_>) {
-        match event {
-            Event::Frame { .. } => self.frames += 1,
-            Event::Finding(Finding::Alert { .. }) => self.alerts += 1,
-            Event::Finding(Finding::Verdict { verdict, .. }) => self.verdicts.push(*verdict),
-            Event::State { signal, .. } => self.states.push(signal.state),
-            Event::Fault { reason, began: true } => self.faults.push(Some((*reason).to_owned())),
-            Event::LeftOut(count) => self.left_out += count,
-            Event::Rare { interval, .. } => self.rare.push(*interval),
-            Event::Fault { began: false, .. } | Event::Skipped(_) => {}
-            Event::Recovered { .. } => self.faults.push(None),
-            Event::Attempt => self.attempts += 1,
-            Event::Status(status) => self.statuses.push((*status).to_owned()),
-        }
-    }
-}
-
-struct Run {
-    notes: Notes,
-    recorder: Recorder,
-    ended: Result<Ended, DaemonError>,
-    classified: usize,
-}
-
-fn lit(recorder: &Recorder) -> Vec<String> {
-    let on = |output: &Output| recorder.level(output.pin) == Some(output.active.level(true));
-    Config::default().outputs.outputs.into_iter().filter(on).map(|output| output.name).collect()
-}
-
-fn run_with(
-    steps: &[(usize, Step)],
-    notes: &mut Notes,
-    recorder_out: &mut Option<Recorder>,
-) -> (Result<Ended, DaemonError>, usize) {
-    let config = Config::default();
-    let clock = TestClock::default();
-    let (stop, reload) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
-    let steps = steps.iter().flat_map(|(times, step)| std::iter::repeat_n(*step, *times)).collect();
-    let camera =
-        Camera { steps, clock: clock.clone(), away: 0, since: Instant::now(), reload: Arc::clone(&reload) };
-    let (driver, recorder) = simulated();
-    *recorder_out = Some(recorder);
-    let panel = Panel::open(driver, &config.outputs.outputs, None).unwrap();
-    let outputs = Outputs::start(panel, Arc::clone(&stop), Duration::from_secs(3600)).unwrap();
-    let script = Script::default();
-    let classified = Rc::clone(&script.classified);
-    let watch = Watch::new(Box::new(script), config.decision);
-    let mut daemon = Daemon::new(Box::new(camera), watch, outputs, FramePace::from(&config.source), &clock);
-    let flags = Flags { stop: &stop, reload: &reload };
-    let mut ended = daemon.run(flags, notes);
-    if matches!(ended, Ok(Ended::Reload)) {
-        ended = daemon.run(flags, notes);
-    }
-    (ended, classified.get())
-}
-
-fn run(steps: &[(usize, Step)]) -> Run {
-    let (mut notes, mut recorder) = (Notes::default(), None);
-    let (ended, classified) = run_with(steps, &mut notes, &mut recorder);
-    let recorder = recorder.unwrap();
-    assert!(lit(&recorder).is_empty(), "everything is off in the end");
-    Run { notes, recorder, ended, classified }
-}
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 #[test]
 fn a_bare_face_turns_red_a_masked_one_green() {
@@ -287,7 +103,7 @@ fn reading_the_configuration_anew_forgets_nobody() {
 fn a_panic_in_the_networks_leaves_the_outputs_off() {
     let (mut notes, mut recorder) = (Notes::default(), None);
     let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        run_with(&[(5, BARE), (1, Step::Panic)], &mut notes, &mut recorder)
+        run_with(&Config::default(), &[(5, BARE), (1, Step::Panic)], &mut notes, &mut recorder)
     }));
     assert!(panicked.is_err());
     assert_eq!(notes.states.last(), Some(&DoorState::Alert));
@@ -304,17 +120,9 @@ fn the_stop_flag_ends_the_loop() {
             }
         }
     }
-    let config = Config::default();
-    let clock = TestClock::default();
-    let stop = Arc::new(AtomicBool::new(false));
-    let steps = std::iter::repeat_n(BARE, 1000).collect();
-    let camera =
-        Camera { steps, clock: clock.clone(), away: 0, since: Instant::now(), reload: Arc::default() };
-    let (driver, recorder) = simulated();
-    let panel = Panel::open(driver, &config.outputs.outputs, None).unwrap();
-    let outputs = Outputs::start(panel, Arc::clone(&stop), Duration::from_secs(3600)).unwrap();
-    let watch = Watch::new(Box::new(Script::default()), config.decision);
-    let mut daemon = Daemon::new(Box::new(camera), watch, outputs, FramePace::from(&config.source), &clock);
+    let (config, clock, stop) = (Config::default(), TestClock::default(), Arc::new(AtomicBool::new(false)));
+    let camera = Camera::new(&[(1000, BARE)], &clock, &Arc::default());
+    let (mut daemon, recorder) = door(&config, camera, Script::default(), &clock, &stop);
     let flags = Flags { stop: &stop, reload: &AtomicBool::new(false) };
     let ended = daemon.run(flags, &mut StopAtAlert(Arc::clone(&stop))).unwrap();
     assert_eq!(ended, Ended::Stopped);
@@ -362,116 +170,43 @@ fn a_face_that_a_gate_stops_has_no_vote_and_is_asked_to_come_closer() {
     assert_eq!((verdict, state, classified.get()), (Verdict::Unmasked, DoorState::Alert, 3));
 }
 
-/// A poster of masked faces and, from some moment on, a bare person before it, on a board so slow that the
-/// networks take seconds.
-struct Crowd {
-    clock: TestClock,
-    printed: u16,
-    /// When the bare person comes, and the side of that face in pixels.
-    comes: (Duration, f32),
-}
-
-impl Vision for Crowd {
-    fn look(&mut self, _: View<'_>, choice: &mut dyn Choice) -> Result<Vec<JudgedFace>, VisionError> {
-        let Self { clock, printed, comes: (comes, side) } = self;
-        let is_there = clock.now() >= *comes;
-        clock.0.fetch_add(1000, Ordering::Relaxed);
-        let mut found: Vec<Rect> = (0..*printed)
-            .map(|index| Rect::new(f32::from(index % 20) * 31.0, f32::from(index / 20) * 36.0, 30.0, 34.0))
-            .collect();
-        // Below the poster.
-        let bare = is_there.then(|| Rect::new(310.0, 400.0, *side, *side));
-        found.extend(bare);
-        judged(&found, choice, |face| {
-            clock.0.fetch_add(500, Ordering::Relaxed);
-            Ok(Judgement::Answered(Probabilities::of_mask(if Some(*face) == bare { 0.01 } else { 0.99 })))
-        })
+#[test]
+fn a_camera_that_shows_nothing_of_the_door_is_a_fault_with_frames_and_without() {
+    use DoorState::{Fault, Idle, Pass};
+    for hidden in [Step::Blind, Step::BlindNothing] {
+        let run = run(&[(5, MASKED), (4, hidden), (4, MASKED)]);
+        assert_eq!(run.notes.states, [Idle, Pass, Fault, Pass], "{hidden:?}");
+        assert_eq!(run.notes.faults, [Some("camera is covered; uncover it".into()), None], "{hidden:?}");
     }
 }
 
-/// When the alert is raised, from when the bare person comes; and how many faces were left out.
-fn time_to_alert(printed: u16, side: f32) -> (Duration, usize) {
-    struct AlertTime(Option<Duration>, usize, Arc<AtomicBool>);
-    impl Observer for AlertTime {
-        fn on_event(&mut self, now: Duration, event: &Event<'_>) {
-            match event {
-                Event::Finding(Finding::Alert { .. }) => {
-                    self.0.get_or_insert(now);
-                    self.2.store(true, Ordering::Relaxed);
-                }
-                Event::LeftOut(count) => self.1 += count,
-                _ => {}
+#[test]
+fn an_alert_that_comes_back_from_behind_a_fault_does_not_beep_again() {
+    /// Waits at each state until its beeps would have been heard, and counts them.
+    struct Listening(Recorder, Vec<(DoorState, usize)>);
+    impl Observer for Listening {
+        fn on_event(&mut self, _: Duration, event: &Event<'_>) {
+            if let Event::State { signal, .. } = event {
+                let buzzer = |changes: &Recorder| {
+                    let loud =
+                        |change: &maskwatch::outputs::Change| (change.pin, change.level) == (23, Level::High);
+                    changes.changes().into_iter().filter(loud).count()
+                };
+                let before = buzzer(&self.0);
+                std::thread::sleep(Duration::from_millis(1500));
+                self.1.push((signal.state, buzzer(&self.0) - before));
             }
         }
     }
-    let config = Config::default();
-    let clock = TestClock::default();
-    let stop = Arc::new(AtomicBool::new(false));
-    let comes = Duration::from_secs(60);
-    let camera = Camera {
-        steps: std::iter::repeat_n(NOBODY, 1000).collect(),
-        clock: clock.clone(),
-        away: 0,
-        since: Instant::now(),
-        reload: Arc::default(),
-    };
-    let (driver, _recorder) = simulated();
-    let panel = Panel::open(driver, &config.outputs.outputs, None).unwrap();
-    let outputs = Outputs::start(panel, Arc::clone(&stop), Duration::from_secs(3600)).unwrap();
-    let crowd = Crowd { clock: clock.clone(), printed, comes: (comes, side) };
-    let watch = Watch::new(Box::new(crowd), config.decision);
-    let mut daemon = Daemon::new(Box::new(camera), watch, outputs, FramePace::from(&config.source), &clock);
-    let mut time = AlertTime(None, 0, Arc::clone(&stop));
-    daemon.run(Flags { stop: &stop, reload: &AtomicBool::new(false) }, &mut time).unwrap();
+    let (config, clock, stop) = (Config::default(), TestClock::default(), Arc::new(AtomicBool::new(false)));
+    let camera = Camera::new(&[(4, BARE), (10, Step::Away), (4, BARE)], &clock, &Arc::default());
+    let (mut daemon, recorder) = door(&config, camera, Script::default(), &clock, &stop);
+    let mut listening = Listening(recorder, Vec::new());
+    daemon.run(Flags { stop: &stop, reload: &AtomicBool::new(false) }, &mut listening).unwrap();
     daemon.outputs.stop().unwrap();
-    (time.0.expect("an alert") - comes, time.1)
-}
-
-#[test]
-fn a_bare_person_before_a_poster_of_masked_faces_is_not_overlooked() {
-    let (alone, left_out) = time_to_alert(0, 40.0);
-    assert!(alone >= Duration::from_secs(3) && left_out == 0, "{alone:?} {left_out}");
-    for side in [20.0, 30.0, 60.0] {
-        let (time, left_out) = time_to_alert(200, side);
-        assert!(time <= Duration::from_secs(6), "{time:?} with a face of {side} pixels");
-        assert!(left_out > 1000, "{left_out}");
-    }
-}
-
-#[test]
-fn looks_that_take_too_long_are_a_fault_and_rare_ones_are_told_once() {
-    /// Takes longer and longer for a look.
-    struct Slower(TestClock, u64);
-    impl Vision for Slower {
-        fn look(&mut self, _: View<'_>, choice: &mut dyn Choice) -> Result<Vec<JudgedFace>, VisionError> {
-            self.0.0.fetch_add(self.1, Ordering::Relaxed);
-            self.1 += 1000;
-            judged(&[], choice, |_| Ok(Judgement::Unasked))
-        }
-    }
-    let config = Config::default();
-    let clock = TestClock::default();
-    let camera = Camera {
-        steps: std::iter::repeat_n(NOBODY, 17).collect(),
-        clock: clock.clone(),
-        away: 0,
-        since: Instant::now(),
-        reload: Arc::default(),
-    };
-    let (driver, _recorder) = simulated();
-    let stop = Arc::new(AtomicBool::new(false));
-    let panel = Panel::open(driver, &config.outputs.outputs, None).unwrap();
-    let outputs = Outputs::start(panel, Arc::clone(&stop), Duration::from_secs(3600)).unwrap();
-    let watch = Watch::new(Box::new(Slower(clock.clone(), 0)), config.decision);
-    let mut daemon = Daemon::new(Box::new(camera), watch, outputs, FramePace::from(&config.source), &clock);
-    let mut notes = Notes::default();
-    daemon.run(Flags { stop: &stop, reload: &AtomicBool::new(false) }, &mut notes).unwrap();
-    daemon.outputs.stop().unwrap();
-    assert_eq!(notes.states, [DoorState::Idle, DoorState::Fault]);
-    assert!(
-        notes.faults[0].as_ref().unwrap().starts_with("the networks took 15 s for one frame"),
-        "{:?}",
-        notes.faults
-    );
-    assert_eq!(notes.rare.len(), 1);
+    let states: Vec<DoorState> = listening.1.iter().map(|(state, _)| *state).collect();
+    assert_eq!(states, [DoorState::Idle, DoorState::Alert, DoorState::Fault, DoorState::Alert]);
+    // How many of the three beeps are heard in time depends on the machine.
+    assert!(listening.1[1].1 > 0, "{:?}", listening.1);
+    assert_eq!(listening.1[3].1, 0, "it has had its beeps");
 }

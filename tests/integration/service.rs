@@ -129,3 +129,47 @@ fn a_refused_reload_is_seen_in_the_status_until_one_succeeds() {
     let ready = service.wait_for("READY=1");
     assert!(!ready.contains("refused"), "{ready}");
 }
+
+/// A portrait, played for ever, and settings on top.
+fn playing(portrait: &str, settings: &str) -> String {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures");
+    format!("[source]\nspec = \"command: while sleep 0.1; do cat '{folder}/{portrait}'; done\"\n{settings}")
+}
+
+#[test]
+fn a_reload_takes_over_every_part_that_has_changed() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("door.toml");
+    let bare = playing("astronaut.jpg", "");
+    std::fs::write(&file, &bare).unwrap();
+    let service = Service::start(Duration::from_secs(180), &["--config", file.to_str().unwrap()]);
+    service.wait_for("STATUS=door alert");
+    for (part, text, status) in [
+        (
+            "rules",
+            playing("astronaut.jpg", "[decision]\nignore_below = 400\nmin_face_side = 400\n"),
+            "door idle",
+        ),
+        (
+            "networks",
+            playing("astronaut.jpg", "[detector]\nscore_threshold = 0.99\nclose_faces = false\n"),
+            "door idle",
+        ),
+        ("source", playing("astronaut-masked.jpg", ""), "door pass"),
+        (
+            "pace",
+            "[source]\nspec = \"command: sleep 99\"\ntimeout_seconds = 2\n".into(),
+            "fault: no usable frame from command `sleep 99` (Motion JPEG) for 2 s",
+        ),
+    ] {
+        std::fs::write(&file, text).unwrap();
+        service.send("-HUP");
+        service.wait_for("RELOADING=1");
+        service.wait_for(&format!("STATUS={status}"));
+        std::fs::write(&file, &bare).unwrap();
+        service.send("-HUP");
+        service.wait_for("RELOADING=1");
+        let back = service.wait_for("STATUS=door alert");
+        assert!(back.contains("astronaut.jpg"), "{part}: {back}");
+    }
+}

@@ -18,6 +18,8 @@ const UNCONFIRMED_RECHECKS: u32 = 3;
 /// A *masked* verdict stands for so long without a vote for it, however short the rechecks are.
 const UNCONFIRMED: Duration = Duration::from_secs(2);
 
+/// Intervals that have to be known before their median is told as how it is here.
+const SETTLED: usize = 5;
 /// Who came no longer ago than this and was not judged yet has just come.
 const ARRIVED: Duration = Duration::from_secs(3);
 
@@ -74,10 +76,16 @@ impl Decider {
         self.fault = fault;
     }
 
-    /// The median time between the ends of two looks; `None` until enough of them are known to say so.
+    /// The median time between the ends of two looks; `None` before the second look.
     #[must_use]
     pub fn interval(&self) -> Option<Duration> {
-        (self.cadence.known() >= 5).then(|| self.cadence.interval())
+        (self.cadence.known() > 0).then(|| self.cadence.interval())
+    }
+
+    /// The same, but `None` until so many looks are known that it will hardly change.
+    #[must_use]
+    pub fn settled_interval(&self) -> Option<Duration> {
+        self.interval().filter(|_| self.cadence.known() >= SETTLED)
     }
 
     /// How long somebody may be away: the configured time, or that of three looks where looks are rare.

@@ -288,6 +288,31 @@ fn after_a_pause_that_is_too_long_everybody_is_another() {
     assert!(door.shown().last() != Some(&Pass), "{:?}", door.states);
 }
 
+/// Linger counts from the end of a look, and a pause is no absence; but what people look like is kept for ten
+/// seconds and no longer. After that nobody can say who stands there: rather a second alert than none.
+#[test]
+fn a_stall_raises_a_second_alert_only_where_nobody_can_know_who_is_there() {
+    use DoorState::{Alert, Idle};
+    for (interval, stall, alerts) in [
+        (100, 2000, 1),
+        (100, 6000, 1),
+        (100, 9800, 1),
+        (100, 10_000, 2),
+        (100, 14_000, 2),
+        // Three intervals, where they are longer.
+        (4000, 7900, 1),
+        (4000, 8100, 2),
+    ] {
+        let person = Some((1, BARE, Some(dressed(20))));
+        let mut door = Door::new(Rules::default(), interval);
+        door.see(5 * interval, person);
+        door.pause(stall);
+        door.see(5 * interval, person);
+        assert_eq!(door.alerts.len(), alerts, "looks every {interval} ms, a stall of {stall} ms");
+        assert_eq!(door.shown(), [Idle, Alert].repeat(alerts), "{interval} ms, {stall} ms");
+    }
+}
+
 #[test]
 fn what_is_no_face_is_nobody_not_even_look() {
     for interval in [40, 100, 200, 1000] {
