@@ -53,7 +53,13 @@ impl ThreadedSource {
                 let next = source.next(WAIT);
                 let over = matches!(next, Ok(Next::End) | Err(_));
                 let state = source.state();
-                let same = state == known && matches!(next, Ok(Next::Frame(_)));
+                // A description may change while nothing came yet, and with what cannot be used.
+                let usual = match next {
+                    Ok(Next::Frame(_)) => true,
+                    Ok(Next::Nothing) => state == State::Connected,
+                    _ => false,
+                };
+                let same = usual && state == known;
                 let changed = (!same).then(|| (source.describe(), state.clone()));
                 known = state;
                 if reply.send(Reply { next, changed, sent: Instant::now() }).is_err() || over {
@@ -162,7 +168,17 @@ mod tests {
     struct Slow {
         asked: Arc<AtomicU64>,
         dropped: Arc<AtomicUsize>,
+        described: Arc<AtomicUsize>,
         last: u64,
+        /// Whether only every tenth answer is a frame.
+        seldom: bool,
+    }
+
+    impl Slow {
+        fn until(last: u64) -> Self {
+            let (asked, dropped, described) = (Arc::default(), Arc::default(), Arc::default());
+            Self { asked, dropped, described, last, seldom: false }
+        }
     }
 
     impl Source for Slow {
@@ -172,12 +188,20 @@ mod tests {
             if sequence == self.last {
                 return Ok(Next::End);
             }
+            if self.seldom && !sequence.is_multiple_of(10) {
+                return Ok(Next::Nothing);
+            }
             let picture = image::RgbImage::new(1, 1).into();
             Ok(Next::Frame(Frame { picture, name: None, sequence, captured: Instant::now() }))
         }
 
         fn describe(&self) -> String {
+            self.described.fetch_add(1, Ordering::SeqCst);
             "slow".into()
+        }
+
+        fn state(&self) -> State {
+            State::Connected
         }
     }
 
@@ -189,8 +213,8 @@ mod tests {
 
     #[test]
     fn it_answers_in_time_and_works_only_when_asked() {
-        let (asked, dropped) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicUsize::new(0)));
-        let slow = Slow { asked: Arc::clone(&asked), dropped: Arc::clone(&dropped), last: 3 };
+        let slow = Slow::until(3);
+        let (asked, dropped) = (Arc::clone(&slow.asked), Arc::clone(&slow.dropped));
         let mut source = ThreadedSource::new(slow);
         let (mut frames, mut nothings) = (Vec::new(), 0);
         loop {
@@ -211,8 +235,7 @@ mod tests {
 
     #[test]
     fn a_frame_that_waited_for_its_caller_is_dropped_for_a_newer_one() {
-        let slow = Slow { asked: Arc::default(), dropped: Arc::default(), last: u64::MAX };
-        let mut source = ThreadedSource::new(slow);
+        let mut source = ThreadedSource::new(Slow::until(u64::MAX));
         assert!(matches!(source.next(Duration::ZERO), Ok(Next::Nothing)));
         // The first frame is there long before the caller is.
         thread::sleep(STALE + Duration::from_millis(300));
@@ -225,10 +248,32 @@ mod tests {
         assert!(frame.sequence > 0 && frame.captured >= back, "frame {}", frame.sequence);
     }
 
+    /// The thread writes texts only where they may be others now: in its stride it allocates nothing of its
+    /// own, with a frame or without.
+    #[test]
+    fn answers_without_a_frame_describe_nothing_anew() {
+        let mut slow = Slow::until(40);
+        slow.seldom = true;
+        let described = Arc::clone(&slow.described);
+        let mut source = ThreadedSource::new(slow);
+        assert_eq!(described.load(Ordering::SeqCst), 1);
+        let mut nothings = 0;
+        loop {
+            match source.next(Duration::from_secs(5)).unwrap() {
+                Next::End => break,
+                Next::Nothing => nothings += 1,
+                Next::Frame(_) | Next::Skipped(_) => {}
+            }
+        }
+        assert!(nothings >= 36, "{nothings}");
+        assert_eq!(described.load(Ordering::SeqCst), 2, "once at the start, once at the end");
+        assert_eq!((source.describe(), source.state()), ("slow".into(), State::Connected));
+    }
+
     #[test]
     fn dropping_closes_the_source() {
-        let dropped = Arc::new(AtomicUsize::new(0));
-        let slow = Slow { asked: Arc::default(), dropped: Arc::clone(&dropped), last: u64::MAX };
+        let slow = Slow::until(u64::MAX);
+        let dropped = Arc::clone(&slow.dropped);
         let mut source = ThreadedSource::new(slow);
         let _ = source.next(Duration::ZERO);
         drop(source);

@@ -294,6 +294,36 @@ fn a_still_is_shown_where_that_is_wished_and_so_is_the_dark() {
 }
 
 #[test]
+fn without_a_frame_in_time_it_has_stalled_and_the_limits_follow_the_timeout() {
+    let with_timeout = |seconds, script: &[Given]| {
+        let options = Options { timeout: Duration::from_secs(seconds), ..Options::default() };
+        open(&yuyv(), &options, &FrozenMemory::default(), script).unwrap()
+    };
+    let ago = |seconds| Instant::now().checked_sub(Duration::from_secs(seconds)).unwrap();
+    for (timeout, any, good) in [(1, 5, 10), (5, 5, 10), (20, 20, 40)] {
+        let mut camera = with_timeout(timeout, &[Given::Nothing, Given::Nothing]);
+        camera.any_frame.renew(ago(any - 1));
+        assert_eq!(next(&mut camera), "nothing", "timeout {timeout}");
+        camera.any_frame.renew(ago(any));
+        let told = next(&mut camera);
+        let expected = format!("camera /dev/video7 (Webcam) has given no frame for {any} s");
+        assert!(told.starts_with(&expected), "{told}");
+        // Damaged frames are frames, but not for ever; a good one begins anew.
+        let script = [Given::Marked, shade(90), Given::Marked, Given::Marked];
+        let mut camera = with_timeout(timeout, &script);
+        camera.good_frame.renew(ago(good - 1));
+        assert!(next(&mut camera).ends_with("it is damaged (the driver marked it as damaged)"));
+        assert_eq!(next(&mut camera), "64x48");
+        camera.any_frame.renew(ago(any - 1));
+        assert!(next(&mut camera).ends_with("it is damaged (the driver marked it as damaged)"));
+        assert!(!camera.any_frame.is_over(ago(0)) && camera.any_frame.left(ago(0)).as_secs() + 1 >= any);
+        camera.good_frame.renew(ago(good));
+        let told = next(&mut camera);
+        assert!(told.contains(&format!("for {good} s")) && told.contains("marked it as damaged"), "{told}");
+    }
+}
+
+#[test]
 fn the_count_only_grows() {
     let mut sequence = Sequence::default();
     let counts: Vec<u64> =
