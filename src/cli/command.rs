@@ -1,7 +1,7 @@
 //! The `maskwatch` command and its subcommands.
 
 use super::outcome::report;
-use super::{bench, demo, detect, run, signal};
+use super::{bench, ctl, demo, detect, run, signal, watch};
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
@@ -25,6 +25,10 @@ enum Task {
     Bench(bench::Args),
     /// Show a door state on the configured outputs
     Signal(signal::Args),
+    /// Show what a running daemon sees and does: live in a terminal, else as lines
+    Watch(watch::Args),
+    /// Give an order to a running daemon, or ask how it is
+    Ctl(ctl::Args),
 }
 
 /// Parses the command line, runs the subcommand and reports its error as one sentence on standard error.
@@ -37,6 +41,8 @@ pub fn main() -> ExitCode {
         Task::Demo(args) => demo::run(args),
         Task::Bench(args) => bench::run(args),
         Task::Signal(args) => signal::run(args),
+        Task::Watch(args) => watch::run(args),
+        Task::Ctl(args) => ctl::run(args),
     };
     report(outcome)
 }

@@ -193,7 +193,7 @@ impl Show {
 impl Observer for Show {
     fn on_event(&mut self, now: Duration, event: &Event<'_>) {
         match event {
-            Event::Frame { picture, faces, signal } => {
+            Event::Frame { picture, faces, signal, .. } => {
                 self.frames += 1;
                 let lit = self.lit();
                 self.check(&lit, signal.state);
@@ -212,6 +212,8 @@ impl Observer for Show {
             | Event::LeftOut(_)
             | Event::Rare { .. }
             | Event::Attempt
+            | Event::Rested
+            | Event::Mode(_)
             | Event::Status(_) => {}
         }
     }

@@ -5,6 +5,8 @@
 mod bench;
 mod command;
 mod configuration;
+mod connection;
+mod ctl;
 mod demo;
 mod detect;
 pub mod networks;
@@ -14,5 +16,6 @@ mod run;
 mod signal;
 mod stderr;
 pub mod values;
+mod watch;
 
 pub use command::{Cli, main};

@@ -4,8 +4,9 @@ use super::configuration::ConfigArgs;
 use super::outcome::{Outcome, print};
 use super::process::{ENDING, keep_memory_small, start_log, stop_flag};
 use crate::config::Config;
-use crate::daemon::listeners::{Log, Notice, Service};
-use crate::daemon::{Clock, DrivenPins, Ended, Flags, Listeners, Opener, SystemClock};
+use crate::daemon::listeners::socket::place;
+use crate::daemon::listeners::{Log, Notice, Service, Socket};
+use crate::daemon::{Clock, DrivenPins, Ended, Flags, Listeners, Opener, OrderSender, SystemClock, orders};
 use crate::outputs::Backend;
 use crate::source::SourceSpec;
 use crate::text::flattened;
@@ -51,6 +52,18 @@ fn warn(config: &Config) {
     config.warnings.iter().for_each(|warning| log::warn!("{warning}"));
 }
 
+/// Opens the local socket that `config` wants. A door without one works all the same.
+fn listen(listeners: &mut Listeners, config: &Config, orders: &OrderSender) {
+    let Some(path) = place::wanted(&config.socket) else { return };
+    let opened = Socket::open(&path, orders.clone()).and_then(|socket| {
+        listeners.add(socket).map_err(|error| format!("the socket's thread could not be started: {error}"))
+    });
+    match opened {
+        Ok(()) => log::info!("listening at {}", path.display()),
+        Err(problem) => log::error!("{problem}"),
+    }
+}
+
 pub(crate) fn run(args: Args) -> Outcome {
     start_log();
     let mut config = args.load()?;
@@ -79,6 +92,10 @@ pub(crate) fn run(args: Args) -> Outcome {
     let mut listeners = Listeners::default();
     listeners.add(Log::default()).context("the log's thread could not be started")?;
     listeners.add(service).context("the service manager's thread could not be started")?;
+    let (sender, received) = orders();
+    daemon.orders = received;
+    listen(&mut listeners, &config, &sender);
+    listeners.tell(clock.now(), &Notice::Configured(Arc::new(config.clone())));
     listeners.tell(clock.now(), &Notice::Ready(daemon.status().into()));
     loop {
         match daemon.run(Flags { stop: &stop, reload: &reload }, &mut listeners)? {
@@ -90,7 +107,12 @@ pub(crate) fn run(args: Args) -> Outcome {
                 }) {
                     Ok(new) => {
                         warn(&new);
+                        if new.socket != config.socket {
+                            listeners.remove("socket");
+                            listen(&mut listeners, &new, &sender);
+                        }
                         config = new;
+                        listeners.tell(clock.now(), &Notice::Configured(Arc::new(config.clone())));
                         log::info!("the configuration was reloaded");
                     }
                     Err(error) => {

@@ -34,7 +34,7 @@ pub(crate) struct Args {
     config: ConfigArgs,
 }
 
-fn state_parser() -> impl TypedValueParser<Value = DoorState> {
+pub(super) fn state_parser() -> impl TypedValueParser<Value = DoorState> {
     let help = |state| match state {
         DoorState::Idle => "nobody is there",
         DoorState::Pass => "everybody wears a mask",

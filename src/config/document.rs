@@ -5,6 +5,7 @@ use super::error::ConfigError;
 use super::outputs::{self, OutputsConfig};
 use super::reader::Section;
 use super::salvage::{self, Salvaged};
+use super::socket::{self, SocketPath};
 use super::source::{self, SourceConfig};
 use super::{decision, models};
 use crate::decide::Rules;
@@ -35,6 +36,8 @@ pub struct Config {
     pub gates: Gates,
     /// Sections `[outputs]` and `[button]`.
     pub outputs: OutputsConfig,
+    /// Section `[socket]`.
+    pub socket: SocketPath,
     /// What is accepted but should be mended, each in one sentence.
     pub warnings: Vec<String>,
 }
@@ -114,6 +117,7 @@ impl Config {
             decision,
             gates,
             outputs: outputs::outputs(root.section("outputs")?)?,
+            socket: socket::socket(root.section("socket")?)?,
             warnings,
         };
         config.outputs.button = outputs::button(root.optional_section("button")?, &config.outputs)?;

@@ -14,6 +14,7 @@ mod models;
 mod outputs;
 mod reader;
 mod salvage;
+mod socket;
 mod source;
 
 pub use detector::DetectorConfig;
@@ -21,4 +22,5 @@ pub use document::{Config, DOCUMENTED};
 pub use error::ConfigError;
 pub use outputs::OutputsConfig;
 pub use salvage::Salvaged;
+pub use socket::SocketPath;
 pub use source::SourceConfig;

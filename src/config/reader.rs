@@ -207,6 +207,15 @@ impl<'a> Section<'a> {
         }
     }
 
+    /// Takes text that may be empty.
+    pub(super) fn text_or_empty(&mut self, key: &str) -> Result<Option<Sourced<String>>, ConfigError> {
+        let Some(entry) = self.take(key) else { return Ok(None) };
+        match &entry.value {
+            DeValue::String(text) => Ok(Some(self.sourced(&entry, text.to_string()))),
+            _ => Err(self.wrong_type(&entry, "text in quotes")),
+        }
+    }
+
     /// Takes true or false.
     pub(super) fn truth(&mut self, key: &str) -> Result<Option<bool>, ConfigError> {
         let Some(entry) = self.take(key) else { return Ok(None) };

@@ -1,14 +1,12 @@
 //! Which pins are driven now, and how they are switched off, in a file that outlives the process: whoever
 //! switches off after a crash must not depend on a configuration that has changed or broken since.
 
+use super::folders::{RUNTIME_FOLDER, runtime_folder};
 use crate::config::{Config, OutputsConfig};
 use crate::outputs::{self, Output, OutputError, let_go, switch_off};
-use std::ffi::OsStr;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-/// The service's folder where no environment names one.
-const USUAL_FOLDER: &str = "/run/maskwatch";
 /// The file in it.
 const FILE: &str = "driven-pins.toml";
 
@@ -21,20 +19,14 @@ impl DrivenPins {
     /// started records nothing: it must not write over what the service has driven.
     #[must_use]
     pub fn of_service() -> Self {
-        let named = std::env::var_os("RUNTIME_DIRECTORY").filter(|folders| !folders.is_empty());
-        // Several folders are separated by colons.
-        let first = |folders: &OsStr| {
-            let folders = folders.to_string_lossy().into_owned();
-            PathBuf::from(folders.split(':').next().unwrap_or_default())
-        };
-        named.map_or_else(Self::default, |folders| Self::within(&first(&folders)))
+        runtime_folder().map_or_else(Self::default, |folder| Self::within(&folder))
     }
 
     /// The record of whoever was here before: the service's, also for a person.
     #[must_use]
     pub fn left_behind() -> Self {
         match Self::of_service() {
-            Self(None) => Self::within(Path::new(USUAL_FOLDER)),
+            Self(None) => Self::within(Path::new(RUNTIME_FOLDER)),
             named => named,
         }
     }

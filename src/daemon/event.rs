@@ -1,6 +1,7 @@
 //! What happens in the loop, as those see it who are told at once.
 
-use super::watch::Face;
+use super::mode::DoorMode;
+use super::watch::{Face, Stages};
 use crate::decide::{DoorState, Finding, Signal};
 use crate::pixels::picture::View;
 use std::time::Duration;
@@ -16,7 +17,11 @@ pub enum Event<'a> {
         faces: &'a [Face],
         /// What the door shows now.
         signal: Signal,
+        /// How long the look took.
+        stages: Stages,
     },
+    /// A frame came while the door is paused: nobody looked at it.
+    Rested,
     /// So many faces of a frame were not judged: there was no time for them.
     LeftOut(usize),
     /// Looks are rarer than the configuration asks for; told once.
@@ -37,6 +42,8 @@ pub enum Event<'a> {
         /// What it shows now.
         signal: Signal,
     },
+    /// Orders have changed how the door works, or such a change is over.
+    Mode(DoorMode),
     /// An attempt to open the source has ended without success.
     Attempt,
     /// The one sentence that says what the daemon does has changed.

@@ -1,16 +1,21 @@
 //! What runs at the door. [`Daemon`] is the loop that carries frames from the source to the outputs;
 //! [`Watch`] is one frame's way from pixels to the door's state; [`Opener`] makes the parts that the
 //! configuration names and replaces them when it is reloaded; [`DrivenPins`] are recorded for whoever has to
-//! switch them off; [`Listeners`] are told what happens, each in its own time.
+//! switch them off; [`Listeners`] are told what happens, each in its own time; [`Orders`] are what the loop
+//! is asked to do meanwhile, and [`DoorMode`] what they have changed.
 
 mod clock;
 mod driven;
 mod event;
+mod folders;
 mod health;
 pub mod listeners;
+mod mode;
+mod orders;
 mod parts;
 mod run;
 mod shown;
+mod temperature;
 mod throttle;
 mod watch;
 
@@ -18,6 +23,8 @@ pub use clock::{Clock, SystemClock};
 pub use driven::{DrivenPins, off};
 pub use event::{Event, Observer};
 pub use listeners::Listeners;
+pub use mode::{Command, DoorMode, PAUSES, ShownTest, TESTS, USUAL_PAUSE};
+pub use orders::{Order, OrderOutcome, OrderSender, Orders, orders};
 pub use parts::{OpenError, Opener};
 pub use run::{Daemon, DaemonError, Ended, Flags, FramePace, STALL};
-pub use watch::{Face, Seen, Watch};
+pub use watch::{Face, Seen, Stages, Watch};

@@ -5,6 +5,8 @@
 use super::clock::Clock;
 use super::event::{Event, Observer};
 use super::health::{Health, News};
+use super::mode::{Command, DoorMode};
+use super::orders::Orders;
 use super::shown::Shown;
 use super::watch::{Seen, Watch};
 use crate::config::SourceConfig;
@@ -25,6 +27,8 @@ pub const STALL: Duration = NO_LOOK;
 const OLDEST_FRAME: Duration = Duration::from_millis(500);
 /// Looks that are this much rarer than asked for are worth telling.
 const RARE: f32 = 1.5;
+/// Orders that are followed before the next frame at most: many of them must not hold it up.
+const ORDERS_A_TURN: usize = 4;
 
 /// Flags by which others, such as signal handlers, steer the loop.
 #[derive(Debug, Clone, Copy)]
@@ -81,6 +85,11 @@ pub struct Daemon<'a> {
     pub watch: Watch,
     /// What is switched.
     pub outputs: Outputs,
+    /// What it is asked to do meanwhile.
+    pub orders: Orders,
+    mode: DoorMode,
+    /// The mode that observers know of.
+    told_mode: DoorMode,
     pace: FramePace,
     /// Whether it was told that looks are rarer than asked for.
     told_rare: bool,
@@ -107,6 +116,9 @@ impl<'a> Daemon<'a> {
             source,
             watch,
             outputs,
+            orders: Orders::default(),
+            mode: DoorMode::default(),
+            told_mode: DoorMode::default(),
             pace,
             told_rare: false,
             clock,
@@ -127,7 +139,9 @@ impl<'a> Daemon<'a> {
     #[must_use]
     pub fn status(&self) -> String {
         match self.health.fault() {
+            Some(fault) if self.mode.is_paused() => format!("paused; fault: {fault}"),
             Some(fault) => format!("fault: {fault}"),
+            None if self.mode.is_paused() => format!("paused; watching {}", self.source.describe()),
             None if self.state == DoorState::Off => format!("waiting for {}", self.source.describe()),
             None => format!("door {}; watching {}", self.state, self.source.describe()),
         }
@@ -146,6 +160,7 @@ impl<'a> Daemon<'a> {
             if flags.reload.swap(false, Ordering::Relaxed) {
                 return Ok(Ended::Reload);
             }
+            self.follow_orders(observer);
             match self.source.next(PATIENCE)? {
                 Next::Frame(frame) => self.frame(&frame, observer)?,
                 Next::Skipped(skipped) => {
@@ -158,8 +173,39 @@ impl<'a> Daemon<'a> {
         }
     }
 
+    /// Does what was ordered, ends what is over, and tells what that has changed.
+    fn follow_orders(&mut self, observer: &mut dyn Observer) {
+        let now = self.clock.now();
+        let was_paused = self.mode.is_paused();
+        self.mode.expire(now);
+        for _ in 0..ORDERS_A_TURN {
+            let Some(order) = self.orders.next() else { break };
+            let real = self.watch.signal(now).state;
+            let outcome = self.mode.take(order.command, now, real);
+            if let (Ok(()), Command::Silence(time)) = (&outcome, order.command) {
+                self.outputs.silence(time);
+            }
+            order.answer(outcome);
+        }
+        if self.mode.is_paused() && !was_paused {
+            self.watch.rest();
+        }
+        if self.mode != self.told_mode {
+            self.told_mode = self.mode;
+            observer.on_event(now, &Event::Mode(self.mode));
+            observer.on_event(now, &Event::Status(&self.status()));
+        }
+    }
+
     fn frame(&mut self, frame: &Frame, observer: &mut dyn Observer) -> Result<(), DaemonError> {
         let (picture, arrived) = (frame.picture.view(), self.clock.now());
+        if self.mode.is_paused() {
+            self.last_frame = arrived;
+            let problem = self.source.state().fault().map(str::to_owned);
+            self.show(problem, &[], observer)?;
+            observer.on_event(arrived, &Event::Rested);
+            return Ok(());
+        }
         let captured = self.clock.at(frame.captured).clamp(arrived.saturating_sub(OLDEST_FRAME), arrived);
         let seen = self.watch.look(picture, captured, self.clock);
         let now = self.clock.now();
@@ -176,7 +222,7 @@ impl<'a> Daemon<'a> {
             observer.on_event(now, &Event::LeftOut(seen.left_out));
         }
         self.tell_if_rare(now, observer);
-        observer.on_event(now, &Event::Frame { picture, faces: &seen.faces, signal });
+        observer.on_event(now, &Event::Frame { picture, faces: &seen.faces, signal, stages: seen.stages });
         Ok(())
     }
 
@@ -225,7 +271,7 @@ impl<'a> Daemon<'a> {
     ) -> Result<Signal, DaemonError> {
         let now = self.clock.now();
         self.watch.set_fault(problem.is_some());
-        let signal = self.watch.signal(now);
+        let signal = self.mode.shown(self.watch.signal(now));
         self.outputs.show(signal.state, self.shown.elapsed(signal, now))?;
         for finding in findings {
             observer.on_event(now, &Event::Finding(*finding));

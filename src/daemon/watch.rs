@@ -23,6 +23,19 @@ pub struct Face {
     pub verdict: Verdict,
 }
 
+/// How long the stages of a look took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Stages {
+    /// From when the frame was taken until somebody looked at it.
+    pub wait: Duration,
+    /// Faces found in the frame.
+    pub detect: Duration,
+    /// Faces judged.
+    pub judge: Duration,
+    /// What it means for the door.
+    pub decide: Duration,
+}
+
 /// Everything that a frame showed.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Seen {
@@ -32,6 +45,8 @@ pub struct Seen {
     pub findings: Vec<Finding>,
     /// How many faces there was no time for; they come first in the next frames.
     pub left_out: usize,
+    /// How long it took.
+    pub stages: Stages,
 }
 
 /// The chain behind the source and before the outputs.
@@ -72,16 +87,19 @@ impl Watch {
         clock: &dyn Clock,
     ) -> Result<Seen, VisionError> {
         let Self { vision, tracker, decider, budget } = self;
+        let began = clock.now();
         let mut question = Question {
             frame: picture.dimensions(),
             captured,
             clock,
-            ends: clock.now() + *budget,
+            ends: began + *budget,
             asked: Some((tracker, decider)),
             answered: None,
         };
         let judged = vision.look(picture, &mut question)?;
-        let Some((tracker, ids, exchange)) = question.answered else { return Ok(Seen::default()) };
+        let Some(Answered { tracker, ids, exchange, found }) = question.answered else {
+            return Ok(Seen::default());
+        };
         let ended = clock.now();
         tracker.look_ended(ended);
         let observed = exchange.finish(ended, &judged);
@@ -93,7 +111,18 @@ impl Watch {
         };
         let all = ids.iter().zip(&judged).zip(&observed.opinions);
         let faces = all.filter(|(_, opinion)| !opinion.nobody).map(face).collect();
-        Ok(Seen { faces, findings: observed.findings, left_out: observed.left_out })
+        let stages = Stages {
+            wait: began.saturating_sub(captured),
+            detect: found.saturating_sub(began),
+            judge: ended.saturating_sub(found),
+            decide: clock.now().saturating_sub(ended),
+        };
+        Ok(Seen { faces, findings: observed.findings, left_out: observed.left_out, stages })
+    }
+
+    /// Nobody looks for a while: whoever is there then is judged afresh.
+    pub fn rest(&mut self) {
+        self.decider.forget_all();
     }
 
     /// Shows *fault* from now on, or no longer.
@@ -128,19 +157,29 @@ struct Question<'a> {
     ends: Duration,
     /// Taken by the first, and only, question.
     asked: Option<(&'a mut Tracker, &'a mut Decider)>,
-    answered: Option<(&'a mut Tracker, Vec<TrackId>, Exchange<'a>)>,
+    answered: Option<Answered<'a>>,
+}
+
+/// What became of the question.
+struct Answered<'a> {
+    tracker: &'a mut Tracker,
+    ids: Vec<TrackId>,
+    exchange: Exchange<'a>,
+    /// When the faces were found.
+    found: Duration,
 }
 
 impl Choice for Question<'_> {
     fn choose(&mut self, found: &[Rect]) -> Vec<usize> {
         let Some((tracker, decider)) = self.asked.take() else { return Vec::new() };
+        let at = self.clock.now();
         let Tracked { ids, left } = tracker.update(found, self.frame, self.captured, decider.absence());
         decider.leave(&left);
         let sighting = |(track, rect): (&TrackId, &Rect)| Sighting { track: *track, side: rect.side() };
         let sightings = ids.iter().zip(found).map(sighting).collect();
         let exchange = decider.exchange(self.captured, sightings);
         let wanted = exchange.wanted();
-        self.answered = Some((tracker, ids, exchange));
+        self.answered = Some(Answered { tracker, ids, exchange, found: at });
         wanted
     }
 

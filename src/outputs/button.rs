@@ -48,6 +48,11 @@ impl Silence {
         down
     }
 
+    /// Silences the buzzers until then, whatever the button did.
+    pub(super) fn set(&mut self, until: Option<Instant>) {
+        self.until = until;
+    }
+
     /// Whether buzzers have to be silent at `now`.
     pub(super) fn lasts(&self, now: Instant) -> bool {
         self.until.is_some_and(|until| now < until)

@@ -137,6 +137,11 @@ impl Panel {
         Ok(())
     }
 
+    /// Silences the buzzers until then.
+    pub(super) fn silence(&mut self, until: Option<Instant>) {
+        self.silence.set(until);
+    }
+
     /// Hands what it has to say to `words` from now on.
     pub(super) fn set_words(&mut self, words: Words) {
         self.words = words;

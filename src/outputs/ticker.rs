@@ -45,6 +45,8 @@ struct OutputsOrder {
     confirmed: Instant,
     /// New outputs that replace the present ones.
     change: Option<NewOutputs>,
+    /// For how long the buzzers have to be silent from now on.
+    silence: Option<Duration>,
     /// How often the thread has refreshed the outputs.
     turns: u64,
     /// The turn that the loop saw last, and when it was new.
@@ -77,6 +79,7 @@ impl Outputs {
             elapsed: Duration::ZERO,
             confirmed: Instant::now(),
             change: None,
+            silence: None,
             turns: 0,
             seen: (0, Instant::now()),
             ended: false,
@@ -108,6 +111,11 @@ impl Outputs {
             (order.state, order.elapsed, order.confirmed) = (state, elapsed, Instant::now());
         });
         Ok(())
+    }
+
+    /// Silences the buzzers for `time` from now on; none lets them sound again.
+    pub fn silence(&self, time: Duration) {
+        self.shared.change(|order| order.silence = Some(time));
     }
 
     /// Whether the thread goes on refreshing the outputs.
@@ -219,6 +227,9 @@ fn refresh(mut panel: Panel, shared: &SharedValue<OutputsOrder>, stop: &AtomicBo
             // The caller may have stopped waiting.
             let _ = done.send(outcome);
             continue;
+        }
+        if let Some(time) = order.silence.take() {
+            panel.silence(Instant::now().checked_add(time));
         }
         let since_confirmed = order.confirmed.elapsed();
         let (mut state, mut elapsed) = (order.state, order.elapsed + since_confirmed);

@@ -4,6 +4,7 @@
 
 use image::RgbImage;
 use maskwatch::config::Config;
+use maskwatch::daemon::listeners::socket::protocol::{LONGEST_REQUEST, Message, Request};
 use maskwatch::nn::int8::{self, QuantizedWeights};
 use maskwatch::nn::weights::Weights;
 use maskwatch::pixels::buffer::Pool;
@@ -20,7 +21,7 @@ use std::path::Path;
 pub(crate) type Body = fn(&[u8]);
 
 /// All of them.
-pub(crate) const BODIES: [(&str, Body); 8] = [
+pub(crate) const BODIES: [(&str, Body); 9] = [
     ("frame", frame),
     ("picture", picture),
     ("mjpeg", mjpeg),
@@ -29,6 +30,7 @@ pub(crate) const BODIES: [(&str, Body); 8] = [
     ("config", config),
     ("source", source),
     ("labels", labels),
+    ("request", request),
 ];
 
 /// A camera's frame: eight bytes say what it is taken for, the others are its bytes.
@@ -117,6 +119,23 @@ pub(crate) fn int8_weights(data: &[u8]) {
     let Ok(weights) = QuantizedWeights::from_bytes(data.to_vec(), Path::new("fuzz")) else { return };
     let _ = int8::yunet::YuNet::new(&weights, &Reference::UNSIGNED);
     let _ = int8::mobilenet_v2::MobileNetV2::new(&weights, &Reference::UNSIGNED);
+}
+
+/// A line that a client of the local socket sends, and one that it gets.
+pub(crate) fn request(data: &[u8]) {
+    match Request::parse(data) {
+        Ok(request) => {
+            assert!(data.len() <= LONGEST_REQUEST);
+            if let Err(problem) = request.command() {
+                assert!(problem.contains("use ") && !problem.contains(char::is_control), "{problem:?}");
+            }
+        }
+        Err(problem) => assert!(!problem.is_empty() && !problem.contains(char::is_control), "{problem:?}"),
+    }
+    if let Ok(message) = Message::parse(data) {
+        let line = message.line();
+        assert_eq!(line.bytes().filter(|byte| *byte == b'\n').count(), 1, "{line:?}");
+    }
 }
 
 /// A configuration.

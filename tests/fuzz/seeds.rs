@@ -41,6 +41,11 @@ pub(crate) fn seeds(root: &Path, name: &str) -> Option<Vec<Vec<u8>>> {
             "image,x,y,w,h,label,split\na.jpg,1,2,30,40,mask,val\nb/c.png,0.5,2e1,3,4.25,no_mask,train\n",
             "split,label,h,w,y,x,image,source,n_faces\nval,incorrect,4,3,2,1,\"a,\"\"b\"\".jpg\",web,2\n",
         ]),
+        "request" => texts(&[
+            "{\"command\":\"pause\",\"seconds\":60}",
+            "{\"command\":\"test\",\"state\":\"alert\",\"seconds\":0.5}",
+            "{\"type\":\"alert\",\"at\":1.5,\"person\":3}",
+        ]),
         _ => return None,
     })
 }

@@ -25,13 +25,13 @@ fn refusal(args: &[&str]) -> String {
 }
 
 /// A running command whose log can be waited for; ended when dropped.
-struct Running {
-    child: Child,
+pub(super) struct Running {
+    pub(super) child: Child,
     log: Receiver<String>,
 }
 
 impl Running {
-    fn start(command: &mut Command) -> Self {
+    pub(super) fn start(command: &mut Command) -> Self {
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
         let (send, log) = channel();
@@ -40,7 +40,7 @@ impl Running {
     }
 
     /// Reads the log up to the line with `text`.
-    fn wait_for(&self, text: &str) {
+    pub(super) fn wait_for(&self, text: &str) {
         self.wait_for_all(&[text]);
     }
 
@@ -58,7 +58,7 @@ impl Running {
         panic!("never said: {missing:?}, but\n{}", said.join("\n"));
     }
 
-    fn send(&self, signal: &str) {
+    pub(super) fn send(&self, signal: &str) {
         assert!(
             Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap().success()
         );
@@ -162,7 +162,7 @@ fn a_configuration_that_is_a_pipe_is_refused_instead_of_waited_for() {
 }
 
 /// A command with the networks that ship with maskwatch.
-fn with_networks(args: &[&str]) -> Command {
+pub(super) fn with_networks(args: &[&str]) -> Command {
     let mut command = maskwatch(args);
     if std::env::var_os("MASKWATCH_MODELS").is_none() {
         command.env("MASKWATCH_MODELS", concat!(env!("CARGO_MANIFEST_DIR"), "/models"));

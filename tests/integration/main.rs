@@ -21,6 +21,8 @@ mod ops;
 mod scripted;
 mod service;
 mod shipped_weights;
+mod socket;
+mod socket_flood;
 mod source_command;
 mod source_files;
 mod source_v4l2;

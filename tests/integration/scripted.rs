@@ -174,7 +174,7 @@ impl Observer for Notes {
             Event::Fault { reason, began: true } => self.faults.push(Some((*reason).to_owned())),
             Event::LeftOut(count) => self.left_out += count,
             Event::Rare { interval, .. } => self.rare.push(*interval),
-            Event::Fault { began: false, .. } | Event::Skipped(_) => {}
+            Event::Fault { began: false, .. } | Event::Skipped(_) | Event::Rested | Event::Mode(_) => {}
             Event::Recovered { .. } => self.faults.push(None),
             Event::Attempt => self.attempts += 1,
             Event::Status(status) => self.statuses.push((*status).to_owned()),

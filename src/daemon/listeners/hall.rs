@@ -64,6 +64,13 @@ impl Listeners {
         Ok(())
     }
 
+    /// Ends the listener of this name, if there is one; waits a second at most.
+    pub fn remove(&mut self, name: &str) {
+        let (gone, kept) = std::mem::take(&mut self.0).into_iter().partition(|seat| seat.name == name);
+        self.0 = kept;
+        Self(gone).finish();
+    }
+
     /// Tells everybody who wants to know what happened at `at` of the loop's clock; never waits.
     pub fn tell(&mut self, at: Duration, notice: &Notice) {
         for seat in self.0.iter().filter(|seat| (seat.wants)(notice)) {

@@ -23,7 +23,7 @@ impl Listener for Log {
     }
 
     fn wants(&self) -> fn(&Notice) -> bool {
-        |notice| !matches!(notice, Notice::Progress | Notice::Status(_))
+        |notice| !matches!(notice, Notice::Progress | Notice::Looked(_) | Notice::Status(_))
     }
 
     fn hear(&mut self, at: Duration, notice: &Notice) {
@@ -63,9 +63,12 @@ impl Listener for Log {
                     log::info!("recovered after {:.1} s: {reason}", lasted.as_secs_f32());
                 }
             }
+            Notice::Mode(mode) => log::info!("{}", mode.describe(at)),
             Notice::Refused(reason) => log::error!("the configuration stays as it was: {reason}"),
             Notice::Progress
+            | Notice::Looked(_)
             | Notice::Status(_)
+            | Notice::Configured(_)
             | Notice::Ready(_)
             | Notice::Reloading
             | Notice::Stopping => {}

@@ -1,6 +1,6 @@
-//! Who is told what the daemon does: the log and the service manager. Each listener has a thread and a
-//! bounded queue of its own, so none can hold up the loop or another listener: one that is too slow loses
-//! events, which are counted.
+//! Who is told what the daemon does: the log, the service manager, the clients of the local socket. Each
+//! listener has a thread and a bounded queue of its own, so none can hold up the loop or another listener:
+//! one that is too slow loses events, which are counted.
 //!
 //! A new way out is a file here with a [`Listener`], and a line where the listeners are added (`cli/run.rs`).
 
@@ -8,8 +8,10 @@ mod hall;
 mod log;
 mod notice;
 mod service;
+pub mod socket;
 
 pub use hall::{Listener, Listeners};
 pub use log::Log;
-pub use notice::Notice;
+pub use notice::{LookReport, Notice};
 pub use service::Service;
+pub use socket::Socket;

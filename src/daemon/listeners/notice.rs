@@ -1,6 +1,9 @@
 //! What listeners are told: the loop's events without their pictures, free to cross threads.
 
+use crate::config::Config;
 use crate::daemon::event::Event;
+use crate::daemon::mode::DoorMode;
+use crate::daemon::watch::{Face, Stages};
 use crate::decide::{DoorState, Finding, Signal};
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,8 +11,10 @@ use std::time::Duration;
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Notice {
-    /// A frame was looked at, or an attempt to open the source has ended: the daemon goes on.
+    /// A frame came while the door is paused, or an attempt to open the source has ended: the daemon goes on.
     Progress,
+    /// A frame was looked at.
+    Looked(Arc<LookReport>),
     /// So many faces of a frame were not judged: there was no time for them.
     LeftOut(usize),
     /// Looks are rarer than the configuration asks for; told once.
@@ -30,6 +35,8 @@ pub enum Notice {
         /// What it shows now.
         signal: Signal,
     },
+    /// Orders have changed how the door works, or such a change is over.
+    Mode(DoorMode),
     /// The one sentence that says what the daemon does has changed.
     Status(Arc<str>),
     /// Something is wrong, or is wrong for another reason than before: what, and how to mend it.
@@ -41,6 +48,8 @@ pub enum Notice {
         /// Since the fault began.
         lasted: Duration,
     },
+    /// This configuration is followed from now on.
+    Configured(Arc<Config>),
     /// Configuration, networks and pins are up; the sentence says what the daemon does.
     Ready(Arc<str>),
     /// The configuration is being reloaded; [`Ready`](Self::Ready) ends that.
@@ -51,10 +60,30 @@ pub enum Notice {
     Stopping,
 }
 
+/// What a look at a frame has shown, without the frame.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LookReport {
+    /// The frame's width and height in pixels.
+    pub frame: (u32, u32),
+    /// Its faces.
+    pub faces: Vec<Face>,
+    /// What the door shows now.
+    pub signal: Signal,
+    /// How long the look took.
+    pub stages: Stages,
+}
+
 impl From<&Event<'_>> for Notice {
     fn from(event: &Event<'_>) -> Self {
         match event {
-            Event::Frame { .. } | Event::Attempt => Self::Progress,
+            Event::Frame { picture, faces, signal, stages } => Self::Looked(Arc::new(LookReport {
+                frame: picture.dimensions(),
+                faces: faces.to_vec(),
+                signal: *signal,
+                stages: *stages,
+            })),
+            Event::Rested | Event::Attempt => Self::Progress,
+            Event::Mode(mode) => Self::Mode(*mode),
             Event::LeftOut(count) => Self::LeftOut(*count),
             Event::Rare { interval, wanted } => Self::Rare { interval: *interval, wanted: *wanted },
             Event::Skipped(what) => Self::Skipped((*what).into()),

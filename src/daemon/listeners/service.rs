@@ -88,6 +88,7 @@ impl Listener for Service {
             matches!(
                 notice,
                 Notice::Progress
+                    | Notice::Looked(_)
                     | Notice::Status(_)
                     | Notice::Ready(_)
                     | Notice::Reloading
@@ -99,7 +100,7 @@ impl Listener for Service {
 
     fn hear(&mut self, at: Duration, notice: &Notice) {
         match notice {
-            Notice::Progress => self.progress(at),
+            Notice::Progress | Notice::Looked(_) => self.progress(at),
             Notice::Status(status) => {
                 let status = self.status(status);
                 (self.notify)(&[NotifyState::Status(&status)]);
@@ -117,7 +118,9 @@ impl Listener for Service {
             }
             Notice::Refused(reason) => self.refused = Some(Arc::clone(reason)),
             Notice::Stopping => (self.notify)(&[NotifyState::Stopping]),
-            Notice::Skipped(_)
+            Notice::Mode(_)
+            | Notice::Configured(_)
+            | Notice::Skipped(_)
             | Notice::LeftOut(_)
             | Notice::Rare { .. }
             | Notice::Finding(_)
@@ -132,6 +135,7 @@ impl Listener for Service {
 mod tests {
     use super::*;
     use crate::daemon::event::Event;
+    use crate::daemon::watch::Stages;
     use crate::decide::{DoorState, Signal};
     use crate::pixels::picture::Picture;
     use crate::source::reconnect::{Backoff, PAUSES};
@@ -203,10 +207,15 @@ mod tests {
     fn frames_and_ended_attempts_are_progress() {
         let picture: Picture = image::RgbImage::new(1, 1).into();
         let signal = Signal { state: DoorState::Idle, since: at(0) };
-        let frame = Event::Frame { picture: picture.view(), faces: &[], signal };
-        assert_eq!(Notice::from(&frame), Notice::Progress);
-        assert_eq!(Notice::from(&Event::Attempt), Notice::Progress);
-        assert_ne!(Notice::from(&Event::Status("door idle")), Notice::Progress);
+        let stages = Stages::default();
+        let frame = Event::Frame { picture: picture.view(), faces: &[], signal, stages };
+        let (mut service, notes) = noted(Some(at(180_000)));
+        for (seconds, event) in [frame, Event::Attempt, Event::Rested].iter().enumerate() {
+            service.hear(Duration::from_secs(seconds as u64), &event.into());
+            assert_eq!(take(&notes), "WATCHDOG=1\n", "{event:?}");
+        }
+        service.hear(at(9_000), &Notice::from(&Event::Status("door idle")));
+        assert_eq!(take(&notes), "STATUS=door idle\n");
     }
 
     #[test]

@@ -111,6 +111,14 @@ impl Decider {
         }
     }
 
+    /// Forgets everybody in view and ends the alert: nobody looks for a while.
+    pub fn forget_all(&mut self) {
+        for person in std::mem::take(&mut self.persons).values() {
+            remember(&mut self.gone, person);
+        }
+        self.alert = None;
+    }
+
     /// How pressing it is to judge a face in a frame taken at `captured`; `None` where it is too small, or
     /// its verdict stands and is not due for a new look.
     pub(super) fn urgency(&self, track: TrackId, side: f32, captured: Duration) -> Option<Urgency> {

@@ -156,6 +156,11 @@ fn tables_of_labels() {
     run("labels", 80_000);
 }
 
+#[test]
+fn requests_at_the_local_socket() {
+    run("request", 40_000);
+}
+
 /// Every body has its test above, and its target for the fuzzer.
 #[test]
 fn nothing_is_left_out() {

@@ -149,7 +149,7 @@ impl Observer for Witness<'_> {
     fn on_event(&mut self, now: Duration, event: &Event<'_>) {
         match event {
             Event::Finding(Finding::Alert { track }) => self.raised.push(*track),
-            Event::Frame { picture, faces, signal } => {
+            Event::Frame { picture, faces, signal, .. } => {
                 self.frame(now, faces, signal.state);
                 if let Some(strip) = &mut self.strip {
                     strip.add(now, *picture, faces, signal.state);

@@ -114,7 +114,7 @@ impl Observer for ClipWitness {
                 self.states.push(ShownState { from: now, state: signal.state });
                 self.strip.hurry();
             }
-            Event::Frame { picture, faces, signal } => {
+            Event::Frame { picture, faces, signal, .. } => {
                 self.last = now;
                 if !faces.is_empty() {
                     self.first_face.get_or_insert(now);
