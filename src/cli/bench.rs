@@ -2,11 +2,13 @@
 
 use super::networks::{DetectorArgs, ModelArgs};
 use super::outcome::Outcome;
+use super::turn::TurnArgs;
 use crate::bench::{Spread, interleaved, machine, peak_memory_mib};
 use crate::geometry::Rect;
 use crate::pixels::buffer::Pool;
 use crate::pixels::decode;
 use crate::pixels::format::{FrameFormat, PictureError, PixelFormat};
+use crate::pixels::orientation::Orientation;
 use crate::pixels::picture::Picture;
 use crate::pixels::preprocess;
 use crate::vision::models::{Precision, usual_threads};
@@ -37,6 +39,8 @@ pub(crate) struct Args {
     /// Seconds that all stages together are timed
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=600))]
     seconds: u64,
+    #[command(flatten)]
+    turn: TurnArgs,
     #[command(flatten)]
     models: ModelArgs,
     #[command(flatten)]
@@ -105,8 +109,9 @@ pub(crate) fn run(args: Args) -> Outcome {
     let portrait = image::load_from_memory_with_format(PORTRAIT, ImageFormat::Jpeg)?.to_rgb8();
     let frame = camera_frame(&portrait);
     let mut jpeg = Vec::new();
-    frame.write_to(&mut std::io::Cursor::new(&mut jpeg), ImageFormat::Jpeg)?;
-    let source = SameFrame { jpeg, raw: Pool::default(), decoded: Pool::default() };
+    let orientation = args.turn.turn().orientation();
+    lying(&frame, orientation).write_to(&mut std::io::Cursor::new(&mut jpeg), ImageFormat::Jpeg)?;
+    let source = SameFrame { jpeg, orientation, raw: Pool::default(), decoded: Pool::default() };
     // Stages that take turns share the chain; the whole frame has a clone with memory of its own.
     let mut whole = chain.clone();
     let (detector, locator, classifier) = (chain.detector(), chain.locator(), chain.classifier());
@@ -179,6 +184,19 @@ fn camera_frame(portrait: &RgbImage) -> RgbImage {
     frame
 }
 
+/// The frame as a camera gives it that `orientation` makes upright.
+fn lying(frame: &RgbImage, orientation: Orientation) -> RgbImage {
+    let back = match orientation {
+        Orientation::Rotate90 => Orientation::Rotate270,
+        Orientation::Rotate270 => Orientation::Rotate90,
+        // Every other one undoes itself.
+        other => other,
+    };
+    let mut frame = image::DynamicImage::ImageRgb8(frame.clone());
+    frame.apply_orientation(back);
+    frame.into_rgb8()
+}
+
 /// What the network is given: bytes, or normalised real numbers.
 fn preprocessed(crop: RgbImage, precision: Precision) -> bool {
     match precision {
@@ -190,6 +208,7 @@ fn preprocessed(crop: RgbImage, precision: Precision) -> bool {
 /// Gives the frame again and again, decoded as a camera's frames are.
 struct SameFrame {
     jpeg: Vec<u8>,
+    orientation: Orientation,
     raw: Pool,
     decoded: Pool,
 }
@@ -198,6 +217,7 @@ impl SameFrame {
     fn next(&self) -> Result<Picture, PictureError> {
         let mut bytes = self.raw.take();
         bytes.as_mut_vec().extend_from_slice(&self.jpeg);
-        decode::frame(bytes, &FrameFormat::new(PixelFormat::Mjpeg, 0, 0), &self.decoded)
+        let picture = decode::frame(bytes, &FrameFormat::new(PixelFormat::Mjpeg, 0, 0), &self.decoded)?;
+        Ok(picture.oriented(self.orientation))
     }
 }

@@ -8,6 +8,7 @@ mod screen;
 use super::networks::ModelArgs;
 use super::outcome::{Outcome, print};
 use super::process::{ENDING_OR_CLOSED, start_log, stop_flag};
+use super::turn::TurnArgs;
 use super::values::seconds;
 use crate::config::Config;
 use crate::daemon::{
@@ -41,6 +42,8 @@ pub(crate) struct Args {
     /// Use a camera (or any other source of `maskwatch run`) instead of the bundled pictures, until Ctrl-C
     #[arg(long, value_name = "SOURCE")]
     camera: Option<SourceSpec>,
+    #[command(flatten)]
+    turn: TurnArgs,
     /// Ends after this many seconds; by default at the end of the pictures, with a camera at Ctrl-C
     #[arg(long = "for", value_name = "SECONDS", value_parser = seconds)]
     duration: Option<Duration>,
@@ -113,6 +116,7 @@ fn open(args: &Args, config: &Config) -> anyhow::Result<SourceAndClock> {
     };
     let options = Options {
         size: (config.source.width, config.source.height),
+        turn: args.turn.turn(),
         frames_per_second: Some(config.source.frames_per_second),
         ..Options::default()
     };

@@ -15,6 +15,7 @@ mod process;
 mod run;
 mod signal;
 mod stderr;
+mod turn;
 pub mod values;
 mod watch;
 

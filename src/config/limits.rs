@@ -17,6 +17,8 @@ pub const NO_LOOK: Duration = Duration::from_secs(15);
 pub const TIMEOUTS: RangeInclusive<f64> = 0.5..=60.0;
 /// Seconds after which a camera counts as frozen or blind; 0 is never.
 pub const FAULT_AFTER: RangeInclusive<f64> = 0.0..=3600.0;
+/// Values of a camera's controls; each camera has narrower limits of its own.
+pub const CONTROLS: RangeInclusive<u32> = 0..=1_000_000;
 /// Score thresholds of the daemon's detector. The ends of [`SCORES`] are left out: at 0 everything is a face,
 /// at 1 nothing is, and the door could not work.
 pub const DOOR_SCORES: RangeInclusive<f64> = 0.05..=0.99;

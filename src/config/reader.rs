@@ -95,6 +95,12 @@ impl<'a> Section<'a> {
         self.warnings.push(warning.to_string());
     }
 
+    /// Notes that the whole section is accepted but should be mended.
+    pub(super) fn warn_whole(&mut self, problem: String) {
+        let warning = self.refuse_whole(problem);
+        self.warnings.push(warning.to_string());
+    }
+
     /// As [`refuse`](Self::refuse), or about the whole section if the key is not in the file.
     pub(super) fn refuse_any<T>(&self, sourced: &Option<Sourced<T>>, problem: String) -> ConfigError {
         match sourced {

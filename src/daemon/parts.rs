@@ -85,6 +85,8 @@ impl Opener {
     fn source(&self, config: &Config) -> Result<Box<dyn Source>, OpenError> {
         let options = Options {
             size: (config.source.width, config.source.height),
+            turn: config.source.turn,
+            controls: config.source.controls,
             frames_per_second: Some(config.source.frames_per_second),
             timeout: config.source.timeout,
             frozen_after: config.source.frozen_after,

@@ -5,7 +5,8 @@
 //! opens itself again after a failure.
 //!
 //! - `frames` and `options`: what a source gives and what can be asked of it; `spec`: how a user names one.
-//! - `open`: chooses and opens the source that a spec names.
+//! - `open`: chooses and opens the source that a spec names; `oriented`: makes its frames upright;
+//!   `controls`: what a camera is told of exposure, focus and the like.
 //! - [`v4l2`]: cameras; [`files`]: pictures and folders.
 //! - [`command`]: output of a child process, cut by [`mjpeg`]; `mailbox` keeps its newest frame,
 //!   `agreed_size` the size of its frames, and `marked` finds what it started.
@@ -18,6 +19,7 @@ mod agreed_size;
 pub mod command;
 #[cfg(target_os = "linux")]
 mod confine;
+mod controls;
 mod credentials;
 mod darkness;
 mod detail;
@@ -30,6 +32,7 @@ mod marked;
 pub mod mjpeg;
 mod open;
 mod options;
+mod oriented;
 pub mod reconnect;
 #[cfg(test)]
 mod scenes;
@@ -40,8 +43,10 @@ mod timing;
 #[cfg(target_os = "linux")]
 pub mod v4l2;
 
+pub use controls::{Controls, PowerLine, Setting};
 pub use error::SourceError;
 pub use frames::{Away, Blind, Frame, Next, Skipped, Source, State};
 pub use open::{open, open_once};
 pub use options::{FRAME_RATES, FRAME_SIDES, Options};
+pub use oriented::{Flip, Rotation, Turn};
 pub use spec::{CameraName, CommandLine, SourceSpec, SpecError};

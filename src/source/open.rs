@@ -3,6 +3,7 @@
 use super::command::CommandSource;
 use super::files::Pictures;
 use super::frozen::FrozenMemory;
+use super::oriented::oriented;
 use super::reconnect::{Backoff, Reconnecting};
 use super::threaded::ThreadedSource;
 #[cfg(target_os = "linux")]
@@ -46,16 +47,17 @@ pub fn open(spec: &SourceSpec, options: &Options) -> Result<Box<dyn Source>, Sou
 /// # Errors
 /// The error of the camera, the command or the files.
 pub fn open_once(spec: &SourceSpec, options: &Options) -> Result<Box<dyn Source>, SourceError> {
-    match spec {
+    let source: Box<dyn Source> = match spec {
         SourceSpec::Pictures(path) => {
-            Ok(Box::new(Pictures::open([path], options.frames_per_second, options.repeat)?))
+            Box::new(Pictures::open([path], options.frames_per_second, options.repeat)?)
         }
-        SourceSpec::Command(line) => Ok(Box::new(CommandSource::start(line, options)?)),
+        SourceSpec::Command(line) => Box::new(CommandSource::start(line, options)?),
         #[cfg(target_os = "linux")]
-        SourceSpec::Camera(name) => Ok(Box::new(Camera::open(&mut Finder::new(name.clone()), options)?)),
+        SourceSpec::Camera(name) => Box::new(Camera::open(&mut Finder::new(name.clone()), options)?),
         #[cfg(not(target_os = "linux"))]
-        SourceSpec::Camera(_) => Err(SourceError::NoCamerasHere),
-    }
+        SourceSpec::Camera(_) => return Err(SourceError::NoCamerasHere),
+    };
+    Ok(oriented(source, options.turn))
 }
 
 /// A source on a thread of its own that is opened again whenever it fails.
@@ -68,5 +70,5 @@ fn lasting(
     let source = Reconnecting::with_backoff(name, backoff, open)
         .with_sight(options)
         .with_pace(options.frames_per_second);
-    Box::new(ThreadedSource::new(source))
+    oriented(Box::new(ThreadedSource::new(source)), options.turn)
 }

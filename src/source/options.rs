@@ -3,6 +3,8 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use super::{Controls, Turn};
+
 /// Widths and heights in pixels that a camera can be asked for.
 pub const FRAME_SIDES: RangeInclusive<u32> = 64..=4096;
 /// Frame rates that a source can be held to, in frames a second.
@@ -13,6 +15,10 @@ pub const FRAME_RATES: RangeInclusive<f64> = 0.1..=120.0;
 pub struct Options {
     /// Width and height in pixels to ask a camera for.
     pub size: (u32, u32),
+    /// How frames are made upright.
+    pub turn: Turn,
+    /// What a camera is told of exposure, focus and the like.
+    pub controls: Controls,
     /// Maximum frames a second; `None` for no limit.
     pub frames_per_second: Option<f32>,
     /// Start again with the first picture after the last one.
@@ -37,11 +43,13 @@ pub struct Options {
 }
 
 impl Default for Options {
-    /// 640×480 at any rate, files once; a timeout of 5 s; cameras frozen after 10 s, frames black for 5 s or
-    /// without detail for 30 s; pauses of at most 60 s.
+    /// 640×480 as they come, at any rate, files once; a timeout of 5 s; cameras frozen after 10 s, frames
+    /// black for 5 s or without detail for 30 s; pauses of at most 60 s.
     fn default() -> Self {
         Self {
             size: (640, 480),
+            turn: Turn::default(),
+            controls: Controls::default(),
             frames_per_second: None,
             repeat: false,
             timeout: Duration::from_secs(5),

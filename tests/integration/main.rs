@@ -18,6 +18,7 @@ mod door_outputs;
 mod door_pace;
 mod malformed;
 mod ops;
+mod oriented;
 mod scripted;
 mod service;
 mod shipped_weights;

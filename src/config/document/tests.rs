@@ -30,7 +30,18 @@ fn the_commented_keys_of_the_documented_file_are_right_too() {
         .replace("\n#pin =", "\npin =")
         .replace("\n#active =", "\nactive =")
         .replace("\n#silence_seconds =", "\nsilence_seconds =");
-    let config = Config::parse(&all.replace("\n#chip =", "\nchip ="), "maskwatch.toml").unwrap();
+    let all = [
+        "chip",
+        "exposure",
+        "gain",
+        "white_balance",
+        "focus",
+        "power_line_frequency",
+        "backlight_compensation",
+    ]
+    .iter()
+    .fold(all, |all, key| all.replace(&format!("\n#{key} ="), &format!("\n{key} =")));
+    let config = Config::parse(&all, "maskwatch.toml").unwrap();
     assert!(
         config.models.classifier.is_some()
             && config.models.detector.is_some()
@@ -367,6 +378,7 @@ fn mangled() -> impl Strategy<Value = String> {
 fn any_values() -> impl Strategy<Value = String> {
     let section = prop::sample::select(vec![
         "source",
+        "source.controls",
         "models",
         "detector",
         "decision",
@@ -378,6 +390,10 @@ fn any_values() -> impl Strategy<Value = String> {
     let key = prop_oneof![
         prop::sample::select(vec![
             "spec",
+            "rotate",
+            "flip",
+            "exposure",
+            "gain",
             "width",
             "height",
             "close_faces",

@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 use rustix::io::Errno;
 
 use super::choice::{self, FormatRequest};
+use super::control;
 use super::device::{Capabilities, Device};
-use super::driver::CaptureDriver;
+use super::driver::{CaptureDriver, ControlDriver};
 use super::explain::explain;
 use super::find::{Finder, Found};
 use super::stream::{FRESH, Grab, Stream};
@@ -68,7 +69,7 @@ impl Source for Camera {
     }
 }
 
-impl<D: CaptureDriver> Capture<D> {
+impl<D: CaptureDriver + ControlDriver> Capture<D> {
     fn start(
         device: D,
         capabilities: &Capabilities,
@@ -85,6 +86,11 @@ impl<D: CaptureDriver> Capture<D> {
             }
             _ => explain(&node, "starting the capture", error),
         })?;
+        // Now and not before: some cameras begin a capture with values of their own. They forget them when
+        // they are unplugged, so they are told each time that they are opened.
+        for problem in control::set(stream.device(), &options.controls, &name(&node, card)) {
+            log::warn!("{problem}");
+        }
         let now = Instant::now();
         Ok(Self {
             node,
@@ -102,7 +108,7 @@ impl<D: CaptureDriver> Capture<D> {
     }
 
     fn name(&self) -> String {
-        format!("camera {} ({})", self.node, self.card)
+        name(&self.node, &self.card)
     }
 
     fn decode(&self, raw: Bytes) -> Result<Picture, PictureError> {
@@ -170,6 +176,11 @@ impl<D: CaptureDriver> Capture<D> {
         let FrameFormat { pixels, width, height, .. } = self.format;
         format!("camera {} ({}, {width}x{height} {pixels})", self.node, self.card)
     }
+}
+
+/// A camera for messages.
+fn name(node: &str, card: &str) -> String {
+    format!("camera {node} ({card})")
 }
 
 /// Sets the best format that the camera offers and accepts.

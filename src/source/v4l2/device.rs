@@ -21,7 +21,7 @@ use v4l::v4l_sys as sys;
 use v4l::v4l2::vidioc;
 
 use super::choice::{Offer, Sizes};
-use super::driver::{CaptureBuffer, CaptureDriver, Filled};
+use super::driver::{CaptureBuffer, CaptureDriver, ControlDriver, ControlLimits, Filled};
 use super::format::{FourCc, Negotiated};
 
 const CAPTURE: u32 = sys::v4l2_buf_type_V4L2_BUF_TYPE_VIDEO_CAPTURE;
@@ -58,6 +58,12 @@ unsafe impl Plain for sys::v4l2_format {}
 unsafe impl Plain for sys::v4l2_requestbuffers {}
 // SAFETY: integers, and a union that holds an offset for single-planar capture by mmap.
 unsafe impl Plain for sys::v4l2_buffer {}
+// SAFETY: integers and arrays of integers.
+unsafe impl Plain for sys::v4l2_queryctrl {}
+// SAFETY: integers and a union of integers and arrays of integers.
+unsafe impl Plain for sys::v4l2_querymenu {}
+// SAFETY: integers.
+unsafe impl Plain for sys::v4l2_control {}
 // SAFETY: an integer.
 unsafe impl Plain for libc::c_int {}
 
@@ -305,6 +311,29 @@ impl CaptureDriver for Device {
             Ok(_) => Err(Errno::IO.into()),
             Err(error) => Err(error),
         }
+    }
+}
+
+impl ControlDriver for Device {
+    fn limits(&self, id: u32) -> Option<ControlLimits> {
+        let mut raw = sys::v4l2_queryctrl { id, ..Plain::zeroed() };
+        self.ioctl(vidioc::VIDIOC_QUERYCTRL, &mut raw).ok()?;
+        if raw.flags & (sys::V4L2_CTRL_FLAG_DISABLED | sys::V4L2_CTRL_FLAG_READ_ONLY) != 0 {
+            return None;
+        }
+        let menus =
+            [sys::v4l2_ctrl_type_V4L2_CTRL_TYPE_MENU, sys::v4l2_ctrl_type_V4L2_CTRL_TYPE_INTEGER_MENU];
+        let is_menu = menus.contains(&raw.type_);
+        Some(ControlLimits { least: raw.minimum, most: raw.maximum, step: raw.step, is_menu })
+    }
+
+    fn has_choice(&self, id: u32, index: u32) -> bool {
+        let mut raw = sys::v4l2_querymenu { id, index, ..Plain::zeroed() };
+        self.ioctl(vidioc::VIDIOC_QUERYMENU, &mut raw).is_ok()
+    }
+
+    fn set_control(&self, id: u32, value: i32) -> io::Result<()> {
+        self.ioctl(vidioc::VIDIOC_S_CTRL, &mut sys::v4l2_control { id, value })
     }
 }
 

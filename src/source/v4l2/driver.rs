@@ -33,6 +33,25 @@ pub(super) trait CaptureDriver {
     fn wait(&self, wait: Duration) -> io::Result<bool>;
 }
 
+/// A device whose picture can be adjusted by numbered controls (`V4L2_CID_…`).
+pub(super) trait ControlDriver {
+    /// What a control takes; `None` where the device has no such control, or does not let it be set.
+    fn limits(&self, id: u32) -> Option<ControlLimits>;
+    /// Whether a menu has an entry of this index.
+    fn has_choice(&self, id: u32, index: u32) -> bool;
+    /// Sets a control.
+    fn set_control(&self, id: u32, value: i32) -> io::Result<()>;
+}
+
+/// What a control takes: numbers from `least` to `most` by `step`, or the entries of a menu.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct ControlLimits {
+    pub(super) least: i32,
+    pub(super) most: i32,
+    pub(super) step: i32,
+    pub(super) is_menu: bool,
+}
+
 /// Memory that a driver fills.
 pub(super) trait CaptureBuffer {
     /// Its length in bytes.

@@ -4,11 +4,13 @@
 //! - `camera`: a camera that captures; `explain`: its errors as sentences.
 //! - `find`: the device that a name means.
 //! - `format` and `choice`: which format and size to ask for.
+//! - `control`: exposure, focus and the like.
 //! - `driver`: the calls that a capture needs; `device`: these calls on the kernel.
 //! - `stream`: the capture itself.
 
 mod camera;
 mod choice;
+mod control;
 mod device;
 mod driver;
 mod explain;

@@ -61,6 +61,11 @@ impl<D: CaptureDriver> Stream<D> {
         Ok(stream)
     }
 
+    /// The device that captures.
+    pub(super) fn device(&self) -> &D {
+        &self.device
+    }
+
     /// Waits up to `wait` for a frame and copies the newest one into `into`. After an error the capture
     /// cannot go on.
     pub(super) fn grab(&mut self, wait: Duration, into: &mut Vec<u8>) -> io::Result<Grab> {

@@ -1,6 +1,7 @@
 //! Pixels, from what a source delivers to what the networks take. Nothing here reads files or devices.
 //!
 //! - [`mod@format`] names the pixel formats and what can be wrong with a picture.
+//! - [`orientation`] tells how a turned or mirrored picture lies in memory.
 //! - [`picture`] holds frames as they came and reads their pixels as RGB; [`buffer`] reuses their memory.
 //! - [`decode`] decodes JPEG frames and picture files and refuses broken ones; [`jpeg`] checks the data of
 //!   JPEG pictures and finds where one ends.
@@ -13,6 +14,7 @@ pub mod buffer;
 pub mod decode;
 pub mod format;
 pub mod jpeg;
+pub mod orientation;
 pub mod picture;
 pub mod preprocess;
 mod resample;

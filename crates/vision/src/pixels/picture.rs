@@ -3,12 +3,14 @@
 //! RGB copy.
 //!
 //! A [`Picture`] owns its bytes, a [`View`] borrows them. Both check the length of their bytes when they are
-//! made. Compressed pictures have to be decoded first, by [`super::decode`].
+//! made. Compressed pictures have to be decoded first, by [`super::decode`]. A picture may lie turned or
+//! mirrored; its size and its rows are those of the upright one.
 
 use image::RgbImage;
 
 use super::buffer::Bytes;
 use super::format::{FrameFormat, Layout, PictureError, PixelFormat};
+use super::orientation::{Lie, Orientation, Region};
 use super::yuv::Converter;
 use maskwatch_kernels::rows::convert::Samples;
 
@@ -18,6 +20,10 @@ struct Reading {
     format: FrameFormat,
     layout: Layout,
     converter: Converter,
+    /// The part that is seen, as it lies.
+    seen: Region,
+    /// `None` where it lies upright.
+    lie: Option<Lie>,
 }
 
 impl Reading {
@@ -33,8 +39,12 @@ impl Reading {
         // too.
         let crossed = matches!(pixels, PixelFormat::Yvyu422 | PixelFormat::Nv21);
         let converter = if crossed { converter.crossed() } else { converter };
-        Ok(Self { format: *format, layout, converter })
+        Ok(Self { format: *format, layout, converter, seen: whole(width, height), lie: None })
     }
+}
+
+fn whole(width: u32, height: u32) -> Region {
+    Region { left: 0, top: 0, width, height }
 }
 
 /// A picture with its bytes.
@@ -53,6 +63,13 @@ impl Picture {
     pub fn new(bytes: Bytes, format: &FrameFormat) -> Result<Self, PictureError> {
         let reading = Reading::new(&bytes, format)?;
         Ok(Self { bytes, reading })
+    }
+
+    /// This picture, which `orientation` makes upright. Nothing is copied: the pixels stay where they are.
+    #[must_use]
+    pub fn oriented(mut self, orientation: Orientation) -> Self {
+        self.reading.lie = Lie::new(orientation);
+        self
     }
 
     /// Borrows the picture.
@@ -104,40 +121,87 @@ impl<'a> View<'a> {
         let total = row * height as usize;
         debug_assert!(bytes.len() >= total);
         let layout = Layout { row, stride: row, plane: total, total, padded: total };
-        Self { bytes, reading: Reading { format, layout, converter: Converter::new(format.colours) } }
+        let converter = Converter::new(format.colours);
+        let seen = whole(width, height);
+        Self { bytes, reading: Reading { format, layout, converter, seen, lie: None } }
+    }
+
+    /// This view, whose pixels lie as `lie` says.
+    pub(super) fn lying(mut self, lie: Option<Lie>) -> Self {
+        self.reading.lie = lie;
+        self
+    }
+
+    /// How its pixels lie; `None` where they lie upright.
+    pub(super) fn lie(&self) -> Option<Lie> {
+        self.reading.lie
     }
 
     /// Width and height in pixels.
     #[must_use]
     pub fn dimensions(&self) -> (u32, u32) {
-        (self.reading.format.width, self.reading.format.height)
+        let size = (self.reading.seen.width, self.reading.seen.height);
+        self.lie().map_or(size, |lie| lie.swap(size))
+    }
+
+    /// The part of it that begins at column `left` and row `top` and is `width` × `height` pixels large, or
+    /// as much of that as there is.
+    #[must_use]
+    pub fn part(&self, left: u32, top: u32, width: u32, height: u32) -> Self {
+        let (across, down) = self.dimensions();
+        let (left, top) = (left.min(across), top.min(down));
+        let (width, height) = (width.min(across - left), height.min(down - top));
+        let upright = Region { left: left.into(), top: top.into(), width, height };
+        let seen = self.reading.seen;
+        let part = self.lie().map_or(upright, |lie| lie.part(upright, (seen.width, seen.height)));
+        let mut view = *self;
+        view.reading.seen = Region { left: seen.left + part.left, top: seen.top + part.top, ..part };
+        view
     }
 
     /// Converts the whole picture to 8-bit RGB.
     #[must_use]
     pub fn to_rgb(&self) -> RgbImage {
-        let (width, height) = self.dimensions();
+        let as_it_lies = self.lying(None);
+        let (width, height) = as_it_lies.dimensions();
         let mut picture = RgbImage::new(width, height);
-        for (y, rgb) in picture.chunks_exact_mut(3 * width as usize).enumerate() {
-            self.read_row(0, y, rgb);
+        for (y, rgb) in picture.chunks_exact_mut(3 * width.max(1) as usize).enumerate() {
+            as_it_lies.read_row(0, y, rgb);
         }
-        picture
+        let Some(lie) = self.lie() else { return picture };
+        let (across, down) = self.dimensions();
+        let mut upright = RgbImage::new(across, down);
+        lie.upright(&picture, (width as usize, height as usize), &mut upright, 3 * across as usize);
+        upright
     }
 
     /// The bytes from column `left` of the first row on and the distance of two rows, if the picture lies in
-    /// memory as RGB.
+    /// memory as RGB, upright.
     pub(super) fn rgb_rows(&self, left: usize) -> Option<(&'a [u8], usize)> {
-        let bytes = self.bytes.get(3 * left..)?;
-        let FrameFormat { pixels, .. } = self.reading.format;
-        (pixels == PixelFormat::Rgb24).then_some((bytes, self.reading.layout.stride))
+        let Reading { format, layout: Layout { stride, .. }, seen, .. } = &self.reading;
+        let bytes = self.bytes.get(seen.top as usize * stride + 3 * (seen.left as usize + left)..)?;
+        (format.pixels == PixelFormat::Rgb24 && self.lie().is_none()).then_some((bytes, *stride))
     }
 
-    /// Converts pixels of row `y` from column `left` on until `rgb` (3 bytes a pixel) is full.
+    /// Converts pixels of row `y` from column `left` on until `rgb` (3 bytes a pixel) is full. Of a picture
+    /// that lies turned or mirrored each pixel is looked for by itself, which is slow; [`super::sampler`] is
+    /// not.
     ///
     /// # Panics
     /// When there is no such row, or it ends before `rgb` is full.
     pub fn read_row(&self, left: usize, y: usize, rgb: &mut [u8]) {
-        let Reading { format, layout: Layout { row, stride, plane, .. }, converter } = &self.reading;
+        if let Some(lie) = self.lie() {
+            let as_it_lies = self.lying(None);
+            for (x, pixel) in rgb.chunks_exact_mut(3).enumerate() {
+                let part = Region { left: (left + x) as i64, top: y as i64, width: 1, height: 1 };
+                let place = lie.part(part, as_it_lies.dimensions());
+                as_it_lies.read_row(place.left as usize, place.top as usize, pixel);
+            }
+            return;
+        }
+        let Reading { format, layout: Layout { row, stride, plane, .. }, converter, seen, .. } =
+            &self.reading;
+        let (left, y) = (left + seen.left as usize, y + seen.top as usize);
         let first = &self.bytes[y * stride..][..*row];
         let rest = self.bytes.get(*plane..).unwrap_or_default();
         // Chroma is shared by pairs: an odd first column has only the second half of its pair.
@@ -213,16 +277,47 @@ mod tests {
 
     proptest! {
         #[test]
+        fn a_part_of_a_part_is_that_part_of_the_picture(
+            kind in 0usize..10, width in 1u32..14, height in 1u32..9, gap in 0usize..5, exif in 1u8..=8,
+            parts in prop::collection::vec((0u32..9, 0u32..9, 1u32..14, 1u32..14), 1..3),
+        ) {
+            let mut format = FrameFormat::new(PixelFormat::ALL[kind], width, height);
+            format.stride = format.layout().unwrap().row + gap;
+            let needed = format.bytes().unwrap().unwrap();
+            let bytes: Vec<u8> = (0..needed).map(|index| (index as u8).wrapping_mul(37)).collect();
+            let orientation = Orientation::from_exif(exif).unwrap();
+            let picture = Picture::new(bytes.into(), &format).unwrap().oriented(orientation);
+            let (mut view, mut expected) = (picture.view(), picture.to_rgb());
+            for (left, top, across, down) in parts {
+                view = view.part(left, top, across, down);
+                expected = image::imageops::crop_imm(&expected, left, top, across, down).to_image();
+                prop_assert_eq!(view.dimensions(), expected.dimensions());
+                prop_assert_eq!(&view.to_rgb(), &expected);
+                for (y, row) in expected.chunks(3 * expected.width().max(1) as usize).enumerate() {
+                    if let Some((bytes, stride)) = view.rgb_rows(0) {
+                        prop_assert_eq!(&bytes[y * stride..][..row.len()], row);
+                    }
+                }
+            }
+        }
+
+        #[test]
         fn a_part_of_a_row_is_that_part_of_the_picture(
             kind in 0usize..10, width in 1u32..14, height in 1u32..6, gap in 0usize..5, seed: u8,
-            left: prop::sample::Index, length: prop::sample::Index,
+            left: prop::sample::Index, length: prop::sample::Index, exif in 1u8..=8,
         ) {
             let mut format = FrameFormat::new(PixelFormat::ALL[kind], width, height);
             format.stride = format.layout().unwrap().row + gap;
             let needed = format.bytes().unwrap().unwrap();
             let bytes: Vec<u8> = (0..needed).map(|index| (index as u8).wrapping_mul(37) ^ seed).collect();
-            let view = View::new(&bytes, &format).unwrap();
+            let orientation = Orientation::from_exif(exif).unwrap();
+            let picture = Picture::new(bytes.clone().into(), &format).unwrap().oriented(orientation);
+            let view = picture.view();
+            let mut upright = image::DynamicImage::ImageRgb8(View::new(&bytes, &format).unwrap().to_rgb());
+            upright.apply_orientation(orientation);
             let whole = view.to_rgb();
+            prop_assert_eq!(&whole, &upright.into_rgb8());
+            let (width, _) = view.dimensions();
             let left = left.index(width as usize);
             let length = 1 + length.index(width as usize - left);
             for (y, row) in whole.chunks_exact(3 * width as usize).enumerate() {

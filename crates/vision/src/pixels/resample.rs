@@ -1,10 +1,12 @@
 //! Resizes pictures. Where they shrink, the pixels under each target pixel are averaged (antialiased
-//! bilinear). Rows are read one at a time and converted to RGB, so no full-size RGB copy is made. After the
-//! first picture of a size nothing is allocated.
+//! bilinear). Rows are read one at a time and converted to RGB, so no full-size RGB copy is made. A picture
+//! that lies turned or mirrored is resized as it lies, and only the result is turned. After the first picture
+//! of a size nothing is allocated.
 //!
 //! Weights, rounding and the order of the passes (down, then across) are those of the `Bilinear` convolution
 //! of fast_image_resize, on which the networks were trained. The tests compare with it byte for byte.
 
+use super::orientation::Region;
 use super::picture::View;
 use maskwatch_kernels::rows::{GROUP, PADDING, RowWeights, Rows, Span, sum_of_rows, sums_of_pixels};
 
@@ -26,12 +28,37 @@ pub(super) struct Resampler {
     rows: Vec<u8>,
     /// One row as the pass down leaves it.
     line: Vec<u8>,
+    /// What a picture that does not lie upright is resized into.
+    lying: Vec<u8>,
 }
 
 impl Resampler {
     /// Resizes `picture` to `size` and writes the `part` of it into `target`, whose rows are `stride` bytes
     /// apart.
     pub(super) fn resample(
+        &mut self,
+        picture: View<'_>,
+        size: (u32, u32),
+        part: TargetPart,
+        target: &mut [u8],
+        stride: usize,
+    ) {
+        let Some(lie) = picture.lie() else { return self.upright(picture, size, part, target, stride) };
+        let size = lie.swap(size);
+        let TargetPart { left, top, across, down } = part;
+        let upright =
+            Region { left: left as i64, top: top as i64, width: across as u32, height: down as u32 };
+        let lies = lie.part(upright, size);
+        let (across, down) = (lies.width as usize, lies.height as usize);
+        let part = TargetPart { left: lies.left as usize, top: lies.top as usize, across, down };
+        let mut lying = std::mem::take(&mut self.lying);
+        lying.resize(3 * across * down, 0);
+        self.upright(picture.lying(None), size, part, &mut lying, 3 * across);
+        lie.upright(&lying, (across, down), target, stride);
+        self.lying = lying;
+    }
+
+    fn upright(
         &mut self,
         picture: View<'_>,
         size: (u32, u32),

@@ -11,8 +11,9 @@ use image::{Rgb, RgbImage};
 
 use super::*;
 use crate::source::v4l2::choice::{Offer, Sizes};
-use crate::source::v4l2::driver::{CaptureBuffer, Filled};
+use crate::source::v4l2::driver::{CaptureBuffer, ControlLimits, Filled};
 use crate::source::v4l2::format::{FourCc, Negotiated};
+use crate::source::{Controls, Setting};
 
 const WAIT: Duration = Duration::from_millis(1);
 
@@ -37,6 +38,9 @@ struct Kernel {
     queued: VecDeque<u32>,
     sequence: u32,
     error: Option<i32>,
+    /// The one control that it has, and what was done, in order.
+    control: Option<(u32, ControlLimits)>,
+    done: Vec<String>,
 }
 
 /// The driver; its copies are the same camera.
@@ -92,6 +96,7 @@ impl CaptureDriver for Scripted {
     }
 
     fn start(&self) -> io::Result<()> {
+        self.0.borrow_mut().done.push("start".into());
         Ok(())
     }
 
@@ -117,6 +122,21 @@ impl CaptureDriver for Scripted {
         kernel.memory = bytes;
         kernel.filled = Some(Filled { index, used, damaged, sequence, captured: Instant::now() });
         Ok(true)
+    }
+}
+
+impl ControlDriver for Scripted {
+    fn limits(&self, id: u32) -> Option<ControlLimits> {
+        self.0.borrow().control.filter(|(known, _)| *known == id).map(|(_, limits)| limits)
+    }
+
+    fn has_choice(&self, _: u32, _: u32) -> bool {
+        true
+    }
+
+    fn set_control(&self, id: u32, value: i32) -> io::Result<()> {
+        self.0.borrow_mut().done.push(format!("{id:#x} = {value}"));
+        Ok(())
     }
 }
 
@@ -321,6 +341,22 @@ fn without_a_frame_in_time_it_has_stalled_and_the_limits_follow_the_timeout() {
         let told = next(&mut camera);
         assert!(told.contains(&format!("for {good} s")) && told.contains("marked it as damaged"), "{told}");
     }
+}
+
+#[test]
+fn controls_are_set_each_time_that_a_camera_is_opened_and_a_wrong_one_stops_nothing() {
+    let camera = yuyv();
+    let gain = ControlLimits { least: 0, most: 255, step: 1, is_menu: false };
+    camera.0.borrow_mut().control = Some((v4l::v4l_sys::V4L2_CID_GAIN, gain));
+    let options = |gain| Options {
+        controls: Controls { gain: Some(Setting::Value(gain)), ..Controls::default() },
+        ..Options::default()
+    };
+    for wanted in [7, 7, 999] {
+        let mut opened = open(&camera, &options(wanted), &FrozenMemory::default(), &[shade(90)]).unwrap();
+        assert_eq!(next(&mut opened), "64x48");
+    }
+    assert_eq!(camera.0.borrow().done, ["start", "0x980913 = 7", "start", "0x980913 = 7", "start"]);
 }
 
 #[test]
