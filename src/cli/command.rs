@@ -1,7 +1,7 @@
 //! The `maskwatch` command and its subcommands.
 
 use super::outcome::report;
-use super::{bench, ctl, demo, detect, run, signal, watch};
+use super::{bench, ctl, demo, detect, run, signal, stats, watch};
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
@@ -27,6 +27,8 @@ enum Task {
     Signal(signal::Args),
     /// Show what a running daemon sees and does: live in a terminal, else as lines
     Watch(watch::Args),
+    /// Show how many people were counted, with and without masks
+    Stats(stats::Args),
     /// Give an order to a running daemon, or ask how it is
     Ctl(ctl::Args),
 }
@@ -42,6 +44,7 @@ pub fn main() -> ExitCode {
         Task::Bench(args) => bench::run(args),
         Task::Signal(args) => signal::run(args),
         Task::Watch(args) => watch::run(args),
+        Task::Stats(args) => stats::run(args),
         Task::Ctl(args) => ctl::run(args),
     };
     report(outcome)

@@ -14,6 +14,7 @@ pub mod outcome;
 mod process;
 mod run;
 mod signal;
+mod stats;
 mod stderr;
 mod turn;
 pub mod values;

@@ -3,10 +3,12 @@
 use super::configuration::ConfigArgs;
 use super::outcome::{Outcome, print};
 use super::process::{ENDING, keep_memory_small, start_log, stop_flag};
-use crate::config::Config;
+use crate::config::{ClockTrust, Config};
 use crate::daemon::listeners::socket::place;
-use crate::daemon::listeners::{Log, Notice, Service, Socket};
-use crate::daemon::{Clock, DrivenPins, Ended, Flags, Listeners, Opener, OrderSender, SystemClock, orders};
+use crate::daemon::listeners::{Counts, Log, Notice, Service, Socket, counts};
+use crate::daemon::{
+    Clock, DrivenPins, Ended, Flags, Listeners, Opener, OrderSender, SystemClock, SystemWallClock, orders,
+};
 use crate::outputs::Backend;
 use crate::source::SourceSpec;
 use crate::text::flattened;
@@ -64,6 +66,15 @@ fn listen(listeners: &mut Listeners, config: &Config, orders: &OrderSender) {
     }
 }
 
+/// Counts where `config` wants it.
+fn count(listeners: &mut Listeners, config: &Config) -> anyhow::Result<()> {
+    let Some(path) = counts::wanted(&config.counts) else { return Ok(()) };
+    let clock = SystemWallClock::new(config.clock == ClockTrust::Always);
+    listeners
+        .add(Counts::open(&path, Box::new(clock)))
+        .context("the thread of the counts could not be started")
+}
+
 pub(crate) fn run(args: Args) -> Outcome {
     start_log();
     let mut config = args.load()?;
@@ -95,6 +106,7 @@ pub(crate) fn run(args: Args) -> Outcome {
     let (sender, received) = orders();
     daemon.orders = received;
     listen(&mut listeners, &config, &sender);
+    count(&mut listeners, &config)?;
     listeners.tell(clock.now(), &Notice::Configured(Arc::new(config.clone())));
     listeners.tell(clock.now(), &Notice::Ready(daemon.status().into()));
     loop {
@@ -110,6 +122,10 @@ pub(crate) fn run(args: Args) -> Outcome {
                         if new.socket != config.socket {
                             listeners.remove("socket");
                             listen(&mut listeners, &new, &sender);
+                        }
+                        if (&new.counts, new.clock) != (&config.counts, config.clock) {
+                            listeners.remove("counts");
+                            count(&mut listeners, &new)?;
                         }
                         config = new;
                         listeners.tell(clock.now(), &Notice::Configured(Arc::new(config.clone())));

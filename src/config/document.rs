@@ -1,13 +1,14 @@
 //! The configuration as a whole.
 
+use super::counts::{self, ClockTrust};
 use super::detector::{self, DetectorConfig};
 use super::error::ConfigError;
 use super::outputs::{self, OutputsConfig};
+use super::place::PathChoice;
 use super::reader::Section;
 use super::salvage::{self, Salvaged};
-use super::socket::{self, SocketPath};
 use super::source::{self, SourceConfig};
-use super::{decision, models};
+use super::{decision, models, socket};
 use crate::decide::Rules;
 use crate::vision::ChainOptions;
 use crate::vision::models::ModelOptions;
@@ -37,7 +38,11 @@ pub struct Config {
     /// Sections `[outputs]` and `[button]`.
     pub outputs: OutputsConfig,
     /// Section `[socket]`.
-    pub socket: SocketPath,
+    pub socket: PathChoice,
+    /// Section `[counts]`.
+    pub counts: PathChoice,
+    /// Section `[clock]`.
+    pub clock: ClockTrust,
     /// What is accepted but should be mended, each in one sentence.
     pub warnings: Vec<String>,
 }
@@ -118,6 +123,8 @@ impl Config {
             gates,
             outputs: outputs::outputs(root.section("outputs")?)?,
             socket: socket::socket(root.section("socket")?)?,
+            counts: counts::counts(root.section("counts")?)?,
+            clock: counts::clock(root.section("clock")?)?,
             warnings,
         };
         config.outputs.button = outputs::button(root.optional_section("button")?, &config.outputs)?;

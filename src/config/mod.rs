@@ -5,6 +5,7 @@
 //! each section, and `reader` the keys; [`limits`] names the limits of their values. `salvage` reads what is
 //! left of the outputs in a file that was refused.
 
+mod counts;
 mod decision;
 mod detector;
 mod document;
@@ -12,15 +13,17 @@ mod error;
 pub mod limits;
 mod models;
 mod outputs;
+mod place;
 mod reader;
 mod salvage;
 mod socket;
 mod source;
 
+pub use counts::ClockTrust;
 pub use detector::DetectorConfig;
 pub use document::{Config, DOCUMENTED};
 pub use error::ConfigError;
 pub use outputs::OutputsConfig;
+pub use place::PathChoice;
 pub use salvage::Salvaged;
-pub use socket::SocketPath;
 pub use source::SourceConfig;

@@ -17,6 +17,7 @@ mod run;
 mod shown;
 mod temperature;
 mod throttle;
+mod wall;
 mod watch;
 
 pub use clock::{Clock, SystemClock};
@@ -27,4 +28,5 @@ pub use mode::{Command, DoorMode, PAUSES, ShownTest, TESTS, USUAL_PAUSE};
 pub use orders::{Order, OrderOutcome, OrderSender, Orders, orders};
 pub use parts::{OpenError, Opener};
 pub use run::{Daemon, DaemonError, Ended, Flags, FramePace, STALL};
+pub use wall::{SystemWallClock, WallClock};
 pub use watch::{Face, Seen, Stages, Watch};

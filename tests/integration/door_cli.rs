@@ -73,7 +73,7 @@ impl Drop for Running {
     }
 }
 
-fn write_config(folder: &tempfile::TempDir, text: &str) -> String {
+pub(super) fn write_config(folder: &tempfile::TempDir, text: &str) -> String {
     let path = folder.path().join("door.toml");
     std::fs::write(&path, text).unwrap();
     path.display().to_string()

@@ -4,12 +4,14 @@
 //!
 //! A new way out is a file here with a [`Listener`], and a line where the listeners are added (`cli/run.rs`).
 
+pub mod counts;
 mod hall;
 mod log;
 mod notice;
 mod service;
 pub mod socket;
 
+pub use counts::Counts;
 pub use hall::{Listener, Listeners};
 pub use log::Log;
 pub use notice::{LookReport, Notice};

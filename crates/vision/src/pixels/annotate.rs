@@ -52,6 +52,12 @@ pub fn caption(picture: &mut RgbImage, text: &str, colour: Rgb<u8>) {
     canvas.label(Point::new(0, bottom - label_size(text).height as i32), text, colour);
 }
 
+/// Writes one line onto the picture with its upper left corner at `at`, black or white on `colour`.
+pub fn label(picture: &mut RgbImage, at: (u32, u32), text: &str, colour: Rgb<u8>) {
+    let mut canvas = ScaledPicture { picture, scale: 1 };
+    canvas.label(Point::new(at.0 as i32, at.1 as i32), text, colour);
+}
+
 const FONT: MonoFont<'static> = iso_8859_1::FONT_9X15_BOLD;
 /// Space around the letters of a label, in scaled pixels.
 const PADDING: u32 = 2;

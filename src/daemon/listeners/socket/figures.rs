@@ -26,11 +26,11 @@ pub(super) struct LiveFigures {
     mode: DoorMode,
     outputs: Vec<Output>,
     recent: VecDeque<(Duration, Stages)>,
-    counts: Counts,
+    counts: SinceStart,
 }
 
 #[derive(Debug, Default, Clone, Copy)]
-struct Counts {
+struct SinceStart {
     looks: u64,
     skipped: u64,
     left_out: u64,
@@ -111,7 +111,7 @@ impl LiveFigures {
             judge: stage(|stages| stages.judge, pick),
             decide: stage(|stages| stages.decide, pick),
         };
-        let Counts { looks, skipped, left_out, alerts, faults } = self.counts;
+        let SinceStart { looks, skipped, left_out, alerts, faults } = self.counts;
         Message::Health(HealthMessage {
             at: seconds(now),
             looks_per_second: rate,

@@ -1,6 +1,6 @@
 //! Where the local socket is, for the daemon that makes it and the commands that look for it.
 
-use crate::config::SocketPath;
+use crate::config::PathChoice;
 use crate::daemon::folders::{RUNTIME_FOLDER, runtime_folder};
 use std::fs::Permissions;
 use std::io::ErrorKind;
@@ -15,11 +15,11 @@ const RIGHTS: u32 = 0o660;
 
 /// Where the configuration wants the socket; `None` for nowhere.
 #[must_use]
-pub fn wanted(config: &SocketPath) -> Option<PathBuf> {
+pub fn wanted(config: &PathChoice) -> Option<PathBuf> {
     match config {
-        SocketPath::Usual => runtime_folder().map(|folder| folder.join(FILE)),
-        SocketPath::None => None,
-        SocketPath::At(path) => Some(path.clone()),
+        PathChoice::Usual => runtime_folder().map(|folder| folder.join(FILE)),
+        PathChoice::Nowhere => None,
+        PathChoice::At(path) => Some(path.clone()),
     }
 }
 
