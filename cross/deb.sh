@@ -68,7 +68,7 @@ for architecture in "${architectures[@]}"; do
     cp -r cross/debian "$tree/debian"
     sed -i "s/^Maintainer: .*/Maintainer: $maintainer/" "$tree/debian/control"
     cp "$program" systemd/maskwatch.toml CHANGELOG.md "$tree/"
-    cp -r systemd/drop-ins $out/pages/manual $out/pages/completions "$tree/"
+    cp -r systemd/drop-ins systemd/hooks $out/pages/manual $out/pages/completions "$tree/"
     cp systemd/maskwatch.service "$tree/debian/maskwatch.service"
     install -D -m 644 systemd/maskwatch.sysusers "$tree/sysusers.d/maskwatch.conf"
     cp systemd/60-maskwatch.rules "$tree/debian/maskwatch.udev"

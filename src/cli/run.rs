@@ -5,9 +5,10 @@ use super::outcome::{Outcome, print};
 use super::process::{ENDING, keep_memory_small, start_log, stop_flag};
 use crate::config::{ClockTrust, Config};
 use crate::daemon::listeners::socket::place;
-use crate::daemon::listeners::{Counts, Log, Notice, Service, Socket, counts};
+use crate::daemon::listeners::{Counts, Hooks, Log, Notice, Service, Socket, counts};
 use crate::daemon::{
-    Clock, DrivenPins, Ended, Flags, Listeners, Opener, OrderSender, SystemClock, SystemWallClock, orders,
+    Clock, DrivenPins, Ended, Flags, Listeners, Opener, OrderSender, SystemClock, SystemWallClock, door_name,
+    orders,
 };
 use crate::outputs::Backend;
 use crate::source::SourceSpec;
@@ -75,6 +76,17 @@ fn count(listeners: &mut Listeners, config: &Config) -> anyhow::Result<()> {
         .context("the thread of the counts could not be started")
 }
 
+/// Runs the hooks that `config` wants.
+fn hook(listeners: &mut Listeners, config: &Config) -> anyhow::Result<()> {
+    if config.hooks.is_empty() {
+        return Ok(());
+    }
+    let clock = SystemWallClock::new(config.clock == ClockTrust::Always);
+    Hooks::start(&config.hooks, door_name(), Box::new(clock))
+        .and_then(|hooks| listeners.add(hooks))
+        .context("the threads of the hooks could not be started")
+}
+
 pub(crate) fn run(args: Args) -> Outcome {
     start_log();
     let mut config = args.load()?;
@@ -107,6 +119,7 @@ pub(crate) fn run(args: Args) -> Outcome {
     daemon.orders = received;
     listen(&mut listeners, &config, &sender);
     count(&mut listeners, &config)?;
+    hook(&mut listeners, &config)?;
     listeners.tell(clock.now(), &Notice::Configured(Arc::new(config.clone())));
     listeners.tell(clock.now(), &Notice::Ready(daemon.status().into()));
     loop {
@@ -126,6 +139,10 @@ pub(crate) fn run(args: Args) -> Outcome {
                         if (&new.counts, new.clock) != (&config.counts, config.clock) {
                             listeners.remove("counts");
                             count(&mut listeners, &new)?;
+                        }
+                        if (&new.hooks, new.clock) != (&config.hooks, config.clock) {
+                            listeners.remove("hooks");
+                            hook(&mut listeners, &new)?;
                         }
                         config = new;
                         listeners.tell(clock.now(), &Notice::Configured(Arc::new(config.clone())));

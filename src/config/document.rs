@@ -3,6 +3,7 @@
 use super::counts::{self, ClockTrust};
 use super::detector::{self, DetectorConfig};
 use super::error::ConfigError;
+use super::hooks::{self, Hook};
 use super::outputs::{self, OutputsConfig};
 use super::place::PathChoice;
 use super::reader::Section;
@@ -43,6 +44,8 @@ pub struct Config {
     pub counts: PathChoice,
     /// Section `[clock]`.
     pub clock: ClockTrust,
+    /// Sections `[[hook]]`.
+    pub hooks: Vec<Hook>,
     /// What is accepted but should be mended, each in one sentence.
     pub warnings: Vec<String>,
 }
@@ -125,6 +128,7 @@ impl Config {
             socket: socket::socket(root.section("socket")?)?,
             counts: counts::counts(root.section("counts")?)?,
             clock: counts::clock(root.section("clock")?)?,
+            hooks: hooks::hooks(root.list("hook")?)?,
             warnings,
         };
         config.outputs.button = outputs::button(root.optional_section("button")?, &config.outputs)?;

@@ -174,6 +174,32 @@ impl<'a> Section<'a> {
         self.error(entry.key_at, path, problem)
     }
 
+    /// Takes the sections `[[key]]`, in the order of the file.
+    pub(super) fn list(&mut self, key: &str) -> Result<Vec<Section<'a>>, ConfigError> {
+        let path = self.full(key);
+        let Some(entry) = self.take(key) else { return Ok(Vec::new()) };
+        if matches!(entry.value, DeValue::Table(_)) {
+            let problem = format!(
+                "is written as [{path}]; there can be several, so write it in double brackets: [[{path}]]"
+            );
+            return Err(self.error(entry.key_at, path, problem));
+        }
+        let DeValue::Array(items) = entry.value else {
+            return Err(self.wrong_type(&entry, format!("sections [[{path}]]")));
+        };
+        let section = |item: Spanned<DeValue<'a>>| {
+            let at = item.span().start;
+            match Spanned::into_inner(item) {
+                DeValue::Table(table) => Ok(Self::new(self.text, self.file, path.clone(), at, table)),
+                _ => {
+                    let problem = format!("has an item that is not a section; use sections [[{path}]]");
+                    Err(self.error(at, path.clone(), problem))
+                }
+            }
+        };
+        items.into_iter().map(section).collect()
+    }
+
     /// Takes all tables that are left, with their names, in the order of the file.
     pub(super) fn tables(&mut self) -> Result<Vec<(String, Section<'a>)>, ConfigError> {
         let (tables, rest) = std::mem::take(&mut self.entries)
@@ -219,6 +245,24 @@ impl<'a> Section<'a> {
         match &entry.value {
             DeValue::String(text) => Ok(Some(self.sourced(&entry, text.to_string()))),
             _ => Err(self.wrong_type(&entry, "text in quotes")),
+        }
+    }
+
+    /// Takes a list of texts.
+    pub(super) fn texts(&mut self, key: &str) -> Result<Option<Sourced<Vec<String>>>, ConfigError> {
+        const WANTED: &str = "a list of texts in quotes, such as [\"aplay\", \"prompt.wav\"]";
+        let Some(entry) = self.take(key) else { return Ok(None) };
+        let DeValue::Array(items) = &entry.value else { return Err(self.wrong_type(&entry, WANTED)) };
+        let text = |item: &Spanned<DeValue<'a>>| match item.get_ref() {
+            DeValue::String(text) => Some(text.to_string()),
+            _ => None,
+        };
+        match items.iter().map(text).collect() {
+            Some(texts) => Ok(Some(self.sourced(&entry, texts))),
+            None => {
+                let problem = format!("is a list of other things than texts; use {WANTED}");
+                Err(self.error(entry.key_at, self.full(&entry.key), problem))
+            }
         }
     }
 

@@ -18,6 +18,14 @@ pub(super) fn runtime_folder() -> Option<PathBuf> {
     first_of("RUNTIME_DIRECTORY")
 }
 
+/// The name of the door: that of its runtime folder, or the program's.
+#[must_use]
+pub fn door_name() -> String {
+    let folder = runtime_folder();
+    let name = folder.as_ref().and_then(|folder| folder.file_name());
+    name.map_or_else(|| "maskwatch".into(), |name| name.to_string_lossy().into_owned())
+}
+
 fn first_of(variable: &str) -> Option<PathBuf> {
     let named = std::env::var_os(variable).filter(|folders| !folders.is_empty())?;
     let folders = named.to_string_lossy().into_owned();

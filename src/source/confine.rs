@@ -20,7 +20,7 @@ const PINS: [&str; 2] = ["gpio", "mem"];
 
 /// Keeps `command` from the pins where this process can gain no rights: so the service is started. Elsewhere
 /// a command may use `sudo`, which Landlock forbids.
-pub(super) fn keep_from_pins(command: &mut Command) {
+pub(crate) fn keep_from_pins(command: &mut Command) {
     // SAFETY: a call without pointers.
     if unsafe { libc::prctl(libc::PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) } != 1 {
         return;

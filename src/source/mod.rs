@@ -43,6 +43,8 @@ mod timing;
 #[cfg(target_os = "linux")]
 pub mod v4l2;
 
+#[cfg(target_os = "linux")]
+pub(crate) use confine::keep_from_pins;
 pub use controls::{Controls, PowerLine, Setting};
 pub use error::SourceError;
 pub use frames::{Away, Blind, Frame, Next, Skipped, Source, State};

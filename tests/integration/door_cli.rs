@@ -45,7 +45,7 @@ impl Running {
     }
 
     /// Reads the log until each of `texts` was in a line, in any order: the pins have a thread of their own.
-    fn wait_for_all(&self, texts: &[&str]) {
+    pub(super) fn wait_for_all(&self, texts: &[&str]) {
         let mut missing = texts.to_vec();
         let mut said = Vec::new();
         while let Ok(line) = self.log.recv_timeout(Duration::from_secs(60)) {

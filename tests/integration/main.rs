@@ -17,6 +17,7 @@ mod door_cli;
 mod door_loop;
 mod door_outputs;
 mod door_pace;
+mod hooks;
 mod malformed;
 mod ops;
 mod oriented;

@@ -33,6 +33,7 @@ echo "unit with drop-in:"
 check "" 8
 check rpicam 8
 check pwm 8
+check sound 8
 check network 16
 check dev-mem 16
 

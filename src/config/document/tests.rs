@@ -29,7 +29,8 @@ fn the_commented_keys_of_the_documented_file_are_right_too() {
         .replace("\n#[button]", "\n[button]")
         .replace("\n#pin =", "\npin =")
         .replace("\n#active =", "\nactive =")
-        .replace("\n#silence_seconds =", "\nsilence_seconds =");
+        .replace("\n#silence_seconds =", "\nsilence_seconds =")
+        .replace("\n#[[hook]]", "\n[[hook]]");
     let all = [
         "chip",
         "exposure",
@@ -38,6 +39,10 @@ fn the_commented_keys_of_the_documented_file_are_right_too() {
         "focus",
         "power_line_frequency",
         "backlight_compensation",
+        "path",
+        "on",
+        "run",
+        "timeout_seconds",
     ]
     .iter()
     .fold(all, |all, key| all.replace(&format!("\n#{key} ="), &format!("\n{key} =")));
@@ -50,6 +55,7 @@ fn the_commented_keys_of_the_documented_file_are_right_too() {
     assert_eq!(config.outputs.chip.as_deref(), Some("pinctrl-bcm2835"));
     let button = Button { pin: 24, active: Active::Low, silence: Duration::from_secs(60) };
     assert_eq!(config.outputs.button, Some(button));
+    assert_eq!((config.hooks.len(), config.hooks[0].limit), (1, Duration::from_secs(10)));
 }
 
 #[test]

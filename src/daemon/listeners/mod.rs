@@ -6,6 +6,7 @@
 
 pub mod counts;
 mod hall;
+mod hooks;
 mod log;
 mod notice;
 mod service;
@@ -13,6 +14,7 @@ pub mod socket;
 
 pub use counts::Counts;
 pub use hall::{Listener, Listeners};
+pub use hooks::Hooks;
 pub use log::Log;
 pub use notice::{LookReport, Notice};
 pub use service::Service;

@@ -27,6 +27,17 @@ impl fmt::Display for Verdict {
 }
 
 impl Verdict {
+    /// Its name in one word, for programs.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Masked => "masked",
+            Self::Unmasked => "unmasked",
+            Self::Incorrect => "incorrect",
+            Self::Unsure => "unsure",
+        }
+    }
+
     /// The colour of its frame in annotated pictures, RGB.
     #[must_use]
     pub const fn colour(self) -> [u8; 3] {

@@ -3,7 +3,7 @@
 
 use crate::daemon::mode::{Command, DoorMode, ShownTest, USUAL_PAUSE};
 use crate::daemon::watch::{Face, Stages};
-use crate::decide::{DoorState, Finding, Verdict};
+use crate::decide::{DoorState, Finding};
 use crate::text::{escaped_json, flattened};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -262,7 +262,7 @@ impl From<&Face> for FaceMessage {
         Self {
             person: face.track.0,
             rect: [rect.x, rect.y, rect.w, rect.h].map(place),
-            verdict: verdict_name(face.verdict).into(),
+            verdict: face.verdict.name().into(),
             probabilities: face.answer.map(|answer| ProbabilityMessage {
                 mask: share(answer.mask),
                 no_mask: share(answer.no_mask),
@@ -323,23 +323,13 @@ pub(super) fn seconds(time: Duration) -> f64 {
     (time.as_secs_f64() * 1e6).round() / 1e6
 }
 
-/// A verdict in one word.
-fn verdict_name(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Masked => "masked",
-        Verdict::Unmasked => "unmasked",
-        Verdict::Incorrect => "incorrect",
-        Verdict::Unsure => "unsure",
-    }
-}
-
 impl Message {
     /// The message of a finding at `at`.
     pub(super) fn of_finding(at: Duration, finding: &Finding) -> Self {
         let at = seconds(at);
         match finding {
             Finding::Verdict { track, verdict } => {
-                Self::Verdict { at, person: track.0, verdict: verdict_name(*verdict).into() }
+                Self::Verdict { at, person: track.0, verdict: verdict.name().into() }
             }
             Finding::Alert { track } => Self::Alert { at, person: track.0 },
         }
