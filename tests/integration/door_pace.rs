@@ -3,8 +3,8 @@
 
 use super::scripted::{BARE, Camera, NOBODY, Run, Step, TestClock, door, run, run_configured};
 use maskwatch::config::Config;
-use maskwatch::daemon::{Clock, Ended, Event, Flags, Observer};
-use maskwatch::decide::{DoorState, Finding};
+use maskwatch::daemon::{Clock, Ended, Event, Flags, Observer, Watch};
+use maskwatch::decide::{DoorState, Finding, Rules};
 use maskwatch::geometry::Rect;
 use maskwatch::pixels::picture::View;
 use maskwatch::vision::classifier::Probabilities;
@@ -34,15 +34,17 @@ fn a_camera_of_a_frame_in_ten_seconds_does_not_flip_between_fault_and_alert() {
 struct Crowd {
     clock: TestClock,
     printed: u16,
+    /// How many milliseconds it takes to find the faces, and to judge one.
+    takes: (u64, u64),
     /// When the bare person comes, and the side of that face in pixels.
     comes: (Duration, f32),
 }
 
 impl Vision for Crowd {
     fn look(&mut self, _: View<'_>, choice: &mut dyn Choice) -> Result<Vec<JudgedFace>, VisionError> {
-        let Self { clock, printed, comes: (comes, side) } = self;
+        let Self { clock, printed, takes: (find, judge), comes: (comes, side) } = self;
         let is_there = clock.now() >= *comes;
-        clock.0.fetch_add(1000, Ordering::Relaxed);
+        clock.0.fetch_add(*find, Ordering::Relaxed);
         let mut found: Vec<Rect> = (0..*printed)
             .map(|index| Rect::new(f32::from(index % 20) * 31.0, f32::from(index / 20) * 36.0, 30.0, 34.0))
             .collect();
@@ -50,7 +52,7 @@ impl Vision for Crowd {
         let bare = is_there.then(|| Rect::new(310.0, 400.0, *side, *side));
         found.extend(bare);
         judged(&found, choice, |face| {
-            clock.0.fetch_add(500, Ordering::Relaxed);
+            clock.0.fetch_add(*judge, Ordering::Relaxed);
             Ok(Judgement::Answered(Probabilities::of_mask(if Some(*face) == bare { 0.01 } else { 0.99 })))
         })
     }
@@ -74,7 +76,7 @@ fn time_to_alert(printed: u16, side: f32) -> (Duration, usize) {
     let (config, clock, stop) = (Config::default(), TestClock::default(), Arc::new(AtomicBool::new(false)));
     let comes = Duration::from_secs(60);
     let camera = Camera::new(&[(1000, NOBODY)], &clock, &Arc::default());
-    let crowd = Crowd { clock: clock.clone(), printed, comes: (comes, side) };
+    let crowd = Crowd { clock: clock.clone(), printed, takes: (1000, 500), comes: (comes, side) };
     let (mut daemon, _recorder) = door(&config, camera, crowd, &clock, &stop);
     let mut time = AlertTime(None, 0, Arc::clone(&stop));
     daemon.run(Flags { stop: &stop, reload: &AtomicBool::new(false) }, &mut time).unwrap();
@@ -104,6 +106,58 @@ fn looks_that_take_too_long_are_a_fault_and_rare_ones_are_told_once() {
         notes.faults
     );
     assert_eq!(notes.rare.len(), 1);
+}
+
+#[test]
+fn before_a_crowd_the_loop_keeps_two_looks_a_second() {
+    // A board on which a search takes 60 ms and a face 30 ms: 200 faces would take 6 s.
+    let clock = TestClock::default();
+    let mut watch = {
+        let comes = (Duration::from_secs(3600), 40.0);
+        let crowd = Crowd { clock: clock.clone(), printed: 200, takes: (60, 30), comes };
+        Watch::new(Box::new(crowd), Rules::default())
+    };
+    let picture = image::RgbImage::new(640, 480);
+    for _ in 0..50 {
+        let before = clock.now();
+        let seen = watch.look(View::from(&picture), before, &clock).unwrap();
+        assert!(clock.now() - before <= Duration::from_millis(500), "{:?}", clock.now() - before);
+        assert!(seen.left_out > 150, "{}", seen.left_out);
+    }
+}
+
+/// A face that walks in, from 4.5 m at 1.4 m/s, half a metre beside the camera's axis, before a lens of 60
+/// degrees; a face is 16 cm wide.
+struct WalksIn(TestClock);
+
+impl Vision for WalksIn {
+    fn look(&mut self, _: View<'_>, choice: &mut dyn Choice) -> Result<Vec<JudgedFace>, VisionError> {
+        let distance = 4.5 - 1.4 * self.0.now().as_secs_f32();
+        let (side, across) = (0.16 * 554.0 / distance, 0.25 * 554.0 / distance);
+        let found = [Rect::new(320.0 + across - side / 2.0, 200.0, side, 1.2 * side)];
+        judged(if distance > 0.25 { &found } else { &[] }, choice, |_| {
+            Ok(Judgement::Answered(Probabilities::of_mask(0.01)))
+        })
+    }
+}
+
+#[test]
+fn who_walks_in_at_one_frame_a_second_is_alerted() {
+    // Whenever the first frame is taken; at 1.4 m/s, two of three or four frames can be judged.
+    for first in (0..1000).step_by(100) {
+        let clock = TestClock::default();
+        let mut watch = Watch::new(Box::new(WalksIn(clock.clone())), Rules::default());
+        let picture = image::RgbImage::new(640, 480);
+        let (mut judged, mut alerts) = (0, 0);
+        for time in (first..4200).step_by(1000) {
+            clock.0.store(time, Ordering::Relaxed);
+            let seen = watch.look(View::from(&picture), clock.now(), &clock).unwrap();
+            judged += seen.faces.iter().filter(|face| face.answer.is_some()).count();
+            let is_alert = |finding: &&Finding| matches!(finding, Finding::Alert { .. });
+            alerts += seen.findings.iter().filter(is_alert).count();
+        }
+        assert!(judged >= 2 && alerts == 1, "from {first} ms on: {judged} judged, {alerts} alerts");
+    }
 }
 
 /// The time without a frame counts from the end of a look.

@@ -1,7 +1,7 @@
 //! Tests of [`super`]: each kind of mistake and its sentence, and that no text whatever makes it panic.
 
 use super::*;
-use crate::decide::DoorState;
+use crate::decide::{DoorState, Rules};
 use crate::outputs::{Active, Backend, Button, Kind, Pattern, Pwm, RELAY_DWELL};
 use crate::source::{CameraName, SourceSpec};
 use crate::vision::quality::Gates;
@@ -264,6 +264,39 @@ fn every_mistake_gets_one_sentence_with_line_key_and_mend() {
     ] {
         assert_eq!(refusal(text), sentence);
     }
+}
+
+#[test]
+fn keys_that_counted_votes_are_read_as_seconds_with_a_warning() {
+    let times = |text: &str| {
+        let config = Config::parse(&format!("[decision]\n{text}"), "door.toml").unwrap();
+        let Rules { evidence, window, .. } = config.decision;
+        (evidence.as_millis(), window.as_millis(), config.warnings)
+    };
+    let told = |line, key: &str, today: &str| {
+        format!(
+            "door.toml line {line}: decision.{key} counts frames, which say less the faster they come; use {today}"
+        )
+    };
+    let usual = [told(2, "votes", "evidence_seconds = 0.4"), told(3, "window", "window_seconds = 1")];
+    assert_eq!(times("votes = 3\nwindow = 5\n"), (400, 1000, usual.into()));
+    assert_eq!(
+        times("votes = 1\n"),
+        (0, 1000, vec![told(2, "votes", "evidence_seconds = 0")]),
+        "one vote was enough"
+    );
+    assert_eq!(times("votes = 5\nwindow = 8\n").0, 800);
+    // Today's keys come first.
+    let both = times("votes = 3\nevidence_seconds = 0.6\n");
+    assert_eq!((both.0, both.1, both.2.len()), (600, 1000, 1));
+    assert_eq!(times("evidence_seconds = 0.6\nre_arm_seconds = 10\n"), (600, 1000, vec![]));
+    let longer = times("re_arm_seconds = 11\n").2;
+    assert_eq!(
+        longer,
+        [
+            "door.toml line 2: decision.re_arm_seconds counts as 10: what people look like is forgotten after 10 s"
+        ]
+    );
 }
 
 #[test]

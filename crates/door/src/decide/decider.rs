@@ -248,6 +248,11 @@ impl Decider {
         self.persons.is_empty() && self.gone.is_empty()
     }
 
+    #[cfg(test)]
+    pub(super) fn knows_a_look(&self) -> bool {
+        self.persons.values().any(|person| person.appearance.is_some()) || !self.gone.is_empty()
+    }
+
     fn state(&self) -> DoorState {
         if self.fault {
             return DoorState::Fault;

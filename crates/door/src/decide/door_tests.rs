@@ -1,5 +1,6 @@
 //! What people at the door see: however slow the board, whoever went before.
 
+use super::memory::Memory;
 use super::*;
 use crate::track::TrackId;
 use image::{Rgb, RgbImage};
@@ -310,6 +311,40 @@ fn a_stall_raises_a_second_alert_only_where_nobody_can_know_who_is_there() {
         door.see(5 * interval, person);
         assert_eq!(door.alerts.len(), alerts, "looks every {interval} ms, a stall of {stall} ms");
         assert_eq!(door.shown(), [Idle, Alert].repeat(alerts), "{interval} ms, {stall} ms");
+    }
+}
+
+#[test]
+fn who_left_is_remembered_for_the_re_arm_time_and_for_ten_seconds_at_most() {
+    let person = dressed(20);
+    for (re_arm, until) in [(5000, 5000), (10_000, 10_000), (60_000, 10_000)] {
+        for (passed, known) in [(until - 1, true), (until, false)] {
+            let mut memory = Memory::default();
+            memory.keep(at(1000), person);
+            memory.forget(at(1000 + passed), at(re_arm));
+            assert_eq!(memory.is_empty(), !known, "{passed} ms after he left");
+            assert!(!memory.take(&dressed(200)), "another one");
+            assert_eq!(memory.take(&person), known);
+            assert!(memory.is_empty(), "who is back is no longer remembered");
+        }
+    }
+    // Of more than thirty-two, those who left first are forgotten.
+    let mut memory = Memory::default();
+    for number in 0..33 {
+        memory.keep(at(number), if number == 0 { person } else { dressed(200) });
+    }
+    assert!(!memory.take(&person));
+    assert_eq!((0..40).filter(|_| memory.take(&dressed(200))).count(), 32);
+}
+
+#[test]
+fn what_people_look_like_is_dropped_ten_seconds_after_they_were_seen() {
+    let mut door = Door::new(Rules::default(), 100);
+    door.see(1000, Some((1, BARE, Some(dressed(20)))));
+    let seen = door.now - 100;
+    for (time, known) in [(seen + 9999, true), (seen + 10_000, false)] {
+        door.decider.signal(at(time));
+        assert_eq!(door.decider.knows_a_look(), known, "{time}");
     }
 }
 
