@@ -90,6 +90,38 @@ fn data_that_was_zeroed_is_refused() {
     assert!(places > 200, "{places}");
 }
 
+/// What a check of codes can notice and what it cannot: Huffman codes soon fall into step again, so a change
+/// of a few bytes may decode to as many blocks as before, and then nothing is left over or missing.
+#[test]
+fn damage_of_sixty_four_bytes_is_noticed_and_only_that_of_a_few_may_decode() {
+    let portrait = include_bytes!("../../../../../../tests/fixtures/astronaut.jpg");
+    let data = image_data(portrait);
+    let mut random = 1u64;
+    let mut next = |below: usize| {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (random >> 33) as usize % below
+    };
+    // How many of a hundred frames may pass, where so many bytes are missing, or are others.
+    for (length, missing, others) in
+        [(1, 65, 65), (4, 50, 40), (16, 15, 25), (64, 0, 5), (512, 0, 1), (4096, 0, 0)]
+    {
+        let mut passed = (0, 0);
+        for _ in 0..100 {
+            let place = data.start + next(data.len() - length);
+            let holed = [&portrait[..place], &portrait[place + length..]].concat();
+            passed.0 += usize::from(check(&holed, any_size).is_ok());
+            let mut changed = portrait.to_vec();
+            changed[place..place + length].iter_mut().for_each(|byte| *byte = next(256) as u8);
+            passed.1 += usize::from(check(&changed, any_size).is_ok());
+        }
+        println!(
+            "{length} bytes: {} pass where they are missing, {} where they are others",
+            passed.0, passed.1
+        );
+        assert!(passed.0 <= missing && passed.1 <= others, "{length} bytes: {passed:?}");
+    }
+}
+
 #[test]
 fn what_whole_frames_of_cameras_have_beside_the_picture_passes() {
     let (_, bytes) = webcams().swap_remove(1);
