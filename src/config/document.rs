@@ -138,4 +138,6 @@ impl Config {
 }
 
 #[cfg(test)]
+mod any_text;
+#[cfg(test)]
 mod tests;

@@ -5,7 +5,7 @@ use super::clock::Clock;
 use super::driven::DrivenPins;
 use super::run::{Daemon, FramePace, STALL};
 use super::watch::Watch;
-use crate::config::Config;
+use crate::config::{Config, SourceConfig};
 use crate::nn::NetworkError;
 use crate::outputs::{self, OutputError, Outputs, Panel};
 use crate::source::{self, Options, Source, SourceError, SourceSpec};
@@ -83,23 +83,26 @@ impl Opener {
     }
 
     fn source(&self, config: &Config) -> Result<Box<dyn Source>, OpenError> {
-        let options = Options {
-            size: (config.source.width, config.source.height),
-            turn: config.source.turn,
-            controls: config.source.controls,
-            frames_per_second: Some(config.source.frames_per_second),
-            timeout: config.source.timeout,
-            frozen_after: config.source.frozen_after,
-            frozen_command_after: config.source.frozen_command_after,
-            black_after: config.source.black_after,
-            blind_after: config.source.blind_after,
-            tampered_after: config.source.tampered_after,
-            longest_pause: self.longest_pause,
-            ..Options::default()
-        };
-        let source = source::open(&config.source.spec, &options)?;
+        let source = source::open(&config.source.spec, &self.options(&config.source))?;
         log::info!("watching {}", source.describe());
         Ok(source)
+    }
+
+    fn options(&self, config: &SourceConfig) -> Options {
+        Options {
+            size: (config.width, config.height),
+            turn: config.turn,
+            controls: config.controls,
+            frames_per_second: Some(config.frames_per_second),
+            timeout: config.timeout,
+            frozen_after: config.frozen_after,
+            frozen_command_after: config.frozen_command_after,
+            black_after: config.black_after,
+            blind_after: config.blind_after,
+            tampered_after: config.tampered_after,
+            longest_pause: self.longest_pause,
+            ..Options::default()
+        }
     }
 
     /// Replaces the parts of `daemon` in which `new` differs from `old`. What can fail is made before
@@ -136,5 +139,40 @@ impl Opener {
         daemon.set_pace(FramePace::from(&new.source));
         daemon.watch.set_rules(new.decision.clone());
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_is_opened_with_everything_that_is_configured() {
+        let text = "[source]\nwidth = 320\nheight = 200\nframes_per_second = 3\ntimeout_seconds = 4\nfrozen_seconds = 21\n\
+                    frozen_command_seconds = 22\nblack_seconds = 23\nblind_seconds = 24\ntampered_seconds = 25\nrotate = 90\n\
+                    [source.controls]\ngain = 7\n";
+        let config = Config::parse(text, "door.toml").unwrap();
+        let opener = Opener {
+            stop: Arc::default(),
+            longest_pause: Duration::from_secs(26),
+            driven: DrivenPins::default(),
+        };
+        let (seconds, usual) = (Duration::from_secs, Options::default());
+        assert!(config.source.turn != usual.turn && config.source.controls != usual.controls);
+        let expected = Options {
+            size: (320, 200),
+            turn: config.source.turn,
+            controls: config.source.controls,
+            frames_per_second: Some(3.0),
+            repeat: false,
+            timeout: seconds(4),
+            frozen_after: Some(seconds(21)),
+            frozen_command_after: Some(seconds(22)),
+            black_after: Some(seconds(23)),
+            blind_after: Some(seconds(24)),
+            tampered_after: Some(seconds(25)),
+            longest_pause: seconds(26),
+        };
+        assert_eq!(opener.options(&config.source), expected);
     }
 }

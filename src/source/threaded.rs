@@ -290,5 +290,11 @@ mod tests {
             panic!("not away")
         };
         assert_eq!((away.since, away.attempts), (now, 0));
+        // Who was away before is so for the same reason, but nobody knows when it will be tried again.
+        let known = Away { reason: "unplugged".into(), since: now, attempts: 3, retry_at: Some(late) };
+        let State::Away(away) = state_after(&State::Away(known.clone()), Some(now), "x", late) else {
+            panic!("not away")
+        };
+        assert_eq!(away, Away { retry_at: None, ..known });
     }
 }

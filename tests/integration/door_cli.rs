@@ -211,6 +211,15 @@ fn the_daemon_runs_takes_a_new_configuration_refuses_a_bad_one_and_stops_dark() 
     daemon.wait_for("simulated pin red (GPIO17) is Low");
     daemon.wait_for("simulated pin red (GPIO17) is High");
 
+    // Other rules leave the way to the pins open.
+    write_config(&folder, &format!("{source}alert = \"blink 0.4\"\n[decision]\nhold_seconds = 4\n"));
+    daemon.send("-HUP");
+    let mut said = String::new();
+    while !said.contains("the configuration was reloaded") {
+        said += &daemon.log.recv_timeout(Duration::from_secs(60)).unwrap();
+    }
+    assert!(!said.contains("outputs: ") && !said.contains("watching "), "opened anew: {said}");
+
     write_config(&folder, &format!("{source}pin = 5\n"));
     daemon.send("-HUP");
     daemon.wait_for_all(&["the configuration was reloaded", "simulated pin red (GPIO5) is High"]);

@@ -65,6 +65,7 @@ fn a_camera_that_is_away_is_a_fault_until_a_frame_comes() {
     let watching = |state| format!("door {state}; watching scripted camera");
     let unplugged = "fault: camera is unplugged; plug it in".into();
     let late = "fault: no usable frame from scripted camera for 5 s".into();
+    assert_eq!(run.notes.other_causes, ["no usable frame from scripted camera for 5 s"]);
     assert_eq!(run.notes.statuses, [watching("idle"), unplugged, late, watching("idle"), watching("pass")]);
 }
 

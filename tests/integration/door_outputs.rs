@@ -9,7 +9,7 @@ use maskwatch::outputs::{
 };
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -249,6 +249,57 @@ fn the_loop_notices_a_thread_that_hangs_and_its_end_does_not_wait_for_it() {
     assert_eq!(outputs.stop(), Err(OutputError::ThreadHangs));
     assert!(began.elapsed() < Duration::from_secs(30));
     answer.store(true, Ordering::Relaxed);
+}
+
+/// Pins that take their time to open, and a button that counts how often it is read.
+struct Slow(Box<dyn Driver>, Arc<AtomicU32>);
+
+struct CountedInput(Box<dyn InputPin>, Arc<AtomicU32>);
+
+impl Driver for Slow {
+    fn output(&mut self, output: &Output) -> Result<Box<dyn OutputPin>, OutputError> {
+        std::thread::sleep(Duration::from_millis(100));
+        self.0.output(output)
+    }
+
+    fn button(&mut self, button: &Button) -> Result<Box<dyn InputPin>, OutputError> {
+        Ok(Box::new(CountedInput(self.0.button(button)?, Arc::clone(&self.1))))
+    }
+
+    fn let_go(&mut self, output: &Output) -> Result<(), OutputError> {
+        self.0.let_go(output)
+    }
+
+    fn describe(&self) -> String {
+        self.0.describe()
+    }
+}
+
+impl InputPin for CountedInput {
+    fn level(&mut self) -> Result<Level, OutputError> {
+        self.1.fetch_add(1, Ordering::Relaxed);
+        self.0.level()
+    }
+}
+
+#[test]
+fn new_pins_are_waited_for_and_the_thread_rests_between_two_looks() {
+    let (driver, recorder) = simulated();
+    let reads = Arc::new(AtomicU32::new(0));
+    let button = Button { pin: 24, active: Active::Low, silence: Duration::from_secs(60) };
+    let driver = Box::new(Slow(driver, Arc::clone(&reads)));
+    let panel = Panel::open(driver, &outputs(), Some(button)).unwrap();
+    let thread = Outputs::start(panel, Arc::default(), LONG).unwrap();
+    let mut moved = outputs();
+    moved.iter_mut().zip([5, 6, 12, 13]).for_each(|(output, pin)| output.pin = pin);
+    thread.reconfigure(moved, Some(button)).unwrap();
+    assert_eq!([5, 6, 12, 13].map(|pin| recorder.times_opened(pin)), [1; 4]);
+    // Forty times a second, as long as nothing happens.
+    let before = reads.load(Ordering::Relaxed);
+    std::thread::sleep(Duration::from_secs(1));
+    let turns = reads.load(Ordering::Relaxed) - before;
+    assert!((1..=60).contains(&turns), "{turns} turns in a second");
+    thread.stop().unwrap();
 }
 
 #[test]

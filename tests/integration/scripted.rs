@@ -161,7 +161,8 @@ pub(super) struct Notes {
     pub(super) attempts: usize,
     pub(super) statuses: Vec<String>,
     pub(super) left_out: usize,
-    pub(super) rare: Vec<Duration>,
+    pub(super) rare: Vec<(Duration, Duration)>,
+    pub(super) other_causes: Vec<String>,
 }
 
 impl Observer for Notes {
@@ -172,9 +173,13 @@ impl Observer for Notes {
             Event::Finding(Finding::Verdict { verdict, .. }) => self.verdicts.push(*verdict),
             Event::State { signal, .. } => self.states.push(signal.state),
             Event::Fault { reason, began: true } => self.faults.push(Some((*reason).to_owned())),
-            Event::LeftOut(count) => self.left_out += count,
-            Event::Rare { interval, .. } => self.rare.push(*interval),
-            Event::Fault { began: false, .. } | Event::Skipped(_) | Event::Rested | Event::Mode(_) => {}
+            Event::LeftOut(count) => {
+                assert!(*count > 0, "nobody was left out");
+                self.left_out += count;
+            }
+            Event::Rare { interval, wanted } => self.rare.push((*interval, *wanted)),
+            Event::Fault { reason, began: false } => self.other_causes.push((*reason).to_owned()),
+            Event::Skipped(_) | Event::Rested | Event::Mode(_) => {}
             Event::Recovered { .. } => self.faults.push(None),
             Event::Attempt => self.attempts += 1,
             Event::Status(status) => self.statuses.push((*status).to_owned()),

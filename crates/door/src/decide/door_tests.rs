@@ -1,6 +1,7 @@
 //! What people at the door see: however slow the board, whoever went before.
 
 use super::memory::Memory;
+use super::sighting::UrgencyKind;
 use super::*;
 use crate::track::TrackId;
 use image::{Rgb, RgbImage};
@@ -345,6 +346,61 @@ fn what_people_look_like_is_dropped_ten_seconds_after_they_were_seen() {
     for (time, known) in [(seen + 9999, true), (seen + 10_000, false)] {
         door.decider.signal(at(time));
         assert_eq!(door.decider.knows_a_look(), known, "{time}");
+    }
+}
+
+#[test]
+fn who_has_just_come_is_pressing_for_three_seconds_if_large_enough() {
+    let mut door = Door::new(Rules { min_face_side: 20.0, ignore_below: 16.0, ..Rules::default() }, 100);
+    let kind = |door: &Door, track, side| {
+        door.decider.urgency(TrackId(track), side, at(door.now)).map(|urgency| urgency.kind)
+    };
+    door.see(100, Some((1, Judgement::Unasked, None)));
+    let first_seen = door.now - 100;
+    while door.now < first_seen + 5000 {
+        let expected = if door.now <= first_seen + 3000 { UrgencyKind::Arrived } else { UrgencyKind::Due };
+        assert_eq!(kind(&door, 1, 60.0), Some(expected), "after {} ms", door.now - first_seen);
+        door.see(100, Some((1, Judgement::Unasked, None)));
+    }
+    assert_eq!(kind(&door, 2, 20.0), Some(UrgencyKind::Arrived));
+    assert_eq!(kind(&door, 2, 19.9), None);
+}
+
+#[test]
+fn large_faces_and_long_waits_come_first_by_their_product() {
+    let mut decider = Decider::new(Rules::default());
+    let faces = [(1, 30.0), (2, 60.0)].map(|(track, side)| Sighting { track: TrackId(track), side });
+    let judgement =
+        |judgement| JudgedFace { judgement, ..JudgedFace::unasked(Rect::new(0.0, 0.0, 60.0, 60.0), 1.0) };
+    decider.observe(at(0), at(0), &faces, &[judgement(TURNED); 2]);
+    decider.observe(at(600), at(600), &faces, &[judgement(Judgement::Unasked), judgement(TURNED)]);
+    // Half the size, but a whole second instead of 0.4.
+    assert_eq!(decider.exchange(at(1000), faces.to_vec()).wanted(), [0, 1]);
+    // Half the size, and 1.1 seconds instead of 0.6.
+    decider.observe(at(1000), at(1000), &faces, &[judgement(TURNED), judgement(Judgement::Unasked)]);
+    assert_eq!(decider.exchange(at(1700), faces.to_vec()).wanted(), [1, 0]);
+}
+
+#[test]
+fn a_masked_verdict_outlives_three_rechecks_where_these_are_rare() {
+    let rules = Rules { recheck: at(2000), window: at(10_000), ..Rules::default() };
+    let mut door = Door::new(rules, 100);
+    door.see(1000, Some((1, MASKED, None)));
+    door.see(9000, Some((1, TURNED, None)));
+    assert_eq!(door.shown(), [DoorState::Idle, DoorState::Pass, DoorState::Look]);
+    // Six seconds after the vote that decided: until the next recheck nothing was asked.
+    let (pass, look) = (door.states[1].0, door.states[2].0);
+    assert!((6000..=6300).contains(&(look - pass)), "{:?}", door.states);
+}
+
+#[test]
+fn the_interval_is_told_from_the_second_look_on_and_is_settled_from_the_sixth() {
+    let mut door = Door::new(Rules::default(), 100);
+    for looks in 1..10 {
+        door.see(100, None);
+        let interval = (looks > 1).then_some(at(100));
+        assert_eq!(door.decider.interval(), interval, "{looks} looks");
+        assert_eq!(door.decider.settled_interval(), interval.filter(|_| looks > 5), "{looks} looks");
     }
 }
 
