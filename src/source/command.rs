@@ -28,8 +28,8 @@ use crate::pixels::picture::Picture;
 use crate::text::flattened;
 
 /// A command without a usable frame for this long has stalled, or for twice the timeout. Cameras take a few
-/// seconds to start.
-const FRAME_LIMIT: Duration = Duration::from_secs(10);
+/// seconds to start, and a frame every ten seconds is enough for the door.
+const FRAME_LIMIT: Duration = Duration::from_secs(12);
 /// Minimum wait for a frame before the command counts as stalled.
 const FRESH: Duration = Duration::from_millis(250);
 /// How long a command may take to end after SIGTERM.
@@ -440,7 +440,7 @@ mod tests {
             let options = Options { timeout: Duration::from_secs(seconds), ..Options::default() };
             CommandSource::start(&line, &options).unwrap().patience.limit().as_secs()
         };
-        assert_eq!([limit(1), limit(5), limit(60)], [10, 10, 120]);
+        assert_eq!([limit(1), limit(5), limit(60)], [12, 12, 120]);
     }
 
     #[test]

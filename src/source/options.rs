@@ -24,7 +24,7 @@ pub struct Options {
     /// Start again with the first picture after the last one.
     pub repeat: bool,
     /// A source without a frame for this long is a fault to the caller. One that gives none for twice as long
-    /// is opened again, but not before ten seconds, which some take to start.
+    /// is opened again, a camera not before ten seconds and a command not before twelve.
     pub timeout: Duration,
     /// A camera whose frames are bit for bit the same for this long is frozen and is opened again; `None` for
     /// never. Pictures may stand still.

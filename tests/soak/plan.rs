@@ -91,8 +91,8 @@ impl Fault {
         match self {
             Self::Loss | Self::SomeCorrupt | Self::AllCorrupt => 4.0,
             Self::Stall | Self::WriterStopped | Self::DaemonStopped => 4.0,
-            // The daemon gives a command up after ten seconds without a frame.
-            Self::LongStall => 11.0,
+            // The daemon gives a command up after twelve seconds without a frame.
+            Self::LongStall => 13.0,
             // Black counts after five seconds.
             Self::Black => 7.5,
             Self::Exit | Self::Reload | Self::BadReload | Self::OtherSource => 0.5,

@@ -394,6 +394,20 @@ fn a_masked_verdict_outlives_three_rechecks_where_these_are_rare() {
 }
 
 #[test]
+fn a_state_lasts_since_it_was_first_shown() {
+    let mut door = Door::new(Rules::default(), 100);
+    door.see(1000, Some((1, MASKED, None)));
+    door.see(3000, None);
+    let [(0, DoorState::Idle), (pass, DoorState::Pass), (idle, DoorState::Idle)] = door.states[..] else {
+        panic!("{:?}", door.states)
+    };
+    assert_eq!(door.decider.signal(at(door.now)), Signal { state: DoorState::Idle, since: at(idle) });
+    let mut again = Door::new(Rules::default(), 100);
+    again.see(pass + 500, Some((1, MASKED, None)));
+    assert_eq!(again.decider.signal(at(again.now)), Signal { state: DoorState::Pass, since: at(pass) });
+}
+
+#[test]
 fn the_interval_is_told_from_the_second_look_on_and_is_settled_from_the_sixth() {
     let mut door = Door::new(Rules::default(), 100);
     for looks in 1..10 {

@@ -156,7 +156,7 @@ fn an_undecided_face_among_masked_ones_is_asked_to_look() {
 
 #[test]
 fn a_small_face_is_asked_to_come_closer_and_a_tiny_one_ignored() {
-    for (side, expected) in [(18.0, DoorState::Look), (10.0, DoorState::Idle)] {
+    for (side, expected) in [(18.0, DoorState::Look), (16.0, DoorState::Look), (15.9, DoorState::Idle)] {
         let mut decider = Decider::new(Rules::default());
         let face = Observation { side, ..seen(1, BARE) };
         let exchange = decider.exchange(at(0), vec![face.sighting()]);
