@@ -13,7 +13,7 @@ export CARGO_INCREMENTAL=1 CARGO_PROFILE_TEST_OPT_LEVEL=0 CARGO_PROFILE_TEST_DEB
 
 part=${1:-0/1}
 files=()
-for file in "${@:2}"; do files+=(--file "$file"); done
+for file in "${@:2}"; do files+=(--re "^$file"); done
 results=$PWD/target/mutants/part-${part/\//-of-}
 if [ $# -gt 1 ]; then results+=-$(echo "${@:2}" | cksum | cut -d ' ' -f 1); fi
 tree=$PWD/target/mutants/tree
