@@ -8,6 +8,7 @@ use super::values::{one_of, seconds};
 use crate::daemon::{DrivenPins, Opener, off};
 use crate::decide::DoorState;
 use crate::outputs::Output;
+use crate::outputs::PassHold;
 use anyhow::anyhow;
 use clap::builder::TypedValueParser;
 use std::io::Write;
@@ -72,6 +73,9 @@ pub(crate) fn run(args: Args) -> Outcome {
         if left.is_zero() {
             break;
         }
+        // What a pass opens belongs to the wiring that is checked.
+        let held = PassHold { since: began, until: Instant::now() + 4 * BEAT };
+        outputs.hold_pass((args.state == DoorState::Pass).then_some(held));
         outputs.show(args.state, began.elapsed())?;
         std::thread::sleep(left.min(BEAT));
     }

@@ -3,7 +3,7 @@
 use super::error::ConfigError;
 use super::limits;
 use super::reader::{Section, Sourced};
-use crate::decide::{IncorrectMeans, LONGEST_MEMORY, Rules};
+use crate::decide::{IncorrectMeans, LONGEST_MEMORY, PassHoldFor, Rules};
 use crate::vision::quality::Gates;
 use std::time::Duration;
 
@@ -72,6 +72,8 @@ pub(super) fn decision(mut section: Section<'_>) -> Result<(Rules, Gates, Vec<St
     let linger = section.seconds("linger_seconds", limits::MOMENTS)?;
     let look_after = section.seconds("look_after_seconds", limits::MOMENTS)?;
     let recheck = section.seconds("recheck_seconds", limits::MOMENTS)?;
+    let pass_hold = section.seconds("pass_hold_seconds", limits::PASS_HOLDS)?;
+    let pass_hold_for = section.choice("pass_hold_for", &PassHoldFor::NAMES)?;
     let old_evidence = votes.as_ref().map(|votes| OLD_STEP * votes.value.saturating_sub(1));
     let old_window = last_votes.as_ref().map(|votes| OLD_STEP * votes.value);
     let rules = Rules {
@@ -87,6 +89,8 @@ pub(super) fn decision(mut section: Section<'_>) -> Result<(Rules, Gates, Vec<St
         linger: Sourced::or(&linger, usual.linger),
         look_after: Sourced::or(&look_after, usual.look_after),
         recheck: Sourced::or(&recheck, usual.recheck),
+        pass_hold: Sourced::or(&pass_hold, usual.pass_hold),
+        pass_hold_for: pass_hold_for.unwrap_or(usual.pass_hold_for),
     };
     // If two keys contradict each other, the error names one that is in the file, so that it has a line.
     if rules.evidence > rules.window {

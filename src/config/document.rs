@@ -11,6 +11,7 @@ use super::salvage::{self, Salvaged};
 use super::source::{self, SourceConfig};
 use super::{decision, models, socket};
 use crate::decide::Rules;
+use crate::outputs::{Output, Pattern};
 use crate::vision::ChainOptions;
 use crate::vision::models::ModelOptions;
 use crate::vision::quality::Gates;
@@ -118,13 +119,14 @@ impl Config {
         let detector = detector::detector(root.section("detector")?)?;
         let (decision, gates, more) = decision::decision(root.section("decision")?)?;
         warnings.extend(more);
+        let may_hold = !decision.pass_hold.is_zero();
         let mut config = Self {
             source,
             models,
             detector,
             decision,
             gates,
-            outputs: outputs::outputs(root.section("outputs")?)?,
+            outputs: outputs::outputs(root.section("outputs")?, may_hold)?,
             socket: socket::socket(root.section("socket")?)?,
             counts: counts::counts(root.section("counts")?)?,
             clock: counts::clock(root.section("clock")?)?,
@@ -132,6 +134,13 @@ impl Config {
             warnings,
         };
         config.outputs.button = outputs::button(root.optional_section("button")?, &config.outputs)?;
+        let holds = |output: &Output| output.patterns.pass_hold() != Pattern::Off;
+        if may_hold && !config.outputs.outputs.iter().any(holds) {
+            config.warnings.push(format!(
+                "{name}: decision.pass_hold_seconds has no effect: no output has a pattern pass_hold; add \
+                 pass_hold = \"steady\" to that of the door"
+            ));
+        }
         root.finish()?;
         Ok(config)
     }

@@ -54,6 +54,8 @@ pub const HOLDS: RangeInclusive<f64> = 0.0..=3600.0;
 pub const RE_ARMS: RangeInclusive<f64> = 0.5..=3600.0;
 /// Seconds for which a relay stays on or off at least.
 pub const RELAY_DWELLS: RangeInclusive<f64> = 0.5..=60.0;
+/// Seconds for which a pass can be held; 0 is never.
+pub const PASS_HOLDS: RangeInclusive<f64> = 0.0..=60.0;
 /// Seconds that the program of a hook can take.
 pub const HOOK_TIMES: RangeInclusive<f64> = 0.5..=300.0;
 /// Seconds for the other times of the section `[decision]`.

@@ -14,6 +14,9 @@ use std::time::Duration;
 /// Maximum length of an output's name.
 const LONGEST_NAME: usize = 32;
 
+/// The key of the pattern that is shown while a pass is held.
+const PASS_HOLD: &str = "pass_hold";
+
 /// The outputs and the button.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OutputsConfig {
@@ -96,8 +99,8 @@ fn usual_output(name: &str) -> Option<Output> {
     Some(Output { name: name.into(), pin, active: Active::High, kind, patterns })
 }
 
-/// Reads `[outputs]` and its tables.
-pub(super) fn outputs(mut section: Section<'_>) -> Result<OutputsConfig, ConfigError> {
+/// Reads `[outputs]` and its tables. `may_hold` says whether a pass is ever held.
+pub(super) fn outputs(mut section: Section<'_>, may_hold: bool) -> Result<OutputsConfig, ConfigError> {
     let usual = OutputsConfig::default();
     let backend = section.choice("backend", &Backend::NAMES)?.unwrap_or(usual.backend);
     let chip = section.text("chip")?.map(|chip| chip.value);
@@ -105,7 +108,7 @@ pub(super) fn outputs(mut section: Section<'_>) -> Result<OutputsConfig, ConfigE
     let dwell = section.seconds("relay_dwell_seconds", limits::RELAY_DWELLS)?.map(|dwell| dwell.value);
     let mut config = OutputsConfig { backend, chip, compute_module, outputs: Vec::new(), button: None };
     for (name, mut table) in section.tables()? {
-        let output = output(&name, &mut table, &config, dwell)?;
+        let output = output(&name, &mut table, &config, dwell, may_hold)?;
         table.finish()?;
         config.outputs.push(output);
     }
@@ -132,6 +135,7 @@ fn output(
     table: &mut Section<'_>,
     config: &OutputsConfig,
     dwell: Option<Duration>,
+    may_hold: bool,
 ) -> Result<Output, ConfigError> {
     let well_named = name.len() <= LONGEST_NAME
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
@@ -167,16 +171,24 @@ fn output(
     output.pin = number;
     output.active = active.unwrap_or(output.active);
     output.kind = kind.unwrap_or(output.kind);
-    for state in DoorState::ALL {
-        let pattern = "a pattern in quotes, such as \"steady\", \"blink 1\" or \"off\"";
-        let Some(text) = table.text_of(state.name(), pattern)? else { continue };
-        if state == DoorState::Off {
+    let wanted = "a pattern in quotes, such as \"steady\", \"blink 1\" or \"off\"";
+    for state in DoorState::ALL.map(Some).into_iter().chain([None]) {
+        let Some(text) = table.text_of(state.map_or(PASS_HOLD, DoorState::name), wanted)? else { continue };
+        if state == Some(DoorState::Off) {
             return Err(
                 table.refuse(&text, "cannot be set: off is always silent and dark; remove this line".into())
             );
         }
         let pattern = Pattern::parse(&text.value).map_err(|error| table.refuse(&text, error.to_string()))?;
-        output.patterns.set(state, pattern);
+        match state {
+            Some(state) => output.patterns.set(state, pattern),
+            None if pattern != Pattern::Off && !may_hold => {
+                let problem = "is shown while a pass is held, which never is; set decision.pass_hold_seconds, \
+                               for example to 4";
+                return Err(table.refuse(&text, problem.into()));
+            }
+            None => output.patterns.set_pass_hold(pattern),
+        }
         let Kind::Relay { .. } = output.kind else { continue };
         let least = dwell.unwrap_or(RELAY_PHASE);
         if pattern.shortest_phase().is_some_and(|phase| phase < least) {
@@ -188,7 +200,8 @@ fn output(
     if let Kind::Relay { dwell: least } = &mut output.kind {
         // A pattern that is allowed is shown as it is.
         let patterns = DoorState::ALL.map(|state| output.patterns.get(state).shortest_phase());
-        *least = dwell.unwrap_or_else(|| patterns.into_iter().flatten().fold(RELAY_DWELL, Duration::min));
+        let patterns = patterns.into_iter().chain([output.patterns.pass_hold().shortest_phase()]);
+        *least = dwell.unwrap_or_else(|| patterns.flatten().fold(RELAY_DWELL, Duration::min));
     }
     if output.patterns.all_off() {
         return Err(
@@ -243,4 +256,31 @@ pub(super) fn button(
     let silence = silence.map_or(Duration::from_secs(60), |silence| silence.value);
     section.finish()?;
     Ok(Some(Button { pin: pin.value, active, silence }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str, may_hold: bool) -> Result<OutputsConfig, String> {
+        let mut root = Section::root(text, "door.toml").map_err(|error| error.to_string())?;
+        let section = root.section("outputs").map_err(|error| error.to_string())?;
+        outputs(section, may_hold).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_relay_may_be_for_held_passes_alone_if_there_are_any() {
+        let text = "[outputs.strike]\npin = 24\nkind = \"relay\"\npass_hold = \"steady\"\n";
+        let config = read(text, true).unwrap();
+        assert_eq!(config.outputs[0].patterns.pass_hold(), Pattern::Steady);
+        assert_eq!(
+            read(text, false).unwrap_err(),
+            "door.toml line 4: outputs.strike.pass_hold is shown while a pass is held, which never is; \
+             set decision.pass_hold_seconds, for example to 4"
+        );
+        assert!(
+            read(&text.replace("steady", "blink 0.2"), true).unwrap_err().contains("switches a relay faster")
+        );
+        assert!(read(&text.replace("steady", "off"), false).unwrap_err().contains("is never on"));
+    }
 }

@@ -70,7 +70,7 @@ fn reads(header: &str, line: &str) -> bool {
 
 fn parse(text: &str) -> Option<OutputsConfig> {
     let section = Section::root(text, "").and_then(|mut root| root.section(SECTION)).ok()?;
-    outputs::outputs(section).ok()
+    outputs::outputs(section, true).ok()
 }
 
 /// A table of the file, by its lines.

@@ -11,8 +11,8 @@ use super::shown::Shown;
 use super::watch::{Seen, Watch};
 use crate::config::SourceConfig;
 use crate::config::limits::NO_LOOK;
-use crate::decide::{DoorState, Finding, Signal};
-use crate::outputs::{OutputError, Outputs};
+use crate::decide::{DoorState, Finding, HeldPass, Signal};
+use crate::outputs::{OutputError, Outputs, PassHold};
 use crate::source::{Frame, Next, Source, SourceError, State};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -90,6 +90,7 @@ pub struct Daemon<'a> {
     mode: DoorMode,
     /// The mode that observers know of.
     told_mode: DoorMode,
+    holds_pass: bool,
     pace: FramePace,
     /// Whether it was told that looks are rarer than asked for.
     told_rare: bool,
@@ -119,6 +120,7 @@ impl<'a> Daemon<'a> {
             orders: Orders::default(),
             mode: DoorMode::default(),
             told_mode: DoorMode::default(),
+            holds_pass: false,
             pace,
             told_rare: false,
             clock,
@@ -262,6 +264,26 @@ impl<'a> Daemon<'a> {
         self.show(problem, &[], observer).map(drop)
     }
 
+    /// Brings a pass that is held to the outputs: not in a pause, and in a test only in that of *pass*.
+    fn hold_pass(&mut self, signal: Signal, is_real: bool, now: Duration) {
+        let moment = Instant::now();
+        let held = match self.watch.held_pass(now).filter(|_| is_real) {
+            Some(HeldPass { since, until }) => {
+                let since = moment.checked_sub(now.saturating_sub(since)).unwrap_or(moment);
+                Some(PassHold { since, until: moment + until.saturating_sub(now) })
+            }
+            None if !is_real && signal.state == DoorState::Pass => {
+                let since = moment.checked_sub(now.saturating_sub(signal.since)).unwrap_or(moment);
+                Some(PassHold { since, until: moment + PATIENCE * 2 })
+            }
+            None => None,
+        };
+        if held.is_some() != std::mem::replace(&mut self.holds_pass, held.is_some()) {
+            log::debug!("{}", if held.is_some() { "a pass is held" } else { "no pass is held any more" });
+        }
+        self.outputs.hold_pass(held);
+    }
+
     /// Brings health and time to the outputs, then tells what changed.
     fn show(
         &mut self,
@@ -271,7 +293,9 @@ impl<'a> Daemon<'a> {
     ) -> Result<Signal, DaemonError> {
         let now = self.clock.now();
         self.watch.set_fault(problem.is_some());
-        let signal = self.mode.shown(self.watch.signal(now));
+        let real = self.watch.signal(now);
+        let signal = self.mode.shown(real);
+        self.hold_pass(signal, signal == real, now);
         self.outputs.show(signal.state, self.shown.elapsed(signal, now))?;
         for finding in findings {
             observer.on_event(now, &Event::Finding(*finding));

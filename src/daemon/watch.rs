@@ -2,7 +2,7 @@
 //! pins, and asks the clock it is given only how long a look takes.
 
 use super::clock::Clock;
-use crate::decide::{Decider, Exchange, Finding, Opinion, Rules, Sighting, Signal, Verdict};
+use crate::decide::{Decider, Exchange, Finding, HeldPass, Opinion, Rules, Sighting, Signal, Verdict};
 use crate::geometry::Rect;
 use crate::pixels::picture::View;
 use crate::track::{TrackId, Tracked, Tracker};
@@ -133,6 +133,11 @@ impl Watch {
     /// What the door shows at `now`.
     pub fn signal(&mut self, now: Duration) -> Signal {
         self.decider.signal(now)
+    }
+
+    /// The pass that is held at `now`.
+    pub fn held_pass(&mut self, now: Duration) -> Option<HeldPass> {
+        self.decider.held_pass(now)
     }
 
     /// The median time between two looks; `None` before the second.

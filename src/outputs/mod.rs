@@ -38,7 +38,7 @@ pub use level::{Active, Level};
 pub use off::{let_go, switch_off};
 pub use open::{Backend, PinAccess, open};
 pub use output::{Kind, Output, PINS, Pwm, RELAY_DWELL, RELAY_PHASE, TONES, USUAL_TONE};
-pub use panel::Panel;
+pub use panel::{Panel, PassHold};
 pub use pattern::{Pattern, PatternError, Patterns};
 pub use simulated::{Change, Recorder, simulated};
 pub use ticker::Outputs;

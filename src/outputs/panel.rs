@@ -5,6 +5,7 @@ use super::driver::{Driver, InputPin, OutputPin};
 use super::error::OutputError;
 use super::level::Active;
 use super::output::{Kind, Output};
+use super::pattern::Pattern;
 use super::words::Words;
 use crate::decide::DoorState;
 use log::Level;
@@ -17,8 +18,18 @@ pub struct Panel {
     outputs: Vec<OpenOutput>,
     button: Option<OpenButton>,
     silence: Silence,
+    held: Option<PassHold>,
     words: Words,
     driver: Box<dyn Driver>,
+}
+
+/// A pass that is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PassHold {
+    /// Since when.
+    pub since: Instant,
+    /// Until when, whatever happens.
+    pub until: Instant,
 }
 
 /// One output and its pin.
@@ -105,6 +116,7 @@ impl Panel {
             outputs: Vec::new(),
             button: None,
             silence: Silence::default(),
+            held: None,
             words: Words::default(),
             driver,
         };
@@ -125,16 +137,28 @@ impl Panel {
     pub fn show(&mut self, state: DoorState, elapsed: Duration, now: Instant) -> Result<(), OutputError> {
         self.read_button(now);
         let silent = self.silence.lasts(now);
+        // Never in a fault, and never when all is to be off.
+        let may_hold = !matches!(state, DoorState::Fault | DoorState::Off);
+        let held = self.held.filter(|held| may_hold && now < held.until);
+        let held_for = held.map(|held| now.saturating_duration_since(held.since));
         for opened in &mut self.outputs {
             let Output { patterns, kind, .. } = &opened.output;
-            let on = patterns.get(state).is_on(elapsed) && !(silent && kind.is_heard());
-            if opened.on != on && (state == DoorState::Off || opened.may_switch(now)) {
+            let holds = held_for.is_some_and(|elapsed| patterns.pass_hold().is_on(elapsed));
+            let on = (patterns.get(state).is_on(elapsed) || holds) && !(silent && kind.is_heard());
+            // A way that must not be open any more is closed at once, however short the relay was on.
+            let must_close = !on && patterns.pass_hold() != Pattern::Off;
+            if opened.on != on && (state == DoorState::Off || must_close || opened.may_switch(now)) {
                 opened.switch(on)?;
                 opened.switched = Some(now);
                 opened.tell(&*self.driver, &mut self.words);
             }
         }
         Ok(())
+    }
+
+    /// Holds a pass, or none.
+    pub(super) fn hold_pass(&mut self, held: Option<PassHold>) {
+        self.held = held;
     }
 
     /// Silences the buzzers until then.

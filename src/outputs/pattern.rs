@@ -177,6 +177,7 @@ pub struct Patterns {
     incorrect: Pattern,
     alert: Pattern,
     fault: Pattern,
+    pass_hold: Pattern,
 }
 
 impl Patterns {
@@ -215,10 +216,22 @@ impl Patterns {
         self
     }
 
+    /// What is shown besides while a pass is held.
+    #[must_use]
+    pub fn pass_hold(&self) -> Pattern {
+        self.pass_hold
+    }
+
+    /// Sets what is shown besides while a pass is held.
+    pub fn set_pass_hold(&mut self, pattern: Pattern) {
+        self.pass_hold = pattern;
+    }
+
     /// Whether the output is never on.
     #[must_use]
     pub fn all_off(&self) -> bool {
-        DoorState::ALL.into_iter().all(|state| self.get(state) == Pattern::Off)
+        let states = DoorState::ALL.into_iter().map(|state| self.get(state));
+        states.chain([self.pass_hold]).all(|pattern| pattern == Pattern::Off)
     }
 }
 

@@ -6,7 +6,7 @@
 use super::button::Button;
 use super::error::OutputError;
 use super::output::Output;
-use super::panel::{Panel, Reconfigure};
+use super::panel::{Panel, PassHold, Reconfigure};
 use super::shared::SharedValue;
 use super::words::Words;
 use crate::decide::DoorState;
@@ -47,6 +47,7 @@ struct OutputsOrder {
     change: Option<NewOutputs>,
     /// For how long the buzzers have to be silent from now on.
     silence: Option<Duration>,
+    held: Option<PassHold>,
     /// How often the thread has refreshed the outputs.
     turns: u64,
     /// The turn that the loop saw last, and when it was new.
@@ -80,6 +81,7 @@ impl Outputs {
             confirmed: Instant::now(),
             change: None,
             silence: None,
+            held: None,
             turns: 0,
             seen: (0, Instant::now()),
             ended: false,
@@ -111,6 +113,11 @@ impl Outputs {
             (order.state, order.elapsed, order.confirmed) = (state, elapsed, Instant::now());
         });
         Ok(())
+    }
+
+    /// Holds a pass, or none, besides the state that is shown. It ends in time by itself.
+    pub fn hold_pass(&self, held: Option<PassHold>) {
+        self.shared.change(|order| order.held = held);
     }
 
     /// Silences the buzzers for `time` from now on; none lets them sound again.
@@ -231,6 +238,7 @@ fn refresh(mut panel: Panel, shared: &SharedValue<OutputsOrder>, stop: &AtomicBo
         if let Some(time) = order.silence.take() {
             panel.silence(Instant::now().checked_add(time));
         }
+        panel.hold_pass(order.held);
         let since_confirmed = order.confirmed.elapsed();
         let (mut state, mut elapsed) = (order.state, order.elapsed + since_confirmed);
         drop(order);

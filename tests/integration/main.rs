@@ -17,6 +17,7 @@ mod door_cli;
 mod door_loop;
 mod door_outputs;
 mod door_pace;
+mod door_pass;
 mod hooks;
 mod malformed;
 mod ops;

@@ -3,6 +3,7 @@
 use super::cadence::Cadence;
 use super::evidence::Threshold;
 use super::memory::{LONGEST_MEMORY, Memory};
+use super::passage::{HeldPass, PassHoldFor, Passage};
 use super::person::Person;
 use super::rules::Rules;
 use super::sighting::{Finding, Observed, Opinion, Sighting, Urgency, UrgencyKind};
@@ -41,6 +42,7 @@ pub struct Decider {
     persons: BTreeMap<TrackId, Person>,
     gone: Memory,
     alert: Option<Alert>,
+    passage: Passage,
     cadence: Cadence,
     /// When the last frame was taken.
     captured: Duration,
@@ -58,6 +60,7 @@ impl Decider {
             persons: BTreeMap::new(),
             gone: Memory::default(),
             alert: None,
+            passage: Passage::default(),
             cadence: Cadence::default(),
             captured: Duration::ZERO,
             fault: false,
@@ -117,6 +120,7 @@ impl Decider {
             remember(&mut self.gone, person);
         }
         self.alert = None;
+        self.passage.end();
     }
 
     /// How pressing it is to judge a face in a frame taken at `captured`; `None` where it is too small, or
@@ -214,7 +218,37 @@ impl Decider {
                 }
             }
         }
+        self.admit(sightings);
         findings
+    }
+
+    /// Holds a pass for those among the sightings who may pass and have not yet.
+    fn admit(&mut self, sightings: &[Sighting]) {
+        if self.forbids_pass() {
+            self.passage.end();
+            return;
+        }
+        for Sighting { track, .. } in sightings {
+            let Some(person) = self.persons.get(track).filter(|person| !person.is_nobody()) else { continue };
+            if self.rules.wanted(person.verdict, Duration::ZERO) == DoorState::Pass {
+                self.passage.admit(*track, self.now, self.rules.pass_hold);
+            }
+        }
+    }
+
+    /// Whether no pass may be held now: in a fault, and for everyone while somebody in view is unmasked.
+    fn forbids_pass(&self) -> bool {
+        let wrong = || matches!(self.state(), DoorState::Alert | DoorState::Incorrect);
+        self.fault || (self.rules.pass_hold_for == PassHoldFor::Everyone && wrong())
+    }
+
+    /// The pass that is held at `now`. What ends it ends it for good.
+    pub fn held_pass(&mut self, now: Duration) -> Option<HeldPass> {
+        self.advance(now);
+        if self.forbids_pass() {
+            self.passage.end();
+        }
+        self.passage.held(self.now)
     }
 
     /// What is thought of a person now; *unsure* for one who is unknown or gone.

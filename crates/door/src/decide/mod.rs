@@ -17,6 +17,7 @@ mod cadence;
 mod decider;
 mod evidence;
 mod memory;
+mod passage;
 mod person;
 mod rules;
 mod sighting;
@@ -25,6 +26,7 @@ mod verdict;
 
 pub use decider::{Decider, Exchange};
 pub use memory::LONGEST_MEMORY;
+pub use passage::{HeldPass, PassHoldFor};
 pub use rules::{IncorrectMeans, Rules};
 pub use sighting::{Finding, Observed, Opinion, Sighting};
 pub use state::{DoorState, Signal};
@@ -32,5 +34,7 @@ pub use verdict::Verdict;
 
 #[cfg(test)]
 mod door_tests;
+#[cfg(test)]
+mod passage_tests;
 #[cfg(test)]
 mod tests;

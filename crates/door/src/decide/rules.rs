@@ -1,5 +1,6 @@
 //! The rules: what makes a vote, a verdict and a door state.
 
+use super::passage::PassHoldFor;
 use super::state::DoorState;
 use super::verdict::Verdict;
 use maskwatch_vision::Judgement;
@@ -57,6 +58,10 @@ pub struct Rules {
     pub look_after: Duration,
     /// How often a face whose verdict stands is classified again.
     pub recheck: Duration,
+    /// For how long a pass is held for a person, once; never if zero.
+    pub pass_hold: Duration,
+    /// For whom it is held.
+    pub pass_hold_for: PassHoldFor,
 }
 
 impl Default for Rules {
@@ -74,6 +79,8 @@ impl Default for Rules {
             linger: Duration::from_secs(1),
             look_after: Duration::from_secs(1),
             recheck: Duration::from_millis(400),
+            pass_hold: Duration::ZERO,
+            pass_hold_for: PassHoldFor::default(),
         }
     }
 }

@@ -11,17 +11,17 @@ use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-const BARE: Probabilities = Probabilities::of_mask(0.02);
-const MASKED: Probabilities = Probabilities::of_mask(0.98);
+pub(super) const BARE: Probabilities = Probabilities::of_mask(0.02);
+pub(super) const MASKED: Probabilities = Probabilities::of_mask(0.98);
 const UNCLEAR: Probabilities = Probabilities::of_mask(0.5);
-const INCORRECT: Probabilities = Probabilities { mask: 0.03, no_mask: 0.17, incorrect: 0.8 };
+pub(super) const INCORRECT: Probabilities = Probabilities { mask: 0.03, no_mask: 0.17, incorrect: 0.8 };
 
 /// One face in one frame, with what the classifier says, where it was asked.
 #[derive(Debug, Clone, Copy)]
-struct Observation {
-    track: TrackId,
-    side: f32,
-    answer: Option<Probabilities>,
+pub(super) struct Observation {
+    pub(super) track: TrackId,
+    pub(super) side: f32,
+    pub(super) answer: Option<Probabilities>,
 }
 
 impl Observation {
@@ -36,17 +36,17 @@ impl Observation {
 }
 
 /// Hands the faces of a frame to the decider; the look took no time.
-fn observe(decider: &mut Decider, now: Duration, faces: &[Observation]) -> Vec<Finding> {
+pub(super) fn observe(decider: &mut Decider, now: Duration, faces: &[Observation]) -> Vec<Finding> {
     let sightings: Vec<Sighting> = faces.iter().map(Observation::sighting).collect();
     let judged: Vec<JudgedFace> = faces.iter().map(Observation::judged).collect();
     decider.observe(now, now, &sightings, &judged)
 }
 
-fn at(milliseconds: u64) -> Duration {
+pub(super) fn at(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
 }
 
-fn seen(track: u64, answer: Probabilities) -> Observation {
+pub(super) fn seen(track: u64, answer: Probabilities) -> Observation {
     Observation { track: TrackId(track), side: 60.0, answer: Some(answer) }
 }
 
@@ -273,10 +273,10 @@ fn states_are_ordered_and_named() {
 
 /// One step of an arbitrary history: time passes, then the faces of a frame are seen.
 #[derive(Debug, Clone)]
-struct Step {
-    passed: u64,
-    faces: Vec<Observation>,
-    fault: bool,
+pub(super) struct Step {
+    pub(super) passed: u64,
+    pub(super) faces: Vec<Observation>,
+    pub(super) fault: bool,
 }
 
 fn any_observation() -> impl Strategy<Value = Observation> {
@@ -300,7 +300,7 @@ fn any_frame() -> impl Strategy<Value = Vec<Observation>> {
     })
 }
 
-fn any_history(troubled: bool) -> impl Strategy<Value = Vec<Step>> {
+pub(super) fn any_history(troubled: bool) -> impl Strategy<Value = Vec<Step>> {
     let passed = prop_oneof![1 => Just(0u64), 8 => 50u64..700, 1 => 700u64..9000];
     let trouble = if troubled { 0.2 } else { 0.0 };
     let step = (passed, any_frame(), prop::bool::weighted(trouble)).prop_map(|(passed, faces, fault)| Step {
@@ -311,7 +311,7 @@ fn any_history(troubled: bool) -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 1..80)
 }
 
-fn any_rules() -> impl Strategy<Value = Rules> {
+pub(super) fn any_rules() -> impl Strategy<Value = Rules> {
     let incorrect = prop::sample::select(IncorrectMeans::NAMES.map(|(_, means)| means).to_vec());
     (0u64..800, 100u64..800, 0u64..5000, 1u64..8000, 0u64..2000, incorrect).prop_map(
         |(evidence, more, hold, re_arm, linger, incorrect)| Rules {
