@@ -408,6 +408,31 @@ fn a_state_lasts_since_it_was_first_shown() {
 }
 
 #[test]
+fn most_of_the_looks_say_whether_somebody_is_there() {
+    const NOBODY: Judgement = Judgement::Nobody;
+    for (looks, nobody) in [
+        (&[NOBODY][..], true),
+        (&[NOBODY, BARE], false),
+        (&[NOBODY, BARE, NOBODY], true),
+        (&[BARE, NOBODY], false),
+    ] {
+        let mut door = Door::new(Rules::default(), 100);
+        looks.iter().for_each(|judgement| door.see(100, Some((1, *judgement, None))));
+        assert_eq!(door.decider.opinion(TrackId(1)).nobody, nobody, "{looks:?}");
+    }
+}
+
+#[test]
+fn where_everybody_is_forgotten_nothing_is_shown() {
+    let mut door = Door::new(Rules::default(), 100);
+    door.see(1000, Some((1, BARE, None)));
+    assert_eq!(door.decider.signal(at(door.now)).state, DoorState::Alert);
+    door.decider.forget_all();
+    assert_eq!(door.decider.signal(at(door.now)).state, DoorState::Idle);
+    assert!(door.decider.remembers_nobody());
+}
+
+#[test]
 fn the_interval_is_told_from_the_second_look_on_and_is_settled_from_the_sixth() {
     let mut door = Door::new(Rules::default(), 100);
     for looks in 1..10 {
