@@ -13,6 +13,7 @@ use crate::pixels::picture::Picture;
 use crate::pixels::preprocess;
 use crate::vision::models::{Precision, usual_threads};
 use crate::vision::quality::Gates;
+use crate::vision::zones::Zones;
 use crate::vision::{Chain, ChainOptions, Vision, everybody};
 use anyhow::Context;
 use clap::ValueEnum;
@@ -101,6 +102,7 @@ pub(crate) fn run(args: Args) -> Outcome {
             close_faces: !args.detector.no_close_faces,
             score_threshold: args.detector.score_threshold,
             gates: Gates::default(),
+            zones: Zones::default(),
         },
     )?;
     let (width, height) = args.detector.detector_input;

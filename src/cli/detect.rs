@@ -2,15 +2,17 @@
 
 use super::networks::{DetectorArgs, ModelArgs, VerdictArgs, chain};
 use super::outcome::{Outcome, print};
+use crate::config::Config;
 use crate::decide::{Rules, Verdict};
-use crate::geometry::Rect;
-use crate::pixels::annotate::{Mark, annotate};
+use crate::geometry::{Point, Rect};
+use crate::pixels::annotate::{Mark, annotate, outline};
 use crate::pixels::format::MAX_PIXELS;
 use crate::source::{SourceError, files};
 use crate::text::{escaped, escaped_json};
+use crate::vision::zones::{Zone, ZoneKind, Zones};
 use crate::vision::{Chain, JudgedFace, Judgement, Vision, everybody};
 use anyhow::Context;
-use image::RgbImage;
+use image::{Rgb, RgbImage};
 use rayon::prelude::*;
 use serde::Serialize;
 use std::collections::HashSet;
@@ -30,6 +32,9 @@ pub(crate) struct Args {
     /// Also write each picture with its faces framed into this folder, as NAME-faces.jpg
     #[arg(long, value_name = "DIR")]
     annotate: Option<PathBuf>,
+    /// Apply the zones of this configuration file, and draw them onto the annotated pictures
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
     #[command(flatten)]
     detector: DetectorArgs,
     #[command(flatten)]
@@ -82,9 +87,14 @@ struct FaceReport {
 }
 
 pub(crate) fn run(args: Args) -> Outcome {
+    let zones = match &args.config {
+        Some(path) => Config::load(path)?.zones,
+        None => Zones::default(),
+    };
     let searcher = Searcher {
-        chain: chain(&args.models, &args.detector, args.verdict.gates())?,
+        chain: chain(&args.models, &args.detector, args.verdict.gates(), zones.clone())?,
         rules: args.verdict.rules(),
+        zones,
     };
     let inputs: Vec<PictureFile> = args.paths.iter().flat_map(|path| inputs(path)).collect();
     let targets = match &args.annotate {
@@ -135,6 +145,7 @@ pub(crate) fn run(args: Args) -> Outcome {
 struct Searcher {
     chain: Chain,
     rules: Rules,
+    zones: Zones,
 }
 
 impl Searcher {
@@ -171,6 +182,7 @@ impl Searcher {
                 .zip(&faces)
                 .map(|(found, (verdict, face))| mark(&found.rect, *verdict, face))
                 .collect();
+            self.zones.0.iter().for_each(|zone| draw(zone, &mut picture));
             annotate(&mut picture, &marks);
             save(&picture, target).with_context(|| format!("cannot write {}", target.display()))?;
         }
@@ -236,7 +248,18 @@ fn mark(rect: &Rect, verdict: Verdict, face: &FaceReport) -> Mark {
         (Some(p_mask), _) => format!("{} {p_mask:.2}", face.label),
         (None, gate) => format!("{} ({})", face.label, gate.unwrap_or_default()),
     };
-    Mark { rect: *rect, text, colour: image::Rgb(verdict.colour()) }
+    Mark { rect: *rect, text, colour: Rgb(verdict.colour()) }
+}
+
+fn draw(zone: &Zone, picture: &mut RgbImage) {
+    let (width, height) = (picture.width() as f32, picture.height() as f32);
+    let corners: Vec<Point> =
+        zone.corners.iter().map(|corner| Point { x: corner.x * width, y: corner.y * height }).collect();
+    let colour = match zone.kind {
+        ZoneKind::Count => Rgb([0, 90, 200]),
+        ZoneKind::Ignore => Rgb([110, 110, 110]),
+    };
+    outline(picture, &corners, &format!("{} ({})", zone.name, zone.kind.name()), colour);
 }
 
 fn save(picture: &RgbImage, target: &Path) -> anyhow::Result<()> {

@@ -8,6 +8,7 @@ use crate::vision::classifier::Input;
 use crate::vision::detector::Detector;
 use crate::vision::models::{ModelOptions, Models, Precision};
 use crate::vision::quality::Gates;
+use crate::vision::zones::Zones;
 use crate::vision::{Chain, ChainOptions};
 use clap::builder::TypedValueParser;
 use std::path::PathBuf;
@@ -93,17 +94,23 @@ impl DetectorArgs {
     }
 }
 
-/// The chain that these arguments describe, with these gates.
+/// The chain that these arguments describe, with these gates and zones.
 ///
 /// # Errors
 /// As [`Chain::load`].
-pub fn chain(models: &ModelArgs, detector: &DetectorArgs, gates: Gates) -> Result<Chain, NetworkError> {
+pub fn chain(
+    models: &ModelArgs,
+    detector: &DetectorArgs,
+    gates: Gates,
+    zones: Zones,
+) -> Result<Chain, NetworkError> {
     Chain::load(&ChainOptions {
         models: models.options(),
         detector_input: detector.detector_input,
         close_faces: !detector.no_close_faces,
         score_threshold: detector.score_threshold,
         gates,
+        zones,
     })
 }
 

@@ -3,7 +3,7 @@
 use super::error::ConfigError;
 use super::limits;
 use super::reader::{Section, Sourced};
-use crate::decide::{IncorrectMeans, LONGEST_MEMORY, PassHoldFor, Rules};
+use crate::decide::{FaceSize, IncorrectMeans, LONGEST_MEMORY, PassHoldFor, Rules};
 use crate::vision::quality::Gates;
 use std::time::Duration;
 
@@ -58,6 +58,7 @@ const OLD_STEP: Duration = Duration::from_millis(200);
 pub(super) fn decision(mut section: Section<'_>) -> Result<(Rules, Gates, Vec<String>), ConfigError> {
     let usual = Rules::default();
     let ignore_below = section.number("ignore_below", limits::IGNORED_SIDES)?;
+    let min_look_side = section.number("min_look_side", limits::IGNORED_SIDES)?;
     let min_face_side = section.number("min_face_side", limits::JUDGED_SIDES)?;
     let gates = gates(&mut section)?;
     let certainty = section.number("certainty", limits::CERTAINTIES)?;
@@ -77,7 +78,8 @@ pub(super) fn decision(mut section: Section<'_>) -> Result<(Rules, Gates, Vec<St
     let old_evidence = votes.as_ref().map(|votes| OLD_STEP * votes.value.saturating_sub(1));
     let old_window = last_votes.as_ref().map(|votes| OLD_STEP * votes.value);
     let rules = Rules {
-        ignore_below: Sourced::or(&ignore_below, f64::from(usual.ignore_below)) as f32,
+        ignore_below: ignore_below.as_ref().map_or(usual.ignore_below, |side| side.value.into()),
+        min_look_side: min_look_side.map_or(usual.min_look_side, |side| side.value.into()),
         min_face_side: Sourced::or(&min_face_side, f64::from(usual.min_face_side)) as f32,
         certainty: Sourced::or(&certainty, f64::from(usual.certainty)) as f32,
         incorrect: incorrect.unwrap_or(usual.incorrect),
@@ -131,8 +133,12 @@ pub(super) fn decision(mut section: Section<'_>) -> Result<(Rules, Gates, Vec<St
             format!("counts as {longest}: what people look like is forgotten after {longest} s"),
         );
     }
-    if rules.ignore_below > rules.min_face_side {
-        let (ignored, judged) = (rules.ignore_below, rules.min_face_side);
+    // A share of the frame's width is known in pixels only once there is a frame; who is ignored is not
+    // judged.
+    if let FaceSize::Pixels(ignored) = rules.ignore_below
+        && ignored > rules.min_face_side
+    {
+        let judged = rules.min_face_side;
         return Err(match (&ignore_below, &min_face_side) {
             (Some(key), _) => section.refuse(
                 key,

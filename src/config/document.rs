@@ -9,12 +9,13 @@ use super::place::PathChoice;
 use super::reader::Section;
 use super::salvage::{self, Salvaged};
 use super::source::{self, SourceConfig};
-use super::{decision, models, socket};
+use super::{decision, models, socket, zones};
 use crate::decide::Rules;
 use crate::outputs::{Output, Pattern};
 use crate::vision::ChainOptions;
 use crate::vision::models::ModelOptions;
 use crate::vision::quality::Gates;
+use crate::vision::zones::Zones;
 use std::io::Read;
 use std::path::Path;
 
@@ -37,6 +38,8 @@ pub struct Config {
     pub decision: Rules,
     /// Section `[decision]`: the quality gates.
     pub gates: Gates,
+    /// Section `[zones]`: where faces count.
+    pub zones: Zones,
     /// Sections `[outputs]` and `[button]`.
     pub outputs: OutputsConfig,
     /// Section `[socket]`.
@@ -95,6 +98,7 @@ impl Config {
             close_faces: self.detector.close_faces,
             score_threshold: self.detector.score_threshold,
             gates: self.gates,
+            zones: self.zones.clone(),
         }
     }
 
@@ -126,6 +130,7 @@ impl Config {
             detector,
             decision,
             gates,
+            zones: zones::zones(root.section("zones")?)?,
             outputs: outputs::outputs(root.section("outputs")?, may_hold)?,
             socket: socket::socket(root.section("socket")?)?,
             counts: counts::counts(root.section("counts")?)?,

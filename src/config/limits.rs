@@ -22,7 +22,10 @@ pub const CONTROLS: RangeInclusive<u32> = 0..=1_000_000;
 /// Score thresholds of the daemon's detector. The ends of [`SCORES`] are left out: at 0 everything is a face,
 /// at 1 nothing is, and the door could not work.
 pub const DOOR_SCORES: RangeInclusive<f64> = 0.05..=0.99;
-/// Sides in pixels below which faces can be ignored.
+/// Sizes of faces in a zone, as shares of the frame's width.
+pub const FACE_SHARES: RangeInclusive<f64> = 0.0..=1.0;
+/// Sides, in pixels or as shares of the frame's width, below which faces can be ignored or never be asked
+/// closer.
 pub const IGNORED_SIDES: RangeInclusive<f64> = 0.0..=1000.0;
 /// Sides in pixels from which faces can be classified.
 pub const JUDGED_SIDES: RangeInclusive<f64> = 8.0..=1000.0;

@@ -19,6 +19,7 @@ mod reader;
 mod salvage;
 mod socket;
 mod source;
+mod zones;
 
 pub use counts::ClockTrust;
 pub use detector::DetectorConfig;

@@ -2,6 +2,7 @@
 //! the end is unknown. Nothing here knows what the keys mean.
 
 use super::error::{ConfigError, line};
+use crate::geometry::Point;
 use std::fmt::Display;
 use std::ops::{Range, RangeInclusive};
 use std::time::Duration;
@@ -359,6 +360,22 @@ impl<'a> Section<'a> {
         Ok(whole.map(|Sourced { value, key, at }| Sourced { value: Some(value), key, at }))
     }
 
+    /// Takes a list of points, each two numbers from 0 to 1.
+    pub(super) fn points(&mut self, key: &str) -> Result<Option<Sourced<Vec<Point>>>, ConfigError> {
+        const WANTED: &str =
+            "a list of points, each two numbers from 0 to 1, such as [[0, 0], [0.5, 0], [0.5, 1]]";
+        let Some(entry) = self.take(key) else { return Ok(None) };
+        let DeValue::Array(items) = &entry.value else { return Err(self.wrong_type(&entry, WANTED)) };
+        let points: Option<Vec<Point>> = items.iter().map(|item| as_point(item.get_ref())).collect();
+        match points {
+            Some(points) => Ok(Some(self.sourced(&entry, points))),
+            None => {
+                let problem = format!("has a point that is none; use {WANTED}");
+                Err(self.error(entry.key_at, self.full(key), problem))
+            }
+        }
+    }
+
     /// Takes a time whose seconds are within `range`.
     pub(super) fn seconds(
         &mut self,
@@ -401,6 +418,7 @@ impl<'a> Section<'a> {
             Some((distance, nearest, today)) if distance <= nearest.len().min(entry.key.len()) / 2 => {
                 format!("is not known; did you mean {}?", today.unwrap_or(nearest))
             }
+            _ if self.known.is_empty() => "is not known; remove it".to_owned(),
             _ => {
                 let today = self.known.iter().filter(|(_, today)| today.is_none());
                 let keys: Vec<&str> = today.map(|(key, _)| key.as_str()).collect();
@@ -425,4 +443,13 @@ fn as_number(value: &DeValue<'_>) -> Option<f64> {
         DeValue::Float(float) => float.as_str().parse().ok(),
         _ => None,
     }
+}
+
+fn as_point(value: &DeValue<'_>) -> Option<Point> {
+    let DeValue::Array(pair) = value else { return None };
+    let mut numbers = pair.iter().map(|number| as_number(number.get_ref()));
+    let (x, y) = (numbers.next()??, numbers.next()??);
+    let within = |number: f64| (0.0..=1.0).contains(&number);
+    let point = Point { x: x as f32, y: y as f32 };
+    (numbers.next().is_none() && within(x) && within(y)).then_some(point)
 }

@@ -180,7 +180,9 @@ impl Choice for Question<'_> {
         let at = self.clock.now();
         let Tracked { ids, left } = tracker.update(found, self.frame, self.captured, decider.absence());
         decider.leave(&left);
-        let sighting = |(track, rect): (&TrackId, &Rect)| Sighting { track: *track, side: rect.side() };
+        let frame = self.frame.0;
+        let sighting =
+            |(track, rect): (&TrackId, &Rect)| Sighting { track: *track, side: rect.side(), frame };
         let sightings = ids.iter().zip(found).map(sighting).collect();
         let exchange = decider.exchange(self.captured, sightings);
         let wanted = exchange.wanted();

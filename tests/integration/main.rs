@@ -32,3 +32,4 @@ mod source_files;
 mod source_v4l2;
 mod starting_weights;
 mod unread_log;
+mod zones;

@@ -2,11 +2,12 @@
 
 use super::appearance::Appearance;
 use super::classifier::{Answer, Classifier};
-use super::detector::Detector;
+use super::detector::{CLOSE_INPUT, CLOSE_SCORE, Detector};
 use super::judgement::{Choice, JudgedFace, Judgement, Vision, VisionError};
 use super::landmarks::Locator;
 use super::models::{ModelOptions, Models};
 use super::quality::{Examiner, Gate, Gates};
+use super::zones::Zones;
 use crate::geometry::Rect;
 use crate::nn::NetworkError;
 use crate::pixels::picture::View;
@@ -26,7 +27,13 @@ pub struct ChainOptions {
     pub score_threshold: f32,
     /// Which faces are seen too badly to be classified.
     pub gates: Gates,
+    /// Where faces count.
+    pub zones: Zones,
 }
+
+/// Wider faces, as a share of the frame's width, are left to the search for close faces, which is of the
+/// whole frame; it finds narrower ones too.
+const WIDEST_WHERE_CLOSE: f32 = 0.2;
 
 /// Detector, landmark network, gates and classifier. A clone shares the networks and has working memory of
 /// its own; the int8 networks do one picture at a time.
@@ -35,16 +42,17 @@ pub struct Chain {
     locator: Arc<Locator>,
     classifier: Arc<Classifier>,
     gates: Gates,
+    zones: Zones,
     examiner: Examiner,
     sampler: Sampler,
 }
 
 impl Clone for Chain {
     fn clone(&self) -> Self {
-        let Self { detector, locator, classifier, gates, examiner: _, sampler: _ } = self;
+        let Self { detector, locator, classifier, gates, zones, examiner: _, sampler: _ } = self;
         let (detector, locator, classifier) = (detector.clone(), locator.clone(), classifier.clone());
         let (examiner, sampler) = (Examiner::default(), Sampler::default());
-        Self { detector, locator, classifier, gates: *gates, examiner, sampler }
+        Self { detector, locator, classifier, gates: *gates, zones: zones.clone(), examiner, sampler }
     }
 }
 
@@ -63,14 +71,11 @@ impl Chain {
     /// When a weight file is missing or damaged; the error names it.
     pub fn new(models: &Models, options: &ChainOptions) -> Result<Self, NetworkError> {
         Ok(Self {
-            detector: Arc::new(if options.close_faces {
-                models.detector_with_close(options.detector_input, options.score_threshold)?
-            } else {
-                models.detector(options.detector_input, options.score_threshold)?
-            }),
+            detector: Arc::new(detector(models, options)?),
             locator: Arc::new(models.locator()?),
             classifier: Arc::new(models.classifier()?),
             gates: options.gates,
+            zones: options.zones.clone(),
             examiner: Examiner::default(),
             sampler: Sampler::default(),
         })
@@ -131,9 +136,28 @@ impl Chain {
     }
 }
 
+/// The detector, which searches no more of a frame than the zones need.
+fn detector(models: &Models, options: &ChainOptions) -> Result<Detector, NetworkError> {
+    let ChainOptions { detector_input, close_faces, score_threshold, .. } = *options;
+    let widest = if close_faces { WIDEST_WHERE_CLOSE } else { 1.0 };
+    let Some(area) = options.zones.area(widest) else {
+        return if close_faces {
+            models.detector_with_close(detector_input, score_threshold)
+        } else {
+            models.detector(detector_input, score_threshold)
+        };
+    };
+    let far = models.detector(area.input(detector_input), score_threshold)?.within(area);
+    if !close_faces {
+        return Ok(far);
+    }
+    Ok(far.with_close(models.detector(CLOSE_INPUT, CLOSE_SCORE * score_threshold)?))
+}
+
 impl Vision for Chain {
     fn look(&mut self, picture: View<'_>, choice: &mut dyn Choice) -> Result<Vec<JudgedFace>, VisionError> {
-        let found = self.detector.detect(picture)?;
+        let mut found = self.detector.detect(picture)?;
+        found.retain(|face| self.zones.count(&face.rect, picture.dimensions()));
         let rects: Vec<Rect> = found.iter().map(|face| face.rect).collect();
         let mut faces: Vec<JudgedFace> =
             found.iter().map(|face| JudgedFace::unasked(face.rect, face.score)).collect();

@@ -10,6 +10,7 @@ use crate::nn::yunet::{FeatureLevel, MULTIPLE, YuNet};
 use crate::nn::{Mode, NetworkError};
 use crate::pixels::picture::View;
 use crate::pixels::preprocess;
+use crate::zones::SearchArea;
 use maskwatch_kernels::int8::Kernels;
 use std::ops::RangeInclusive;
 use std::path::Path;
@@ -36,6 +37,8 @@ pub struct Detector {
     score_threshold: f32,
     /// Whether pictures are brightened first.
     is_lifted: bool,
+    /// The part of pictures that is searched; all of them if there is none.
+    area: Option<SearchArea>,
     /// Searches the same pictures for close faces.
     close: Option<Box<Self>>,
 }
@@ -57,7 +60,7 @@ impl Detector {
     pub fn new(weights: &Weights, input: (u32, u32), score_threshold: f32) -> Result<Self, NetworkError> {
         check_input(input, weights.origin())?;
         let network = DetectorNetwork::Real(Box::new(YuNet::new(weights, Mode::Inference)?));
-        Ok(Self { network, input, score_threshold, is_lifted: false, close: None })
+        Ok(Self { network, input, score_threshold, is_lifted: false, area: None, close: None })
     }
 
     /// The quantized detector, on `kernels`, with a team's threads; otherwise as [`Detector::load`].
@@ -77,7 +80,7 @@ impl Detector {
             int8::yunet::QuantizedDetector::new(&network, (input.0 as usize, input.1 as usize), team)?;
         let canvas = Scratch::new(input.0 as usize, input.1 as usize);
         let network = DetectorNetwork::Quantized(Box::new((network, canvas)));
-        Ok(Self { network, input, score_threshold, is_lifted: false, close: None })
+        Ok(Self { network, input, score_threshold, is_lifted: false, area: None, close: None })
     }
 
     /// This detector, which also takes the close faces that `close` finds at its small input
@@ -85,6 +88,12 @@ impl Detector {
     #[must_use]
     pub fn with_close(self, close: Self) -> Self {
         Self { close: Some(Box::new(Self { is_lifted: true, ..close })), ..self }
+    }
+
+    /// This detector, which searches only this part of pictures; close faces it finds everywhere.
+    #[must_use]
+    pub(crate) fn within(self, area: SearchArea) -> Self {
+        Self { area: Some(area), ..self }
     }
 
     /// Finds the faces of `picture`, the surest first.
@@ -100,6 +109,14 @@ impl Detector {
 
     /// Finds faces at the own input alone.
     fn search(&self, picture: View<'_>) -> Result<Vec<Detection>, NetworkError> {
+        let Some(area) = self.area else { return self.search_all(picture) };
+        let (left, top, width, height) = area.pixels(picture.dimensions());
+        let found = self.search_all(picture.part(left, top, width, height))?;
+        let corner = Point { x: left as f32, y: top as f32 };
+        Ok(found.iter().map(|face| face.moved(&corner)).collect())
+    }
+
+    fn search_all(&self, picture: View<'_>) -> Result<Vec<Detection>, NetworkError> {
         let (candidates, scale) = match &self.network {
             DetectorNetwork::Real(network) => {
                 let (mut canvas, scale) = preprocess::letterbox(picture, self.input.0, self.input.1);

@@ -9,8 +9,9 @@
 //!            (YuNet)          (caller)  (MobileNetV2, mirrored look in doubt)
 //! ```
 //!
-//! The caller chooses which of the faces found are worth judging; [`everybody`] chooses all. What the
-//! judgements mean over time is the business of `maskwatch-door`.
+//! Faces that the [`zones`] leave out are not there. The caller chooses which of the others are worth
+//! judging; [`everybody`] chooses all. What the judgements mean over time is the business of
+//! `maskwatch-door`.
 //!
 //! Below the chain are [`nn`], its networks in f32 and in int8, which run on the kernels of
 //! `maskwatch-kernels`; [`pixels`], from what a source delivers to what the networks take; and
@@ -29,6 +30,7 @@ pub mod nn;
 pub mod pixels;
 pub mod quality;
 mod scratch;
+pub mod zones;
 
 pub use appearance::Appearance;
 pub use chain::{Chain, ChainOptions};

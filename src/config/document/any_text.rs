@@ -25,6 +25,7 @@ fn any_values() -> impl Strategy<Value = String> {
     let section = prop::sample::select(vec![
         "source",
         "source.controls",
+        "zones.door",
         "models",
         "detector",
         "decision",
@@ -52,6 +53,10 @@ fn any_values() -> impl Strategy<Value = String> {
             "window_seconds",
             "budget_seconds",
             "ignore_below",
+            "min_look_side",
+            "points",
+            "min_face",
+            "max_face",
             "min_face_side",
             "certainty",
             "min_sharpness",
@@ -82,6 +87,7 @@ fn any_values() -> impl Strategy<Value = String> {
         (0i64..40).prop_map(|number| number.to_string()),
         "\"(blink|beep|steady)? ?[0-9.]{0,4}\"",
         Just("[]".into()),
+        Just("[[0, 0], [1, 0.5], [0.2, 1]]".into()),
         Just("{ a = [1979-05-27] }".into()),
     ];
     let table = (section, prop::collection::vec((key, value), 0..5)).prop_map(|(section, entries)| {

@@ -125,8 +125,9 @@ impl Decider {
 
     /// How pressing it is to judge a face in a frame taken at `captured`; `None` where it is too small, or
     /// its verdict stands and is not due for a new look.
-    pub(super) fn urgency(&self, track: TrackId, side: f32, captured: Duration) -> Option<Urgency> {
-        if side < self.rules.min_face_side.max(self.rules.ignore_below) {
+    pub(super) fn urgency(&self, sighting: &Sighting, captured: Duration) -> Option<Urgency> {
+        let &Sighting { track, side, .. } = sighting;
+        if side < self.rules.min_face_side || !sighting.reaches(self.rules.ignore_below) {
             return None;
         }
         let arrived = Urgency { kind: UrgencyKind::Arrived, weight: side };
@@ -174,12 +175,14 @@ impl Decider {
         };
         let unconfirmed = self.cadence.at_least(UNCONFIRMED.max(rules.recheck * UNCONFIRMED_RECHECKS));
         let mut findings = Vec::new();
-        for (index, &Sighting { track, side }) in sightings.iter().enumerate() {
-            if side < rules.ignore_below {
+        for (index, sighting) in sightings.iter().enumerate() {
+            let &Sighting { track, side, .. } = sighting;
+            if !sighting.reaches(rules.ignore_below) {
                 continue;
             }
             let person = self.persons.entry(track).or_insert_with(|| Person::new(now));
             (person.last_seen, person.missed) = (now, 0);
+            person.note_size(sighting, rules.min_look_side, now);
             let face = judged.get(index).filter(|_| side >= rules.min_face_side);
             let judgement = face.map_or(Judgement::Unasked, |face| face.judgement);
             if judgement != Judgement::Unasked {
@@ -204,7 +207,7 @@ impl Decider {
             findings.extend(changed.map(|verdict| Finding::Verdict { track, verdict }));
             // Asked of every sighting and not only of a new verdict: other rules may make an alert of an old
             // one.
-            let alerts = rules.wanted(person.verdict, Duration::ZERO) == DoorState::Alert;
+            let alerts = rules.wanted(person.verdict, None) == DoorState::Alert;
             if alerts && !person.alerted && !person.is_nobody() {
                 person.alerted = true;
                 let is_back = person.appearance.as_ref().is_some_and(|appearance| self.gone.take(appearance));
@@ -230,7 +233,7 @@ impl Decider {
         }
         for Sighting { track, .. } in sightings {
             let Some(person) = self.persons.get(track).filter(|person| !person.is_nobody()) else { continue };
-            if self.rules.wanted(person.verdict, Duration::ZERO) == DoorState::Pass {
+            if self.rules.wanted(person.verdict, None) == DoorState::Pass {
                 self.passage.admit(*track, self.now, self.rules.pass_hold);
             }
         }
@@ -294,8 +297,7 @@ impl Decider {
         if self.alert.is_some_and(|alert| alert.until.is_none_or(|until| self.now < until)) {
             return DoorState::Alert;
         }
-        let wanted =
-            |person: &Person| self.rules.wanted(person.verdict, person.last_seen - person.first_seen);
+        let wanted = |person: &Person| self.rules.wanted(person.verdict, person.near());
         let somebody = self.persons.values().filter(|person| !person.is_nobody());
         somebody.map(wanted).max().unwrap_or(DoorState::Idle)
     }
@@ -348,7 +350,7 @@ impl Exchange<'_> {
     #[must_use]
     pub fn wanted(&self) -> Vec<usize> {
         let urgency = |(index, sighting): (usize, &Sighting)| {
-            Some((index, self.decider.urgency(sighting.track, sighting.side, self.captured)?))
+            Some((index, self.decider.urgency(sighting, self.captured)?))
         };
         let mut wanted: Vec<(usize, Urgency)> =
             self.sightings.iter().enumerate().filter_map(urgency).collect();

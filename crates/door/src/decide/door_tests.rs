@@ -66,8 +66,10 @@ impl Door {
             let captured = at(self.now);
             self.now += self.look;
             let side = 60.0;
-            let sightings: Vec<Sighting> =
-                person.iter().map(|(track, ..)| Sighting { track: TrackId(*track), side }).collect();
+            let sightings: Vec<Sighting> = person
+                .iter()
+                .map(|(track, ..)| Sighting { track: TrackId(*track), side, frame: 640 })
+                .collect();
             let judged = |(_, judgement, appearance): &(u64, Judgement, Option<Appearance>)| JudgedFace {
                 judgement: *judgement,
                 appearance: *appearance,
@@ -351,9 +353,14 @@ fn what_people_look_like_is_dropped_ten_seconds_after_they_were_seen() {
 
 #[test]
 fn who_has_just_come_is_pressing_for_three_seconds_if_large_enough() {
-    let mut door = Door::new(Rules { min_face_side: 20.0, ignore_below: 16.0, ..Rules::default() }, 100);
+    let mut door = Door::new(
+        Rules { min_face_side: 20.0, ignore_below: FaceSize::Pixels(16.0), ..Rules::default() },
+        100,
+    );
     let kind = |door: &Door, track, side| {
-        door.decider.urgency(TrackId(track), side, at(door.now)).map(|urgency| urgency.kind)
+        door.decider
+            .urgency(&Sighting { track: TrackId(track), side, frame: 640 }, at(door.now))
+            .map(|urgency| urgency.kind)
     };
     door.see(100, Some((1, Judgement::Unasked, None)));
     let first_seen = door.now - 100;
@@ -369,7 +376,8 @@ fn who_has_just_come_is_pressing_for_three_seconds_if_large_enough() {
 #[test]
 fn large_faces_and_long_waits_come_first_by_their_product() {
     let mut decider = Decider::new(Rules::default());
-    let faces = [(1, 30.0), (2, 60.0)].map(|(track, side)| Sighting { track: TrackId(track), side });
+    let faces =
+        [(1, 30.0), (2, 60.0)].map(|(track, side)| Sighting { track: TrackId(track), side, frame: 640 });
     let judgement =
         |judgement| JudgedFace { judgement, ..JudgedFace::unasked(Rect::new(0.0, 0.0, 60.0, 60.0), 1.0) };
     decider.observe(at(0), at(0), &faces, &[judgement(TURNED); 2]);

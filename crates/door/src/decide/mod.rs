@@ -27,7 +27,7 @@ mod verdict;
 pub use decider::{Decider, Exchange};
 pub use memory::LONGEST_MEMORY;
 pub use passage::{HeldPass, PassHoldFor};
-pub use rules::{IncorrectMeans, Rules};
+pub use rules::{FaceSize, IncorrectMeans, Rules};
 pub use sighting::{Finding, Observed, Opinion, Sighting};
 pub use state::{DoorState, Signal};
 pub use verdict::Verdict;

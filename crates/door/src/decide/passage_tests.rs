@@ -93,7 +93,7 @@ proptest! {
             prop_assert!(!last_masked.is_empty(), "held for nobody");
             if pass_hold_for == PassHoldFor::Everyone {
                 prop_assert!(!matches!(state, DoorState::Alert | DoorState::Incorrect), "held in {state}");
-                let unmasked = step.faces.iter().filter(|face| face.side >= rules.ignore_below);
+                let unmasked = step.faces.iter().filter(|face| face.sighting().reaches(rules.ignore_below));
                 for face in unmasked {
                     let opinion = decider.opinion(face.track);
                     prop_assert!(opinion.nobody || opinion.verdict != Verdict::Unmasked, "unmasked in view");

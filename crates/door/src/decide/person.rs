@@ -1,6 +1,8 @@
 //! What is known of one person in view.
 
 use super::evidence::{Evidence, Threshold};
+use super::rules::FaceSize;
+use super::sighting::Sighting;
 use super::verdict::Verdict;
 use maskwatch_vision::Appearance;
 use maskwatch_vision::classifier::Probabilities;
@@ -8,6 +10,8 @@ use std::time::Duration;
 
 /// Share of the newest look in what is thought about whether somebody is there, at the least.
 const NEWEST: f32 = 0.3;
+/// A face is clearly smaller than a size if it is below this share of it.
+const CLEARLY: f32 = 0.8;
 
 #[derive(Debug, Clone)]
 pub(super) struct Person {
@@ -16,6 +20,8 @@ pub(super) struct Person {
     pub(super) last_seen: Duration,
     /// Looks since then.
     pub(super) missed: u32,
+    /// Since when the face has been large enough to be asked to come closer.
+    pub(super) near_since: Option<Duration>,
     /// When the frame was taken in which the face was last judged, or stopped by a gate.
     pub(super) tried: Option<Duration>,
     /// When the frame was taken that last spoke for the verdict.
@@ -38,6 +44,7 @@ impl Person {
             first_seen: now,
             last_seen: now,
             missed: 0,
+            near_since: None,
             tried: None,
             confirmed: Duration::ZERO,
             evidence: Evidence::default(),
@@ -48,6 +55,19 @@ impl Person {
             against: 0.0,
             looks: 0,
         }
+    }
+
+    /// Notes at `now` whether the face is large enough to be asked to come closer. Who has come near stays so
+    /// until he is clearly further away, or a light would flicker.
+    pub(super) fn note_size(&mut self, sighting: &Sighting, least: FaceSize, now: Duration) {
+        let clearly_less = Sighting { side: sighting.side / CLEARLY, ..*sighting };
+        let is_near = sighting.reaches(least) || (self.near_since.is_some() && clearly_less.reaches(least));
+        self.near_since = if is_near { self.near_since.or(Some(now)) } else { None };
+    }
+
+    /// For how long the face has been large enough to be asked to come closer, when it was last seen.
+    pub(super) fn near(&self) -> Option<Duration> {
+        self.near_since.map(|since| self.last_seen - since)
     }
 
     /// Notes what a look said about whether a human head is there. The first look counts whole, the next ones

@@ -22,19 +22,48 @@ pub enum IncorrectMeans {
 
 named!(IncorrectMeans { Alert => "alert", Signal => "signal", Pass => "pass", });
 
-/// Side in pixels below which a face shows the classifier little: in the first glimpse of somebody far away
-/// it errs most.
+/// FaceSize in pixels below which a face shows the classifier little: in the first glimpse of somebody far
+/// away it errs most.
 const SMALL: f32 = 24.0;
 /// Share of the usual doubt that a vote on a small face may leave.
 const DOUBT_WHERE_SMALL: f32 = 0.25;
 
+/// A size of faces.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum FaceSize {
+    /// So many pixels.
+    Pixels(f32),
+    /// This share of the frame's width.
+    Share(f32),
+}
+
+impl FaceSize {
+    /// The size in pixels of a frame that is `width` pixels wide.
+    #[must_use]
+    pub fn pixels(self, width: u32) -> f32 {
+        match self {
+            Self::Pixels(pixels) => pixels,
+            Self::Share(share) => share * width as f32,
+        }
+    }
+}
+
+/// A number below 1 is a share of the frame's width, any other a number of pixels.
+impl From<f64> for FaceSize {
+    fn from(number: f64) -> Self {
+        if number > 0.0 && number < 1.0 { Self::Share(number as f32) } else { Self::Pixels(number as f32) }
+    }
+}
+
 /// The rules that a [`Decider`](super::Decider) follows; the configuration documents and checks them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rules {
-    /// Faces whose shorter side is below this many pixels are not there at all.
-    pub ignore_below: f32,
+    /// Faces whose shorter side is below this are not there at all.
+    pub ignore_below: FaceSize,
     /// Faces below this many pixels (shorter side) are not classified; they may be asked to come closer.
     pub min_face_side: f32,
+    /// Faces whose shorter side is below this are not asked to come closer: they pass by.
+    pub min_look_side: FaceSize,
     /// Minimum probability of *mask*, or of *no_mask* plus *incorrect*; below both the vote is *unsure*. 0.5
     /// to 1. On faces below 24 pixels a quarter of the doubt is allowed: at 0.8 they need 0.95.
     pub certainty: f32,
@@ -67,8 +96,9 @@ pub struct Rules {
 impl Default for Rules {
     fn default() -> Self {
         Self {
-            ignore_below: 16.0,
+            ignore_below: FaceSize::Pixels(16.0),
             min_face_side: 20.0,
+            min_look_side: FaceSize::Share(0.04),
             certainty: 0.8,
             incorrect: IncorrectMeans::default(),
             evidence: Duration::from_millis(400),
@@ -126,13 +156,14 @@ impl Rules {
         }
     }
 
-    /// What the door shows for a person of this verdict, who has been in view for `seen`.
-    pub(super) fn wanted(&self, verdict: Verdict, seen: Duration) -> DoorState {
+    /// What the door shows for a person of this verdict, who has been near enough to be asked closer for
+    /// `near`.
+    pub(super) fn wanted(&self, verdict: Verdict, near: Option<Duration>) -> DoorState {
         match (verdict, self.incorrect) {
             (Verdict::Unmasked, _) | (Verdict::Incorrect, IncorrectMeans::Alert) => DoorState::Alert,
             (Verdict::Incorrect, IncorrectMeans::Signal) => DoorState::Incorrect,
             (Verdict::Masked, _) | (Verdict::Incorrect, IncorrectMeans::Pass) => DoorState::Pass,
-            (Verdict::Unsure, _) if seen >= self.look_after => DoorState::Look,
+            (Verdict::Unsure, _) if near.is_some_and(|near| near >= self.look_after) => DoorState::Look,
             (Verdict::Unsure, _) => DoorState::Idle,
         }
     }

@@ -1,6 +1,7 @@
 //! What passes between those who look and the decider: sightings, how pressing they are, and what came of
 //! them.
 
+use super::rules::FaceSize;
 use super::verdict::Verdict;
 use crate::track::TrackId;
 use maskwatch_vision::classifier::Probabilities;
@@ -12,6 +13,15 @@ pub struct Sighting {
     pub track: TrackId,
     /// Its shorter side in pixels.
     pub side: f32,
+    /// The frame's width in pixels.
+    pub frame: u32,
+}
+
+impl Sighting {
+    /// Whether the face is at least as large as `side`.
+    pub(super) fn reaches(&self, side: FaceSize) -> bool {
+        self.side >= side.pixels(self.frame)
+    }
 }
 
 /// What is thought of one person.

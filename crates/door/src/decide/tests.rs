@@ -11,10 +11,15 @@ use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+mod sizes;
+
 pub(super) const BARE: Probabilities = Probabilities::of_mask(0.02);
 pub(super) const MASKED: Probabilities = Probabilities::of_mask(0.98);
 const UNCLEAR: Probabilities = Probabilities::of_mask(0.5);
 pub(super) const INCORRECT: Probabilities = Probabilities { mask: 0.03, no_mask: 0.17, incorrect: 0.8 };
+
+/// The frame's width in pixels: faces from 16 pixels on are near enough to be asked closer.
+const FRAME: u32 = 400;
 
 /// One face in one frame, with what the classifier says, where it was asked.
 #[derive(Debug, Clone, Copy)]
@@ -25,8 +30,8 @@ pub(super) struct Observation {
 }
 
 impl Observation {
-    fn sighting(&self) -> Sighting {
-        Sighting { track: self.track, side: self.side }
+    pub(super) fn sighting(&self) -> Sighting {
+        Sighting { track: self.track, side: self.side, frame: FRAME }
     }
 
     fn judged(&self) -> JudgedFace {
@@ -155,30 +160,6 @@ fn an_undecided_face_among_masked_ones_is_asked_to_look() {
 }
 
 #[test]
-fn a_small_face_is_asked_to_come_closer_and_a_tiny_one_ignored() {
-    for (side, expected) in [(18.0, DoorState::Look), (16.0, DoorState::Look), (15.9, DoorState::Idle)] {
-        let mut decider = Decider::new(Rules::default());
-        let face = Observation { side, ..seen(1, BARE) };
-        let exchange = decider.exchange(at(0), vec![face.sighting()]);
-        assert_eq!(exchange.wanted(), Vec::<usize>::new());
-        // Even a vote handed in for it does not count.
-        assert_eq!(watch(&mut decider, 0, 3000, &[face]), expected);
-    }
-}
-
-#[test]
-fn a_face_far_away_takes_surer_answers() {
-    let bare =
-        |p_mask, side| Observation { side, answer: Some(Probabilities::of_mask(p_mask)), ..seen(1, BARE) };
-    for (p_mask, side, expected) in
-        [(0.1, 24.0, DoorState::Alert), (0.1, 23.0, DoorState::Look), (0.04, 23.0, DoorState::Alert)]
-    {
-        let mut decider = Decider::new(Rules::default());
-        assert_eq!(watch(&mut decider, 0, 3000, &[bare(p_mask, side)]), expected, "{p_mask} at {side} px");
-    }
-}
-
-#[test]
 fn an_alert_goes_on_while_the_bare_face_stays_and_ends_after_it_left() {
     let mut decider = Decider::new(Rules::default());
     assert_eq!(watch(&mut decider, 0, 20_000, &[seen(1, BARE)]), DoorState::Alert);
@@ -227,8 +208,9 @@ fn a_missed_frame_or_two_does_not_flicker() {
 #[test]
 fn faces_whose_verdict_stands_are_classified_less_often() {
     let mut decider = Decider::new(Rules::default());
-    let urgency =
-        |decider: &Decider, time| decider.urgency(TrackId(1), 60.0, at(time)).map(|urgency| urgency.kind);
+    let urgency = |decider: &Decider, time| {
+        decider.urgency(&seen(1, BARE).sighting(), at(time)).map(|urgency| urgency.kind)
+    };
     assert_eq!(urgency(&decider, 0), Some(UrgencyKind::Arrived));
     watch(&mut decider, 0, 600, &[seen(1, MASKED)]);
     assert_eq!(urgency(&decider, 600), None);
@@ -244,7 +226,7 @@ fn the_most_pressing_faces_are_judged_first() {
     let doubted = Observation { side: 30.0, ..seen(4, BARE) };
     observe(&mut decider, at(0), &[seen(1, UNCLEAR), seen(2, MASKED), doubted]);
     observe(&mut decider, at(200), &[seen(2, MASKED)]);
-    let sighting = |track, side| Sighting { track: TrackId(track), side };
+    let sighting = |track, side| Sighting { track: TrackId(track), side, frame: FRAME };
     let sightings = vec![
         sighting(1, 60.0),
         sighting(2, 60.0),
@@ -359,7 +341,7 @@ proptest! {
         for step in history {
             time += step.passed;
             memories.values_mut().for_each(|memory| memory.missed += 1);
-            for face in step.faces.iter().filter(|face| face.side >= rules.ignore_below) {
+            for face in step.faces.iter().filter(|face| face.sighting().reaches(rules.ignore_below)) {
                 let memory = memories.entry(face.track).or_default();
                 memory.alerted &= memory.missed <= 3 && time - memory.last_seen <= 10_000;
                 memory.last_seen = time;
@@ -411,7 +393,7 @@ proptest! {
             observe(&mut decider, at(time), &step.faces);
             let state = decider.signal(at(time)).state;
             let unmasked = step.faces.iter().any(|face| {
-                face.side >= ignore_below && decider.opinion(face.track).verdict == Verdict::Unmasked
+                face.sighting().reaches(ignore_below) && decider.opinion(face.track).verdict == Verdict::Unmasked
             });
             prop_assert!(!unmasked || state == DoorState::Alert);
         }
@@ -438,7 +420,7 @@ proptest! {
         for step in history {
             time += step.passed;
             let sightings: Vec<Sighting> =
-                step.faces.iter().map(|face| Sighting { track: face.track, side: face.side }).collect();
+                step.faces.iter().map(Observation::sighting).collect();
             drop(decider.exchange(at(time), sightings.clone()));
             let exchange = decider.exchange(at(time), sightings);
             prop_assert!(exchange.wanted().iter().all(|index| *index < step.faces.len()));

@@ -20,6 +20,7 @@ use data::{Data, DataArgs};
 use image::RgbImage;
 use maskwatch::cli::networks::{DetectorArgs, ModelArgs, VerdictArgs};
 use maskwatch::cli::outcome::Outcome;
+use maskwatch::vision::zones::Zones;
 use maskwatch::vision::{Chain, ChainOptions, JudgedFace, Vision, everybody};
 use settings::{EvalSettings, MeasuredDetector, VerdictSettings, open};
 
@@ -125,6 +126,7 @@ pub(crate) fn run(args: Args) -> Outcome {
                 close_faces: !detector.no_close_faces,
                 score_threshold: detector.score_threshold,
                 gates: verdict.gates(),
+                zones: Zones::default(),
             };
             let (chain, rules) = (Chain::new(&models, &options)?, verdict.rules());
             let settings = EvalSettings {

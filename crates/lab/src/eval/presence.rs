@@ -62,11 +62,12 @@ struct EmptySeen {
 }
 
 impl EmptySeen {
-    fn of(image: &str, faces: &[JudgedFace], rules: &Rules) -> Self {
+    fn of(image: &str, width: u32, faces: &[JudgedFace], rules: &Rules) -> Self {
+        let least = rules.ignore_below.pixels(width);
         let mut seen = Self::default();
         for JudgedFace { rect, judgement, .. } in faces {
-            seen.found |= rect.side() >= rules.ignore_below;
-            if rect.side() < rules.ignore_below || *judgement == Judgement::Nobody {
+            seen.found |= rect.side() >= least;
+            if rect.side() < least || *judgement == Judgement::Nobody {
                 continue;
             }
             seen.seen = true;
@@ -121,9 +122,10 @@ pub fn empty(
         .map(|EmptyPicture { path, .. }| {
             let image = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             let pixels = files::load(path).map_err(|error| pictures::with_causes(&error));
-            let seen = pixels
-                .and_then(|pixels| look(&pixels).map_err(|error| pictures::with_causes(&error)))
-                .map(|faces| EmptySeen::of(&image, &faces, rules));
+            let seen = pixels.and_then(|pixels| {
+                let faces = look(&pixels).map_err(|error| pictures::with_causes(&error))?;
+                Ok(EmptySeen::of(&image, pixels.width(), &faces, rules))
+            });
             progress(done.fetch_add(1, Ordering::Relaxed) + 1);
             seen.map_err(|problem| Failure { image, problem })
         })
@@ -219,7 +221,7 @@ mod tests {
         let bare = Judgement::Answered(Probabilities::of_mask(0.01));
         let rules = Rules::default();
         let seen = |faces: &[JudgedFace]| {
-            let EmptySeen { found, seen, judged, alerted, .. } = EmptySeen::of("a", faces, &rules);
+            let EmptySeen { found, seen, judged, alerted, .. } = EmptySeen::of("a", 640, faces, &rules);
             (found, seen, judged, alerted)
         };
         assert_eq!(seen(&[]), (false, false, false, false));

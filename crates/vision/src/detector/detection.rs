@@ -28,6 +28,15 @@ impl Detection {
             score: self.score,
         }
     }
+
+    /// The same face in a picture of which the searched one is a part that begins at `corner`.
+    #[must_use]
+    pub(super) fn moved(&self, corner: &Point) -> Self {
+        let moved = |x: f32, y: f32| Point { x: x + corner.x, y: y + corner.y };
+        let Point { x, y } = moved(self.rect.x, self.rect.y);
+        let landmarks = self.landmarks.map(|point| moved(point.x, point.y));
+        Self { rect: Rect { x, y, ..self.rect }, landmarks, score: self.score }
+    }
 }
 
 /// Non-maximum suppression: the surest first, without those that overlap a surer one by more than

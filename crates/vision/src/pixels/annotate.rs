@@ -1,10 +1,10 @@
 //! Draws frames and labels onto pictures. Nothing here decides what a label says.
 
-use crate::geometry::Rect;
+use crate::geometry::{self, Rect};
 use embedded_graphics::mono_font::{MonoFont, MonoTextStyle, iso_8859_1};
 use embedded_graphics::pixelcolor::Rgb888;
 use embedded_graphics::prelude::{DrawTarget, Drawable, OriginDimensions, Pixel, Point, RgbColor, Size};
-use embedded_graphics::primitives::{Primitive, PrimitiveStyle, Rectangle};
+use embedded_graphics::primitives::{Line, Primitive, PrimitiveStyle, Rectangle};
 use embedded_graphics::text::{Baseline, Text};
 use image::{Rgb, RgbImage};
 use std::convert::Infallible;
@@ -41,6 +41,29 @@ pub fn annotate(picture: &mut RgbImage, marks: &[Mark]) {
     for mark in marks.iter().filter(|mark| !mark.text.is_empty()) {
         let at = canvas.beside(&mark.rect, &mark.text);
         canvas.label(at, &mark.text, mark.colour);
+    }
+}
+
+/// Draws the outline of a polygon with these corners, in pixels of the picture, and `text` within its first
+/// corner.
+pub fn outline(picture: &mut RgbImage, corners: &[geometry::Point], text: &str, colour: Rgb<u8>) {
+    let scale = scale(picture);
+    let (width, height) = (picture.width() as f32, picture.height() as f32);
+    let mut canvas = ScaledPicture { picture, scale };
+    // The last line leads back to the first corner; corners at the edges are drawn just inside of them.
+    let place = |corner: &geometry::Point| {
+        let within = |place: f32, length: f32| (place.clamp(0.0, length - 1.0) / scale as f32) as i32;
+        Point::new(within(corner.x, width), within(corner.y, height))
+    };
+    let places: Vec<Point> = corners.iter().chain(corners.first()).map(place).collect();
+    let style = PrimitiveStyle::with_stroke(rgb888(colour), 2);
+    // Line by line: the joints of the crate's thick polylines overflow in large pictures.
+    for line in places.windows(2) {
+        let Ok(()) = Line::new(line[0], line[1]).into_styled(style).draw(&mut canvas);
+    }
+    if let Some(corner) = corners.first().filter(|_| !text.is_empty()) {
+        let at = canvas.beside(&Rect::new(corner.x, corner.y, 0.0, 0.0), text);
+        canvas.label(at, text, colour);
     }
 }
 
@@ -178,6 +201,19 @@ mod tests {
     }
 
     #[test]
+    fn an_outline_is_closed_and_hollow() {
+        let mut picture = RgbImage::new(200, 150);
+        let corners = [(20.0, 40.0), (180.0, 40.0), (180.0, 200.0), (20.0, 140.0)];
+        outline(&mut picture, &corners.map(|(x, y)| geometry::Point { x, y }), "door", RED);
+        for (x, y) in [(100, 40), (180, 90), (20, 100)] {
+            let near = (x - 1..=x + 1).flat_map(|x| (y - 1..=y + 1).map(move |y| (x, y)));
+            assert!(near.into_iter().any(|(x, y)| picture.get_pixel(x, y) == &RED), "{x},{y}");
+        }
+        assert_eq!(picture.get_pixel(100, 90), &Rgb([0, 0, 0]));
+        assert!(count(&picture, Rgb([255, 255, 255])) > 50, "white letters");
+    }
+
+    #[test]
     fn labels_that_do_not_fit_above_go_below() {
         let mut picture = RgbImage::new(200, 150);
         annotate(&mut picture, &[mark(Rect::new(20.0, 2.0, 80.0, 60.0), "x")]);
@@ -205,6 +241,8 @@ mod tests {
             let mut picture = RgbImage::new(width, height);
             annotate(&mut picture, &[mark(Rect::new(x, y, w, h), &text)]);
             caption(&mut picture, &text, RED);
+            let corners = [(x, y), (x + w, y), (w, h)].map(|(x, y)| geometry::Point { x, y });
+            outline(&mut picture, &corners, &text, RED);
             prop_assert_eq!(picture.dimensions(), (width, height));
         }
     }

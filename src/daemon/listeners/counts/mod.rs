@@ -11,7 +11,7 @@ use super::notice::Notice;
 use crate::config::PathChoice;
 use crate::daemon::folders::{STATE_FOLDER, state_folder};
 use crate::daemon::wall::WallClock;
-use crate::decide::{Finding, Rules};
+use crate::decide::{FaceSize, Finding, Rules};
 use ledger::LedgerError;
 use people::People;
 use std::path::{Path, PathBuf};
@@ -49,7 +49,7 @@ pub struct Counts {
     ledger: Ledger,
     people: People,
     /// Faces below are passers-by.
-    least: f32,
+    least: FaceSize,
     has_fault: bool,
     /// What the file does not know, since when.
     changed: Option<Duration>,
@@ -133,7 +133,7 @@ impl Listener for Counts {
     fn hear(&mut self, at: Duration, notice: &Notice) {
         let mut counted = DoorCounts::default();
         match notice {
-            Notice::Looked(look) => self.people.look(at, &look.faces, self.least),
+            Notice::Looked(look) => self.people.look(at, &look.faces, self.least.pixels(look.frame.0)),
             Notice::Configured(config) => self.least = config.decision.ignore_below,
             Notice::Finding(Finding::Alert { .. }) => counted.alerts = 1,
             Notice::Fault(_) => counted.faults = u32::from(!std::mem::replace(&mut self.has_fault, true)),

@@ -8,6 +8,7 @@ use anyhow::Context;
 use maskwatch::cli::networks::{DetectorArgs, ModelArgs, VerdictArgs};
 use maskwatch::cli::outcome::Outcome;
 use maskwatch::pixels::picture::View;
+use maskwatch::vision::zones::Zones;
 use maskwatch::vision::{Chain, ChainOptions, Vision, everybody};
 use std::path::PathBuf;
 
@@ -45,6 +46,7 @@ pub(super) fn run(args: Args) -> Outcome {
         close_faces: !detector.no_close_faces,
         score_threshold: detector.score_threshold,
         gates: verdict.gates(),
+        zones: Zones::default(),
     };
     let (chain, rules) = (Chain::new(&models, &options)?, verdict.rules());
     let settings = EvalSettings {

@@ -8,6 +8,7 @@ use crate::eval::error::EvalError;
 use crate::eval::presence;
 use maskwatch::cli::networks::{DetectorArgs, ModelArgs, VerdictArgs, chain};
 use maskwatch::cli::outcome::Outcome;
+use maskwatch::vision::zones::Zones;
 use maskwatch::vision::{Vision, everybody};
 use serde::Serialize;
 use std::fmt::{self, Display};
@@ -66,7 +67,7 @@ pub(super) fn run(args: Args) -> Outcome {
     let (gates, rules) = (args.verdict.gates(), args.verdict.rules());
     let mut models = args.models.clone();
     models.threads = Some(1);
-    let chain = chain(&models, &args.detector, gates)?;
+    let chain = chain(&models, &args.detector, gates, Zones::default())?;
     let empty = non_faces::empty_pictures(&data, args.split)?;
     let settings = MeasuredPresence {
         split: args.split,

@@ -15,6 +15,7 @@ use maskwatch::geometry::Rect;
 use maskwatch::outputs::{Outputs, Panel, simulated};
 use maskwatch::track::TrackId;
 use maskwatch::vision::Vision;
+use maskwatch_pictures::doorway::path::FRAME;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -103,7 +104,7 @@ struct Witness<'a> {
 
 impl<'a> Witness<'a> {
     fn new(clip: &'a Clip, rules: &'a Rules, strip: Option<&'a mut ClipStrip>) -> Self {
-        let side = rules.min_face_side.max(rules.ignore_below);
+        let side = rules.min_face_side.max(rules.ignore_below.pixels(FRAME.0));
         let fate = |(usable_from, person): (Option<Duration>, &super::person::DoorPerson)| {
             Some(Fate {
                 label: person.face.label,
