@@ -26,8 +26,8 @@ use std::sync::atomic::AtomicBool;
 pub(crate) struct Args {
     #[command(flatten)]
     config: ConfigArgs,
-    /// Where frames come from, instead of source.spec: a camera (/dev/video0), a picture or folder,
-    /// `command: …`
+    /// Where frames come from, instead of source.spec: a camera (/dev/video0, `camera` for the first one,
+    /// csi), an address (rtsp://…), a video, a picture or folder, `command: …`
     #[arg(long, value_name = "SOURCE")]
     source: Option<SourceSpec>,
     /// Drive no pins: the same as --backend simulated

@@ -91,7 +91,7 @@ impl CommandSource {
         options: &Options,
         memory: FrozenMemory,
     ) -> Result<Self, SourceError> {
-        let shown = masked(&line.shell);
+        let shown = line.name.clone().unwrap_or_else(|| masked(&line.shell));
         let started = |error| SourceError::CommandStart { command: shown.clone(), error };
         let cutter = Cutter::new(line)?;
         let mark = CommandMark::new();
@@ -161,6 +161,7 @@ impl CommandSource {
         }
         SourceError::CommandEnded {
             command: self.shown.clone(),
+            has_failed: status.is_none_or(|status| !status.success()),
             status: status.map_or_else(|| "it had to be killed".to_owned(), |status| status.to_string()),
             stderr: lock(&self.stderr).clone(),
         }
@@ -254,7 +255,10 @@ impl Source for CommandSource {
     }
 
     fn describe(&self) -> String {
-        format!("command `{}` ({})", self.shown, expected(&self.line))
+        match &self.line.name {
+            Some(name) => format!("{name} ({})", expected(&self.line)),
+            None => format!("command `{}` ({})", self.shown, expected(&self.line)),
+        }
     }
 }
 
@@ -435,6 +439,7 @@ mod tests {
         let line = CommandLine {
             shell: "sleep 60".to_owned(),
             format: crate::pixels::format::FrameFormat::new(PixelFormat::Mjpeg, 0, 0),
+            name: None,
         };
         let limit = |seconds| {
             let options = Options { timeout: Duration::from_secs(seconds), ..Options::default() };

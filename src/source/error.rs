@@ -138,6 +138,8 @@ pub enum SourceError {
         command: String,
         /// Its exit status.
         status: String,
+        /// Whether it says that something went wrong.
+        has_failed: bool,
         /// The last line of its standard error, or nothing.
         stderr: String,
     },
@@ -162,6 +164,30 @@ pub enum SourceError {
         expected: String,
         /// What is wrong with the size.
         reason: PictureError,
+    },
+    /// The program that reads a source is not there.
+    #[error("{input} is read through {name}, which is not installed; sudo apt install {package}")]
+    NoProgram {
+        /// The source, without credentials.
+        input: String,
+        /// The program.
+        name: String,
+        /// The package that has it.
+        package: &'static str,
+    },
+    /// A variable in an address is not set.
+    #[error("{address} needs the variable {name} of the environment; set it in /etc/maskwatch/environment")]
+    NoVariable {
+        /// The address, without credentials.
+        address: String,
+        /// The variable.
+        name: String,
+    },
+    /// There is no camera at all.
+    #[error("no camera is there{seen}; plug one in, or write csi for a camera on the ribbon cable")]
+    NoCamera {
+        /// What there is instead, as a part of a sentence that begins with its separator, or nothing.
+        seen: String,
     },
     /// A file or folder cannot be read.
     #[error("cannot read {} ({error}); check the path and its permissions", path.display())]

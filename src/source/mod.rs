@@ -7,9 +7,10 @@
 //! - `frames` and `options`: what a source gives and what can be asked of it; `spec`: how a user names one.
 //! - `open`: chooses and opens the source that a spec names; `oriented`: makes its frames upright;
 //!   `controls`: what a camera is told of exposure, focus and the like.
+//! - `programs`: how rpicam-vid and ffmpeg are called for CSI cameras, network cameras and videos.
 //! - [`v4l2`]: cameras; [`files`]: pictures and folders.
-//! - [`command`]: output of a child process, cut by [`mjpeg`]; `mailbox` keeps its newest frame,
-//!   `agreed_size` the size of its frames, and `marked` finds what it started.
+//! - [`command`]: output of a child process, by its `command_line`, cut by [`mjpeg`]; `mailbox` keeps its
+//!   newest frame, `agreed_size` the size of its frames, and `marked` finds what it started.
 //! - [`reconnect`]: opens a source again; [`threaded`]: answers in time while a device hangs.
 //! - `credentials`: hides what must not be shown of an address.
 //! - `sight`: detects frames that show nothing, by `darkness` and `detail`; `frozen`: detects a source that
@@ -17,6 +18,7 @@
 
 mod agreed_size;
 pub mod command;
+mod command_line;
 #[cfg(target_os = "linux")]
 mod confine;
 mod controls;
@@ -33,6 +35,7 @@ pub mod mjpeg;
 mod open;
 mod options;
 mod oriented;
+mod programs;
 pub mod reconnect;
 #[cfg(test)]
 mod scenes;
@@ -43,6 +46,7 @@ mod timing;
 #[cfg(target_os = "linux")]
 pub mod v4l2;
 
+pub use command_line::CommandLine;
 #[cfg(target_os = "linux")]
 pub(crate) use confine::keep_from_pins;
 pub use controls::{Controls, PowerLine, Setting};
@@ -51,4 +55,5 @@ pub use frames::{Away, Blind, Frame, Next, Skipped, Source, State};
 pub use open::{open, open_once};
 pub use options::{FRAME_RATES, FRAME_SIDES, Options};
 pub use oriented::{Flip, Rotation, Turn};
-pub use spec::{CameraName, CommandLine, SourceSpec, SpecError};
+pub use programs::{Address, ProgramSource};
+pub use spec::{CameraName, SourceSpec, SpecError};

@@ -1,5 +1,7 @@
 //! Chooses the source that a [`SourceSpec`] names, and opens it.
 
+use std::time::Duration;
+
 use super::command::CommandSource;
 use super::files::Pictures;
 use super::frozen::FrozenMemory;
@@ -8,7 +10,7 @@ use super::reconnect::{Backoff, Reconnecting};
 use super::threaded::ThreadedSource;
 #[cfg(target_os = "linux")]
 use super::v4l2::{Camera, Finder};
-use super::{Options, Source, SourceError, SourceSpec};
+use super::{CommandLine, Next, Options, ProgramSource, Source, SourceError, SourceSpec};
 
 /// Opens a source for a program that runs without end. A camera or command runs on a thread of its own, so
 /// that a device that hangs does not block the caller. When it fails it is opened again after 1, 5, 10 and
@@ -21,12 +23,16 @@ pub fn open(spec: &SourceSpec, options: &Options) -> Result<Box<dyn Source>, Sou
     match spec {
         SourceSpec::Pictures(_) => open_once(spec, options),
         SourceSpec::Command(line) => {
-            // What is remembered of a frozen command lasts from one run to the next.
-            let (line, options, memory) = (line.clone(), *options, FrozenMemory::default());
-            Ok(lasting(spec.shown(), &options, move || {
-                CommandSource::start_again(&line, &options, memory.clone())
-                    .map(|command| Box::new(command) as Box<dyn Source>)
-            }))
+            let line = line.clone();
+            Ok(lasting_command(spec.shown(), options, move || Ok(line.clone())))
+        }
+        // A video ends, as pictures do.
+        SourceSpec::Program(ProgramSource::Video(_)) => {
+            Ok(Box::new(ThreadedSource::new(open_once(spec, options)?)))
+        }
+        SourceSpec::Program(program) => {
+            let (program, own) = (program.clone(), *options);
+            Ok(lasting_command(spec.shown(), options, move || program.command(&own)))
         }
         #[cfg(target_os = "linux")]
         SourceSpec::Camera(name) => {
@@ -52,12 +58,49 @@ pub fn open_once(spec: &SourceSpec, options: &Options) -> Result<Box<dyn Source>
             Box::new(Pictures::open([path], options.frames_per_second, options.repeat)?)
         }
         SourceSpec::Command(line) => Box::new(CommandSource::start(line, options)?),
+        SourceSpec::Program(program) => {
+            let command = CommandSource::start(&program.command(options)?, options)?;
+            match program {
+                ProgramSource::Video(_) => Box::new(Ending(command)),
+                ProgramSource::Csi(_) | ProgramSource::Stream(_) => Box::new(command),
+            }
+        }
         #[cfg(target_os = "linux")]
         SourceSpec::Camera(name) => Box::new(Camera::open(&mut Finder::new(name.clone()), options)?),
         #[cfg(not(target_os = "linux"))]
         SourceSpec::Camera(_) => return Err(SourceError::NoCamerasHere),
     };
     Ok(oriented(source, options.turn))
+}
+
+/// A command that is started again whenever it ends, each time with the line that `line` gives.
+fn lasting_command(
+    name: String,
+    options: &Options,
+    mut line: impl FnMut() -> Result<CommandLine, SourceError> + Send + 'static,
+) -> Box<dyn Source> {
+    // What is remembered of a frozen command lasts from one run to the next.
+    let (own, memory) = (*options, FrozenMemory::default());
+    lasting(name, options, move || {
+        let command = CommandSource::start_again(&line()?, &own, memory.clone())?;
+        Ok(Box::new(command) as Box<dyn Source>)
+    })
+}
+
+/// A command whose end without a mistake is the end of the frames.
+struct Ending(CommandSource);
+
+impl Source for Ending {
+    fn next(&mut self, wait: Duration) -> Result<Next, SourceError> {
+        match self.0.next(wait) {
+            Err(SourceError::CommandEnded { has_failed: false, .. }) => Ok(Next::End),
+            other => other,
+        }
+    }
+
+    fn describe(&self) -> String {
+        self.0.describe()
+    }
 }
 
 /// A source on a thread of its own that is opened again whenever it fails.

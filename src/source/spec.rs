@@ -5,7 +5,9 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use super::command_line::CommandLine;
 use super::credentials::masked;
+use super::programs::{self, Address, MOST_CAMERAS, ProgramSource};
 use crate::pixels::format::{FrameFormat, PixelFormat};
 
 /// A source as a user names it.
@@ -13,7 +15,11 @@ use crate::pixels::format::{FrameFormat, PixelFormat};
 /// | text                                          | source                                                   |
 /// |-----------------------------------------------|----------------------------------------------------------|
 /// | `/dev/video0`, `/dev/v4l/by-id/…`             | a camera by its path                                     |
+/// | `camera`                                      | the first camera that can be read                        |
 /// | `camera:usb-046d_HD_Pro_Webcam_C920`          | a camera by its name in /dev/v4l/by-id, or a part of it  |
+/// | `csi`, `csi:1`                                | a CSI camera by its number, through rpicam-vid           |
+/// | `rtsp://10.0.0.2/stream1`                     | a network camera, through ffmpeg                         |
+/// | `door.mp4`                                    | a video, through ffmpeg                                  |
 /// | `command: rpicam-vid -t 0 --codec mjpeg -o -` | a command that writes Motion JPEG to its standard output |
 /// | `command(yuv420p 640x480): …`                 | a command that writes raw frames                         |
 /// | `command(yuv420p 640x480 stride 704): …`      | the same, with rows of 704 bytes                         |
@@ -32,6 +38,8 @@ pub enum SourceSpec {
     Camera(CameraName),
     /// The standard output of a command.
     Command(CommandLine),
+    /// What is read through rpicam-vid or ffmpeg.
+    Program(ProgramSource),
     /// A picture, or a folder of pictures and folders.
     Pictures(PathBuf),
 }
@@ -39,6 +47,8 @@ pub enum SourceSpec {
 /// The name of a camera.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CameraName {
+    /// The first camera that can be read.
+    First,
     /// A path below /dev.
     Path(PathBuf),
     /// A name in /dev/v4l/by-id or /dev/v4l/by-path, or a part that fits only one of them.
@@ -48,19 +58,11 @@ pub enum CameraName {
 impl fmt::Display for CameraName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::First => f.write_str("camera"),
             Self::Path(path) => path.display().fmt(f),
             Self::Id(id) => write!(f, "camera:{id}"),
         }
     }
-}
-
-/// A command to read frames from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CommandLine {
-    /// The argument of `/bin/sh -c`.
-    pub shell: String,
-    /// The format that it writes: Motion JPEG, or raw frames.
-    pub format: FrameFormat,
 }
 
 /// Why a text is not the name of a source.
@@ -80,6 +82,9 @@ pub enum SpecError {
         "`{0}` is not the name of a camera; write a path without `camera:`, or a name from /dev/v4l/by-id"
     )]
     BadCamera(String),
+    /// `csi:` with something else than the number of a camera.
+    #[error("`{0}` is not a CSI camera; write csi, or csi:1 for the second one")]
+    BadCsi(String),
     /// `command:` without a command.
     #[error(
         "the command after `command:` is missing; write for example `command: rpicam-vid -t 0 --codec mjpeg -o -`"
@@ -95,7 +100,9 @@ pub enum SpecError {
     #[error("a frame cannot have the format {0}: {1}; write another size")]
     BadSize(String, String),
     /// A network address, without its credentials.
-    #[error("`{0}` is a network address; read it through `command: ffmpeg -i {0} -f mjpeg -`")]
+    #[error(
+        "`{0}` is an address that is not read (rtsp, rtsps, http and https are); read it through `command: ffmpeg -i {0} -f mjpeg -`"
+    )]
     Address(String),
     /// The text reads like another kind of source than there is.
     #[error(
@@ -121,6 +128,15 @@ impl FromStr for SourceSpec {
         if text.contains('\0') {
             return Err(SpecError::Nul);
         }
+        if text == "camera" {
+            return Ok(Self::Camera(CameraName::First));
+        }
+        if let Some(number) = text.strip_prefix("csi").filter(|rest| rest.is_empty() || rest.starts_with(':'))
+        {
+            return csi(number)
+                .map(|number| Self::Program(ProgramSource::Csi(number)))
+                .ok_or_else(|| SpecError::BadCsi(text.to_owned()));
+        }
         if let Some(name) = text.strip_prefix("camera:") {
             return camera(name.trim()).map(Self::Camera);
         }
@@ -139,7 +155,11 @@ impl FromStr for SourceSpec {
             return Ok(Self::Camera(CameraName::Path(text.into())));
         }
         match text.split_once("://") {
-            Some((scheme, _)) if is_scheme(scheme) => Err(SpecError::Address(masked(text))),
+            Some((scheme, _)) if is_scheme(scheme) => match Address::new(text) {
+                Some(address) => Ok(Self::Program(ProgramSource::Stream(address))),
+                None => Err(SpecError::Address(masked(text))),
+            },
+            _ if programs::is_video(text) => Ok(Self::Program(ProgramSource::Video(text.into()))),
             _ => match instead(text) {
                 Some(instead) => Err(SpecError::NoKind(masked(text), instead)),
                 None => Ok(Self::Pictures(text.into())),
@@ -174,6 +194,14 @@ fn instead(text: &str) -> Option<String> {
     (is_word && behind.starts_with(": ")).then(|| "`/dev/video0`, a path or `command: …`".to_owned())
 }
 
+/// The number behind `csi`.
+fn csi(rest: &str) -> Option<u8> {
+    match rest.strip_prefix(':') {
+        None => Some(0),
+        Some(number) => number.parse().ok().filter(|number| *number <= MOST_CAMERAS),
+    }
+}
+
 fn camera(name: &str) -> Result<CameraName, SpecError> {
     if name.is_empty() {
         Err(SpecError::NoCamera)
@@ -189,7 +217,7 @@ fn camera(name: &str) -> Result<CameraName, SpecError> {
 fn command(shell: &str, format: FrameFormat) -> Result<CommandLine, SpecError> {
     match shell.trim() {
         "" => Err(SpecError::NoCommand),
-        shell => Ok(CommandLine { shell: shell.to_owned(), format }),
+        shell => Ok(CommandLine { shell: shell.to_owned(), format, name: None }),
     }
 }
 
@@ -222,20 +250,6 @@ fn frame_format(text: &str) -> Result<FrameFormat, SpecError> {
     Ok(format)
 }
 
-impl fmt::Display for CommandLine {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.format {
-            FrameFormat { pixels: PixelFormat::Mjpeg, .. } => write!(f, "command: {}", self.shell),
-            FrameFormat { pixels, width, height, stride: 0, .. } => {
-                write!(f, "command({pixels} {width}x{height}): {}", self.shell)
-            }
-            FrameFormat { pixels, width, height, stride, .. } => {
-                write!(f, "command({pixels} {width}x{height} stride {stride}): {}", self.shell)
-            }
-        }
-    }
-}
-
 impl SourceSpec {
     /// The source for people to read: as its text, with `***` for the credentials of addresses.
     ///
@@ -256,6 +270,7 @@ impl fmt::Display for SourceSpec {
         match self {
             Self::Camera(name) => name.fmt(f),
             Self::Command(line) => line.fmt(f),
+            Self::Program(program) => program.fmt(f),
             Self::Pictures(path) => {
                 // A name that reads like another kind of source needs its prefix.
                 let text = path.to_string_lossy();
@@ -281,6 +296,17 @@ mod tests {
         assert_eq!(read("/dev/video0"), path("/dev/video0"));
         assert_eq!(read(" camera:/dev/video2 "), path("/dev/video2"));
         assert_eq!(read("camera:usb-cam"), Ok(SourceSpec::Camera(CameraName::Id("usb-cam".into()))));
+        assert_eq!(read("camera"), Ok(SourceSpec::Camera(CameraName::First)));
+        assert_eq!(read("csi"), Ok(SourceSpec::Program(ProgramSource::Csi(0))));
+        assert_eq!(read("csi:1").unwrap().to_string(), "csi:1");
+        let address = read("rtsp://me:secret@door/1").unwrap();
+        assert_eq!(
+            (address.shown().as_str(), address.to_string().as_str()),
+            ("rtsp://***@door/1", "rtsp://me:secret@door/1")
+        );
+        assert_eq!(read("a/door.mp4"), Ok(SourceSpec::Program(ProgramSource::Video("a/door.mp4".into()))));
+        assert_eq!(read("pictures:door.mp4").unwrap().to_string(), "pictures:door.mp4");
+        assert_eq!(read("csi-pictures"), Ok(SourceSpec::Pictures("csi-pictures".into())));
         assert_eq!(read("pictures/door"), Ok(SourceSpec::Pictures("pictures/door".into())));
         assert_eq!(read("pictures:command:x"), Ok(SourceSpec::Pictures("command:x".into())));
         assert_eq!(read("commander.jpg"), Ok(SourceSpec::Pictures("commander.jpg".into())));
@@ -319,7 +345,10 @@ mod tests {
         assert!(matches!(read("command(mjpeg 4x4): x"), Err(SpecError::BadFormat(_))));
         assert!(matches!(read("command(gray 0x4): x"), Err(SpecError::BadSize(..))));
         assert!(matches!(read("command(gray 99999x99999): x"), Err(SpecError::BadSize(..))));
-        assert!(matches!(read("rtsp://camera/live"), Err(SpecError::Address(_))));
+        assert!(matches!(read("udp://camera/live"), Err(SpecError::Address(_))));
+        for text in ["csi:", "csi:9", "csi:-1", "csi:x"] {
+            assert_eq!(read(text), Err(SpecError::BadCsi(text.into())));
+        }
         assert_eq!(read("rtsp-tcp://me:secret@h"), Err(SpecError::Address("rtsp-tcp://***@h".into())));
         for text in
             ["0", "video0", "Command: x", "command : x", "CAMERA:usb", "cmd: x", "Command(gray 4x4): x"]
@@ -337,7 +366,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_shown_reads_back(text in "(camera:|command:|command\\(gray 4x4( stride 9)?\\):|pictures:|/dev/|)[ -~]{0,12}") {
+        fn what_is_shown_reads_back(text in "(camera:|csi:|rtsp://|command:|command\\(gray 4x4( stride 9)?\\):|pictures:|/dev/|)[ -~]{0,12}") {
             if let Ok(spec) = read(&text) {
                 prop_assert_eq!(read(&spec.to_string()), Ok(spec));
             }

@@ -96,10 +96,10 @@ fn a_configuration_is_checked_without_pins_and_camera() {
     );
     let sentence = refusal(&["run", "--config", "/nowhere/door.toml"]);
     assert!(sentence.starts_with("error: /nowhere/door.toml cannot be read: "), "{sentence}");
-    let refused = output(&["run", "--check", "--source", "rtsp://door/1"]);
+    let refused = output(&["run", "--check", "--source", "udp://door/1"]);
     let sentence = String::from_utf8(refused.stderr).unwrap();
     assert_eq!(refused.status.code(), Some(2), "as for any argument: {sentence}");
-    assert!(sentence.contains("--source") && sentence.contains("rtsp://door/1"), "{sentence}");
+    assert!(sentence.contains("--source") && sentence.contains("udp://door/1"), "{sentence}");
 }
 
 #[test]

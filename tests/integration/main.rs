@@ -29,6 +29,7 @@ mod socket;
 mod socket_flood;
 mod source_command;
 mod source_files;
+mod source_programs;
 mod source_v4l2;
 mod starting_weights;
 mod unread_log;

@@ -67,6 +67,10 @@ impl Finder {
     pub(super) fn open(&mut self) -> Result<Found, SourceError> {
         let found = match &self.name {
             CameraName::Id(id) => open(&resolve(id)?)?,
+            CameraName::First => match self.known.as_ref().and_then(|known| search(known, Path::new(""))) {
+                Some(found) => found,
+                None => first()?,
+            },
             CameraName::Path(path) => {
                 let there = open(path);
                 let elsewhere = match (&there, &self.known) {
@@ -108,6 +112,44 @@ fn open(path: &Path) -> Result<Found, SourceError> {
         return Err(not_a_camera(&format!("{} is {}", capabilities.card, capabilities.other_kind())));
     }
     Ok(Found { device, capabilities, node })
+}
+
+/// The first camera that gives pictures which can be read.
+fn first() -> Result<Found, SourceError> {
+    let (mut raw, mut refused) = (None, None);
+    for path in nodes().unwrap_or_default() {
+        match open(&path) {
+            Ok(found) if gives_pictures(&found) => {
+                let Found { capabilities, node, .. } = &found;
+                let lasting = lasting_name(&path);
+                let lasting =
+                    lasting.map_or_else(String::new, |name| format!("; its lasting name is {name}"));
+                log::info!("the first camera is {node} ({}){lasting}", capabilities.card);
+                return Ok(found);
+            }
+            Ok(found) if found.capabilities.is_media_controlled() => raw = Some(found.capabilities.card),
+            Err(error @ (SourceError::CameraPermission { .. } | SourceError::CameraBusy { .. })) => {
+                refused = refused.or(Some(error));
+            }
+            _ => {}
+        }
+    }
+    // What is there and may not be opened says more than that nothing else is.
+    let seen = raw.map_or_else(String::new, |card| format!(" but the raw sensor {card}"));
+    Err(refused.unwrap_or(SourceError::NoCamera { seen }))
+}
+
+/// Whether a node offers pictures that can be read, and not the raw data of a sensor.
+fn gives_pictures(found: &Found) -> bool {
+    let is_raw = found.capabilities.is_media_controlled();
+    !is_raw && found.device.offers().iter().any(|offer| offer.fourcc.pixels().is_some())
+}
+
+/// The link by which udev names a node whatever its number.
+fn lasting_name(node: &Path) -> Option<String> {
+    let links = LINKS.iter().filter_map(|folder| std::fs::read_dir(folder).ok()).flatten();
+    let leads_here = |link: &PathBuf| std::fs::canonicalize(link).is_ok_and(|target| target == node);
+    links.filter_map(|entry| Some(entry.ok()?.path())).find(leads_here).map(|link| link.display().to_string())
 }
 
 /// Searches all video nodes except the one already `tried` for the `known` camera. A camera may have more
