@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// How long one command may take before it counts as hung; generous, for slow and busy machines.
-const LIMIT: Duration = Duration::from_secs(60);
+/// How long one command may take before it counts as hung; generous, for slow and busy machines (a minute was
+/// too short where others compiled beside it).
+const LIMIT: Duration = Duration::from_secs(600);
 
 /// What a command left behind.
 #[derive(Debug)]

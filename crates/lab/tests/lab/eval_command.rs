@@ -206,13 +206,13 @@ fn eval_door_lets_both_portraits_walk_by() {
     data(folder.path(), false);
     let strips = folder.path().join("strips");
     let run = |threads: &str| {
-        let more = ["--format", "json", "--rate", "10", "--threads", threads, "--pictures"];
+        let more = ["--format", "json", "--rate", "5", "--threads", threads, "--pictures"];
         let ended = eval("door", folder.path(), &[&more[..], &[strips.to_str().unwrap()]].concat());
         assert_eq!(ended.code, Some(0), "{ended:?}");
         json(&ended)
     };
     let report = run("1");
-    let alone = &report["rates"]["10"]["alone"];
+    let alone = &report["rates"]["5"]["alone"];
     assert_eq!(
         alone["counts"]["unmasked_alerted"],
         serde_json::json!({"hits": 1, "of": 1, "interval": alone["counts"]["unmasked_alerted"]["interval"]})
@@ -225,9 +225,9 @@ fn eval_door_lets_both_portraits_walk_by() {
     assert_keys(
         &report,
         &[
-            "rates/10/in_company/unmasked_alerted_within_1_s",
-            "rates/10/in_company/counts/clips_alert_at_nobody",
-            "rates/10/alone/seconds_to_alert/p90",
+            "rates/5/in_company/unmasked_alerted_within_1_s",
+            "rates/5/in_company/counts/clips_alert_at_nobody",
+            "rates/5/alone/seconds_to_alert/p90",
             "settings/rules/min_face_side",
             "settings/detector_input",
         ],

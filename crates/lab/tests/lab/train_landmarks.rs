@@ -17,7 +17,7 @@ fn data(folder: &Path) {
     let mut labels = "image,x,y,w,h,label,split\n".to_owned();
     std::fs::create_dir_all(folder.join("images/a")).unwrap();
     for index in 0..20u32 {
-        let side = 240 + 16 * index;
+        let side = 200 + 4 * index;
         let scale = side as f32 / picture.width() as f32;
         let name = format!("a/{index}.png");
         let picture = picture.resize(side, side, image::imageops::FilterType::Triangle);

@@ -26,6 +26,7 @@ use maskwatch::nn::weights::Weights;
 use maskwatch::vision::classifier::{Classifier, Input};
 use rand::RngExt;
 use std::path::Path;
+use std::sync::LazyLock;
 
 const MASK: Target = Target::Face(Label::Mask);
 
@@ -73,6 +74,11 @@ fn tree(count: u32) -> tempfile::TempDir {
 
 /// A backbone with random weights, under torchvision's names: good enough to tell blue from skin.
 fn backbone() -> Weights {
+    static MADE: LazyLock<Weights> = LazyLock::new(random_backbone);
+    MADE.clone()
+}
+
+fn random_backbone() -> Weights {
     let mut convolutions: Vec<(String, String, [usize; 4])> = Vec::new();
     let mut add = |name: String, norm: String, shape| convolutions.push((name, norm, shape));
     add("features.0.0".into(), "features.0.1".into(), [32, 3, 3, 3]);
