@@ -74,7 +74,7 @@ pub(crate) fn run(args: Args) -> Outcome {
     let outputs = config.outputs.outputs.clone();
     let (driver, recorder) = simulated();
     let thread = Outputs::start(Panel::open(driver, &outputs, None)?, Arc::clone(&stop), STALL)?;
-    let watch = Watch::new(Box::new(networks), config.decision.clone());
+    let watch = Watch::configured(Box::new(networks), &config);
 
     let places = format!("watching {}; pictures go to {}", source.describe(), args.output.display());
     print(&format!("{}\n", escaped(&places)))?;

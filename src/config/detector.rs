@@ -17,13 +17,15 @@ pub struct DetectorConfig {
     pub height: u32,
     /// Whether frames are searched a second time, at a small input, for close faces.
     pub close_faces: bool,
+    /// Whether frames go without a search in which nothing moved while nobody was there.
+    pub skip_still: bool,
     /// Minimum score of a face.
     pub score_threshold: f32,
 }
 
 impl Default for DetectorConfig {
     fn default() -> Self {
-        Self { width: 480, height: 384, close_faces: true, score_threshold: 0.5 }
+        Self { width: 480, height: 384, close_faces: true, skip_still: true, score_threshold: 0.5 }
     }
 }
 
@@ -42,9 +44,10 @@ pub(super) fn detector(mut section: Section<'_>) -> Result<DetectorConfig, Confi
     };
     let (width, height) = (side("width", usual.width)?, side("height", usual.height)?);
     let close_faces = section.truth("close_faces")?.unwrap_or(usual.close_faces);
+    let skip_still = section.truth("skip_still")?.unwrap_or(usual.skip_still);
     let score_threshold = section
         .number("score_threshold", limits::DOOR_SCORES)?
         .map_or(usual.score_threshold, |threshold| threshold.value as f32);
     section.finish()?;
-    Ok(DetectorConfig { width, height, close_faces, score_threshold })
+    Ok(DetectorConfig { width, height, close_faces, skip_still, score_threshold })
 }

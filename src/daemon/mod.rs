@@ -15,6 +15,7 @@ mod orders;
 mod parts;
 mod run;
 mod shown;
+mod still;
 mod temperature;
 mod throttle;
 mod wall;

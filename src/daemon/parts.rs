@@ -47,7 +47,7 @@ impl Opener {
     /// When a part cannot be opened.
     pub fn daemon<'a>(&self, config: &Config, clock: &'a dyn Clock) -> Result<Daemon<'a>, OpenError> {
         let outputs = self.outputs(config)?;
-        let watch = Watch::new(Box::new(Chain::load(&config.vision())?), config.decision.clone());
+        let watch = Watch::configured(Box::new(Chain::load(&config.vision())?), config);
         let source = self.source(config)?;
         Ok(Daemon::new(source, watch, outputs, FramePace::from(&config.source), clock))
     }
@@ -138,6 +138,7 @@ impl Opener {
         }
         daemon.set_pace(FramePace::from(&new.source));
         daemon.watch.set_rules(new.decision.clone());
+        daemon.watch.skip_still(new.detector.skip_still);
         Ok(())
     }
 }

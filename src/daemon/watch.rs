@@ -2,6 +2,8 @@
 //! pins, and asks the clock it is given only how long a look takes.
 
 use super::clock::Clock;
+use super::still::Stillness;
+use crate::config::Config;
 use crate::decide::{Decider, Exchange, Finding, HeldPass, Opinion, Rules, Sighting, Signal, Verdict};
 use crate::geometry::Rect;
 use crate::pixels::picture::View;
@@ -55,25 +57,47 @@ pub struct Watch {
     tracker: Tracker,
     decider: Decider,
     budget: Duration,
+    /// For how long nobody has been there when still frames begin to be skipped.
+    empty_for: Duration,
+    /// `None` where every frame is looked at.
+    still: Option<Stillness>,
+    /// When a face was last found.
+    found: Option<Duration>,
 }
 
 impl Watch {
-    /// A watch that has seen nothing yet.
+    /// A watch that has seen nothing yet and looks at every frame.
     #[must_use]
     pub fn new(vision: Box<dyn Vision>, rules: Rules) -> Self {
-        let budget = rules.budget;
-        Self { vision, tracker: Tracker::default(), decider: Decider::new(rules), budget }
+        let (budget, empty_for) = (rules.budget, rules.re_arm.max(rules.linger));
+        let (tracker, decider) = (Tracker::default(), Decider::new(rules));
+        Self { vision, tracker, decider, budget, empty_for, still: None, found: None }
+    }
+
+    /// The watch that `config` describes, which looks through `vision`.
+    #[must_use]
+    pub fn configured(vision: Box<dyn Vision>, config: &Config) -> Self {
+        let mut watch = Self::new(vision, config.decision.clone());
+        watch.skip_still(config.detector.skip_still);
+        watch
+    }
+
+    /// Skips frames from now on, or no longer, in which nothing moved since the last look. One look a second
+    /// is taken in any case, and all while somebody is there or was within the re-arm and linger times.
+    pub fn skip_still(&mut self, skips: bool) {
+        self.still = skips.then(Stillness::default);
     }
 
     /// Follows other rules from now on, about the same people.
     pub fn set_rules(&mut self, rules: Rules) {
-        self.budget = rules.budget;
+        (self.budget, self.empty_for) = (rules.budget, rules.re_arm.max(rules.linger));
         self.decider.set_rules(rules);
     }
 
     /// Looks through other networks from now on, at the same people.
     pub fn set_vision(&mut self, vision: Box<dyn Vision>) {
         self.vision = vision;
+        self.still.iter_mut().for_each(Stillness::forget);
     }
 
     /// Takes a frame that was taken at `captured` of `clock`.
@@ -86,8 +110,9 @@ impl Watch {
         captured: Duration,
         clock: &dyn Clock,
     ) -> Result<Seen, VisionError> {
-        let Self { vision, tracker, decider, budget } = self;
         let began = clock.now();
+        let is_skipped = self.is_skipped(picture, captured);
+        let Self { vision, tracker, decider, budget, .. } = self;
         let mut question = Question {
             frame: picture.dimensions(),
             captured,
@@ -96,7 +121,18 @@ impl Watch {
             asked: Some((tracker, decider)),
             answered: None,
         };
-        let judged = vision.look(picture, &mut question)?;
+        let judged = if is_skipped {
+            question.choose(&[]);
+            Vec::new()
+        } else {
+            // Of a picture that the networks could not be run on nothing is known.
+            vision
+                .look(picture, &mut question)
+                .inspect_err(|_| self.still.iter_mut().for_each(Stillness::forget))?
+        };
+        if !judged.is_empty() {
+            self.found = Some(captured);
+        }
         let Some(Answered { tracker, ids, exchange, found }) = question.answered else {
             return Ok(Seen::default());
         };
@@ -123,6 +159,16 @@ impl Watch {
     /// Nobody looks for a while: whoever is there then is judged afresh.
     pub fn rest(&mut self) {
         self.decider.forget_all();
+    }
+
+    /// Whether nothing can have changed: nobody has been there for some time, and the picture stands still.
+    fn is_skipped(&mut self, picture: View<'_>, captured: Duration) -> bool {
+        let Some(still) = &mut self.still else { return false };
+        if self.found.is_some_and(|found| captured.saturating_sub(found) < self.empty_for) {
+            still.forget();
+            return false;
+        }
+        still.is_still(picture, captured)
     }
 
     /// Shows *fault* from now on, or no longer.

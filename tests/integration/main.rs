@@ -32,5 +32,6 @@ mod source_files;
 mod source_programs;
 mod source_v4l2;
 mod starting_weights;
+mod still_door;
 mod unread_log;
 mod zones;

@@ -44,6 +44,7 @@ fn any_values() -> impl Strategy<Value = String> {
             "width",
             "height",
             "close_faces",
+            "skip_still",
             "frames_per_second",
             "timeout_seconds",
             "score_threshold",

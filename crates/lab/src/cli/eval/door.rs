@@ -72,7 +72,6 @@ pub(super) fn run(args: Args) -> Outcome {
     let vision = config.vision();
     let chains: Vec<Chain> =
         (0..threads.unwrap_or(1)).map(|_| Chain::load(&vision)).collect::<Result<_, _>>()?;
-    let rules = config.decision.clone();
     let settings = EvalSettings {
         classifier_input: Some(args.models.input),
         detector: Some(MeasuredDetector {
@@ -86,14 +85,14 @@ pub(super) fn run(args: Args) -> Outcome {
             masked_persons: cast.count(Label::Mask),
             unmasked_persons: cast.count(Label::NoMask),
             persons_with_mask_worn_wrongly: cast.count(Label::Incorrect),
-            rules: RulesSettings::of(&rules, config.gates),
+            rules: RulesSettings::of(&config.decision, config.gates),
         }),
         ..data.settings(&models)
     };
     let mut rates = args.rate;
     rates.sort_unstable();
     rates.dedup();
-    let plan = DoorPlan { seed: args.seed, rates, rules };
+    let plan = DoorPlan { seed: args.seed, rates, config: config.clone() };
     data.steps = (door::groups(&cast.people, plan.seed).len(), "clips");
     data.measure(settings, |progress| {
         // One for each thread: those in 8 bits do one picture at a time.

@@ -77,6 +77,6 @@ pub(super) fn run(args: Args) -> Outcome {
             let own = rayon::current_thread_index().unwrap_or(0) % chains.len();
             Ok(Box::new(chains[own].clone()) as Box<dyn Vision>)
         };
-        evaluate(&clips, &rates, &config.decision, &vision, args.pictures.as_deref(), progress)
+        evaluate(&clips, &rates, &config, &vision, args.pictures.as_deref(), progress)
     })
 }

@@ -13,7 +13,7 @@ use crate::eval::mistakes::Mistake;
 use crate::eval::networks::MakeVision;
 use crate::eval::strip::ClipStrip;
 use crate::random::{Purpose, stream};
-use maskwatch::decide::Rules;
+use maskwatch::config::Config;
 use rayon::prelude::*;
 use std::path::Path;
 use std::sync::Arc;
@@ -29,8 +29,8 @@ pub struct DoorPlan {
     pub seed: u64,
     /// Frames a second, each at least 1.
     pub rates: Vec<u32>,
-    /// The daemon's rules.
-    pub rules: Rules,
+    /// The daemon's configuration; its sections `[detector]` and `[decision]` apply.
+    pub config: Config,
 }
 
 /// Shows `people` to daemons as `plan` says. `progress` is called with the number of clips done so far, of
@@ -97,7 +97,7 @@ fn show(
     album: Option<(&Path, bool)>,
 ) -> Result<ClipOutcome, EvalError> {
     let mut strip = album.map(|_| ClipStrip::default());
-    let outcome = run::run(clip, rate as f32, vision()?, &plan.rules, strip.as_mut())?;
+    let outcome = run::run(clip, rate as f32, vision()?, &plan.config, strip.as_mut())?;
     let wrong = outcome.alert_at_nobody || outcome.fates.iter().flatten().any(|fate| problem(fate).is_some());
     if let (Some(strip), Some((folder, sample))) = (strip, album)
         && (sample || wrong)

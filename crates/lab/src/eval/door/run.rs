@@ -60,7 +60,7 @@ pub struct ClipOutcome {
 }
 
 /// Runs `clip` at `rate` frames a second through a daemon of its own, which looks through `vision` and
-/// follows `rules`. Frames are also shown to `strip`.
+/// is configured so. Frames are also shown to `strip`.
 ///
 /// # Errors
 /// What the daemon says is wrong with the networks or the simulated outputs.
@@ -68,19 +68,18 @@ pub fn run(
     clip: &Arc<Clip>,
     rate: f32,
     vision: Box<dyn Vision>,
-    rules: &Rules,
+    config: &Config,
     strip: Option<&mut ClipStrip>,
 ) -> Result<ClipOutcome, EvalError> {
-    let config = Config::default();
     let clock = FilmClock::default();
     let film = Film::new(Arc::clone(clip), rate, clock.clone());
     let (stop, reload) = (Arc::new(AtomicBool::new(false)), AtomicBool::new(false));
     let (driver, _) = simulated();
     let panel = Panel::open(driver, &config.outputs.outputs, None)?;
     let outputs = Outputs::start(panel, Arc::clone(&stop), NEVER)?;
-    let watch = Watch::new(vision, rules.clone());
+    let watch = Watch::configured(vision, config);
     let mut daemon = Daemon::new(Box::new(film), watch, outputs, FramePace::from(&config.source), &clock);
-    let mut witness = Witness::new(clip, rules, strip);
+    let mut witness = Witness::new(clip, &config.decision, strip);
     daemon.run(Flags { stop: &stop, reload: &reload }, &mut witness)?;
     daemon.outputs.stop()?;
     match witness.fault {

@@ -8,19 +8,19 @@ use crate::eval::error::EvalError;
 use crate::eval::evaluation::Evaluation;
 use crate::eval::named::Named;
 use crate::eval::networks::MakeVision;
-use maskwatch::decide::Rules;
+use maskwatch::config::Config;
 use rayon::prelude::*;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-/// Shows `clips` to daemons that follow `rules`, at each of `rates` frames a second. `progress` is called
+/// Shows `clips` to daemons that are configured so, at each of `rates` frames a second. `progress` is called
 /// with the number of clips done. Into the folder `strips`, if there is one, go strips of annotated frames of
 /// every clip that was shown wrongly. A clip that could not be run becomes a failure.
 pub fn evaluate(
     clips: &[VideoClip],
     rates: &[u32],
-    rules: &Rules,
+    config: &Config,
     vision: &MakeVision<'_>,
     strips: Option<&Path>,
     progress: &(dyn Fn(usize) + Sync),
@@ -29,7 +29,7 @@ pub fn evaluate(
     let results: Vec<Result<ClipReport, EvalError>> = clips
         .par_iter()
         .map(|clip| {
-            let report = show(clip, rates, rules, vision, strips);
+            let report = show(clip, rates, config, vision, strips);
             progress(done.fetch_add(1, Ordering::Relaxed) + 1);
             report
         })
@@ -47,14 +47,14 @@ pub fn evaluate(
 fn show(
     clip: &VideoClip,
     rates: &[u32],
-    rules: &Rules,
+    config: &Config,
     vision: &MakeVision<'_>,
     strips: Option<&Path>,
 ) -> Result<ClipReport, EvalError> {
     let mut length = Duration::ZERO;
     let mut showings: Vec<(String, Showing)> = Vec::new();
     for rate in rates {
-        let (showing, lasted, strip) = run::run(clip, *rate, vision()?, rules)?;
+        let (showing, lasted, strip) = run::run(clip, *rate, vision()?, config)?;
         length = length.max(lasted);
         if let (Some(folder), false) = (strips, showing.right) {
             let name = Path::new(&clip.name).file_stem().unwrap_or_default().to_string_lossy();

@@ -8,7 +8,7 @@ use crate::eval::film::FilmClock;
 use crate::eval::strip::ClipStrip;
 use maskwatch::config::Config;
 use maskwatch::daemon::{Daemon, Event, Flags, FramePace, Observer, Watch};
-use maskwatch::decide::{DoorState, Finding, Rules};
+use maskwatch::decide::{DoorState, Finding};
 use maskwatch::outputs::{Outputs, Panel, simulated};
 use maskwatch::source::{Frame, Next, Source, SourceError};
 use maskwatch::vision::Vision;
@@ -30,16 +30,16 @@ pub fn run(
     clip: &VideoClip,
     rate: u32,
     vision: Box<dyn Vision>,
-    rules: &Rules,
+    config: &Config,
 ) -> Result<(Showing, Duration, ClipStrip), EvalError> {
     let (clock, failed) = (FilmClock::default(), Failed::default());
     let frames = ClipFrames::open(&clip.path, f64::from(rate))?;
     let film = VideoFilm { frames, shown: 0, clock: clock.clone(), failed: Arc::clone(&failed) };
     let (stop, reload) = (Arc::new(AtomicBool::new(false)), AtomicBool::new(false));
     let (driver, _) = simulated();
-    let panel = Panel::open(driver, &Config::default().outputs.outputs, None)?;
+    let panel = Panel::open(driver, &config.outputs.outputs, None)?;
     let outputs = Outputs::start(panel, Arc::clone(&stop), NEVER)?;
-    let watch = Watch::new(vision, rules.clone());
+    let watch = Watch::configured(vision, config);
     let pace = FramePace { timeout: NEVER, interval: Duration::from_secs_f64(1.0 / f64::from(rate)) };
     let mut daemon = Daemon::new(Box::new(film), watch, outputs, pace, &clock);
     let mut witness = ClipWitness { strip: ClipStrip::every(EVERY), ..ClipWitness::default() };

@@ -1,0 +1,102 @@
+//! A door at which nothing moves: few frames are searched, and nobody is seen later for it.
+
+use image::{Rgb, RgbImage};
+use maskwatch::daemon::{Clock, Watch};
+use maskwatch::decide::{DoorState, Rules};
+use maskwatch::geometry::Rect;
+use maskwatch::pixels::picture::View;
+use maskwatch::vision::classifier::Probabilities;
+use maskwatch::vision::{Choice, JudgedFace, Judgement, Vision, VisionError, judged};
+use proptest::prelude::*;
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::Duration;
+
+/// Where the bare person stands.
+const PERSON: Rect = Rect { x: 300.0, y: 120.0, w: 40.0, h: 50.0 };
+/// The person's luma; the entrance is darker.
+const LIGHT: u8 = 170;
+/// Time between two frames in milliseconds.
+const STEP: u64 = 100;
+
+/// Sees a bare face where the picture is light, and counts its looks.
+struct Counted(Rc<Cell<u32>>);
+
+impl Vision for Counted {
+    fn look(&mut self, picture: View<'_>, choice: &mut dyn Choice) -> Result<Vec<JudgedFace>, VisionError> {
+        self.0.set(self.0.get() + 1);
+        let mut pixel = [0; 3];
+        picture.read_row(PERSON.x as usize + 20, PERSON.y as usize + 20, &mut pixel);
+        let found: &[Rect] = if pixel[0] > LIGHT - 20 { &[PERSON] } else { &[] };
+        judged(found, choice, |_| Ok(Judgement::Answered(Probabilities::of_mask(0.01))))
+    }
+}
+
+struct Now(Cell<Duration>);
+
+impl Clock for Now {
+    fn now(&self) -> Duration {
+        self.0.get()
+    }
+}
+
+/// A frame of a camera with some noise, with or without the person.
+fn frame(number: u64, is_there: bool) -> RgbImage {
+    let mut state = (number as u32).wrapping_mul(0x9E37_79B9) | 1;
+    RgbImage::from_fn(640, 480, |x, y| {
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        let (x, y) = (x as f32, y as f32);
+        let across = PERSON.x..PERSON.x + PERSON.w;
+        let is_person = is_there && across.contains(&x) && (PERSON.y..PERSON.y + PERSON.h).contains(&y);
+        Rgb([if is_person { LIGHT } else { 100 } + (state % 8) as u8; 3])
+    })
+}
+
+/// What the door shows after each of `frames`, which tell whether the person is there, and how many frames
+/// were searched.
+fn shown(frames: &[bool], skips: bool) -> (Vec<DoorState>, Vec<u32>) {
+    let looks = Rc::new(Cell::new(0));
+    let mut watch = Watch::new(Box::new(Counted(Rc::clone(&looks))), Rules::default());
+    watch.skip_still(skips);
+    let clock = Now(Cell::new(Duration::ZERO));
+    let mut counted = Vec::new();
+    let states = frames.iter().zip(0..).map(|(is_there, number)| {
+        let now = Duration::from_millis(STEP * number);
+        clock.0.set(now);
+        watch.look((&frame(number, *is_there)).into(), now, &clock).unwrap();
+        counted.push(looks.take());
+        watch.signal(now).state
+    });
+    (states.collect(), counted)
+}
+
+#[test]
+fn an_empty_door_is_searched_once_a_second_and_everything_while_somebody_is_there() {
+    let frames = [vec![false; 50], vec![true; 30], vec![false; 100]].concat();
+    let (states, looks) = shown(&frames, true);
+    let searched = |frames: std::ops::Range<usize>| looks[frames].iter().sum::<u32>();
+    assert_eq!(searched(0..50), 5, "five seconds of nobody");
+    assert_eq!(searched(50..80), 30, "everything while somebody is there");
+    assert_eq!(searched(80..129), 49, "and until the re-arm time is over");
+    assert!(searched(130..180) <= 6, "{}", searched(130..180));
+    assert_eq!(states, shown(&frames, false).0);
+    assert_eq!(shown(&frames, false).1, vec![1; 180]);
+    assert!(states.contains(&DoorState::Alert));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
+    /// Whoever comes and goes, the door shows the same as if every frame were searched.
+    #[test]
+    fn skipping_changes_nothing_that_is_shown(visits in prop::collection::vec((1usize..90, 1usize..20), 1..3)) {
+        let mut frames = Vec::new();
+        for (away, there) in visits {
+            frames.extend(vec![false; away]);
+            frames.extend(vec![true; there]);
+        }
+        frames.extend(vec![false; 70]);
+        prop_assert_eq!(shown(&frames, true).0, shown(&frames, false).0);
+    }
+}
