@@ -99,7 +99,8 @@ impl Chain {
         &self.classifier
     }
 
-    /// Judges the faces in these boxes of `picture`, in their order, as if the detector had found them.
+    /// Judges the faces in these boxes of `picture`, in their order, as if the detector had found them and
+    /// were sure.
     ///
     /// # Errors
     /// When a network cannot be run.
@@ -108,12 +109,21 @@ impl Chain {
         picture: impl Into<View<'a>>,
         faces: &[Rect],
     ) -> Result<Vec<Judgement>, NetworkError> {
-        let picture = picture.into();
+        self.judge_found(picture.into(), faces, |_| 1.0)
+    }
+
+    /// As [`judge`](Self::judge), of faces that the detector found with these scores.
+    fn judge_found(
+        &mut self,
+        picture: View<'_>,
+        faces: &[Rect],
+        score: impl Fn(usize) -> f32,
+    ) -> Result<Vec<Judgement>, NetworkError> {
         let answers = self.classifier.look(picture, faces)?;
         let mut judgements = Vec::with_capacity(faces.len());
-        for (face, Answer { probabilities, presence }) in faces.iter().zip(answers) {
+        for (index, (face, Answer { probabilities, presence })) in faces.iter().zip(answers).enumerate() {
             // Asked first of all: what is no face has no pose, and may be as dark or blurred as it likes.
-            judgements.push(if self.gates.rule_out(&presence) {
+            judgements.push(if self.gates.rule_out(&presence, score(index)) {
                 Judgement::Nobody
             } else if let Some(gate) = self.stopped(picture, face)? {
                 Judgement::Stopped(gate)
@@ -168,7 +178,8 @@ impl Vision for Chain {
                 break;
             }
             let wanted: Vec<Rect> = part.iter().map(|index| rects[*index]).collect();
-            for (index, judgement) in part.iter().zip(self.judge(picture, &wanted)?) {
+            let judged = self.judge_found(picture, &wanted, |place| found[part[place]].score)?;
+            for (index, judgement) in part.iter().zip(judged) {
                 let JudgedFace { rect, .. } = faces[*index];
                 // Who wears a mask is not remembered: nobody has to know later what he looked like.
                 let bare = judgement.answer().is_some_and(|answer| answer.mask < 0.5);

@@ -14,6 +14,11 @@ const SIDE: usize = 48;
 const MARGIN: f32 = 1.0;
 /// Luma from which a pixel is clipped, 0 to 1: at the sensor's upper limit, apart from what JPEG adds.
 const CLIPPED: f32 = 250.0 / 255.0;
+/// Detector's score from which [`Gates::min_person`] holds as it is. Animals and things mostly have less.
+const SURE_SCORE: f32 = 0.8;
+/// Below that score, by how much the logit of *person* must be higher for each unit that the score's logit is
+/// lower.
+const PERSON_FOR_SCORE: f32 = 3.0;
 /// Clamp for yaw; also the value for degenerate landmarks.
 pub const MOST_YAW: f32 = 4.0;
 
@@ -49,7 +54,8 @@ pub struct Gates {
     pub max_clipped: f32,
     /// The greatest [`Quality::yaw`], to either side.
     pub max_yaw: f32,
-    /// The least [`Presence::person`]: below it the box is nobody's face.
+    /// The least [`Presence::person`]: below it the box is nobody's face. Where the detector is less sure of a
+    /// face than usual, more is needed, see [`rule_out`](Self::rule_out).
     pub min_person: f32,
     /// The least [`Presence::front`].
     pub min_front: f32,
@@ -149,10 +155,21 @@ impl Gates {
         if text.is_empty() { "all open".to_owned() } else { text }
     }
 
-    /// Whether no human head is there, by the classifier's word.
+    /// Whether no human head is there, by the classifier's word about a face of the detector's `score` (0 to
+    /// 1). Two doubts add up: below a score of 0.8 *person* has to be surer, for each unit of the score's
+    /// logit by three units of its own.
+    ///
+    /// ```
+    /// use maskwatch_vision::classifier::Presence;
+    /// use maskwatch_vision::quality::Gates;
+    /// let (gates, perhaps) = (Gates::default(), Presence { person: 0.7, front: 0.9 });
+    /// assert!(!gates.rule_out(&perhaps, 0.9));
+    /// assert!(gates.rule_out(&perhaps, 0.6));
+    /// ```
     #[must_use]
-    pub fn rule_out(&self, presence: &Presence) -> bool {
-        self.min_person > 0.0 && presence.person < self.min_person
+    pub fn rule_out(&self, presence: &Presence, score: f32) -> bool {
+        let more = PERSON_FOR_SCORE * (logit(SURE_SCORE) - logit(score)).max(0.0);
+        self.min_person > 0.0 && logit(presence.person) < logit(self.min_person) + more
     }
 
     /// Whether a face is seen from where nose and mouth do not show.
@@ -229,6 +246,10 @@ impl Examiner {
             *luma = (0.299 * red + 0.587 * green + 0.114 * blue) / 255.0;
         }
     }
+}
+
+fn logit(probability: f32) -> f32 {
+    (probability / (1.0 - probability)).ln()
 }
 
 /// Mean and variance.
@@ -345,9 +366,9 @@ mod tests {
     fn presence_has_gates_of_its_own() {
         let seen = |person, front| Presence { person, front };
         let gates = Gates::default();
-        assert!(gates.rule_out(&seen(0.1, 0.9)) && !gates.rule_out(&seen(0.9, 0.1)));
+        assert!(gates.rule_out(&seen(0.1, 0.9), 1.0) && !gates.rule_out(&seen(0.9, 0.1), 1.0));
         assert!(gates.hide(&seen(0.9, 0.1)) && !gates.hide(&Presence::CERTAIN));
-        assert!(!Gates::OPEN.rule_out(&seen(0.0, 0.0)) && !Gates::OPEN.hide(&seen(0.0, 0.0)));
+        assert!(!Gates::OPEN.rule_out(&seen(0.0, 0.0), 0.0) && !Gates::OPEN.hide(&seen(0.0, 0.0)));
     }
 
     #[test]

@@ -168,7 +168,7 @@ pub fn faces(
     let mut report = FaceFigures::default();
     let mut mistakes = Vec::new();
     for (face, presence) in results.into_iter().flatten() {
-        let (is_nobody, is_hidden) = (gates.rule_out(&presence), gates.hide(&presence));
+        let (is_nobody, is_hidden) = (gates.rule_out(&presence, 1.0), gates.hide(&presence));
         report.nobody.add(is_nobody);
         report.hidden.add(is_hidden && !is_nobody);
         if is_nobody || is_hidden {
