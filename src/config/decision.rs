@@ -21,6 +21,7 @@ fn gates(section: &mut Section<'_>) -> Result<Gates, ConfigError> {
     let (brightest, max_brightness) = number("max_brightness", limits::BRIGHTNESS, usual.max_brightness)?;
     let (_, max_clipped) = number("max_clipped", limits::CLIPPED_SHARES, usual.max_clipped)?;
     let (_, max_yaw) = number("max_yaw", limits::YAWS, usual.max_yaw)?;
+    let (_, min_visible) = number("min_visible", limits::VISIBLE_SHARES, usual.min_visible)?;
     let (_, min_person) = number("min_person", limits::PRESENCES, usual.min_person)?;
     let (_, min_front) = number("min_front", limits::PRESENCES, usual.min_front)?;
     if max_brightness > 0.0 && min_brightness >= max_brightness {
@@ -46,6 +47,7 @@ fn gates(section: &mut Section<'_>) -> Result<Gates, ConfigError> {
         max_brightness,
         max_clipped,
         max_yaw,
+        min_visible,
         min_person,
         min_front,
     })

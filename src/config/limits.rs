@@ -39,6 +39,8 @@ pub const BRIGHTNESS: RangeInclusive<f64> = 0.0..=1.0;
 pub const CLIPPED_SHARES: RangeInclusive<f64> = 0.0..=1.0;
 /// Thresholds of yaw.
 pub const YAWS: RangeInclusive<f64> = 0.0..=MOST_YAW as f64;
+/// Thresholds of the share of a face that the frame's side edges leave.
+pub const VISIBLE_SHARES: RangeInclusive<f64> = 0.0..=1.0;
 /// Thresholds of the probabilities that somebody is there, and from the front.
 pub const PRESENCES: RangeInclusive<f64> = 0.0..=0.99;
 /// Probabilities that a vote can be asked to have.

@@ -125,6 +125,8 @@ impl Chain {
             // Asked first of all: what is no face has no pose, and may be as dark or blurred as it likes.
             judgements.push(if self.gates.rule_out(&presence, score(index)) {
                 Judgement::Nobody
+            } else if self.gates.cut_off(face, picture.dimensions().0) {
+                Judgement::Stopped(Gate::CutOff)
             } else if let Some(gate) = self.stopped(picture, face)? {
                 Judgement::Stopped(gate)
             } else if self.gates.hide(&presence) {

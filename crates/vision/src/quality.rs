@@ -1,7 +1,7 @@
 //! How well a face can be seen: sharpness, light and pose, measured on a small grey crop and on the
 //! landmarks. The classifier's answer about a face that cannot be seen well does not count: [`Gates`] say
-//! which ones. Two more of them go by the classifier's own output *presence*. What happens to those is
-//! the daemon's business.
+//! which ones. One more goes by how much of the face the picture's edge cuts off, and two by the classifier's
+//! own output *presence*. What happens to those is the daemon's business.
 
 use super::classifier::Presence;
 use crate::geometry::{Point, Rect};
@@ -15,10 +15,14 @@ const MARGIN: f32 = 1.0;
 /// Luma from which a pixel is clipped, 0 to 1: at the sensor's upper limit, apart from what JPEG adds.
 const CLIPPED: f32 = 250.0 / 255.0;
 /// Detector's score from which [`Gates::min_person`] holds as it is. Animals and things mostly have less.
-const SURE_SCORE: f32 = 0.8;
+const SURE_SCORE: f32 = 0.75;
 /// Below that score, by how much the logit of *person* must be higher for each unit that the score's logit is
 /// lower.
 const PERSON_FOR_SCORE: f32 = 3.0;
+/// Width of a face as a share of its height, about.
+const ASPECT: f32 = 0.8;
+/// A box that ends this near the picture's edge, as a share of its height, may go on beyond.
+const AT_EDGE: f32 = 0.05;
 /// Clamp for yaw; also the value for degenerate landmarks.
 pub const MOST_YAW: f32 = 4.0;
 
@@ -54,6 +58,9 @@ pub struct Gates {
     pub max_clipped: f32,
     /// The greatest [`Quality::yaw`], to either side.
     pub max_yaw: f32,
+    /// The least share of a face's width that the left or right edge of the picture leaves, see
+    /// [`cut_off`](Self::cut_off).
+    pub min_visible: f32,
     /// The least [`Presence::person`]: below it the box is nobody's face. Where the detector is less sure of a
     /// face than usual, more is needed, see [`rule_out`](Self::rule_out).
     pub min_person: f32,
@@ -76,6 +83,8 @@ pub enum Gate {
     WashedOut,
     /// [`Gates::max_yaw`]: it is turned away.
     Yaw,
+    /// [`Gates::min_visible`]: it is cut off by the left or right edge of the picture.
+    CutOff,
     /// [`Gates::min_front`]: it is seen from behind, or is a neck.
     Hidden,
 }
@@ -91,6 +100,7 @@ impl Gate {
             Self::TooBright => "too bright",
             Self::WashedOut => "washed out",
             Self::Yaw => "yaw",
+            Self::CutOff => "cut off",
             Self::Hidden => "hidden",
         }
     }
@@ -111,6 +121,7 @@ impl Default for Gates {
             min_brightness: 0.1,
             max_clipped: 0.4,
             max_yaw: 1.0,
+            min_visible: 0.85,
             min_person: 0.5,
             min_front: 0.5,
             ..Self::OPEN
@@ -127,6 +138,7 @@ impl Gates {
         max_brightness: 0.0,
         max_clipped: 0.0,
         max_yaw: 0.0,
+        min_visible: 0.0,
         min_person: 0.0,
         min_front: 0.0,
     };
@@ -147,6 +159,7 @@ impl Gates {
             ("brightness up to", self.max_brightness),
             ("clipped up to", self.max_clipped),
             ("yaw up to", self.max_yaw),
+            ("visible from", self.min_visible),
             ("person from", self.min_person),
             ("front from", self.min_front),
         ];
@@ -156,7 +169,7 @@ impl Gates {
     }
 
     /// Whether no human head is there, by the classifier's word about a face of the detector's `score` (0 to
-    /// 1). Two doubts add up: below a score of 0.8 *person* has to be surer, for each unit of the score's
+    /// 1). Two doubts add up: below a score of 0.75 *person* has to be surer, for each unit of the score's
     /// logit by three units of its own.
     ///
     /// ```
@@ -176,6 +189,19 @@ impl Gates {
     #[must_use]
     pub fn hide(&self, presence: &Presence) -> bool {
         self.min_front > 0.0 && presence.front < self.min_front
+    }
+
+    /// Whether the left or right edge of a picture `width` pixels wide cuts off too much of `face`. A detector
+    /// ends its boxes near the edge, wherever the face goes on; what is missing is told by the usual shape of
+    /// faces. Upper and lower edge do not count: whoever comes close fills a frame from top to bottom.
+    #[must_use]
+    pub fn cut_off(&self, face: &Rect, width: u32) -> bool {
+        let (left, right) = (face.x, width as f32 - face.x - face.w);
+        if left.min(right) > AT_EDGE * face.h {
+            return false;
+        }
+        let visible = (face.x + face.w).min(width as f32) - face.x.max(0.0);
+        visible < self.min_visible * face.w.max(ASPECT * face.h)
     }
 
     /// The first gate that stops a face of this quality; `None` where it may be classified.
@@ -369,6 +395,19 @@ mod tests {
         assert!(gates.rule_out(&seen(0.1, 0.9), 1.0) && !gates.rule_out(&seen(0.9, 0.1), 1.0));
         assert!(gates.hide(&seen(0.9, 0.1)) && !gates.hide(&Presence::CERTAIN));
         assert!(!Gates::OPEN.rule_out(&seen(0.0, 0.0), 0.0) && !Gates::OPEN.hide(&seen(0.0, 0.0)));
+    }
+
+    #[test]
+    fn a_face_at_the_side_edges_is_cut_off_and_one_that_fills_the_frame_is_not() {
+        let gates = Gates::default();
+        let cut_off = |x: f32, w: f32| gates.cut_off(&Rect::new(x, 50.0, w, 125.0), 640);
+        // Boxes that reach over the edge, and boxes that end at it.
+        assert!(cut_off(-30.0, 100.0) && cut_off(570.0, 100.0) && cut_off(-200.0, 100.0));
+        assert!(cut_off(1.0, 70.0) && cut_off(568.0, 70.0));
+        assert!(!cut_off(-10.0, 100.0) && !cut_off(550.0, 100.0) && !cut_off(1.0, 95.0));
+        assert!(!cut_off(20.0, 60.0), "a narrow face elsewhere is a profile");
+        assert!(!gates.cut_off(&Rect::new(-30.0, -90.0, 700.0, 600.0), 640), "close to the camera");
+        assert!(!Gates::OPEN.cut_off(&Rect::new(-99.0, 0.0, 100.0, 100.0), 640));
     }
 
     #[test]

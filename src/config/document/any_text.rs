@@ -64,6 +64,7 @@ fn any_values() -> impl Strategy<Value = String> {
             "min_brightness",
             "max_brightness",
             "max_clipped",
+            "min_visible",
             "max_yaw",
             "min_person",
             "min_front",

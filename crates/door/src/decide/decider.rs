@@ -190,7 +190,7 @@ impl Decider {
             }
             let mut changed = None;
             if judgement != Judgement::Unasked {
-                person.note_nobody(judgement == Judgement::Nobody);
+                person.note_nobody(judgement == Judgement::Nobody, captured);
             }
             if judgement == Judgement::Nobody {
                 // It speaks for nothing, and against what votes before and after it may say together.

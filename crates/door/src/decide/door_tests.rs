@@ -490,3 +490,27 @@ fn a_head_from_behind_is_asked_to_turn_round() {
     door.see(3000, Some((1, Judgement::Stopped(Gate::Hidden), None)));
     assert_eq!((door.shown(), door.alerts.len()), (vec![Idle, Look], 0));
 }
+
+#[test]
+fn an_animal_that_looks_like_a_face_for_moments_is_nobody_at_every_rate() {
+    for interval in [40, 100, 200] {
+        let mut door = Door::new(Rules::default(), interval);
+        door.see(1000, Some((1, Judgement::Nobody, None)));
+        for _ in 0..8 {
+            door.see(200, Some((1, BARE, None)));
+            door.see(600, Some((1, Judgement::Nobody, None)));
+        }
+        assert_eq!(door.states, [(0, DoorState::Idle)], "{interval} ms");
+    }
+}
+
+/// The time after which somebody is asked to come closer counts from when there was somebody.
+#[test]
+fn who_was_nobody_is_not_asked_to_come_closer_at_once() {
+    let mut door = Door::new(Rules::default(), 100);
+    door.see(5000, Some((1, Judgement::Nobody, None)));
+    let came = door.now;
+    door.see(5000, Some((1, TURNED, None)));
+    let look = door.states.iter().find(|(_, state)| *state == DoorState::Look).unwrap().0;
+    assert!((came + 1000..=came + 3000).contains(&look), "{came} {look}");
+}

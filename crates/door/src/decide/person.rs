@@ -8,8 +8,12 @@ use maskwatch_vision::Appearance;
 use maskwatch_vision::classifier::Probabilities;
 use std::time::Duration;
 
-/// Share of the newest look in what is thought about whether somebody is there, at the least.
-const NEWEST: f32 = 0.3;
+/// Time constant of what is thought about whether somebody is there: neighbouring frames err together.
+const MEMORY: Duration = Duration::from_secs(1);
+/// A look after the first says no more than this share of it, however long after.
+const MOST: f32 = 0.5;
+/// Nobody is somebody again when the looks speak against a human head by no more than this.
+const SOMEBODY: f32 = 0.3;
 /// A face is clearly smaller than a size if it is below this share of it.
 const CLEARLY: f32 = 0.8;
 
@@ -20,7 +24,7 @@ pub(super) struct Person {
     pub(super) last_seen: Duration,
     /// Looks since then.
     pub(super) missed: u32,
-    /// Since when the face has been large enough to be asked to come closer.
+    /// Since when the face has been large enough to be asked to come closer, and somebody's.
     pub(super) near_since: Option<Duration>,
     /// When the frame was taken in which the face was last judged, or stopped by a gate.
     pub(super) tried: Option<Duration>,
@@ -34,8 +38,10 @@ pub(super) struct Person {
     pub(super) alerted: bool,
     /// How much the looks speak against a human head, see [`note_nobody`](Self::note_nobody).
     against: f32,
-    /// Looks that said something about it.
+    /// Looks that said something about it, and when the frame of the last one was taken.
     looks: u32,
+    asked: Duration,
+    nobody: bool,
 }
 
 impl Person {
@@ -54,6 +60,8 @@ impl Person {
             alerted: false,
             against: 0.0,
             looks: 0,
+            asked: Duration::ZERO,
+            nobody: false,
         }
     }
 
@@ -70,17 +78,26 @@ impl Person {
         self.near_since.map(|since| self.last_seen - since)
     }
 
-    /// Notes what a look said about whether a human head is there. The first look counts whole, the next ones
-    /// less and less for each that came before, down to [`NEWEST`].
-    pub(super) fn note_nobody(&mut self, is_nobody: bool) {
-        let share = if self.looks == 0 { 1.0 } else { NEWEST.max(1.0 / (1.0 + self.looks as f32)) };
+    /// Notes what a look at a frame taken at `at` said about whether a human head is there. The first look
+    /// counts whole, the next ones less and less for each that came before, down to what the time since the
+    /// last one is worth.
+    pub(super) fn note_nobody(&mut self, is_nobody: bool, at: Duration) {
+        let since = at.saturating_sub(self.asked).as_secs_f32();
+        let of_time = 1.0 - (-since / MEMORY.as_secs_f32()).exp();
+        let share = of_time.min(MOST).max(1.0 / (1.0 + self.looks as f32));
         self.looks = self.looks.saturating_add(1);
+        self.asked = at;
         self.against += share * (f32::from(u8::from(is_nobody)) - self.against);
+        self.nobody = self.against > if self.nobody { SOMEBODY } else { 0.5 };
+        if self.nobody {
+            self.near_since = self.near_since.map(|_| self.last_seen);
+        }
     }
 
-    /// Whether most of the looks said that no human head is there.
+    /// Whether most of the looks said that no human head is there. With hysteresis: who is nobody flickers
+    /// into view by no single look.
     pub(super) fn is_nobody(&self) -> bool {
-        self.against > 0.5
+        self.nobody
     }
 
     /// Takes a vote on a frame taken at `at` and returns the verdict if it changed.
