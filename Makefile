@@ -125,9 +125,6 @@ train: dependencies ## train the networks as the shipped ones were, into runs/ (
 	  --heads crates/lab/labels/heads.csv --rejected 0.003 --threads 2 --output runs/presence
 	$(TRAIN) detector --data $(SHARED)/data --weights $(SHARED)/models/yunet_n.safetensors \
 	  --weight prajnasb=0.3 --weight scenes_volunteers.txt=0.3 --epochs 8 --examples 2000 --output runs/detector $(RESUME)
-	$(TRAIN) detector --data $(SHARED)/data --weights runs/detector/detector.safetensors --weight prajnasb=0.3 \
-	  --weight scenes_volunteers.txt=0.3 --negatives --weight negatives=0.05 --webcam 0.2 --learning-rate 2e-4 --epochs 6 \
-	  --examples 2000 --keep-last --blend 0.25 --output runs/detector-again $(RESUME)
 	$(TRAIN) landmarks --data $(SHARED)/data --teacher $(SHARED)/models/yunet_n.safetensors \
 	  --weights runs/classifier/classifier.safetensors --steps 4000 --every 200 --output runs/landmarks $(RESUME)
 

@@ -121,7 +121,7 @@ impl Default for Gates {
             min_brightness: 0.1,
             max_clipped: 0.4,
             max_yaw: 1.0,
-            min_visible: 0.85,
+            min_visible: 0.75,
             min_person: 0.5,
             min_front: 0.5,
             ..Self::OPEN
