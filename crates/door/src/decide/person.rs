@@ -12,7 +12,9 @@ use std::time::Duration;
 const MEMORY: Duration = Duration::from_secs(1);
 /// A look after the first says no more than this share of it, however long after.
 const MOST: f32 = 0.5;
-/// Nobody is somebody again when the looks speak against a human head by no more than this.
+/// After so many looks nobody is somebody again only when they speak against a human head by no more than
+/// [`SOMEBODY`].
+const SETTLED: u32 = 4;
 const SOMEBODY: f32 = 0.3;
 /// A face is clearly smaller than a size if it is below this share of it.
 const CLEARLY: f32 = 0.8;
@@ -88,7 +90,7 @@ impl Person {
         self.looks = self.looks.saturating_add(1);
         self.asked = at;
         self.against += share * (f32::from(u8::from(is_nobody)) - self.against);
-        self.nobody = self.against > if self.nobody { SOMEBODY } else { 0.5 };
+        self.nobody = self.against > if self.nobody && self.looks > SETTLED { SOMEBODY } else { 0.5 };
         if self.nobody {
             self.near_since = self.near_since.map(|_| self.last_seen);
         }
