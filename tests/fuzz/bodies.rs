@@ -152,8 +152,9 @@ pub(crate) fn config(data: &[u8]) {
         }
         Err(error) => {
             let error = error.to_string();
-            let line = error.strip_prefix("fuzz.toml line ").and_then(|rest| rest.split_once(':'));
-            let number: usize = line.map_or(0, |(number, _)| number.parse().unwrap_or(0));
+            // "line 2: …", or "line 2, column 5: …" where it is no TOML.
+            let line = error.strip_prefix("fuzz.toml line ").and_then(|rest| rest.split([':', ',']).next());
+            let number: usize = line.map_or(0, |number| number.parse().unwrap_or(0));
             assert!((1..=text.lines().count().max(1) + 1).contains(&number), "{error}");
         }
     }

@@ -73,7 +73,14 @@ fn outcome(
     says: impl FnMut(u64) -> f32 + 'static,
 ) -> Result<ClipOutcome, EvalError> {
     let vision = Script { clip: Arc::clone(clip), rate, frame: 0, sees, says };
-    run::run(clip, rate, Box::new(vision), &Config::default(), None)
+    run::run(clip, rate, Box::new(vision), &every_frame(), None)
+}
+
+/// The scripts here count looks, so no frame may go without one.
+fn every_frame() -> Config {
+    let mut config = Config::default();
+    config.detector.skip_still = false;
+    config
 }
 
 fn everybody(faces: &[Rect]) -> Result<Vec<Rect>, VisionError> {
@@ -137,7 +144,7 @@ fn networks_that_fail_are_an_error() {
 fn a_face_that_never_becomes_large_enough_has_no_fate() {
     let clip = clip(&[Label::NoMask], 8);
     let decision = Rules { min_face_side: 300.0, ..Rules::default() };
-    let config = Config { decision, ..Config::default() };
+    let config = Config { decision, ..every_frame() };
     let vision = Script { clip: Arc::clone(&clip), rate: 5.0, frame: 0, sees: everybody, says: |_| 0.01 };
     let outcome = run::run(&clip, 5.0, Box::new(vision), &config, None).unwrap();
     assert_eq!(outcome.fates, [None]);
@@ -148,7 +155,7 @@ fn a_face_that_never_becomes_large_enough_has_no_fate() {
 fn clips_with_everything_in_them_are_reported_and_drawn() {
     let people: Vec<_> =
         [Label::Mask, Label::NoMask, Label::Mask, Label::NoMask].map(person).into_iter().collect();
-    let plan = DoorPlan { seed: 4, rates: vec![5, 10], config: Config::default() };
+    let plan = DoorPlan { seed: 4, rates: vec![5, 10], config: every_frame() };
     let folder = tempfile::tempdir().unwrap();
     // Networks that see nothing: every bare person is missed.
     struct Blind;
@@ -253,7 +260,7 @@ fn nobody_inherits_the_verdict_of_another() {
             let clip = gathered(gathering, &[Label::Mask, Label::NoMask], seed as u64);
             let truth = Arc::clone(&clip);
             let vision = Knowing { clip: truth, rate, frame: 0 };
-            let outcome = run::run(&clip, rate, Box::new(vision), &Config::default(), None).unwrap();
+            let outcome = run::run(&clip, rate, Box::new(vision), &every_frame(), None).unwrap();
             let [Some(masked), Some(bare)] = &outcome.fates[..] else { continue };
             assert!(bare.alerted.is_some(), "{gathering:?} {seed} at {rate}: {bare:?}");
             assert_eq!(masked.alerted, None, "{gathering:?} {seed} at {rate}: {masked:?}");
