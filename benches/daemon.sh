@@ -29,7 +29,7 @@ for format in 'yuyv422 640x480' 'mjpeg'; do
         --source "command($format): while cat $file; do printf . >>$played; sleep 0.098; done" 2>"$frames/log" &
     daemon=$!
     sleep 5
-    if ! grep -q 'frames come from' "$frames/log"; then
+    if ! grep -q 'gives frames' "$frames/log"; then
         cat "$frames/log" >&2
         exit 1
     fi
