@@ -23,8 +23,8 @@ const TICK: Duration = Duration::from_millis(25);
 const HANG: Duration = Duration::from_secs(5);
 /// How long the loop looks before it says so: after a pause of the whole process both begin anew.
 const SECOND_LOOK: Duration = Duration::from_secs(1);
-/// How long the end waits for a thread that may hang.
-const FAREWELL: Duration = Duration::from_secs(2);
+/// How long the end waits for a thread that may hang; four pins that take half a second each take two.
+const FAREWELL: Duration = Duration::from_secs(4);
 
 /// The outputs, refreshed by a thread of their own. They go off when this is dropped.
 #[derive(Debug)]
