@@ -61,8 +61,8 @@ pub struct Gates {
     /// The least share of a face's width that the left or right edge of the picture leaves, see
     /// [`cut_off`](Self::cut_off).
     pub min_visible: f32,
-    /// The least [`Presence::person`]: below it the box is nobody's face. Where the detector is less sure of a
-    /// face than usual, more is needed, see [`rule_out`](Self::rule_out).
+    /// The least [`Presence::person`]: below it the box is nobody's face. Where the detector is less sure of
+    /// a face than usual, more is needed, see [`rule_out`](Self::rule_out).
     pub min_person: f32,
     /// The least [`Presence::front`].
     pub min_front: f32,
@@ -191,9 +191,10 @@ impl Gates {
         self.min_front > 0.0 && presence.front < self.min_front
     }
 
-    /// Whether the left or right edge of a picture `width` pixels wide cuts off too much of `face`. A detector
-    /// ends its boxes near the edge, wherever the face goes on; what is missing is told by the usual shape of
-    /// faces. Upper and lower edge do not count: whoever comes close fills a frame from top to bottom.
+    /// Whether the left or right edge of a picture `width` pixels wide cuts off too much of `face`. A
+    /// detector ends its boxes near the edge, wherever the face goes on; what is missing is told by the usual
+    /// shape of faces. Upper and lower edge do not count: whoever comes close fills a frame from top to
+    /// bottom.
     #[must_use]
     pub fn cut_off(&self, face: &Rect, width: u32) -> bool {
         let (left, right) = (face.x, width as f32 - face.x - face.w);
