@@ -6,7 +6,9 @@
 
 use image::RgbImage;
 use maskwatch::config::Config;
-use maskwatch::daemon::{Clock, Daemon, Event, Flags, FramePace, Observer, SystemClock, Watch};
+use maskwatch::daemon::{
+    Clock, Daemon, Event, Flags, FramePace, Observer, QuietTimes, SystemClock, SystemWallClock, Watch,
+};
 use maskwatch::geometry::Rect;
 use maskwatch::outputs::{Outputs, Panel, simulated};
 use maskwatch::pixels::buffer::Pool;
@@ -130,6 +132,10 @@ fn in_the_loop(format: &str, file: &Path) -> usize {
     let clock = SystemClock::start();
     assert!(clock.now() < Duration::from_secs(60));
     let mut daemon = Daemon::new(source, watch, outputs, FramePace::from(&config.source), &clock);
+    // Silent all the time: the clock on the wall is asked once a second.
+    let quiet =
+        Config::parse("[quiet.always]\nfrom = \"00:00\"\nto = \"24:00\"\n", "door.toml").unwrap().quiet;
+    daemon.quiet = Some(QuietTimes::new(quiet, Box::new(SystemWallClock::new(true))));
     let mut count = Count { frames: 0, before: 0, counted: None, stop: Arc::clone(&stop) };
     let never = AtomicBool::new(false);
     daemon.run(Flags { stop: &stop, reload: &never }, &mut count).unwrap();

@@ -96,6 +96,10 @@ fn describe_state(state: &StateMessage) -> String {
             text += &format!("{what}: {:.0} s left\n", left.ceil());
         }
     }
+    if let (Some(quiet), Some(until)) = (&state.quiet, &state.quiet_until) {
+        text += &flattened(&format!("quiet hours: {quiet} until {until}"));
+        text.push('\n');
+    }
     text
 }
 

@@ -6,6 +6,7 @@ use super::error::ConfigError;
 use super::hooks::{self, Hook};
 use super::outputs::{self, OutputsConfig};
 use super::place::PathChoice;
+use super::quiet::{self, QuietHours};
 use super::reader::Section;
 use super::salvage::{self, Salvaged};
 use super::source::{self, SourceConfig};
@@ -48,6 +49,8 @@ pub struct Config {
     pub counts: PathChoice,
     /// Section `[clock]`.
     pub clock: ClockTrust,
+    /// Section `[quiet]`: hours in which the door is silent or off.
+    pub quiet: Vec<QuietHours>,
     /// Sections `[[hook]]`.
     pub hooks: Vec<Hook>,
     /// What is accepted but should be mended, each in one sentence.
@@ -135,6 +138,7 @@ impl Config {
             socket: socket::socket(root.section("socket")?)?,
             counts: counts::counts(root.section("counts")?)?,
             clock: counts::clock(root.section("clock")?)?,
+            quiet: quiet::quiet(root.section("quiet")?)?,
             hooks: hooks::hooks(root.list("hook")?)?,
             warnings,
         };

@@ -58,7 +58,7 @@ fn hook(mut section: Section<'_>) -> Result<Hook, ConfigError> {
     let Some(on) = section.choice("on", &HookEvent::NAMES)? else {
         return Err(section.refuse_whole("has no on; add for example on = \"alert\"".into()));
     };
-    let Some(run) = section.texts("run")? else {
+    let Some(run) = section.texts("run", "texts in quotes, such as [\"aplay\", \"prompt.wav\"]")? else {
         return Err(
             section.refuse_whole("has no run; add for example run = [\"/usr/local/bin/prompt\"]".into())
         );

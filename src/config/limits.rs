@@ -4,7 +4,7 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-pub use crate::outputs::{PINS, SILENCES, TONES};
+pub use crate::outputs::{PAUSES, PINS, SILENCES, TONES};
 pub use crate::source::{FRAME_RATES, FRAME_SIDES};
 pub use crate::vision::classifier::CLASSIFIER_SIDES;
 pub use crate::vision::detector::{DETECTOR_SIDES, SCORES};
@@ -61,6 +61,8 @@ pub const RE_ARMS: RangeInclusive<f64> = 0.5..=3600.0;
 pub const RELAY_DWELLS: RangeInclusive<f64> = 0.5..=60.0;
 /// Seconds for which a pass can be held; 0 is never.
 pub const PASS_HOLDS: RangeInclusive<f64> = 0.0..=60.0;
+/// Seconds for which a long press of the button can pause the door; 0 is never.
+pub const BUTTON_PAUSES: RangeInclusive<f64> = 0.0..=*PAUSES.end();
 /// Seconds that the program of a hook can take.
 pub const HOOK_TIMES: RangeInclusive<f64> = 0.5..=300.0;
 /// Seconds for the other times of the section `[decision]`.

@@ -6,7 +6,7 @@ use super::reader::{Section, Sourced};
 use crate::decide::DoorState;
 use crate::outputs::{
     Active, Backend, Button, HEADER_CHIPS, Kind, Output, Pattern, Patterns, PinAccess, Pwm, RELAY_DWELL,
-    RELAY_PHASE, USUAL_TONE, check_header_pin,
+    RELAY_PHASE, USUAL_PAUSE, USUAL_TONE, check_header_pin,
 };
 use std::fmt::Write;
 use std::time::Duration;
@@ -254,8 +254,15 @@ pub(super) fn button(
     let active = section.choice("active", &Active::NAMES)?.unwrap_or(Active::Low);
     let silence = section.seconds("silence_seconds", limits::SILENCES)?;
     let silence = silence.map_or(Duration::from_secs(60), |silence| silence.value);
+    let pause = section.number("pause_seconds", limits::BUTTON_PAUSES)?;
+    let (seconds, least) = (Sourced::or(&pause, USUAL_PAUSE.as_secs_f64()), *limits::PAUSES.start());
+    if let Some(pause) = pause.filter(|_| seconds != 0.0 && seconds < least) {
+        let problem = format!("is {seconds}; use 0 for no pause, or {least} and more");
+        return Err(section.refuse(&pause, problem));
+    }
+    let pause = (seconds != 0.0).then(|| Duration::from_secs_f64(seconds));
     section.finish()?;
-    Ok(Some(Button { pin: pin.value, active, silence }))
+    Ok(Some(Button { pin: pin.value, active, silence, pause }))
 }
 
 #[cfg(test)]
@@ -282,5 +289,23 @@ mod tests {
             read(&text.replace("steady", "blink 0.2"), true).unwrap_err().contains("switches a relay faster")
         );
         assert!(read(&text.replace("steady", "off"), false).unwrap_err().contains("is never on"));
+    }
+
+    #[test]
+    fn a_long_press_pauses_for_its_time_or_there_is_none() {
+        let pause = |line: &str| {
+            let config = crate::config::Config::parse(&format!("[button]\npin = 24\n{line}"), "door.toml");
+            config.map(|config| config.outputs.button.and_then(|button| button.pause))
+        };
+        assert_eq!(pause("").unwrap(), Some(USUAL_PAUSE));
+        assert_eq!(pause("pause_seconds = 43200\n").unwrap(), Some(Duration::from_secs(43_200)));
+        assert_eq!(pause("pause_seconds = 0\n").unwrap(), None);
+        for (line, sentence) in [
+            ("pause_seconds = 0.5\n", "is 0.5; use 0 for no pause, or 1 and more"),
+            ("pause_seconds = 43201\n", "is 43201; use a number from 0 to 43200"),
+        ] {
+            let error = pause(line).unwrap_err().to_string();
+            assert_eq!(error, format!("door.toml line 3: button.pause_seconds {sentence}"));
+        }
     }
 }

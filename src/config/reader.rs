@@ -249,11 +249,16 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// Takes a list of texts.
-    pub(super) fn texts(&mut self, key: &str) -> Result<Option<Sourced<Vec<String>>>, ConfigError> {
-        const WANTED: &str = "a list of texts in quotes, such as [\"aplay\", \"prompt.wav\"]";
+    /// Takes a list of texts; anything else is told to be a list of `wanted`.
+    pub(super) fn texts(
+        &mut self,
+        key: &str,
+        wanted: &str,
+    ) -> Result<Option<Sourced<Vec<String>>>, ConfigError> {
         let Some(entry) = self.take(key) else { return Ok(None) };
-        let DeValue::Array(items) = &entry.value else { return Err(self.wrong_type(&entry, WANTED)) };
+        let DeValue::Array(items) = &entry.value else {
+            return Err(self.wrong_type(&entry, format!("a list of {wanted}")));
+        };
         let text = |item: &Spanned<DeValue<'a>>| match item.get_ref() {
             DeValue::String(text) => Some(text.to_string()),
             _ => None,
@@ -261,7 +266,7 @@ impl<'a> Section<'a> {
         match items.iter().map(text).collect() {
             Some(texts) => Ok(Some(self.sourced(&entry, texts))),
             None => {
-                let problem = format!("is a list of other things than texts; use {WANTED}");
+                let problem = format!("is a list of other things than texts; use a list of {wanted}");
                 Err(self.error(entry.key_at, self.full(&entry.key), problem))
             }
         }

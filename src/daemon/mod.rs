@@ -2,7 +2,8 @@
 //! [`Watch`] is one frame's way from pixels to the door's state; [`Opener`] makes the parts that the
 //! configuration names and replaces them when it is reloaded; [`DrivenPins`] are recorded for whoever has to
 //! switch them off; [`Listeners`] are told what happens, each in its own time; [`Orders`] are what the loop
-//! is asked to do meanwhile, and [`DoorMode`] what they have changed.
+//! is asked to do meanwhile, [`QuietTimes`] are the hours in which it is silent or dark, and [`DoorMode`] is
+//! what these have changed.
 
 mod clock;
 mod driven;
@@ -13,6 +14,7 @@ pub mod listeners;
 mod mode;
 mod orders;
 mod parts;
+mod quiet;
 mod run;
 mod shown;
 mod still;
@@ -29,6 +31,7 @@ pub use listeners::Listeners;
 pub use mode::{Command, DoorMode, PAUSES, ShownTest, TESTS, USUAL_PAUSE};
 pub use orders::{Order, OrderOutcome, OrderSender, Orders, orders};
 pub use parts::{OpenError, Opener};
+pub use quiet::{Quiet, QuietTimes};
 pub use run::{Daemon, DaemonError, Ended, Flags, FramePace, STALL};
 pub use wall::{SystemWallClock, WallClock};
 pub use watch::{Face, Seen, Stages, Watch};

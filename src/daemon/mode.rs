@@ -1,16 +1,15 @@
-//! What orders have changed about the door: it is paused, its buzzers are silent, or it shows a state as a
-//! test. Each of these ends by itself. Pure: the time is handed in.
+//! What differs from a door that works as always: orders have paused it, silenced its buzzers or let it show
+//! a state as a test, or there are quiet hours. Each of these ends by itself. Pure: the time is handed in.
 
+use super::quiet::Quiet;
+use crate::config::QuietMode;
 use crate::decide::{DoorState, Signal};
 use crate::outputs::SILENCES;
+pub use crate::outputs::{PAUSES, USUAL_PAUSE};
 use std::fmt::Write;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-/// Seconds that a pause can last.
-pub const PAUSES: RangeInclusive<f64> = 1.0..=43_200.0;
-/// How long a pause lasts if nobody says.
-pub const USUAL_PAUSE: Duration = Duration::from_secs(600);
 /// Seconds that a test can last.
 pub const TESTS: RangeInclusive<f64> = 0.5..=60.0;
 
@@ -59,7 +58,7 @@ pub struct ShownTest {
     pub until: Duration,
 }
 
-/// What orders have changed; by default nothing.
+/// What orders and quiet hours have changed; by default nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct DoorMode {
     /// When the pause ends, if there is one.
@@ -68,6 +67,8 @@ pub struct DoorMode {
     pub silent_until: Option<Duration>,
     /// What is shown as a test.
     pub test: Option<ShownTest>,
+    /// The quiet hours that hold now.
+    pub quiet: Option<Quiet>,
 }
 
 impl DoorMode {
@@ -99,23 +100,29 @@ impl DoorMode {
         self.test = self.test.filter(|test| now < test.until);
     }
 
-    /// Whether nobody is judged now.
+    /// Whether it is paused.
     #[must_use]
     pub fn is_paused(&self) -> bool {
         self.paused_until.is_some()
     }
 
+    /// Whether nobody is judged now, and the outputs are off but for a test.
+    #[must_use]
+    pub fn rests(&self) -> bool {
+        self.is_paused() || self.quiet.is_some_and(|quiet| quiet.mode == QuietMode::Off)
+    }
+
     /// What the outputs show where the door by itself would show `real`. An alert or a fault ends a test.
     pub fn shown(&mut self, real: Signal) -> Signal {
         self.test = self.test.filter(|_| !goes_first(real.state));
-        match (self.test, self.paused_until) {
-            (Some(ShownTest { state, since, .. }), _) => Signal { state, since },
-            (None, Some(_)) => Signal { state: DoorState::Off, ..real },
-            (None, None) => real,
+        match self.test {
+            Some(ShownTest { state, since, .. }) => Signal { state, since },
+            None if self.rests() => Signal { state: DoorState::Off, ..real },
+            None => real,
         }
     }
 
-    /// What holds at `now`, in one sentence.
+    /// What orders have changed that holds at `now`, in one sentence.
     #[must_use]
     pub fn describe(&self, now: Duration) -> String {
         let left = |until: Duration| until.saturating_sub(now).as_secs_f32().ceil();
@@ -200,6 +207,22 @@ mod tests {
         }
         assert_eq!(mode, DoorMode::default());
         assert_eq!(mode.take(Command::Silence(at(0)), at(0), DoorState::Idle), Ok(()));
+    }
+
+    #[test]
+    fn quiet_hours_are_dark_only_if_they_are_off() {
+        let until = jiff::civil::time(6, 30, 0, 0);
+        let quiet = |mode| DoorMode { quiet: Some(Quiet { mode, until }), ..DoorMode::default() };
+        let (mut silent, mut off) = (quiet(QuietMode::Silent), quiet(QuietMode::Off));
+        for real in DoorState::ALL {
+            assert_eq!(silent.shown(signal(real)).state, real);
+            assert_eq!(off.shown(signal(real)).state, DoorState::Off);
+        }
+        assert_eq!((silent.rests(), off.rests(), off.is_paused()), (false, true, false));
+        off.take(Command::Test(DoorState::Pass, at(5)), at(2), DoorState::Idle).unwrap();
+        assert_eq!(off.shown(signal(DoorState::Idle)).state, DoorState::Pass, "a test of the wiring");
+        off.expire(at(90_000));
+        assert!(off.rests(), "they end by the clock on the wall");
     }
 
     fn commands() -> impl Strategy<Value = Command> {

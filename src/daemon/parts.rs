@@ -3,9 +3,11 @@
 
 use super::clock::Clock;
 use super::driven::DrivenPins;
+use super::quiet::QuietTimes;
 use super::run::{Daemon, FramePace, STALL};
+use super::wall::SystemWallClock;
 use super::watch::Watch;
-use crate::config::{Config, SourceConfig};
+use crate::config::{ClockTrust, Config, SourceConfig};
 use crate::nn::NetworkError;
 use crate::outputs::{self, OutputError, Outputs, Panel};
 use crate::source::{self, Options, Source, SourceError, SourceSpec};
@@ -49,7 +51,9 @@ impl Opener {
         let outputs = self.outputs(config)?;
         let watch = Watch::configured(Box::new(Chain::load(&config.vision())?), config);
         let source = self.source(config)?;
-        Ok(Daemon::new(source, watch, outputs, FramePace::from(&config.source), clock))
+        let mut daemon = Daemon::new(source, watch, outputs, FramePace::from(&config.source), clock);
+        daemon.quiet = Some(quiet_times(config));
+        Ok(daemon)
     }
 
     /// Opens what [`daemon`](Self::daemon) takes from files, the networks and a folder of pictures, and lets
@@ -137,10 +141,19 @@ impl Opener {
             daemon.source = source;
         }
         daemon.set_pace(FramePace::from(&new.source));
+        match &mut daemon.quiet {
+            Some(quiet) if old.clock == new.clock => quiet.set_hours(new.quiet.clone()),
+            quiet => *quiet = Some(quiet_times(new)),
+        }
         daemon.watch.set_rules(new.decision.clone());
         daemon.watch.skip_still(new.detector.skip_still);
         Ok(())
     }
+}
+
+fn quiet_times(config: &Config) -> QuietTimes {
+    let clock = SystemWallClock::new(config.clock == ClockTrust::Always);
+    QuietTimes::new(config.quiet.clone(), Box::new(clock))
 }
 
 #[cfg(test)]

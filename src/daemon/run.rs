@@ -7,6 +7,7 @@ use super::event::{Event, Observer};
 use super::health::{Health, News};
 use super::mode::{Command, DoorMode};
 use super::orders::Orders;
+use super::quiet::QuietTimes;
 use super::shown::Shown;
 use super::watch::{Seen, Watch};
 use crate::config::SourceConfig;
@@ -87,6 +88,8 @@ pub struct Daemon<'a> {
     pub outputs: Outputs,
     /// What it is asked to do meanwhile.
     pub orders: Orders,
+    /// When it is silent or dark; `None` is never.
+    pub quiet: Option<QuietTimes>,
     mode: DoorMode,
     /// The mode that observers know of.
     told_mode: DoorMode,
@@ -118,6 +121,7 @@ impl<'a> Daemon<'a> {
             watch,
             outputs,
             orders: Orders::default(),
+            quiet: None,
             mode: DoorMode::default(),
             told_mode: DoorMode::default(),
             holds_pass: false,
@@ -140,12 +144,16 @@ impl<'a> Daemon<'a> {
     /// What it does now, or what is wrong, in one sentence.
     #[must_use]
     pub fn status(&self) -> String {
+        let mut held = if self.mode.is_paused() { "paused; ".to_owned() } else { String::new() };
+        if let Some(quiet) = self.mode.quiet {
+            held += &format!("{quiet}; ");
+        }
+        let source = || self.source.describe();
         match self.health.fault() {
-            Some(fault) if self.mode.is_paused() => format!("paused; fault: {fault}"),
-            Some(fault) => format!("fault: {fault}"),
-            None if self.mode.is_paused() => format!("paused; watching {}", self.source.describe()),
-            None if self.state == DoorState::Off => format!("waiting for {}", self.source.describe()),
-            None => format!("door {}; watching {}", self.state, self.source.describe()),
+            Some(fault) => format!("{held}fault: {fault}"),
+            None if self.mode.rests() => format!("{held}watching {}", source()),
+            None if self.state == DoorState::Off => format!("{held}waiting for {}", source()),
+            None => format!("{held}door {}; watching {}", self.state, source()),
         }
     }
 
@@ -175,11 +183,17 @@ impl<'a> Daemon<'a> {
         }
     }
 
-    /// Does what was ordered, ends what is over, and tells what that has changed.
+    /// Does what was ordered, ends what is over, looks for quiet hours, and tells what that has changed.
     fn follow_orders(&mut self, observer: &mut dyn Observer) {
         let now = self.clock.now();
-        let was_paused = self.mode.is_paused();
+        let rested = self.mode.rests();
         self.mode.expire(now);
+        self.mode.quiet = self.quiet.as_mut().and_then(|quiet| quiet.at(now));
+        if let Some(pause) = self.outputs.take_long_press() {
+            let command = if self.mode.is_paused() { Command::Resume } else { Command::Pause(pause) };
+            // Neither can be refused: the configuration allows no pause that is too short or too long.
+            let _ = self.mode.take(command, now, self.state);
+        }
         for _ in 0..ORDERS_A_TURN {
             let Some(order) = self.orders.next() else { break };
             let real = self.watch.signal(now).state;
@@ -189,7 +203,7 @@ impl<'a> Daemon<'a> {
             }
             order.answer(outcome);
         }
-        if self.mode.is_paused() && !was_paused {
+        if self.mode.rests() && !rested {
             self.watch.rest();
         }
         if self.mode != self.told_mode {
@@ -201,7 +215,7 @@ impl<'a> Daemon<'a> {
 
     fn frame(&mut self, frame: &Frame, observer: &mut dyn Observer) -> Result<(), DaemonError> {
         let (picture, arrived) = (frame.picture.view(), self.clock.now());
-        if self.mode.is_paused() {
+        if self.mode.rests() {
             self.last_frame = arrived;
             let problem = self.source.state().fault().map(str::to_owned);
             self.show(problem, &[], observer)?;
@@ -296,6 +310,7 @@ impl<'a> Daemon<'a> {
         let real = self.watch.signal(now);
         let signal = self.mode.shown(real);
         self.hold_pass(signal, signal == real, now);
+        self.outputs.set_quiet(self.mode.quiet.is_some());
         self.outputs.show(signal.state, self.shown.elapsed(signal, now))?;
         for finding in findings {
             observer.on_event(now, &Event::Finding(*finding));

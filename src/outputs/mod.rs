@@ -30,7 +30,7 @@ mod ticker;
 mod tone;
 mod words;
 
-pub use button::{Button, SILENCES};
+pub use button::{Button, LONG_PRESS, PAUSES, SILENCES, USUAL_PAUSE};
 pub use driver::{Driver, InputPin, OutputPin};
 pub use error::OutputError;
 pub use header::{HEADER_CHIPS, HEADER_PINS, check_header_pin};

@@ -1,6 +1,6 @@
 //! All outputs of a door together. They are off before they are first used and after their last use.
 
-use super::button::{Button, Silence};
+use super::button::{Button, LONG_PRESS, Press, Silence};
 use super::driver::{Driver, InputPin, OutputPin};
 use super::error::OutputError;
 use super::level::Active;
@@ -18,6 +18,10 @@ pub struct Panel {
     outputs: Vec<OpenOutput>,
     button: Option<OpenButton>,
     silence: Silence,
+    /// No buzzer sounds, whatever the button and orders say.
+    is_quiet: bool,
+    /// A long press of the button that nobody has asked about: the pause that it stands for.
+    long_press: Option<Duration>,
     held: Option<PassHold>,
     words: Words,
     driver: Box<dyn Driver>,
@@ -116,6 +120,8 @@ impl Panel {
             outputs: Vec::new(),
             button: None,
             silence: Silence::default(),
+            is_quiet: false,
+            long_press: None,
             held: None,
             words: Words::default(),
             driver,
@@ -136,7 +142,7 @@ impl Panel {
     /// When a pin cannot be driven; the caller should drop the panel then.
     pub fn show(&mut self, state: DoorState, elapsed: Duration, now: Instant) -> Result<(), OutputError> {
         self.read_button(now);
-        let silent = self.silence.lasts(now);
+        let silent = self.is_quiet || self.silence.lasts(now);
         // Never in a fault, and never when all is to be off.
         let may_hold = !matches!(state, DoorState::Fault | DoorState::Off);
         let held = self.held.filter(|held| may_hold && now < held.until);
@@ -166,6 +172,16 @@ impl Panel {
         self.silence.set(until);
     }
 
+    /// Lets no buzzer sound from now on, or again as the button and orders say.
+    pub(super) fn set_quiet(&mut self, is_quiet: bool) {
+        self.is_quiet = is_quiet;
+    }
+
+    /// The pause for which a long press of the button stands, once after each.
+    pub(super) fn take_long_press(&mut self) -> Option<Duration> {
+        self.long_press.take()
+    }
+
     /// Hands what it has to say to `words` from now on.
     pub(super) fn set_words(&mut self, words: Words) {
         self.words = words;
@@ -179,13 +195,22 @@ impl Panel {
     fn read_button(&mut self, now: Instant) {
         let Some(OpenButton { button, pin }) = &mut self.button else { return };
         match pin.level() {
-            Ok(level) => {
-                if self.silence.read(button, level, now) {
+            Ok(level) => match self.silence.read(button, level, now) {
+                Some(Press::Began) => {
                     let seconds = button.silence.as_secs();
                     self.words
                         .say(Level::Info, format_args!("the button silences the buzzers for {seconds} s"));
                 }
-            }
+                Some(Press::Long) => {
+                    self.long_press = button.pause;
+                    let seconds = LONG_PRESS.as_secs();
+                    self.words.say(
+                        Level::Info,
+                        format_args!("the button was held for {seconds} s: instead of that it pauses or resumes the door"),
+                    );
+                }
+                None => {}
+            },
             // The door goes on without its button rather than without its lights.
             Err(error) => {
                 self.words.say(

@@ -48,6 +48,10 @@ struct OutputsOrder {
     /// For how long the buzzers have to be silent from now on.
     silence: Option<Duration>,
     held: Option<PassHold>,
+    /// No buzzer sounds, whatever the button and orders say.
+    is_quiet: bool,
+    /// A long press of the button that the loop has not seen: the pause that it stands for.
+    long_press: Option<Duration>,
     /// How often the thread has refreshed the outputs.
     turns: u64,
     /// The turn that the loop saw last, and when it was new.
@@ -82,6 +86,8 @@ impl Outputs {
             change: None,
             silence: None,
             held: None,
+            is_quiet: false,
+            long_press: None,
             turns: 0,
             seen: (0, Instant::now()),
             ended: false,
@@ -123,6 +129,17 @@ impl Outputs {
     /// Silences the buzzers for `time` from now on; none lets them sound again.
     pub fn silence(&self, time: Duration) {
         self.shared.change(|order| order.silence = Some(time));
+    }
+
+    /// Lets no buzzer sound from now on, or again as the button and orders say.
+    pub fn set_quiet(&self, is_quiet: bool) {
+        self.shared.change(|order| order.is_quiet = is_quiet);
+    }
+
+    /// The pause for which a long press of the button stands, once after each.
+    #[must_use]
+    pub fn take_long_press(&self) -> Option<Duration> {
+        self.shared.lock().long_press.take()
     }
 
     /// Whether the thread goes on refreshing the outputs.
@@ -239,6 +256,7 @@ fn refresh(mut panel: Panel, shared: &SharedValue<OutputsOrder>, stop: &AtomicBo
             panel.silence(Instant::now().checked_add(time));
         }
         panel.hold_pass(order.held);
+        panel.set_quiet(order.is_quiet);
         let since_confirmed = order.confirmed.elapsed();
         let (mut state, mut elapsed) = (order.state, order.elapsed + since_confirmed);
         drop(order);
@@ -262,7 +280,8 @@ fn refresh(mut panel: Panel, shared: &SharedValue<OutputsOrder>, stop: &AtomicBo
             shared.lock().error = Some(error);
             return;
         }
-        let order = shared.lock();
+        let mut order = shared.lock();
+        order.long_press = panel.take_long_press().or(order.long_press);
         if !order.ended {
             shared.wait_up_to(order, TICK);
         }

@@ -286,7 +286,7 @@ impl InputPin for CountedInput {
 fn new_pins_are_waited_for_and_the_thread_rests_between_two_looks() {
     let (driver, recorder) = simulated();
     let reads = Arc::new(AtomicU32::new(0));
-    let button = Button { pin: 24, active: Active::Low, silence: Duration::from_secs(60) };
+    let button = Button { pin: 24, active: Active::Low, silence: Duration::from_secs(60), pause: None };
     let driver = Box::new(Slow(driver, Arc::clone(&reads)));
     let panel = Panel::open(driver, &outputs(), Some(button)).unwrap();
     let thread = Outputs::start(panel, Arc::default(), LONG).unwrap();
@@ -447,7 +447,7 @@ fn pins_that_cannot_be_had_leave_all_as_it_was() {
 
 #[test]
 fn the_button_silences_the_buzzers_and_nothing_else() {
-    let button = Button { pin: 24, active: Active::Low, silence: Duration::from_secs(60) };
+    let button = Button { pin: 24, active: Active::Low, silence: Duration::from_secs(60), pause: None };
     let (driver, recorder) = simulated();
     let mut wiring = outputs();
     wiring[3].patterns = wiring[0].patterns;

@@ -22,6 +22,7 @@ mod hooks;
 mod malformed;
 mod ops;
 mod oriented;
+mod quiet;
 mod scripted;
 mod service;
 mod shipped_weights;

@@ -208,7 +208,7 @@ pub(super) fn door<'a>(
     stop: &Arc<AtomicBool>,
 ) -> (Daemon<'a>, Recorder) {
     let (driver, recorder) = simulated();
-    let panel = Panel::open(driver, &config.outputs.outputs, None).unwrap();
+    let panel = Panel::open(driver, &config.outputs.outputs, config.outputs.button).unwrap();
     let outputs = Outputs::start(panel, Arc::clone(stop), Duration::from_secs(3600)).unwrap();
     let watch = Watch::new(Box::new(vision), config.decision.clone());
     (Daemon::new(Box::new(source), watch, outputs, FramePace::from(&config.source), clock), recorder)

@@ -150,6 +150,9 @@ impl DoorView {
                 title += &format!("  {what}");
             }
         }
+        if let (Some(quiet), Some(until)) = (&state.quiet, &state.quiet_until) {
+            title += &flattened(&format!("  quiet ({quiet}) until {until}"));
+        }
         let lamp = |(name, pattern): (&String, &String)| {
             if pattern == "off" {
                 format!("\x1b[90m○ {name}\x1b[0m")

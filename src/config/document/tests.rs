@@ -1,6 +1,7 @@
 //! Tests of [`super`]: each kind of mistake and its sentence.
 
 use super::*;
+use crate::config::QuietMode;
 use crate::decide::{DoorState, Rules};
 use crate::outputs::{Active, Backend, Button, Kind, Pattern, Pwm, RELAY_DWELL};
 use crate::source::{CameraName, SourceSpec};
@@ -29,6 +30,8 @@ fn the_commented_keys_of_the_documented_file_are_right_too() {
         .replace("\n#pin =", "\npin =")
         .replace("\n#active =", "\nactive =")
         .replace("\n#silence_seconds =", "\nsilence_seconds =")
+        .replace("\n#pause_seconds =", "\npause_seconds =")
+        .replace("\n#[quiet.night]", "\n[quiet.night]")
         .replace("\n#[[hook]]", "\n[[hook]]");
     let all = [
         "chip",
@@ -42,6 +45,10 @@ fn the_commented_keys_of_the_documented_file_are_right_too() {
         "on",
         "run",
         "timeout_seconds",
+        "days",
+        "from",
+        "to",
+        "mode",
     ]
     .iter()
     .fold(all, |all, key| all.replace(&format!("\n#{key} ="), &format!("\n{key} =")));
@@ -52,8 +59,14 @@ fn the_commented_keys_of_the_documented_file_are_right_too() {
             && config.models.landmarks.is_some()
     );
     assert_eq!(config.outputs.chip.as_deref(), Some("pinctrl-bcm2835"));
-    let button = Button { pin: 24, active: Active::Low, silence: Duration::from_secs(60) };
+    let button = Button {
+        pin: 24,
+        active: Active::Low,
+        silence: Duration::from_secs(60),
+        pause: Some(Duration::from_secs(600)),
+    };
     assert_eq!(config.outputs.button, Some(button));
+    assert_eq!((config.quiet.len(), config.quiet[0].mode), (1, QuietMode::Silent));
     assert_eq!((config.hooks.len(), config.hooks[0].limit), (1, Duration::from_secs(10)));
 }
 

@@ -3,6 +3,7 @@
 
 use super::hall::Listener;
 use super::notice::Notice;
+use crate::daemon::mode::DoorMode;
 use crate::daemon::throttle::{Throttle, repeats};
 use crate::decide::{Finding, Verdict};
 use std::time::Duration;
@@ -15,6 +16,8 @@ pub struct Log {
     left_out: Throttle,
     /// Whether the log knows of the fault that is present.
     fault_logged: bool,
+    /// What orders and quiet hours had changed when the log was last told.
+    mode: DoorMode,
 }
 
 impl Listener for Log {
@@ -63,7 +66,7 @@ impl Listener for Log {
                     log::info!("recovered after {:.1} s: {reason}", lasted.as_secs_f32());
                 }
             }
-            Notice::Mode(mode) => log::info!("{}", mode.describe(at)),
+            Notice::Mode(mode) => self.mode(at, *mode),
             Notice::Refused(reason) => log::error!("the configuration stays as it was: {reason}"),
             Notice::Progress
             | Notice::Looked(_)
@@ -72,6 +75,22 @@ impl Listener for Log {
             | Notice::Ready(_)
             | Notice::Reloading
             | Notice::Stopping => {}
+        }
+    }
+}
+
+impl Log {
+    fn mode(&mut self, at: Duration, mode: DoorMode) {
+        let before = std::mem::replace(&mut self.mode, mode);
+        match (before.quiet, mode.quiet) {
+            (before, Some(quiet)) if before != Some(quiet) => log::info!("{quiet}"),
+            (Some(_), None) => log::info!("quiet hours are over"),
+            _ => {}
+        }
+        // Quiet hours have a line of their own.
+        let [before, now] = [before, mode].map(|mode| DoorMode { quiet: None, ..mode });
+        if before != now {
+            log::info!("{}", now.describe(at));
         }
     }
 }

@@ -201,15 +201,23 @@ pub struct StateMessage {
     /// For how long the state is still shown as a test.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub test: Option<f64>,
+    /// What the outputs do in the quiet hours that hold now: silent or off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quiet: Option<String>,
+    /// When these end, as HH:MM by the clock on the wall.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quiet_until: Option<String>,
 }
 
 impl StateMessage {
-    /// Notes what orders have changed, at `now`.
+    /// Notes what orders and quiet hours have changed, at `now`.
     pub(super) fn set_mode(&mut self, mode: &DoorMode, now: Duration) {
         let left = |until: Duration| until.saturating_sub(now).as_secs_f64();
         self.paused = mode.paused_until.map(left);
         self.silent = mode.silent_until.map(left);
         self.test = mode.test.map(|ShownTest { until, .. }| left(until));
+        self.quiet = mode.quiet.map(|quiet| quiet.mode.name().into());
+        self.quiet_until = mode.quiet.map(|quiet| quiet.until.strftime("%H:%M").to_string());
     }
 }
 
@@ -364,6 +372,8 @@ impl Message {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::QuietMode;
+    use crate::daemon::Quiet;
     use proptest::prelude::*;
 
     #[test]
@@ -402,6 +412,18 @@ mod tests {
         ] {
             assert_eq!(request.command().unwrap_err(), problem);
         }
+    }
+
+    #[test]
+    fn quiet_hours_are_told_while_they_hold() {
+        let until = jiff::civil::time(6, 30, 0, 0);
+        let quiet = Some(Quiet { mode: QuietMode::Silent, until });
+        let mut state = StateMessage::default();
+        state.set_mode(&DoorMode { quiet, ..DoorMode::default() }, Duration::ZERO);
+        let line = Message::State(state.clone()).line();
+        assert!(line.contains(r#""quiet":"silent","quiet_until":"06:30""#), "{line}");
+        state.set_mode(&DoorMode::default(), Duration::ZERO);
+        assert_eq!(state, StateMessage::default());
     }
 
     #[test]
