@@ -98,7 +98,7 @@ def package_lines(source):
             "sudo systemctl daemon-reload && sudo systemctl restart maskwatch",
             steps=(
                 GREEN,
-                status_text("^door pass; watching .*rpicam-vid"),
+                status_text(r"^door pass; watching csi\b"),
                 Step("the pipe's picture changes: alert", "shows bare", Shows(("red",), but=("buzzer",)), 10 + SLACK),
                 allowed("char-media rw", "char-dma_heap rw"),
             ),
