@@ -47,7 +47,7 @@ pub enum SourceError {
     },
     /// The device is a CSI camera behind the media controller and gives raw Bayer data.
     #[error(
-        "camera {device} ({card}) is a CSI camera that gives only raw sensor data; read it through `command: rpicam-vid --nopreview --timeout 0 --width 640 --height 480 --codec mjpeg --output -`"
+        "camera {device} ({card}) is a CSI camera that gives only raw sensor data; write csi as source.spec (csi:1 for the second), and give the service the drop-in rpicam.conf"
     )]
     RawSensor {
         /// The device.
