@@ -219,7 +219,8 @@ def silence_button():
     sheet.resistor(280, 122, "1 kΩ")
     sheet.button(390, 122)
     sheet.wire((414, 122), (500, 122), (500, 182), (190, 182), stroke=MINUS)
-    sheet.text(520, 120, "The pin's own pull-up\nresistor is switched on.\nThe 1 kΩ protects the pin;\non short wires it may\nbe left out.", size=13, fill=PALE)
+    text = "The pin's own pull-up\nresistor is switched on.\nThe 1 kΩ protects the pin;\non short wires it may\nbe left out."
+    sheet.text(520, 120, text, size=13, fill=PALE)
     return sheet
 
 
