@@ -137,7 +137,7 @@ def relay():
     sheet.dot(330, 206)
     sheet.dot(330, 266, SIGNAL)
     module(sheet, 430, 96, {"VCC": 146, "GND": 206, "IN": 266})
-    sheet.text(430, 308, "The contact switches the load, which has a supply of its own.", size=13, fill=PALE)
+    sheet.text(430, 308, "The contact switches a load with its own supply.", size=13, fill=PALE)
 
     sheet.text(24, 350, "Input active low: active = \"low\", the jumper between VCC and JD-VCC removed", weight="bold")
     sheet.board({1: 426, 18: 476, 2: 526, 6: 576}, top=364)
