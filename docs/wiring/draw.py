@@ -4,6 +4,9 @@
 import sys
 from pathlib import Path
 
+# Only drawings are to be written into this folder.
+sys.dont_write_bytecode = True
+
 from sheet import BOARD, INK, MINUS, PALE, PLUS, SIGNAL, Sheet, colour, name
 
 FOLDER = Path(__file__).parent
