@@ -3,7 +3,9 @@
 use super::counts::{self, ClockTrust};
 use super::detector::{self, DetectorConfig};
 use super::error::ConfigError;
+use super::files::ConfigFiles;
 use super::hooks::{self, Hook};
+use super::layers::SourceText;
 use super::outputs::{self, OutputsConfig};
 use super::place::PathChoice;
 use super::quiet::{self, QuietHours};
@@ -17,14 +19,10 @@ use crate::vision::ChainOptions;
 use crate::vision::models::ModelOptions;
 use crate::vision::quality::Gates;
 use crate::vision::zones::Zones;
-use std::io::Read;
 use std::path::Path;
 
 /// The default configuration, which documents every key. It is installed as /etc/maskwatch/maskwatch.toml.
 pub const DOCUMENTED: &str = include_str!("../../systemd/maskwatch.toml");
-
-/// Maximum length of a configuration in bytes.
-const LONGEST_FILE: u64 = 1 << 20;
 
 /// A checked configuration.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -57,39 +55,28 @@ pub struct Config {
     pub warnings: Vec<String>,
 }
 
-/// The bytes of a file, not many more than a configuration may have.
-fn read(path: &Path) -> std::io::Result<Vec<u8>> {
-    let kind = std::fs::metadata(path)?.file_type();
-    // A pipe or a device could give nothing for ever, and a daemon that reloads would wait for it.
-    if !kind.is_file() && !kind.is_dir() {
-        return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, "it is a pipe or a device"));
-    }
-    let mut bytes = Vec::new();
-    std::fs::File::open(path)?.take(LONGEST_FILE + 1).read_to_end(&mut bytes)?;
-    Ok(bytes)
-}
-
 impl Config {
-    /// Reads and checks the configuration file `path`.
+    /// Reads and checks the configuration file `path`, with the drop-in files beside it.
     ///
     /// # Errors
     /// [`ConfigError`], one sentence.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        let file = path.display().to_string();
-        let bytes = read(path).map_err(|error| ConfigError::unreadable(&file, path, &error))?;
-        if bytes.len() as u64 > LONGEST_FILE {
-            return Err(ConfigError::TooLong { file });
-        }
-        let text = std::str::from_utf8(&bytes)
-            .map_err(|error| ConfigError::not_text(&file, &bytes, error.valid_up_to()))?;
-        Self::parse(text, &file)
+        Self::of_files(&ConfigFiles::read(path)?)
     }
 
-    /// The outputs of the file `path`, though it may be refused as a whole: what can be read of their wiring.
-    /// `None` if there is nothing of the kind.
+    /// Checks the configuration that `files` are together.
+    ///
+    /// # Errors
+    /// [`ConfigError`], one sentence.
+    pub fn of_files(files: &ConfigFiles) -> Result<Self, ConfigError> {
+        Self::of(&files.texts())
+    }
+
+    /// The outputs of the file `path` and its drop-in files, though they may be refused as a whole: what can
+    /// be read of their wiring. `None` if there is nothing of the kind.
     #[must_use]
     pub fn salvage_outputs(path: &Path) -> Option<Salvaged> {
-        salvage::salvage(&String::from_utf8_lossy(&read(path).ok()?))
+        salvage::salvage(&ConfigFiles::salvage(path))
     }
 
     /// The networks and gates of this configuration.
@@ -120,7 +107,12 @@ impl Config {
     /// );
     /// ```
     pub fn parse(text: &str, name: &str) -> Result<Self, ConfigError> {
-        let mut root = Section::root(text, name)?;
+        Self::of(&[SourceText { text, file: name }])
+    }
+
+    /// Reads and checks the configuration that `texts` are together, the main file first.
+    fn of(texts: &[SourceText<'_>]) -> Result<Self, ConfigError> {
+        let mut root = Section::merged(texts)?;
         let (source, mut warnings) = source::source(root.section("source")?)?;
         let models = models::models(root.section("models")?)?;
         let detector = detector::detector(root.section("detector")?)?;
@@ -145,6 +137,7 @@ impl Config {
         config.outputs.button = outputs::button(root.optional_section("button")?, &config.outputs)?;
         let holds = |output: &Output| output.patterns.pass_hold() != Pattern::Off;
         if may_hold && !config.outputs.outputs.iter().any(holds) {
+            let name = texts.first().map_or("", |main| main.file);
             config.warnings.push(format!(
                 "{name}: decision.pass_hold_seconds has no effect: no output has a pattern pass_hold; add \
                  pass_hold = \"steady\" to that of the door"
@@ -157,5 +150,7 @@ impl Config {
 
 #[cfg(test)]
 mod any_text;
+#[cfg(test)]
+mod drop_ins;
 #[cfg(test)]
 mod tests;

@@ -22,6 +22,20 @@ pub enum ConfigError {
         /// The path that was given.
         file: String,
     },
+    /// The files together are too long for a configuration.
+    #[error("{file} makes the configuration longer than 1 MiB; remove what does not belong there")]
+    TooLongTogether {
+        /// The first file that is too much.
+        file: String,
+    },
+    /// There are too many drop-in files.
+    #[error("{folder} has more files than the {most} that are read; put several into one, or remove some")]
+    TooMany {
+        /// Their folder.
+        folder: String,
+        /// How many there may be.
+        most: usize,
+    },
     /// The file is no text in UTF-8.
     #[error("{file} line {line}: byte {byte:#04x} (the {column}. of the line) is not UTF-8; {mend}")]
     NotText {
@@ -75,6 +89,17 @@ impl ConfigError {
             _ => "give the path of a maskwatch configuration, or none to use the defaults".to_owned(),
         };
         Self::Unreadable { file: file.to_owned(), cause: error.to_string(), mend }
+    }
+
+    /// The system cannot read the folder of drop-in files `folder`.
+    pub(super) fn unreadable_folder(folder: &str, error: &Error) -> Self {
+        let mend = match error.kind() {
+            ErrorKind::PermissionDenied => {
+                format!("let the user who runs this read it (sudo chmod a+rx {folder})")
+            }
+            _ => "make it a folder, or remove it".to_owned(),
+        };
+        Self::Unreadable { file: folder.to_owned(), cause: error.to_string(), mend }
     }
 
     /// The parser of TOML stops at byte `at` of `text` with `problem`.

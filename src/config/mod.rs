@@ -2,15 +2,18 @@
 //! file, the line, the key and the mend. Unknown keys are refused too.
 //!
 //! The default file, [`DOCUMENTED`], says what the keys do. `document` reads a whole file, one file below it
-//! each section, and `reader` the keys; [`limits`] names the limits of their values. `salvage` reads what is
-//! left of the outputs in a file that was refused.
+//! each section, and `reader` the keys; [`limits`] names the limits of their values. `files` finds the
+//! drop-in files of a configuration, and `layers` lays them over it. `salvage` reads what is left of the
+//! outputs in a file that was refused.
 
 mod counts;
 mod decision;
 mod detector;
 mod document;
 mod error;
+mod files;
 mod hooks;
+mod layers;
 pub mod limits;
 mod models;
 mod outputs;
@@ -26,6 +29,7 @@ pub use counts::ClockTrust;
 pub use detector::DetectorConfig;
 pub use document::{Config, DOCUMENTED};
 pub use error::ConfigError;
+pub use files::{ConfigFiles, drop_ins};
 pub use hooks::{Hook, HookEvent};
 pub use outputs::OutputsConfig;
 pub use place::PathChoice;

@@ -1,20 +1,21 @@
 //! Reads the tables of a TOML document key by key. Each key is taken out and checked; a key that is left in
 //! the end is unknown. Nothing here knows what the keys mean.
 
-use super::error::{ConfigError, line};
+use super::error::ConfigError;
+use super::layers::{self, KeyValue, Layer, SourceText, SourceTexts, TextPlace, Value};
 use crate::geometry::Point;
 use std::fmt::Display;
-use std::ops::{Range, RangeInclusive};
+use std::ops::RangeInclusive;
 use std::time::Duration;
 use strsim::levenshtein;
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::DeValue;
 
 /// A value with its key and its place in the file.
 pub(super) struct Sourced<T> {
     pub(super) value: T,
     key: String,
-    at: usize,
+    place: TextPlace,
 }
 
 impl<T: Clone> Sourced<T> {
@@ -26,11 +27,10 @@ impl<T: Clone> Sourced<T> {
 
 /// One table of the document; empty if it is not in the file.
 pub(super) struct Section<'a> {
-    text: &'a str,
-    file: &'a str,
+    texts: SourceTexts<'a>,
     /// Names of the tables down to this one, joined by dots; empty for the document itself.
     path: String,
-    at: usize,
+    place: TextPlace,
     entries: Vec<KeyValue<'a>>,
     /// The keys that were asked for, each with the one that has taken its place where it is an old one. An
     /// error about an unknown key names the nearest, by what it is called today.
@@ -39,55 +39,36 @@ pub(super) struct Section<'a> {
     warnings: Vec<String>,
 }
 
-struct KeyValue<'a> {
-    key: String,
-    key_at: usize,
-    value: DeValue<'a>,
-    value_span: Range<usize>,
-}
-
 impl<'a> Section<'a> {
-    /// The whole document.
+    /// The whole document `text`.
     pub(super) fn root(text: &'a str, file: &'a str) -> Result<Self, ConfigError> {
-        let table = DeTable::parse(text).map_err(|error| {
-            let span = error.span().unwrap_or(text.len()..text.len());
-            let message = error.message().split_whitespace().collect::<Vec<_>>().join(" ");
-            if message != "duplicate key" {
-                return ConfigError::not_toml(file, text, span.start, message);
-            }
-            let (file, line) = (file.to_owned(), line(text, span.start));
-            let key = text.get(span).unwrap_or("this key").to_owned();
-            ConfigError::Value { file, line, key, problem: "is there already; keep one of the two".into() }
-        })?;
-        Ok(Self::new(text, file, String::new(), 0, table.into_inner()))
+        Self::merged(&[SourceText { text, file }])
     }
 
-    fn new(text: &'a str, file: &'a str, path: String, at: usize, table: DeTable<'a>) -> Self {
-        let mut entries: Vec<KeyValue<'a>> = table
-            .into_iter()
-            .map(|(key, value)| KeyValue {
-                key_at: key.span().start,
-                key: key.into_inner().into_owned(),
-                value_span: value.span(),
-                value: Spanned::into_inner(value),
-            })
-            .collect();
-        // In the order of the file, so that the first mistake is the one that is named.
-        entries.sort_by_key(|entry| entry.key_at);
-        Self { text, file, path, at, entries, known: Vec::new(), warnings: Vec::new() }
+    /// The whole of several documents, of which a later one goes before an earlier one.
+    pub(super) fn merged(texts: &[SourceText<'a>]) -> Result<Self, ConfigError> {
+        let texts = texts.into();
+        let layers = layers::read(&texts)?;
+        Ok(Self::new(&texts, String::new(), TextPlace::default(), layers))
+    }
+
+    fn new(texts: &SourceTexts<'a>, path: String, place: TextPlace, layers: Vec<Layer<'a>>) -> Self {
+        let entries = layers::entries(layers);
+        Self { texts: texts.clone(), path, place, entries, known: Vec::new(), warnings: Vec::new() }
     }
 
     fn full(&self, key: &str) -> String {
         if self.path.is_empty() { key.into() } else { format!("{}.{key}", self.path) }
     }
 
-    fn error(&self, at: usize, key: String, problem: String) -> ConfigError {
-        ConfigError::Value { file: self.file.into(), line: line(self.text, at), key, problem }
+    fn error(&self, place: TextPlace, key: String, problem: String) -> ConfigError {
+        let (file, line) = place.name(&self.texts);
+        ConfigError::Value { file, line, key, problem }
     }
 
     /// An error about the value `sourced`.
     pub(super) fn refuse<T>(&self, sourced: &Sourced<T>, problem: String) -> ConfigError {
-        self.error(sourced.at, sourced.key.clone(), problem)
+        self.error(sourced.place, sourced.key.clone(), problem)
     }
 
     /// Notes that the value `sourced` is accepted but should be mended.
@@ -112,12 +93,12 @@ impl<'a> Section<'a> {
 
     /// An error about the whole section.
     pub(super) fn refuse_whole(&self, problem: String) -> ConfigError {
-        self.error(self.at, self.path.clone(), problem)
+        self.error(self.place, self.path.clone(), problem)
     }
 
     /// An error about a key that is not in the file.
     pub(super) fn refuse_key(&self, key: &str, problem: String) -> ConfigError {
-        self.error(self.at, self.full(key), problem)
+        self.error(self.place, self.full(key), problem)
     }
 
     fn take(&mut self, key: &str) -> Option<KeyValue<'a>> {
@@ -128,31 +109,32 @@ impl<'a> Section<'a> {
 
     fn wrong_type(&self, entry: &KeyValue<'a>, wanted: impl Display) -> ConfigError {
         let kind = match entry.value {
-            DeValue::String(_) => "text",
-            DeValue::Integer(_) | DeValue::Float(_) => "a number",
-            DeValue::Boolean(true) => "true",
-            DeValue::Boolean(false) => "false",
-            DeValue::Datetime(_) => "a date",
-            DeValue::Array(_) => "a list",
-            DeValue::Table(_) => "a table",
+            Value::Plain(DeValue::String(_)) => "text",
+            Value::Plain(DeValue::Integer(_) | DeValue::Float(_)) => "a number",
+            Value::Plain(DeValue::Boolean(true)) => "true",
+            Value::Plain(DeValue::Boolean(false)) => "false",
+            Value::Plain(DeValue::Datetime(_)) => "a date",
+            Value::Plain(DeValue::Array(_)) | Value::List(_) => "a list",
+            Value::Plain(DeValue::Table(_)) | Value::Table(_) => "a table",
         };
-        self.error(entry.key_at, self.full(&entry.key), format!("is {kind}; use {wanted}"))
+        self.error(entry.place, self.full(&entry.key), format!("is {kind}; use {wanted}"))
     }
 
     /// A value as it stands in the file; a long one is cut.
     fn written(&self, entry: &KeyValue<'a>) -> String {
-        let written = self.text.get(entry.value_span.clone()).unwrap_or("that");
+        let text = self.texts.get(entry.place.source).and_then(|source| source.text.get(entry.span.clone()));
+        let written = text.unwrap_or("that");
         let line: String = written.split_whitespace().collect::<Vec<_>>().join(" ");
         if line.chars().count() > 40 { line.chars().take(40).chain(['…']).collect() } else { line }
     }
 
     fn sourced<T>(&self, entry: &KeyValue<'a>, value: T) -> Sourced<T> {
-        Sourced { value, key: self.full(&entry.key), at: entry.key_at }
+        Sourced { value, key: self.full(&entry.key), place: entry.place }
     }
 
     /// Takes the table `key`; an empty one if it is not in the file.
     pub(super) fn section(&mut self, key: &str) -> Result<Section<'a>, ConfigError> {
-        let empty = Self::new(self.text, self.file, self.full(key), self.at, DeTable::new());
+        let empty = Self::new(&self.texts, self.full(key), self.place, Vec::new());
         Ok(self.optional_section(key)?.unwrap_or(empty))
     }
 
@@ -161,8 +143,8 @@ impl<'a> Section<'a> {
         let path = self.full(key);
         let Some(entry) = self.take(key) else { return Ok(None) };
         match entry.value {
-            DeValue::Table(table) => Ok(Some(Self::new(self.text, self.file, path, entry.key_at, table))),
-            _ if is_list_of_tables(&entry.value) => Err(self.in_two_brackets(&entry)),
+            Value::Table(layers) => Ok(Some(Self::new(&self.texts, path, entry.place, layers))),
+            Value::List(_) => Err(self.in_two_brackets(&entry)),
             _ => Err(self.wrong_type(&entry, format!("a section [{path}]"))),
         }
     }
@@ -172,48 +154,48 @@ impl<'a> Section<'a> {
         let path = self.full(&entry.key);
         let problem =
             format!("is written as [[{path}]], one of several; write it once, in single brackets: [{path}]");
-        self.error(entry.key_at, path, problem)
+        self.error(entry.place, path, problem)
     }
 
     /// Takes the sections `[[key]]`, in the order of the file.
     pub(super) fn list(&mut self, key: &str) -> Result<Vec<Section<'a>>, ConfigError> {
         let path = self.full(key);
         let Some(entry) = self.take(key) else { return Ok(Vec::new()) };
-        if matches!(entry.value, DeValue::Table(_)) {
-            let problem = format!(
-                "is written as [{path}]; there can be several, so write it in double brackets: [[{path}]]"
-            );
-            return Err(self.error(entry.key_at, path, problem));
-        }
-        let DeValue::Array(items) = entry.value else {
-            return Err(self.wrong_type(&entry, format!("sections [[{path}]]")));
-        };
-        let section = |item: Spanned<DeValue<'a>>| {
-            let at = item.span().start;
-            match Spanned::into_inner(item) {
-                DeValue::Table(table) => Ok(Self::new(self.text, self.file, path.clone(), at, table)),
-                _ => {
-                    let problem = format!("has an item that is not a section; use sections [[{path}]]");
-                    Err(self.error(at, path.clone(), problem))
-                }
+        match entry.value {
+            Value::List(layers) => {
+                let section =
+                    |layer: Layer<'a>| Self::new(&self.texts, path.clone(), layer.place(), vec![layer]);
+                Ok(layers.into_iter().map(section).collect())
             }
-        };
-        items.into_iter().map(section).collect()
+            Value::Table(_) => {
+                let problem = format!(
+                    "is written as [{path}]; there can be several, so write it in double brackets: [[{path}]]"
+                );
+                Err(self.error(entry.place, path, problem))
+            }
+            Value::Plain(DeValue::Array(items)) => {
+                let is_other = |item: &&Spanned<DeValue<'a>>| !matches!(item.get_ref(), DeValue::Table(_));
+                let Some(other) = items.iter().find(is_other) else { return Ok(Vec::new()) };
+                let problem = format!("has an item that is not a section; use sections [[{path}]]");
+                Err(self.error(TextPlace { at: other.span().start, ..entry.place }, path, problem))
+            }
+            Value::Plain(_) => Err(self.wrong_type(&entry, format!("sections [[{path}]]"))),
+        }
     }
 
     /// Takes all tables that are left, with their names, in the order of the file.
     pub(super) fn tables(&mut self) -> Result<Vec<(String, Section<'a>)>, ConfigError> {
         let (tables, rest) = std::mem::take(&mut self.entries)
             .into_iter()
-            .partition(|entry| matches!(entry.value, DeValue::Table(_)));
+            .partition(|entry| matches!(entry.value, Value::Table(_)));
         self.entries = rest;
-        if let Some(entry) = self.entries.iter().find(|entry| is_list_of_tables(&entry.value)) {
+        if let Some(entry) = self.entries.iter().find(|entry| matches!(entry.value, Value::List(_))) {
             return Err(self.in_two_brackets(entry));
         }
         let sections = Vec::into_iter(tables).filter_map(|entry| {
             let path = self.full(&entry.key);
-            let DeValue::Table(table) = entry.value else { return None };
-            Some((entry.key, Self::new(self.text, self.file, path, entry.key_at, table)))
+            let Value::Table(layers) = entry.value else { return None };
+            Some((entry.key, Self::new(&self.texts, path, entry.place, layers)))
         });
         Ok(sections.collect())
     }
@@ -231,11 +213,11 @@ impl<'a> Section<'a> {
     ) -> Result<Option<Sourced<String>>, ConfigError> {
         let Some(entry) = self.take(key) else { return Ok(None) };
         match &entry.value {
-            DeValue::String(text) if text.trim().is_empty() => {
+            Value::Plain(DeValue::String(text)) if text.trim().is_empty() => {
                 let problem = "is empty; write a value, or remove the line for the default".into();
-                Err(self.error(entry.key_at, self.full(key), problem))
+                Err(self.error(entry.place, self.full(key), problem))
             }
-            DeValue::String(text) => Ok(Some(self.sourced(&entry, text.to_string()))),
+            Value::Plain(DeValue::String(text)) => Ok(Some(self.sourced(&entry, text.to_string()))),
             _ => Err(self.wrong_type(&entry, wanted)),
         }
     }
@@ -244,7 +226,7 @@ impl<'a> Section<'a> {
     pub(super) fn text_or_empty(&mut self, key: &str) -> Result<Option<Sourced<String>>, ConfigError> {
         let Some(entry) = self.take(key) else { return Ok(None) };
         match &entry.value {
-            DeValue::String(text) => Ok(Some(self.sourced(&entry, text.to_string()))),
+            Value::Plain(DeValue::String(text)) => Ok(Some(self.sourced(&entry, text.to_string()))),
             _ => Err(self.wrong_type(&entry, "text in quotes")),
         }
     }
@@ -256,7 +238,7 @@ impl<'a> Section<'a> {
         wanted: &str,
     ) -> Result<Option<Sourced<Vec<String>>>, ConfigError> {
         let Some(entry) = self.take(key) else { return Ok(None) };
-        let DeValue::Array(items) = &entry.value else {
+        let Value::Plain(DeValue::Array(items)) = &entry.value else {
             return Err(self.wrong_type(&entry, format!("a list of {wanted}")));
         };
         let text = |item: &Spanned<DeValue<'a>>| match item.get_ref() {
@@ -267,7 +249,7 @@ impl<'a> Section<'a> {
             Some(texts) => Ok(Some(self.sourced(&entry, texts))),
             None => {
                 let problem = format!("is a list of other things than texts; use a list of {wanted}");
-                Err(self.error(entry.key_at, self.full(&entry.key), problem))
+                Err(self.error(entry.place, self.full(&entry.key), problem))
             }
         }
     }
@@ -276,7 +258,7 @@ impl<'a> Section<'a> {
     pub(super) fn truth(&mut self, key: &str) -> Result<Option<bool>, ConfigError> {
         let Some(entry) = self.take(key) else { return Ok(None) };
         match &entry.value {
-            DeValue::Boolean(truth) => Ok(Some(*truth)),
+            Value::Plain(DeValue::Boolean(truth)) => Ok(Some(*truth)),
             _ => Err(self.wrong_type(&entry, "true or false, without quotes")),
         }
     }
@@ -298,14 +280,14 @@ impl<'a> Section<'a> {
     ) -> Result<Option<Sourced<T>>, ConfigError> {
         let Some(entry) = self.take(key) else { return Ok(None) };
         let choices = words.iter().map(|(word, _)| format!("\"{word}\"")).collect::<Vec<_>>().join(", ");
-        let DeValue::String(text) = &entry.value else {
+        let Value::Plain(DeValue::String(text)) = &entry.value else {
             return Err(self.wrong_type(&entry, format!("one of {choices}")));
         };
         match words.iter().find(|(word, _)| *word == text.as_ref()) {
             Some((_, value)) => Ok(Some(self.sourced(&entry, *value))),
             None => {
                 let problem = format!("is {}; use one of {choices}", self.written(&entry));
-                Err(self.error(entry.key_at, self.full(key), problem))
+                Err(self.error(entry.place, self.full(key), problem))
             }
         }
     }
@@ -356,13 +338,13 @@ impl<'a> Section<'a> {
         word: &str,
     ) -> Result<Option<Sourced<Option<u32>>>, ConfigError> {
         let is_word = |entry: &&KeyValue<'a>| {
-            entry.key == key && matches!(&entry.value, DeValue::String(text) if text == word)
+            entry.key == key && matches!(&entry.value, Value::Plain(DeValue::String(text)) if text == word)
         };
         if self.entries.iter().any(|entry| is_word(&entry)) {
             return Ok(self.take(key).map(|entry| self.sourced(&entry, None)));
         }
         let whole = self.whole(key, range)?;
-        Ok(whole.map(|Sourced { value, key, at }| Sourced { value: Some(value), key, at }))
+        Ok(whole.map(|Sourced { value, key, place }| Sourced { value: Some(value), key, place }))
     }
 
     /// Takes a list of points, each two numbers from 0 to 1.
@@ -370,13 +352,15 @@ impl<'a> Section<'a> {
         const WANTED: &str =
             "a list of points, each two numbers from 0 to 1, such as [[0, 0], [0.5, 0], [0.5, 1]]";
         let Some(entry) = self.take(key) else { return Ok(None) };
-        let DeValue::Array(items) = &entry.value else { return Err(self.wrong_type(&entry, WANTED)) };
+        let Value::Plain(DeValue::Array(items)) = &entry.value else {
+            return Err(self.wrong_type(&entry, WANTED));
+        };
         let points: Option<Vec<Point>> = items.iter().map(|item| as_point(item.get_ref())).collect();
         match points {
             Some(points) => Ok(Some(self.sourced(&entry, points))),
             None => {
                 let problem = format!("has a point that is none; use {WANTED}");
-                Err(self.error(entry.key_at, self.full(key), problem))
+                Err(self.error(entry.place, self.full(key), problem))
             }
         }
     }
@@ -388,10 +372,10 @@ impl<'a> Section<'a> {
         range: RangeInclusive<f64>,
     ) -> Result<Option<Sourced<Duration>>, ConfigError> {
         let seconds = self.number(key, range)?;
-        Ok(seconds.map(|Sourced { value, key, at }| Sourced {
+        Ok(seconds.map(|Sourced { value, key, place }| Sourced {
             value: Duration::from_secs_f64(value),
             key,
-            at,
+            place,
         }))
     }
 
@@ -402,14 +386,14 @@ impl<'a> Section<'a> {
         check: impl Fn(&DeValue<'a>) -> Option<T>,
     ) -> Result<Option<Sourced<T>>, ConfigError> {
         let Some(entry) = self.take(key) else { return Ok(None) };
-        if !matches!(entry.value, DeValue::Integer(_) | DeValue::Float(_)) {
+        let Value::Plain(value @ (DeValue::Integer(_) | DeValue::Float(_))) = &entry.value else {
             return Err(self.wrong_type(&entry, wanted));
-        }
-        match check(&entry.value) {
+        };
+        match check(value) {
             Some(value) => Ok(Some(self.sourced(&entry, value))),
             None => {
                 let problem = format!("is {}; use {wanted}", self.written(&entry));
-                Err(self.error(entry.key_at, self.full(key), problem))
+                Err(self.error(entry.place, self.full(key), problem))
             }
         }
     }
@@ -430,14 +414,8 @@ impl<'a> Section<'a> {
                 format!("is not known; use {}, or remove it", keys.join(", "))
             }
         };
-        Err(self.error(entry.key_at, self.full(&entry.key), problem))
+        Err(self.error(entry.place, self.full(&entry.key), problem))
     }
-}
-
-/// Whether a value is what double brackets make.
-fn is_list_of_tables(value: &DeValue<'_>) -> bool {
-    let DeValue::Array(items) = value else { return false };
-    !items.is_empty() && items.iter().all(|item| matches!(item.get_ref(), DeValue::Table(_)))
 }
 
 fn as_number(value: &DeValue<'_>) -> Option<f64> {

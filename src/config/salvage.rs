@@ -24,9 +24,10 @@ pub struct Salvaged {
     pub of_unknown_level: Vec<Output>,
 }
 
-/// The outputs of `text`, whatever the rest of it says; `None` if it has none that can be read.
-pub(super) fn salvage(text: &str) -> Option<Salvaged> {
-    let tables = tables(text);
+/// The outputs of `texts`, the main file first, whatever the rest of them says; `None` if they have none that
+/// can be read.
+pub(super) fn salvage(texts: &[String]) -> Option<Salvaged> {
+    let tables = tables(texts);
     let [way, outputs] = [true, false].map(|way| tables.iter().filter(move |table| table.is_way() == way));
     let way: String = way.flat_map(|table| table.keys(&WAY).filter(|line| reads("", line))).collect();
     let mut kept = format!("[{SECTION}]\n{way}");
@@ -118,8 +119,25 @@ fn is_about_level(line: &str) -> bool {
     levenshtein(key, LEVEL) <= 2 || ["activ", "low", "high"].iter().any(|part| line.contains(part))
 }
 
-/// The tables of the outputs, by the lines that begin them: a file with a typo has no better structure.
-fn tables(text: &str) -> Vec<Table<'_>> {
+/// The tables of the outputs of all files. What a later file says of a table comes first, since it counts;
+/// where the two differ about the level that is off, neither is believed.
+fn tables(texts: &[String]) -> Vec<Table<'_>> {
+    let mut all: Vec<Table<'_>> = Vec::new();
+    for text in texts {
+        let known = all.len();
+        for table in tables_of(text) {
+            match all.iter_mut().take(known).find(|before| before.header == table.header) {
+                Some(before) => drop(before.lines.splice(..0, table.lines)),
+                None => all.push(table),
+            }
+        }
+    }
+    all
+}
+
+/// The tables of the outputs of one file, by the lines that begin them: a file with a typo has no better
+/// structure.
+fn tables_of(text: &str) -> Vec<Table<'_>> {
     let mut tables = Vec::new();
     let mut within = false;
     for line in text.lines() {
@@ -143,6 +161,10 @@ fn tables(text: &str) -> Vec<Table<'_>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn salvage(text: &str) -> Option<Salvaged> {
+        super::salvage(&[text.to_owned()])
+    }
     use crate::outputs::{Active, Backend, Kind};
 
     fn wiring(text: &str) -> Vec<(String, u32, Active)> {
@@ -207,6 +229,21 @@ mod tests {
         }
         let only = salvage("[outputs.red]\nactive = \"lo\"\n").unwrap();
         assert_eq!((only.outputs.outputs.len(), only.of_unknown_level[0].pin), (0, 17));
+    }
+
+    #[test]
+    fn drop_in_files_count_too_and_where_levels_differ_none_is_believed() {
+        let main = "[outputs.red]\npin = 5\n[outputs.green]\npin = 6\nactive = \"low\"\n";
+        let salvage = |more: &str| super::salvage(&[main.to_owned(), format!("{more}[decision\n")]).unwrap();
+        let pins = |salvaged: &Salvaged| -> Vec<(u32, Active)> {
+            salvaged.outputs.outputs.iter().map(|output| (output.pin, output.active)).collect()
+        };
+        let lamp = salvage("[outputs.red]\npin = 7\n[outputs.lamp]\npin = 8\nactive = \"low\"\n");
+        assert_eq!(pins(&lamp), [(7, Active::High), (6, Active::Low), (8, Active::Low)]);
+        assert_eq!(lamp.of_unknown_level, []);
+        let differs = salvage("[outputs.green]\nactive = \"high\"\n");
+        assert_eq!(pins(&differs), [(5, Active::High)]);
+        assert_eq!(differs.of_unknown_level[0].pin, 6);
     }
 
     #[test]

@@ -101,7 +101,7 @@ fn any_values() -> impl Strategy<Value = String> {
 
 fn one_sentence_or_none(text: &str) {
     // Whatever it says, what is left of it names no pin twice and has something to switch off.
-    if let Some(salvaged) = salvage::salvage(text) {
+    if let Some(salvaged) = salvage::salvage(&[text.to_owned()]) {
         let outputs = || salvaged.outputs.outputs.iter().chain(&salvaged.of_unknown_level);
         let pins: std::collections::BTreeSet<u32> = outputs().map(|output| output.pin).collect();
         assert_eq!(pins.len(), outputs().count());
