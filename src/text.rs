@@ -32,6 +32,13 @@ pub(crate) fn escaped_json(document: &str) -> Cow<'_, str> {
     })
 }
 
+/// Text in double quotes of TOML with the same in the way of TOML, such as `\u202E`; its reader gets the text
+/// as it was.
+#[must_use]
+pub(crate) fn escaped_toml(text: &str) -> Cow<'_, str> {
+    replaced(text, |letter, out| out.push_str(&format!("\\U{:08X}", u32::from(letter))))
+}
+
 /// `text` with what `write` makes of each character that is not seen.
 fn replaced(text: &str, write: impl Fn(char, &mut String)) -> Cow<'_, str> {
     if !text.chars().any(is_unseen) {

@@ -1,7 +1,7 @@
 //! The `maskwatch` command and its subcommands.
 
 use super::outcome::report;
-use super::{bench, ctl, demo, detect, run, signal, stats, watch};
+use super::{bench, config, ctl, demo, detect, run, signal, stats, watch};
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
@@ -31,6 +31,8 @@ enum Task {
     Stats(stats::Args),
     /// Give an order to a running daemon, or ask how it is
     Ctl(ctl::Args),
+    /// Show the configuration that counts, or what differs from the defaults, or copy its files
+    Config(config::Args),
 }
 
 /// Parses the command line, runs the subcommand and reports its error as one sentence on standard error.
@@ -46,6 +48,7 @@ pub fn main() -> ExitCode {
         Task::Watch(args) => watch::run(args),
         Task::Stats(args) => stats::run(args),
         Task::Ctl(args) => ctl::run(args),
+        Task::Config(args) => config::run(args),
     };
     report(outcome)
 }

@@ -48,9 +48,14 @@ impl ConfigArgs {
 
     /// The file that is read.
     fn file(&self) -> Option<&Path> {
-        let usual = Path::new(USUAL_CONFIG);
-        self.config.as_deref().or_else(|| usual.exists().then_some(usual))
+        config_file(self.config.as_deref())
     }
+}
+
+/// The configuration file that is read: the one that was named, or the usual one if there is one.
+pub(super) fn config_file(named: Option<&Path>) -> Option<&Path> {
+    let usual = Path::new(USUAL_CONFIG);
+    named.or_else(|| usual.exists().then_some(usual))
 }
 
 fn backend_parser() -> impl TypedValueParser<Value = Backend> {

@@ -17,8 +17,7 @@ const MOST_ENTRIES: usize = 4096;
 /// The text of one file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct ConfigText {
-    path: PathBuf,
-    /// The path for people to read.
+    /// The path, for people to read.
     name: String,
     text: String,
 }
@@ -61,6 +60,14 @@ fn drop_in_files(path: &Path) -> Result<Vec<PathBuf>, ConfigError> {
     Ok(files)
 }
 
+/// The configuration file `path` and its drop-in files, in the order in which they count.
+///
+/// # Errors
+/// [`ConfigError`], one sentence, if the folder of the drop-in files cannot be read or has too many.
+pub fn config_files(path: &Path) -> Result<Vec<PathBuf>, ConfigError> {
+    Ok(std::iter::once(path.to_owned()).chain(drop_in_files(path)?).collect())
+}
+
 /// The bytes of a file, not many more than `most`.
 fn bytes(path: &Path, most: u64) -> std::io::Result<Vec<u8>> {
     let kind = std::fs::metadata(path)?.file_type();
@@ -81,7 +88,7 @@ impl ConfigFiles {
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
         let mut files = Self::default();
         let mut left = LONGEST;
-        for path in std::iter::once(path.to_owned()).chain(drop_in_files(path)?) {
+        for path in config_files(path)? {
             let name = path.display().to_string();
             let bytes = bytes(&path, left).map_err(|error| ConfigError::unreadable(&name, &path, &error))?;
             left = match left.checked_sub(bytes.len() as u64) {
@@ -91,7 +98,7 @@ impl ConfigFiles {
             };
             let text = std::str::from_utf8(&bytes)
                 .map_err(|error| ConfigError::not_text(&name, &bytes, error.valid_up_to()))?;
-            files.0.push(ConfigText { name, text: text.to_owned(), path });
+            files.0.push(ConfigText { name, text: text.to_owned() });
         }
         Ok(files)
     }
@@ -104,9 +111,11 @@ impl ConfigFiles {
         readable.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).collect()
     }
 
-    /// Their paths, the main file first.
-    pub fn paths(&self) -> impl Iterator<Item = &Path> {
-        self.0.iter().map(|file| file.path.as_path())
+    /// Files that were not read but are these, each a name and a text.
+    #[cfg(test)]
+    pub(super) fn of(files: &[(&str, &str)]) -> Self {
+        let file = |(name, text): &(&str, &str)| ConfigText { name: (*name).into(), text: (*text).into() };
+        Self(files.iter().map(file).collect())
     }
 
     pub(super) fn texts(&self) -> Vec<SourceText<'_>> {

@@ -3,8 +3,8 @@
 //!
 //! The default file, [`DOCUMENTED`], says what the keys do. `document` reads a whole file, one file below it
 //! each section, and `reader` the keys; [`limits`] names the limits of their values. `files` finds the
-//! drop-in files of a configuration, and `layers` lays them over it. `salvage` reads what is left of the
-//! outputs in a file that was refused.
+//! drop-in files of a configuration, and `layers` lays them over it; `show` writes the whole out. `salvage`
+//! reads what is left of the outputs in a file that was refused.
 
 mod counts;
 mod decision;
@@ -21,6 +21,7 @@ mod place;
 mod quiet;
 mod reader;
 mod salvage;
+mod show;
 mod socket;
 mod source;
 mod zones;
@@ -29,10 +30,11 @@ pub use counts::ClockTrust;
 pub use detector::DetectorConfig;
 pub use document::{Config, DOCUMENTED};
 pub use error::ConfigError;
-pub use files::{ConfigFiles, drop_ins};
+pub use files::{ConfigFiles, config_files, drop_ins};
 pub use hooks::{Hook, HookEvent};
 pub use outputs::OutputsConfig;
 pub use place::PathChoice;
 pub use quiet::{QuietHours, QuietMode, Weekdays};
 pub use salvage::Salvaged;
+pub use show::{ShownValues, show};
 pub use source::SourceConfig;

@@ -11,7 +11,7 @@ const HIDDEN: &str = "***";
 
 /// The text with `***` for the credentials of every address in it: what stands before the `@`, and values
 /// such as those of `user` and `password`.
-pub(super) fn masked(text: &str) -> String {
+pub(crate) fn masked(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(start) = rest.find("://") {

@@ -50,6 +50,7 @@ pub use command_line::CommandLine;
 #[cfg(target_os = "linux")]
 pub(crate) use confine::keep_from_pins;
 pub use controls::{Controls, PowerLine, Setting};
+pub(crate) use credentials::masked;
 pub use error::SourceError;
 pub use frames::{Away, Blind, Frame, Next, Skipped, Source, State};
 pub use open::{open, open_once};

@@ -11,6 +11,7 @@ mod common;
 
 mod cli;
 mod close_faces;
+mod config_command;
 mod counts;
 mod detect;
 mod door_cli;
