@@ -69,7 +69,7 @@ for architecture in "${architectures[@]}"; do
     sed -i "s/^Maintainer: .*/Maintainer: $maintainer/" "$tree/debian/control"
     cp "$program" systemd/maskwatch.toml CHANGELOG.md "$tree/"
     cp -r systemd/drop-ins systemd/hooks $out/pages/manual $out/pages/completions "$tree/"
-    cp systemd/maskwatch.service "$tree/debian/maskwatch.service"
+    cp systemd/maskwatch.service systemd/maskwatch@.service "$tree/debian/"
     install -D -m 644 systemd/maskwatch.sysusers "$tree/sysusers.d/maskwatch.conf"
     cp systemd/60-maskwatch.rules "$tree/debian/maskwatch.udev"
     depends "$program" >"$tree/depends"

@@ -2,6 +2,7 @@
 
 use super::values::one_of;
 use crate::config::{Config, OutputsConfig, Salvaged};
+use crate::daemon::is_one_of_several;
 use crate::outputs::Backend;
 use clap::builder::TypedValueParser;
 use std::path::{Path, PathBuf};
@@ -43,12 +44,21 @@ impl ConfigArgs {
     /// Makes the command line's changes.
     pub(super) fn change(&self, outputs: &mut OutputsConfig) {
         outputs.backend = self.backend.unwrap_or(outputs.backend);
+        outputs.backend = backend_of(outputs.backend, is_one_of_several());
         outputs.chip = self.chip.clone().or(outputs.chip.take());
     }
 
     /// The file that is read.
     fn file(&self) -> Option<&Path> {
         config_file(self.config.as_deref())
+    }
+}
+
+/// The way to the pins of a door that may be one of several: the registers can be had by one process alone.
+fn backend_of(configured: Backend, is_one_of_several: bool) -> Backend {
+    match configured {
+        Backend::Auto if is_one_of_several => Backend::Gpiocdev,
+        configured => configured,
     }
 }
 
@@ -60,4 +70,20 @@ pub(super) fn config_file(named: Option<&Path>) -> Option<&Path> {
 
 fn backend_parser() -> impl TypedValueParser<Value = Backend> {
     one_of(Backend::NAMES.map(|(name, backend)| (name, "", backend)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_of_several_doors_goes_to_its_pins_through_the_kernel_unless_it_is_told_otherwise() {
+        assert_eq!(backend_of(Backend::Auto, true), Backend::Gpiocdev);
+        for backend in Backend::ALL {
+            assert_eq!(backend_of(backend, false), backend);
+            if backend != Backend::Auto {
+                assert_eq!(backend_of(backend, true), backend);
+            }
+        }
+    }
 }

@@ -28,7 +28,7 @@ pub enum OutputError {
     },
     /// Another maskwatch process drives the pins.
     #[error(
-        "the pins are driven by another maskwatch ({device} is locked); stop the daemon first (sudo systemctl stop maskwatch)"
+        "the pins are driven by another maskwatch ({device} is locked); stop the daemon first (sudo systemctl stop maskwatch), or use the backend gpiocdev for several doors"
     )]
     Owned {
         /// The device that it has locked.

@@ -120,7 +120,7 @@ same() { [ "$1" = "$2" ] || { echo "'$1' is not '$2'"; return 1; }; }
 files >"$work/before"
 check "the package installs" inside dpkg --install /root/first.deb
 check "the service is enabled" inside systemctl is-enabled maskwatch
-for file in /usr/bin/maskwatch /lib/systemd/system/maskwatch.service /usr/lib/sysusers.d/maskwatch.conf /lib/udev/rules.d/60-maskwatch.rules \
+for file in /usr/bin/maskwatch /lib/systemd/system/maskwatch.service /lib/systemd/system/maskwatch@.service /usr/lib/sysusers.d/maskwatch.conf /lib/udev/rules.d/60-maskwatch.rules \
     /etc/maskwatch/maskwatch.toml /usr/share/maskwatch/drop-ins/rpicam.conf /usr/share/man/man1/maskwatch.1.gz \
     /usr/share/man/man1/maskwatch-signal.1.gz /usr/share/bash-completion/completions/maskwatch \
     /usr/share/zsh/vendor-completions/_maskwatch /usr/share/fish/vendor_completions.d/maskwatch.fish \
@@ -160,19 +160,55 @@ inside systemctl kill --signal=KILL --kill-who=main maskwatch
 check "killed, it is followed by off, whatever the file says" within '[ ! -e /run/maskwatch/driven-pins.toml ]'
 inside mv /root/good.toml /etc/maskwatch/maskwatch.toml
 check "with the file mended it starts again" inside systemctl restart maskwatch
+# A second door, with a configuration, a socket and counts of its own.
+inside sh -c 'printf "[outputs]\nbackend = \"simulated\"\n" >/etc/maskwatch/north.toml'
+check "a door of another name starts beside it" inside systemctl enable --now maskwatch@north
+check "it has its own record of pins" inside test -e /run/maskwatch/north/driven-pins.toml
+check "and its own socket" inside sh -c 'maskwatch ctl --door north state && maskwatch ctl --door maskwatch state'
+check "of two doors one has to be named" inside sh -c 'maskwatch ctl state 2>&1 | grep -q "name one with --door"'
+check "and its own state folder" same "$(inside stat -c '%U %a' /var/lib/maskwatch/north)" "maskwatch 750"
+north() { inside systemctl show --value --property MainPID maskwatch@north; }
+process_north=$(north)
+inside mkdir /etc/maskwatch/north.toml.d
+inside sh -c 'printf "[quiet.night]\nfrom = \"00:00\"\nto = \"24:00\"\n" >/etc/maskwatch/north.toml.d/quiet.toml'
+check "a reload keeps its process" \
+    inside sh -c "systemctl reload maskwatch@north && [ \$(systemctl show --value -p MainPID maskwatch@north) = $process_north ]"
+check "its drop-in file counts" inside sh -c 'maskwatch config diff --config /etc/maskwatch/north.toml | grep -q "^from = .*north.toml.d/quiet.toml line 2"'
 check "installing the same version again keeps the edit and the service" \
     inside sh -c 'dpkg --install /root/first.deb && grep -q simulated /etc/maskwatch/maskwatch.toml && systemctl is-active maskwatch'
 
+# Keys of an older version, as somebody may still have them; and the copy that is made before a change.
+inside sed -i 's/^evidence_seconds = .*/votes = 3/; s/^window_seconds = .*/window = 5/' /etc/maskwatch/maskwatch.toml
+check "older keys are read, with a warning that names those of today" \
+    inside sh -c 'maskwatch run --check 2>&1 | grep -q "decision.votes .*use evidence_seconds = 0.4" && systemctl restart maskwatch'
+check "the configuration is copied before the change" inside sh -c 'maskwatch config backup /root/copies && ls /root/copies/maskwatch-*/maskwatch.toml'
+inside cp /etc/maskwatch/maskwatch.toml /root/edited.toml
+
 process=$(property MainPID)
+process_north=$(north)
 check "a newer version, with another default configuration, installs" inside dpkg --force-confold --install /root/newer.deb
-check "the edited configuration is kept" inside grep -q '^backend = "simulated"' /etc/maskwatch/maskwatch.toml
+check "the edited configuration is kept" inside cmp /root/edited.toml /etc/maskwatch/maskwatch.toml
 check "the new default lies beside it" has /etc/maskwatch/maskwatch.toml.dpkg-dist
 check "the service was restarted" not same "$(property MainPID)" "$process"
 check "and is ready again" inside systemctl is-active maskwatch
+check "the other door was restarted, too" not same "$(north)" "$process_north"
+check "and is ready again, too" inside systemctl is-active maskwatch@north
+
+# Going back: the configuration stays what it was edited to, and both versions read it.
+process=$(property MainPID)
+check "the version before installs again" inside dpkg --force-confold --install /root/first.deb
+check "it is that version" same "$(inside dpkg-query --show --showformat '${Version}' maskwatch)" "$(dpkg-deb --field "$first" Version)"
+check "the edited configuration is kept on the way back" inside cmp /root/edited.toml /etc/maskwatch/maskwatch.toml
+check "the service was restarted on the way back" not same "$(property MainPID)" "$process"
+check "both doors are ready again" inside systemctl is-active maskwatch maskwatch@north
+check "the copy of before is a valid configuration" inside sh -c 'maskwatch run --check --config /root/copies/maskwatch-*/maskwatch.toml'
 
 process=$(property MainPID)
+process_north=$(north)
 check "the package is removed" inside dpkg --remove maskwatch
 check "the daemon is gone" not inside kill -0 "$process"
+check "so is that of the other door, and its pins are off" \
+    not inside sh -c "kill -0 $process_north || [ -e /run/maskwatch/north/driven-pins.toml ]"
 check "the program is gone" not has /usr/bin/maskwatch
 check "the unit is gone" not inside systemctl cat maskwatch
 check "the configuration is still there" has /etc/maskwatch/maskwatch.toml

@@ -37,6 +37,23 @@ check sound 8
 check network 16
 check dev-mem 16
 
+# The unit of a door among several is the same but for its name, so what is said of the one holds for the other.
+if ! diff <(sed -e '1s/^/# One of several doors on a board: maskwatch@NAME.service reads \/etc\/maskwatch\/NAME.toml. See docs\/several-doors.md. But for its\n# name this is maskwatch.service; tests\/service\/check.sh compares the two.\n/' \
+    -e 's/^\(Description=Watches the entrance\)/\1 %i/; s#/etc/maskwatch/maskwatch.toml#/etc/maskwatch/%i.toml#; s#^\(Runtime\|State\)Directory=maskwatch$#&/%i#' \
+    -e 's#/\(var/lib\)/maskwatch, its home, in which#/\1/maskwatch/NAME, in which#; s#/run/maskwatch, with#/run/maskwatch/NAME, with#' systemd/maskwatch.service) \
+    systemd/maskwatch@.service; then
+    echo "error: systemd/maskwatch@.service is not systemd/maskwatch.service with a name" >&2
+    failed=1
+fi
+sed 's#/usr/bin/maskwatch#/bin/true#' systemd/maskwatch@.service >"$folder/maskwatch@north.service"
+complaints=$(systemd-analyze verify --man=no "$folder/maskwatch@north.service" 2>&1 | grep -F maskwatch | grep -vE "$younger" || true)
+if [ -n "$complaints" ]; then
+    echo "$complaints" >&2
+    failed=1
+else
+    echo "unit of a door among several: the same but for its name"
+fi
+
 # Each drop-in is scored above.
 for file in systemd/drop-ins/*.conf; do
     [ -d "$folder/$(basename "$file" .conf)" ] || { echo "error: $file is not checked by this script" >&2; failed=1; }

@@ -9,7 +9,7 @@ mod people;
 use super::hall::Listener;
 use super::notice::Notice;
 use crate::config::PathChoice;
-use crate::daemon::folders::{STATE_FOLDER, state_folder};
+use crate::daemon::folders::{STATE_FOLDER, folder_of, state_folder};
 use crate::daemon::wall::WallClock;
 use crate::decide::{FaceSize, Finding, Rules};
 use ledger::LedgerError;
@@ -39,7 +39,7 @@ pub fn wanted(config: &PathChoice) -> Option<PathBuf> {
 #[must_use]
 pub fn find(door: Option<&str>) -> PathBuf {
     let folder = Path::new(STATE_FOLDER);
-    door.map_or_else(|| folder.to_owned(), |door| folder.join(door)).join(FILE)
+    door.map_or_else(|| folder.to_owned(), |door| folder_of(folder, door)).join(FILE)
 }
 
 /// Counts, and keeps the counts in a file.

@@ -1,7 +1,7 @@
 //! Where the local socket is, for the daemon that makes it and the commands that look for it.
 
 use crate::config::PathChoice;
-use crate::daemon::folders::{RUNTIME_FOLDER, runtime_folder};
+use crate::daemon::folders::{RUNTIME_FOLDER, folder_of, runtime_folder};
 use std::fs::Permissions;
 use std::io::ErrorKind;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
@@ -33,7 +33,7 @@ pub fn find(door: Option<&str>) -> Result<PathBuf, String> {
 
 fn find_below(folder: &Path, door: Option<&str>) -> Result<PathBuf, String> {
     if let Some(door) = door {
-        return Ok(folder.join(door).join(FILE));
+        return Ok(folder_of(folder, door).join(FILE));
     }
     let mut found = vec![folder.join(FILE)];
     let doors = std::fs::read_dir(folder).into_iter().flatten().flatten();
@@ -139,5 +139,8 @@ mod tests {
         let several = find_below(folder.path(), None).unwrap_err();
         assert_eq!(several, "there are several doors (north, south); name one with --door");
         assert_eq!(find_below(folder.path(), Some("north")), Ok(north));
+        // The service without a name has that of its folder.
+        let name = folder.path().file_name().unwrap().to_str().unwrap();
+        assert_eq!(find_below(folder.path(), Some(name)), Ok(folder.path().join(FILE)));
     }
 }
