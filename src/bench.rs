@@ -1,5 +1,9 @@
 //! Timing: several things run in turns, so that what disturbs the machine disturbs all alike; and what
-//! machine it was.
+//! machine it was. `frame` is what all of it is taken on.
+
+mod frame;
+
+pub use frame::{FACE, SameFrame, camera_frame, portrait};
 
 use serde::Serialize;
 use std::time::{Duration, Instant};

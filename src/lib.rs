@@ -20,6 +20,7 @@ pub mod bench;
 pub mod cli;
 pub mod config;
 pub mod daemon;
+pub mod doctor;
 pub mod outputs;
 pub mod source;
 mod text;

@@ -3,13 +3,7 @@
 use super::networks::{DetectorArgs, ModelArgs};
 use super::outcome::Outcome;
 use super::turn::TurnArgs;
-use crate::bench::{Spread, interleaved, machine, peak_memory_mib};
-use crate::geometry::Rect;
-use crate::pixels::buffer::Pool;
-use crate::pixels::decode;
-use crate::pixels::format::{FrameFormat, PictureError, PixelFormat};
-use crate::pixels::orientation::Orientation;
-use crate::pixels::picture::Picture;
+use crate::bench::{FACE, SameFrame, Spread, camera_frame, interleaved, machine, peak_memory_mib, portrait};
 use crate::pixels::preprocess;
 use crate::vision::models::{Precision, usual_threads};
 use crate::vision::quality::Gates;
@@ -17,15 +11,10 @@ use crate::vision::zones::Zones;
 use crate::vision::{Chain, ChainOptions, Vision, everybody};
 use anyhow::Context;
 use clap::ValueEnum;
-use image::{ImageFormat, RgbImage};
+use image::RgbImage;
 use serde_json::json;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
-
-/// The public-domain portrait that all timings are taken on.
-const PORTRAIT: &[u8] = include_bytes!("../../tests/fixtures/astronaut.jpg");
-/// The face on it.
-const FACE: Rect = Rect::new(178.0, 65.0, 91.0, 111.0);
 
 /// Arguments of `maskwatch bench`.
 #[derive(Debug, clap::Args)]
@@ -108,12 +97,9 @@ pub(crate) fn run(args: Args) -> Outcome {
     let (width, height) = args.detector.detector_input;
     let load_ms = start.elapsed().as_secs_f64() * 1e3;
 
-    let portrait = image::load_from_memory_with_format(PORTRAIT, ImageFormat::Jpeg)?.to_rgb8();
+    let portrait = portrait()?;
     let frame = camera_frame(&portrait);
-    let mut jpeg = Vec::new();
-    let orientation = args.turn.turn().orientation();
-    lying(&frame, orientation).write_to(&mut std::io::Cursor::new(&mut jpeg), ImageFormat::Jpeg)?;
-    let source = SameFrame { jpeg, orientation, raw: Pool::default(), decoded: Pool::default() };
+    let source = SameFrame::new(&frame, args.turn.turn().orientation())?;
     // Stages that take turns share the chain; the whole frame has a clone with memory of its own.
     let mut whole = chain.clone();
     let (detector, locator, classifier) = (chain.detector(), chain.locator(), chain.classifier());
@@ -125,13 +111,13 @@ pub(crate) fn run(args: Args) -> Outcome {
 
     let precision = models.precision();
     let mut work = |stage: Stage| match stage {
-        Stage::Decode => check(source.next().is_ok()),
+        Stage::Decode => check(source.decode().is_ok()),
         Stage::Detect => check(detector.detect(&frame).is_ok()),
         Stage::Locate => check(locator.locate(&portrait, &FACE).is_ok()),
         Stage::Preprocess => check(preprocessed(crop(), precision)),
         Stage::Classify => check(classifier.classify_crops(&crops).is_ok()),
         Stage::Frame => {
-            check(source.next().is_ok_and(|picture| whole.look(picture.view(), &mut everybody).is_ok()));
+            check(source.decode().is_ok_and(|picture| whole.look(picture.view(), &mut everybody).is_ok()));
         }
     };
     let wanted = |stage: &Stage| args.stages.is_empty() || args.stages.contains(stage);
@@ -179,47 +165,10 @@ pub(crate) fn run(args: Args) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The portrait as a camera of 640×480 at an entrance would see it.
-fn camera_frame(portrait: &RgbImage) -> RgbImage {
-    let mut frame = RgbImage::from_pixel(640, 480, image::Rgb([90, 95, 100]));
-    image::imageops::replace(&mut frame, &preprocess::resize(portrait, 480, 480), 80, 0);
-    frame
-}
-
-/// The frame as a camera gives it that `orientation` makes upright.
-fn lying(frame: &RgbImage, orientation: Orientation) -> RgbImage {
-    let back = match orientation {
-        Orientation::Rotate90 => Orientation::Rotate270,
-        Orientation::Rotate270 => Orientation::Rotate90,
-        // Every other one undoes itself.
-        other => other,
-    };
-    let mut frame = image::DynamicImage::ImageRgb8(frame.clone());
-    frame.apply_orientation(back);
-    frame.into_rgb8()
-}
-
 /// What the network is given: bytes, or normalised real numbers.
 fn preprocessed(crop: RgbImage, precision: Precision) -> bool {
     match precision {
         Precision::Int8 => !std::hint::black_box(crop).is_empty(),
         Precision::F32 => preprocess::normalised(&[crop]).is_ok(),
-    }
-}
-
-/// Gives the frame again and again, decoded as a camera's frames are.
-struct SameFrame {
-    jpeg: Vec<u8>,
-    orientation: Orientation,
-    raw: Pool,
-    decoded: Pool,
-}
-
-impl SameFrame {
-    fn next(&self) -> Result<Picture, PictureError> {
-        let mut bytes = self.raw.take();
-        bytes.as_mut_vec().extend_from_slice(&self.jpeg);
-        let picture = decode::frame(bytes, &FrameFormat::new(PixelFormat::Mjpeg, 0, 0), &self.decoded)?;
-        Ok(picture.oriented(self.orientation))
     }
 }

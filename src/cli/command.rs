@@ -1,7 +1,7 @@
 //! The `maskwatch` command and its subcommands.
 
 use super::outcome::report;
-use super::{bench, config, ctl, demo, detect, run, signal, stats, watch};
+use super::{bench, config, ctl, demo, detect, doctor, run, setup, signal, stats, watch};
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
@@ -29,6 +29,10 @@ enum Task {
     Watch(watch::Args),
     /// Show how many people were counted, with and without masks
     Stats(stats::Args),
+    /// Fit the configuration to a camera and some wires, and start the service
+    Setup(setup::Args),
+    /// Examine camera, pins, networks and service, and say what to mend
+    Doctor(doctor::Args),
     /// Give an order to a running daemon, or ask how it is
     Ctl(ctl::Args),
     /// Show the configuration that counts, or what differs from the defaults, or copy its files
@@ -47,6 +51,8 @@ pub fn main() -> ExitCode {
         Task::Signal(args) => signal::run(args),
         Task::Watch(args) => watch::run(args),
         Task::Stats(args) => stats::run(args),
+        Task::Setup(args) => setup::run(args),
+        Task::Doctor(args) => doctor::run(args),
         Task::Ctl(args) => ctl::run(args),
         Task::Config(args) => config::run(args),
     };

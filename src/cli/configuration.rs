@@ -8,7 +8,7 @@ use clap::builder::TypedValueParser;
 use std::path::{Path, PathBuf};
 
 /// Read when no configuration is named.
-const USUAL_CONFIG: &str = "/etc/maskwatch/maskwatch.toml";
+pub(super) const USUAL_CONFIG: &str = "/etc/maskwatch/maskwatch.toml";
 
 /// The configuration file and what the command line changes about its outputs.
 #[derive(Debug, clap::Args)]
@@ -49,7 +49,7 @@ impl ConfigArgs {
     }
 
     /// The file that is read.
-    fn file(&self) -> Option<&Path> {
+    pub(super) fn file(&self) -> Option<&Path> {
         config_file(self.config.as_deref())
     }
 }

@@ -33,6 +33,11 @@ pub(super) struct Connection {
 }
 
 impl SocketArgs {
+    /// Name of the service that is meant.
+    pub(super) fn service(&self) -> String {
+        self.door.as_ref().map_or_else(|| "maskwatch".into(), |door| format!("maskwatch@{door}"))
+    }
+
     /// Connects to the daemon.
     pub(super) fn connect(&self) -> anyhow::Result<Connection> {
         let path = match &self.socket {

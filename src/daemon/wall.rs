@@ -36,7 +36,9 @@ impl SystemWallClock {
         Self::within(Path::new("/"), believed)
     }
 
-    fn within(root: &Path, believed: bool) -> Self {
+    /// The clock as the system below `root` tells of it.
+    #[must_use]
+    pub fn within(root: &Path, believed: bool) -> Self {
         Self { root: root.to_owned(), ahead: (SystemTime::now(), Instant::now()), believed, looked: None }
     }
 

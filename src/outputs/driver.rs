@@ -5,6 +5,17 @@ use super::error::OutputError;
 use super::level::Level;
 use super::output::Output;
 
+/// Whether a pin can be driven.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PinState {
+    /// Nobody has it.
+    Free,
+    /// A maskwatch has it.
+    Ours,
+    /// It cannot be driven; the end of a sentence that starts with the pin, with the mend.
+    Refused(String),
+}
+
 /// An open way to the pins.
 pub trait Driver: Send {
     /// Opens the pin of `output` as an output. It has its inactive level from the first moment on.

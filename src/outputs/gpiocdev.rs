@@ -3,7 +3,7 @@
 //! from kernel to kernel.
 
 use super::button::Button;
-use super::driver::{Driver, InputPin, OutputPin};
+use super::driver::{Driver, InputPin, OutputPin, PinState};
 use super::error::OutputError;
 use super::header::{HEADER_CHIPS, check_header_pin};
 use super::level::Level;
@@ -12,6 +12,9 @@ use super::tone::SoftwareTone;
 use gpiocdev::line::{Bias, Value};
 use gpiocdev::{Chip, Request, chip};
 use std::path::Path;
+
+/// The name under which lines are requested.
+const CONSUMER: &str = "maskwatch";
 
 /// A chip. Each line is a request of its own, so that one can be released while the others stay as they are.
 pub(super) struct CharacterDevice {
@@ -48,6 +51,20 @@ impl CharacterDevice {
         Ok(())
     }
 
+    /// Whether a line could be driven, without touching it.
+    pub(super) fn state(&self, pin: u32) -> PinState {
+        let ours = |info: gpiocdev::line::Info| info.used && info.consumer == CONSUMER;
+        if self.chip.line_info(pin).is_ok_and(ours) {
+            return PinState::Ours;
+        }
+        self.check(pin).map_or_else(PinState::Refused, |()| PinState::Free)
+    }
+
+    /// The chip, for a line of a report.
+    pub(super) fn describe_chip(&self) -> String {
+        format!("GPIO character device {}", self.name)
+    }
+
     /// Requests one line with `settings`; `who` is the output or button that uses it.
     fn request(
         &self,
@@ -58,7 +75,7 @@ impl CharacterDevice {
         let line = |problem| OutputError::Pin { output: who.into(), pin, chip: self.name.clone(), problem };
         self.check(pin).map_err(line)?;
         let mut builder = Request::builder();
-        builder.on_chip(self.chip.path()).with_consumer("maskwatch").with_line(pin);
+        builder.on_chip(self.chip.path()).with_consumer(CONSUMER).with_line(pin);
         settings(&mut builder);
         let request = builder.request().map_err(|error| line(explain(&error)))?;
         Ok(RequestedLine { request, pin, who: who.into(), chip: self.name.clone() })
@@ -102,7 +119,7 @@ impl Driver for CharacterDevice {
     }
 
     fn describe(&self) -> String {
-        format!("GPIO character device {}", self.name)
+        self.describe_chip()
     }
 }
 
@@ -185,7 +202,7 @@ fn unreadable(path: &Path, error: &gpiocdev::Error) -> String {
 
 /// Says who uses a line, as the end of a sentence that starts with the pin.
 fn in_use(owner: &str) -> String {
-    let mend = if owner == "maskwatch" {
+    let mend = if owner == CONSUMER {
         "stop the daemon first (sudo systemctl stop maskwatch)"
     } else {
         "stop that program, remove its line from config.txt if it is a driver, or use another pin"

@@ -52,6 +52,12 @@ const BCM_NUMBERS: [Option<u32>; 40] = [
     Some(21),
 ];
 
+/// The header's pin 1 to 40 of a BCM number.
+#[must_use]
+pub fn header_pin(bcm: u32) -> Option<usize> {
+    BCM_NUMBERS.iter().position(|number| *number == Some(bcm)).map(|index| index + 1)
+}
+
 /// Refuses a line that is not on the header, with the end of a sentence that starts with the pin. A Compute
 /// Module has more lines than there are on the header of a Raspberry Pi.
 ///
@@ -80,6 +86,7 @@ mod tests {
         let lines: Vec<u32> = BCM_NUMBERS.into_iter().flatten().collect();
         assert_eq!(lines.iter().copied().collect::<BTreeSet<_>>(), HEADER_PINS.collect());
         assert_eq!(lines.len(), 28);
+        assert_eq!((header_pin(17), header_pin(26), header_pin(28)), (Some(11), Some(37), None));
         assert_eq!((BCM_NUMBERS[10], BCM_NUMBERS[36], BCM_NUMBERS[39]), (Some(17), Some(26), Some(21)));
     }
 

@@ -8,7 +8,7 @@
 //! - `driver`: pins as traits; `rppal`, `gpiocdev` and `simulated`: ways to the pins; `open`: chooses one;
 //!   `header`: which pins a Raspberry Pi has; `tone`: passive buzzers without hardware PWM.
 //! - `panel`: all outputs together; `ticker`: the thread that refreshes them, with `shared`; `words`: what it
-//!   has to say.
+//!   has to say; `survey`: who owns pins.
 
 mod button;
 mod driver;
@@ -26,14 +26,15 @@ mod pattern;
 mod rppal;
 mod shared;
 mod simulated;
+mod survey;
 mod ticker;
 mod tone;
 mod words;
 
 pub use button::{Button, LONG_PRESS, PAUSES, SILENCES, USUAL_PAUSE};
-pub use driver::{Driver, InputPin, OutputPin};
+pub use driver::{Driver, InputPin, OutputPin, PinState};
 pub use error::OutputError;
-pub use header::{HEADER_CHIPS, HEADER_PINS, check_header_pin};
+pub use header::{HEADER_CHIPS, HEADER_PINS, check_header_pin, header_pin};
 pub use level::{Active, Level};
 pub use off::{let_go, switch_off};
 pub use open::{Backend, PinAccess, open};
@@ -41,4 +42,5 @@ pub use output::{Kind, Output, PINS, Pwm, RELAY_DWELL, RELAY_PHASE, TONES, USUAL
 pub use panel::{Panel, PassHold};
 pub use pattern::{Pattern, PatternError, Patterns};
 pub use simulated::{Change, Recorder, simulated};
+pub use survey::{Survey, survey};
 pub use ticker::Outputs;

@@ -53,7 +53,7 @@ pub use controls::{Controls, PowerLine, Setting};
 pub(crate) use credentials::masked;
 pub use error::SourceError;
 pub use frames::{Away, Blind, Frame, Next, Skipped, Source, State};
-pub use open::{open, open_once};
+pub use open::{cameras, open, open_once};
 pub use options::{FRAME_RATES, FRAME_SIDES, Options};
 pub use oriented::{Flip, Rotation, Turn};
 pub use programs::{Address, ProgramSource};

@@ -48,6 +48,15 @@ pub fn open(spec: &SourceSpec, options: &Options) -> Result<Box<dyn Source>, Sou
     }
 }
 
+/// The cameras that are there and give pictures.
+#[must_use]
+pub fn cameras() -> Vec<SourceSpec> {
+    #[cfg(target_os = "linux")]
+    return super::v4l2::cameras().into_iter().map(SourceSpec::Camera).collect();
+    #[cfg(not(target_os = "linux"))]
+    Vec::new()
+}
+
 /// Opens a source for one run. A source that is missing or fails is an error at once.
 ///
 /// # Errors

@@ -139,6 +139,14 @@ fn first() -> Result<Found, SourceError> {
     Err(refused.unwrap_or(SourceError::NoCamera { seen }))
 }
 
+/// The cameras that give pictures which can be read, by their lasting names where they have one.
+#[must_use]
+pub fn cameras() -> Vec<CameraName> {
+    let usable = |path: &PathBuf| open(path).is_ok_and(|found| gives_pictures(&found));
+    let named = |path: PathBuf| CameraName::Path(lasting_name(&path).map_or(path, PathBuf::from));
+    nodes().unwrap_or_default().into_iter().filter(usable).map(named).collect()
+}
+
 /// Whether a node offers pictures that can be read, and not the raw data of a sensor.
 fn gives_pictures(found: &Found) -> bool {
     let is_raw = found.capabilities.is_media_controlled();

@@ -19,4 +19,4 @@ mod format;
 mod stream;
 
 pub use camera::Camera;
-pub use find::Finder;
+pub use find::{Finder, cameras};
