@@ -112,6 +112,16 @@ pub(crate) fn run(args: Args) -> Outcome {
         if write {
             save(&args.config, &changed.text)?;
             print("written\n")?;
+            let counts =
+                Config::load(&args.config).context("what was written does not fit its drop-in files")?;
+            let parts =
+                |config: &Config| (config.source.spec.clone(), config.outputs.clone(), config.vision());
+            if parts(&counts) != parts(&planned) {
+                print(&format!(
+                    "but files in {}.d say otherwise; maskwatch config show tells which\n",
+                    escaped(&name)
+                ))?;
+            }
         } else {
             print("nothing was written\n")?;
             return Ok(ExitCode::SUCCESS);
