@@ -153,4 +153,6 @@ mod any_text;
 #[cfg(test)]
 mod drop_ins;
 #[cfg(test)]
+mod older;
+#[cfg(test)]
 mod tests;

@@ -177,8 +177,8 @@ check "its drop-in file counts" inside sh -c 'maskwatch config diff --config /et
 check "installing the same version again keeps the edit and the service" \
     inside sh -c 'dpkg --install /root/first.deb && grep -q simulated /etc/maskwatch/maskwatch.toml && systemctl is-active maskwatch'
 
-# Keys of an older version, as somebody may still have them; and the copy that is made before a change.
-inside sed -i 's/^evidence_seconds = .*/votes = 3/; s/^window_seconds = .*/window = 5/' /etc/maskwatch/maskwatch.toml
+# A configuration of the oldest version, edited, as somebody may still have it; and the copy that is made before a change.
+sed 's/^backend = .*/backend = "simulated"/' tests/fixtures/oldest.toml | as_root tee "$root/etc/maskwatch/maskwatch.toml" >/dev/null
 check "older keys are read, with a warning that names those of today" \
     inside sh -c 'maskwatch run --check 2>&1 | grep -q "decision.votes .*use evidence_seconds = 0.4" && systemctl restart maskwatch'
 check "the configuration is copied before the change" inside sh -c 'maskwatch config backup /root/copies && ls /root/copies/maskwatch-*/maskwatch.toml'
