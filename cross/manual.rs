@@ -20,6 +20,14 @@ const SECTIONS: [(&str, &[(&str, &str)]); 3] = [
                 "The configuration of the service. Every value is optional and explained there; `maskwatch run --check` tells what is wrong with it.",
             ),
             (
+                "/etc/maskwatch/maskwatch.toml.d/*.toml",
+                "Laid over it key by key, in the order of their names; `maskwatch config show` tells what counts.",
+            ),
+            (
+                "/etc/maskwatch/NAME.toml, NAME.toml.d/*.toml",
+                "The same of maskwatch@NAME.service, one of several doors on a board.",
+            ),
+            (
                 "/usr/share/maskwatch/drop-ins/*.conf",
                 "Additions to the unit for what needs more rights than it has (a CSI camera through rpicam-vid, a network camera, hardware PWM, \
                  rppal through /dev/mem); each says when to copy it to /etc/systemd/system/maskwatch.service.d/.",

@@ -1,6 +1,7 @@
 //! Tests of [`super`]: no text whatever makes it panic, and what it says is one sentence.
 
 use super::*;
+use crate::config::ShownValues;
 use proptest::prelude::*;
 
 /// The documented file with one stretch of bytes replaced: mostly close to what the reader expects.
@@ -107,7 +108,16 @@ fn one_sentence_or_none(text: &str) {
         assert_eq!(pins.len(), outputs().count());
         assert!(!pins.is_empty());
     }
-    if let Err(error) = Config::parse(text, "door.toml") {
+    let config = Config::parse(text, "door.toml");
+    if let Ok(config) = &config {
+        let shown = crate::config::show(Some(&ConfigFiles::of(&[("door.toml", text)])), ShownValues::All);
+        let again = Config::parse(&shown.unwrap(), "shown.toml").unwrap();
+        assert_eq!(
+            Config { warnings: Vec::new(), ..again },
+            Config { warnings: Vec::new(), ..config.clone() }
+        );
+    }
+    if let Err(error) = config {
         let sentence = error.to_string();
         assert!(sentence.starts_with("door.toml line "), "{sentence}");
         let written = text.lines().count().max(1) + 1;

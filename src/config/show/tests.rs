@@ -198,4 +198,38 @@ proptest! {
             says_the_same(&text);
         }
     }
+
+    /// A file and a drop-in file are what one file is in which somebody has written the latter into the
+    /// former.
+    #[test]
+    fn two_files_together_are_the_one_that_a_person_would_write(below in lines(), above in lines()) {
+        let mut merged: toml::Table = below.parse().unwrap();
+        lay_by_hand(&mut merged, above.parse().unwrap());
+        let together = Config::of_files(&ConfigFiles::of(&[("a.toml", &below), ("b.toml", &above)]));
+        let by_hand = Config::parse(&merged.to_string(), "merged.toml");
+        let plain = |config: Config| {
+            let mut config = Config { warnings: Vec::new(), ..config };
+            // A table of that library is sorted.
+            config.outputs.outputs.sort_by(|one, other| one.name.cmp(&other.name));
+            config
+        };
+        match (together, by_hand) {
+            (Ok(together), Ok(by_hand)) => prop_assert_eq!(plain(together), plain(by_hand)),
+            (together, by_hand) => {
+                prop_assert!(together.is_err() && by_hand.is_err(), "{:?} but {:?}", together, by_hand);
+            }
+        }
+    }
+}
+
+/// The rule about drop-in files, for values that are no lists of tables.
+fn lay_by_hand(below: &mut toml::Table, above: toml::Table) {
+    for (key, value) in above {
+        match (below.get_mut(&key), value) {
+            (Some(toml::Value::Table(below)), toml::Value::Table(above)) => lay_by_hand(below, above),
+            (_, value) => {
+                below.insert(key, value);
+            }
+        }
+    }
 }
