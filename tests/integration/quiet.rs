@@ -1,5 +1,6 @@
 //! Quiet hours and the button's long press, through the loop: what is shown and told, and that they end.
 
+use super::door_cli::{Running, with_networks, write_config};
 use super::scripted::{BARE, Camera, NOBODY, Notes, Script, Step, TestClock, door, lit};
 use jiff::Zoned;
 use jiff::tz::TimeZone;
@@ -162,4 +163,40 @@ fn a_pause_by_the_button_ends_by_itself() {
     let Watcher { turns, modes, .. } = run(&text, &[(90, BARE)], evening, press);
     assert_eq!(modes.iter().map(|mode| mode.paused_until.is_some()).collect::<Vec<_>>(), [true, false]);
     assert!(turns.last().unwrap().1.contains(&"red".to_owned()), "{turns:?}");
+}
+
+/// The whole daemon, with hours that hold at any time of day: a drop-in file brings them, and its end ends
+/// them.
+#[test]
+fn the_log_says_when_quiet_hours_begin_and_end_also_by_a_reload_of_a_drop_in_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = write_config(&folder, "[clock]\ntrusted = \"always\"\n");
+    let drop_ins = folder.path().join("door.toml.d");
+    let put = |text: &str| {
+        std::fs::create_dir_all(&drop_ins).unwrap();
+        std::fs::write(drop_ins.join("10-quiet.toml"), text).unwrap();
+    };
+    let source = "/dev/no-such-camera";
+    let mut daemon =
+        Running::start(&mut with_networks(&["run", "--dry-run", "--source", source, "--config", &config]));
+    daemon.wait_for("fault: ");
+    put("[quiet.always]\nfrom = \"00:00\"\nto = \"24:00\"\n");
+    daemon.send("-HUP");
+    daemon.wait_for_all(&[
+        "the configuration was reloaded",
+        "quiet hours are followed: it is ",
+        "quiet hours: buzzers silent until 00:00",
+    ]);
+    put("[quiet.always]\nfrom = \"00:00\"\nto = \"24:00\"\nmode = \"off\"\n");
+    daemon.send("-HUP");
+    daemon.wait_for_all(&["quiet hours: off until 00:00", "door: off (was fault)"]);
+    put("[quiet.always]\nfrom = 0\n");
+    daemon.send("-HUP");
+    daemon.wait_for("10-quiet.toml line 2: quiet.always.from is a number");
+    std::fs::remove_dir_all(&drop_ins).unwrap();
+    daemon.send("-HUP");
+    daemon.wait_for_all(&["quiet hours are over", "door: fault (was off)"]);
+    daemon.send("-TERM");
+    daemon.wait_for("stopped");
+    assert!(daemon.child.wait().unwrap().success());
 }
