@@ -1,7 +1,7 @@
 //! The `maskwatch` command and its subcommands.
 
 use super::outcome::report;
-use super::{bench, config, ctl, demo, detect, doctor, run, setup, signal, stats, watch};
+use super::{aim, bench, config, ctl, demo, detect, doctor, run, setup, signal, stats, watch, why};
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
@@ -33,6 +33,10 @@ enum Task {
     Setup(setup::Args),
     /// Examine camera, pins, networks and service, and say what to mend
     Doctor(doctor::Args),
+    /// Show where faces would be seen and how large, while the camera is mounted
+    Aim(aim::Args),
+    /// Explain the last alerts of a running daemon, look by look
+    Why(why::Args),
     /// Give an order to a running daemon, or ask how it is
     Ctl(ctl::Args),
     /// Show the configuration that counts, or what differs from the defaults, or copy its files
@@ -53,6 +57,8 @@ pub fn main() -> ExitCode {
         Task::Stats(args) => stats::run(args),
         Task::Setup(args) => setup::run(args),
         Task::Doctor(args) => doctor::run(args),
+        Task::Aim(args) => aim::run(args),
+        Task::Why(args) => why::run(args),
         Task::Ctl(args) => ctl::run(args),
         Task::Config(args) => config::run(args),
     };

@@ -2,6 +2,7 @@
 //! own with its arguments (`Args`) and what it does with them (`run`). [`networks`], [`outcome`] and
 //! [`values`] also serve `maskwatch-lab`.
 
+mod aim;
 mod bench;
 mod command;
 mod config;
@@ -19,8 +20,10 @@ mod setup;
 mod signal;
 mod stats;
 mod stderr;
+mod terminal;
 mod turn;
 pub mod values;
 mod watch;
+mod why;
 
 pub use command::{Cli, main};

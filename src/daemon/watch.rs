@@ -9,7 +9,7 @@ use crate::geometry::Rect;
 use crate::pixels::picture::View;
 use crate::track::{TrackId, Tracked, Tracker};
 use crate::vision::classifier::Probabilities;
-use crate::vision::{Choice, JudgedFace, Vision, VisionError};
+use crate::vision::{Choice, JudgedFace, Judgement, Vision, VisionError};
 use std::time::Duration;
 
 /// One face of a frame and what is thought of it.
@@ -19,6 +19,8 @@ pub struct Face {
     pub track: TrackId,
     /// Where it is, in pixels of the frame.
     pub rect: Rect,
+    /// What was made of it in this frame.
+    pub judgement: Judgement,
     /// What the classifier said when it was last asked about this person, in this frame or an earlier one.
     pub answer: Option<Probabilities>,
     /// What the votes so far say.
@@ -142,6 +144,7 @@ impl Watch {
         let face = |((track, judged), opinion): ((&TrackId, &JudgedFace), &Opinion)| Face {
             track: *track,
             rect: judged.rect,
+            judgement: judged.judgement,
             answer: opinion.answer,
             verdict: opinion.verdict,
         };

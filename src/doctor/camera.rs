@@ -191,6 +191,11 @@ fn mean(looks: &[FrameLook]) -> Option<FrameLook> {
     })
 }
 
+/// How bright and how sharp one frame is.
+pub(super) fn sight_of(picture: View<'_>) -> Diagnosis {
+    sight(&FrameLook::at(picture))
+}
+
 fn sight(look: &FrameLook) -> Diagnosis {
     let FrameLook { brightness, clipped, steepness } = *look;
     let text = format!(

@@ -21,11 +21,18 @@ pub use networks::{InputSizes, fit};
 pub use report::{DaemonReport, Diagnosis, Root, Severity};
 
 use crate::config::Config;
+use crate::pixels::picture::View;
 
 /// What the source of `config` gives: it is opened, and frames are counted for two seconds.
 #[must_use]
 pub fn look(config: &Config) -> Vec<Diagnosis> {
     camera::examine(config, None)
+}
+
+/// How bright and how sharp a frame is.
+#[must_use]
+pub fn sight(picture: View<'_>) -> Diagnosis {
+    camera::sight_of(picture)
 }
 
 /// The names of the drop-ins that `config` needs and that the service called `service` does not have yet.

@@ -9,6 +9,7 @@ mod command;
 #[path = "../common/mod.rs"]
 mod common;
 
+mod aim_why;
 mod cli;
 mod close_faces;
 mod config_command;

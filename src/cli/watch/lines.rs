@@ -6,7 +6,11 @@ use crate::text::flattened;
 /// One line about a message; `None` for what would be one line a frame.
 pub(super) fn describe(message: &Message) -> Option<String> {
     let (at, text) = match message {
-        Message::Hello { .. } | Message::Look(_) | Message::Answer { .. } | Message::Unknown => return None,
+        Message::Hello { .. }
+        | Message::Look(_)
+        | Message::Why { .. }
+        | Message::Answer { .. }
+        | Message::Unknown => return None,
         Message::State(state) => {
             let test =
                 if state.test.is_some() { format!(" (a test of {})", state.state) } else { String::new() };

@@ -1,25 +1,19 @@
-//! The live view: one screen that is drawn again when something has changed. Plain escape codes, which every
-//! terminal and ssh knows. The terminal is as it was once this is dropped.
+//! The live view: one screen that is drawn again when something has changed.
 
+use super::super::terminal::Terminal;
 use super::lines::describe;
 use crate::daemon::listeners::socket::protocol::{HealthMessage, LookMessage, Message, StateMessage};
 use crate::text::flattened;
 use std::collections::VecDeque;
-use std::io::Write;
 use std::time::{Duration, Instant};
 
 /// The screen is drawn at most this often.
 const PAUSE: Duration = Duration::from_millis(200);
-/// Size of a terminal that does not tell it.
-const USUAL_SIZE: (usize, usize) = (80, 24);
 /// Events that are remembered.
 const EVENTS: usize = 100;
-/// Another screen than that of the shell, without a cursor; and back.
-const ENTER: &str = "\x1b[?1049h\x1b[?25l";
-const LEAVE: &str = "\x1b[?25h\x1b[?1049l";
-
 /// What is known of the door, and the screen that shows it.
 pub(super) struct Live {
+    terminal: Terminal,
     view: DoorView,
     drawn: Option<Instant>,
     is_new: bool,
@@ -28,8 +22,12 @@ pub(super) struct Live {
 impl Live {
     /// Takes the terminal over.
     pub(super) fn open(door: String) -> Self {
-        let _ = write(ENTER);
-        Self { view: DoorView { door, ..DoorView::default() }, drawn: None, is_new: true }
+        Self {
+            terminal: Terminal::open(),
+            view: DoorView { door, ..DoorView::default() },
+            drawn: None,
+            is_new: true,
+        }
     }
 
     /// Notes what the daemon has said, and draws.
@@ -45,53 +43,8 @@ impl Live {
             return Ok(());
         }
         (self.is_new, self.drawn) = (false, Some(Instant::now()));
-        let (columns, rows) = size();
-        let mut screen = String::from("\x1b[H");
-        for line in self.view.lines(rows) {
-            screen += &clipped(&line, columns);
-            screen += "\x1b[0m\x1b[K\r\n";
-        }
-        screen += "\x1b[J";
-        Ok(write(&screen)?)
+        self.terminal.draw(&self.view.lines(self.terminal.rows()))
     }
-}
-
-impl Drop for Live {
-    fn drop(&mut self) {
-        // A terminal that has gone needs nothing.
-        let _ = write(LEAVE);
-    }
-}
-
-fn write(text: &str) -> std::io::Result<()> {
-    let mut out = std::io::stdout().lock();
-    out.write_all(text.as_bytes())?;
-    out.flush()
-}
-
-fn size() -> (usize, usize) {
-    match rustix::termios::tcgetwinsize(std::io::stdout()) {
-        Ok(size) if size.ws_col > 0 && size.ws_row > 0 => (size.ws_col.into(), size.ws_row.into()),
-        _ => USUAL_SIZE,
-    }
-}
-
-/// The first `columns` letters of a line; escape codes take no room.
-fn clipped(line: &str, columns: usize) -> String {
-    let (mut text, mut left, mut is_code) = (String::new(), columns, false);
-    for letter in line.chars() {
-        if letter == '\x1b' {
-            is_code = true;
-        } else if is_code {
-            is_code = letter != 'm';
-        } else if left == 0 {
-            continue;
-        } else {
-            left -= 1;
-        }
-        text.push(letter);
-    }
-    text
 }
 
 /// What is known of the door.
@@ -218,6 +171,7 @@ fn coloured(word: &str, text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::terminal::clipped;
     use super::*;
     use crate::daemon::listeners::socket::protocol::{FaceMessage, ProbabilityMessage, StageSeconds};
 
@@ -251,6 +205,7 @@ mod tests {
                 rect: [10.0, 20.0, 64.0, 80.0],
                 verdict: "unmasked".into(),
                 probabilities: Some(ProbabilityMessage { mask: 0.01, no_mask: 0.98, incorrect: 0.01 }),
+                stopped: None,
             }],
             stages: StageSeconds::default(),
         }));
@@ -274,11 +229,5 @@ mod tests {
         assert_eq!((text.lines().count(), view.events.len()), (19, EVENTS));
         assert!(text.ends_with("alert for person #490"), "the newest first: {text}");
         assert_eq!(view.lines(3).len(), 2);
-    }
-
-    #[test]
-    fn a_line_is_clipped_to_the_terminal_and_its_codes_stay_whole() {
-        assert_eq!(clipped("\x1b[91mabcdef\x1b[0m", 3), "\x1b[91mabc\x1b[0m");
-        assert_eq!(clipped("αβγδ", 2), "αβ");
     }
 }

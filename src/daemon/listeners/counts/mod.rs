@@ -163,6 +163,7 @@ mod tests {
     use crate::decide::{DoorState, Signal, Verdict};
     use crate::geometry::Rect;
     use crate::track::TrackId;
+    use crate::vision::Judgement;
     use jiff::Zoned;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, Ordering};
@@ -185,6 +186,7 @@ mod tests {
         let face = |(track, verdict): (usize, &Verdict)| Face {
             track: TrackId(track as u64),
             rect: Rect::new(0.0, 0.0, 40.0, 50.0),
+            judgement: Judgement::Unasked,
             answer: None,
             verdict: *verdict,
         };

@@ -87,6 +87,7 @@ impl People {
 mod tests {
     use super::*;
     use crate::geometry::Rect;
+    use crate::vision::Judgement;
     use proptest::prelude::*;
 
     fn at(seconds: f32) -> Duration {
@@ -94,7 +95,13 @@ mod tests {
     }
 
     fn face(track: u64, verdict: Verdict) -> Face {
-        Face { track: TrackId(track), rect: Rect::new(0.0, 0.0, 40.0, 50.0), answer: None, verdict }
+        Face {
+            track: TrackId(track),
+            rect: Rect::new(0.0, 0.0, 40.0, 50.0),
+            judgement: Judgement::Unasked,
+            answer: None,
+            verdict,
+        }
     }
 
     #[test]

@@ -2,14 +2,17 @@
 //! JSON, and give orders. Who may connect is up to the rights of the socket: the daemon's user and group. No
 //! picture goes through it.
 //!
-//! - `protocol`: the lines; `figures`: what can be asked for at any moment.
+//! - `protocol`: the lines, with `faces`; `figures`: what can be asked for at any moment; `recall`: why
+//!   alerts were raised.
 //! - `client`: one connection; `server`: the thread that serves them all.
 //! - `place`: where the socket is, and how it comes to be there.
 
 mod client;
+mod faces;
 mod figures;
 pub mod place;
 pub mod protocol;
+mod recall;
 mod server;
 
 use super::hall::Listener;
@@ -84,6 +87,7 @@ impl Listener for Socket {
 
     fn hear(&mut self, at: Duration, notice: &Notice) {
         self.common.figures().note(at, notice);
+        self.common.recall().note(at, notice);
         if self.common.clients.load(Ordering::Relaxed) == 0 {
             return;
         }

@@ -1,8 +1,9 @@
 //! The lines that go over the local socket, one JSON object each; docs/protocol.md describes them. Both sides
 //! use these types, so that they cannot differ.
 
+pub use super::faces::{AlertReason, FaceMessage, LookReason, ProbabilityMessage};
 use crate::daemon::mode::{Command, DoorMode, ShownTest, USUAL_PAUSE};
-use crate::daemon::watch::{Face, Stages};
+use crate::daemon::watch::Stages;
 use crate::decide::{DoorState, Finding};
 use crate::text::{escaped_json, flattened};
 use serde::{Deserialize, Serialize};
@@ -22,6 +23,8 @@ pub enum Request {
     State,
     /// How the daemon fares.
     Health,
+    /// Why the last alerts were raised.
+    Why,
     /// Everything that happens from now on.
     Watch,
     /// No buzzer sounds for so many seconds; 0 lets them sound again.
@@ -69,6 +72,7 @@ impl Request {
         match self {
             Self::State => "state",
             Self::Health => "health",
+            Self::Why => "why",
             Self::Watch => "watch",
             Self::Silence { .. } => "silence",
             Self::Pause { .. } => "pause",
@@ -87,7 +91,7 @@ impl Request {
             time.map_err(|_| format!("{seconds} is not a number of seconds; use one from 0 on"))
         };
         let command = match self {
-            Self::State | Self::Health | Self::Watch => return Ok(None),
+            Self::State | Self::Health | Self::Why | Self::Watch => return Ok(None),
             Self::Silence { seconds: time } => Command::Silence(seconds(*time)?),
             Self::Pause { seconds: time } => Command::Pause(time.map_or(Ok(USUAL_PAUSE), seconds)?),
             Self::Resume => Command::Resume,
@@ -155,6 +159,13 @@ pub enum Message {
     },
     /// How the daemon fares.
     Health(HealthMessage),
+    /// Why the last alerts were raised.
+    Why {
+        /// When this was told.
+        at: f64,
+        /// The alerts, the newest first.
+        alerts: Vec<AlertReason>,
+    },
     /// What became of a request.
     Answer {
         /// Its name; `null` if it could not be read.
@@ -234,50 +245,6 @@ pub struct LookMessage {
     pub faces: Vec<FaceMessage>,
     /// How long the stages took.
     pub stages: StageSeconds,
-}
-
-/// One face.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct FaceMessage {
-    /// Whose.
-    pub person: u64,
-    /// Left, top, width and height in pixels of the frame.
-    #[serde(rename = "box")]
-    pub rect: [f32; 4],
-    /// masked, unmasked, incorrect or unsure.
-    pub verdict: String,
-    /// What the classifier said last; absent until it was asked.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub probabilities: Option<ProbabilityMessage>,
-}
-
-/// What the classifier says of a face.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct ProbabilityMessage {
-    /// It wears a mask.
-    pub mask: f32,
-    /// It wears none.
-    pub no_mask: f32,
-    /// It wears one that leaves nose or mouth bare.
-    pub incorrect: f32,
-}
-
-impl From<&Face> for FaceMessage {
-    fn from(face: &Face) -> Self {
-        let place = |value: f32| (value * 10.0).round() / 10.0;
-        let share = |value: f32| (value * 1000.0).round() / 1000.0;
-        let rect = face.rect;
-        Self {
-            person: face.track.0,
-            rect: [rect.x, rect.y, rect.w, rect.h].map(place),
-            verdict: face.verdict.name().into(),
-            probabilities: face.answer.map(|answer| ProbabilityMessage {
-                mask: share(answer.mask),
-                no_mask: share(answer.no_mask),
-                incorrect: share(answer.incorrect),
-            }),
-        }
-    }
 }
 
 /// How long the stages of a look took.

@@ -4,6 +4,7 @@
 use super::client::Client;
 use super::figures::LiveFigures;
 use super::protocol::{FaceMessage, LookMessage, Message, PROTOCOL, Request, seconds};
+use super::recall::AlertMemory;
 use crate::daemon::listeners::notice::Notice;
 use crate::daemon::orders::OrderSender;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -31,6 +32,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(1);
 #[derive(Debug, Default)]
 pub(super) struct Common {
     figures: Mutex<LiveFigures>,
+    recall: Mutex<AlertMemory>,
     /// How many clients there are.
     pub(super) clients: AtomicUsize,
 }
@@ -39,6 +41,11 @@ impl Common {
     /// Locks the figures. Their counts are right even after a panic.
     pub(super) fn figures(&self) -> MutexGuard<'_, LiveFigures> {
         self.figures.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Locks what is remembered of alerts.
+    pub(super) fn recall(&self) -> MutexGuard<'_, AlertMemory> {
+        self.recall.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -208,6 +215,7 @@ impl Server {
             match request {
                 Request::State => client.say(&self.common.figures().state(self.time())),
                 Request::Health => client.say(&self.common.figures().health(self.time())),
+                Request::Why => client.say(&self.common.recall().tell(self.time())),
                 Request::Watch => {
                     client.watches = true;
                     client.answer(Some(request.name()), Ok(()));
