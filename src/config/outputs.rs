@@ -171,6 +171,13 @@ fn output(
     output.pin = number;
     output.active = active.unwrap_or(output.active);
     output.kind = kind.unwrap_or(output.kind);
+    if let Kind::Relay { .. } = output.kind {
+        // The patterns of an LED or a buzzer that nobody has written here are made slow enough.
+        let least = dwell.unwrap_or(RELAY_PHASE);
+        for state in DoorState::ALL {
+            output.patterns.set(state, output.patterns.get(state).slowed(least));
+        }
+    }
     let wanted = "a pattern in quotes, such as \"steady\", \"blink 1\" or \"off\"";
     for state in DoorState::ALL.map(Some).into_iter().chain([None]) {
         let Some(text) = table.text_of(state.map_or(PASS_HOLD, DoorState::name), wanted)? else { continue };
@@ -289,6 +296,27 @@ mod tests {
             read(&text.replace("steady", "blink 0.2"), true).unwrap_err().contains("switches a relay faster")
         );
         assert!(read(&text.replace("steady", "off"), false).unwrap_err().contains("is never on"));
+    }
+
+    /// What is written is refused where it is too fast; what is not written becomes slow enough, and reads back.
+    #[test]
+    fn no_default_pattern_makes_a_relay_chatter() {
+        for (dwell, least) in
+            [("", RELAY_PHASE), ("relay_dwell_seconds = 1.5\n", Duration::from_millis(1500))]
+        {
+            for name in ["red", "amber", "buzzer"] {
+                let text = format!("[outputs]\n{dwell}[outputs.{name}]\nkind = \"relay\"\n");
+                let config = read(&text, false).unwrap();
+                for state in DoorState::ALL {
+                    let pattern = config.outputs[0].patterns.get(state);
+                    assert!(pattern.shortest_phase().is_none_or(|phase| phase >= least), "{text}{pattern:?}");
+                    if state != DoorState::Off {
+                        let written = format!("{text}{} = \"{pattern}\"\n", state.name());
+                        assert_eq!(read(&written, false).unwrap(), config);
+                    }
+                }
+            }
+        }
     }
 
     #[test]

@@ -89,6 +89,18 @@ impl Pattern {
         }
     }
 
+    /// The pattern with no phase below `least`: what blinks and beeps does so more slowly.
+    #[must_use]
+    pub fn slowed(self, least: Duration) -> Self {
+        match self {
+            Self::Blink { period, .. } if self.shortest_phase().is_some_and(|phase| phase < least) => {
+                Self::Blink { period: period.max(2 * least), duty: 0.5 }
+            }
+            Self::Beep { times, on, off } => Self::Beep { times, on: on.max(least), off: off.max(least) },
+            other => other,
+        }
+    }
+
     /// Reads `off`, `steady`, `blink PERIOD [DUTY]` or `beep TIMES [ON [OFF]]`, with times in seconds.
     ///
     /// # Errors
