@@ -298,7 +298,8 @@ mod tests {
         assert!(read(&text.replace("steady", "off"), false).unwrap_err().contains("is never on"));
     }
 
-    /// What is written is refused where it is too fast; what is not written becomes slow enough, and reads back.
+    /// What is written is refused where it is too fast; what is not written becomes slow enough, and reads
+    /// back.
     #[test]
     fn no_default_pattern_makes_a_relay_chatter() {
         for (dwell, least) in

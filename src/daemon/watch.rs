@@ -63,8 +63,10 @@ pub struct Watch {
     empty_for: Duration,
     /// `None` where every frame is looked at.
     still: Option<Stillness>,
-    /// When a face was last found.
+    /// When somebody's face was last found.
     found: Option<Duration>,
+    /// Where the last look found faces that are nobody's: they are still there in frames that are skipped.
+    things: Vec<Rect>,
 }
 
 impl Watch {
@@ -73,7 +75,7 @@ impl Watch {
     pub fn new(vision: Box<dyn Vision>, rules: Rules) -> Self {
         let (budget, empty_for) = (rules.budget, rules.re_arm.max(rules.linger));
         let (tracker, decider) = (Tracker::default(), Decider::new(rules));
-        Self { vision, tracker, decider, budget, empty_for, still: None, found: None }
+        Self { vision, tracker, decider, budget, empty_for, still: None, found: None, things: Vec::new() }
     }
 
     /// The watch that `config` describes, which looks through `vision`.
@@ -124,18 +126,17 @@ impl Watch {
             answered: None,
         };
         let judged = if is_skipped {
-            question.choose(&[]);
-            Vec::new()
+            question.choose(&self.things);
+            self.things.iter().map(|thing| JudgedFace::unasked(*thing, 0.0)).collect()
         } else {
             // Of a picture that the networks could not be run on nothing is known.
             vision
                 .look(picture, &mut question)
                 .inspect_err(|_| self.still.iter_mut().for_each(Stillness::forget))?
         };
-        if !judged.is_empty() {
-            self.found = Some(captured);
-        }
         let Some(Answered { tracker, ids, exchange, found }) = question.answered else {
+            // Whoever is there could not be asked about.
+            self.found = Some(captured);
             return Ok(Seen::default());
         };
         let ended = clock.now();
@@ -149,14 +150,21 @@ impl Watch {
             verdict: opinion.verdict,
         };
         let all = ids.iter().zip(&judged).zip(&observed.opinions);
-        let faces = all.filter(|(_, opinion)| !opinion.nobody).map(face).collect();
+        let faces: Vec<Face> = all.filter(|(_, opinion)| !opinion.nobody).map(face).collect();
+        if !faces.is_empty() {
+            self.found = Some(captured);
+        }
+        self.things.clear();
+        self.things.extend(judged.iter().map(|judged| judged.rect));
+        // There was time enough; nothing had changed.
+        let left_out = if is_skipped { 0 } else { observed.left_out };
         let stages = Stages {
             wait: began.saturating_sub(captured),
             detect: found.saturating_sub(began),
             judge: ended.saturating_sub(found),
             decide: clock.now().saturating_sub(ended),
         };
-        Ok(Seen { faces, findings: observed.findings, left_out: observed.left_out, stages })
+        Ok(Seen { faces, findings: observed.findings, left_out, stages })
     }
 
     /// Nobody looks for a while: whoever is there then is judged afresh.
@@ -165,6 +173,7 @@ impl Watch {
     }
 
     /// Whether nothing can have changed: nobody has been there for some time, and the picture stands still.
+    /// What is taken for nobody, such as a poster or a coat, may be there.
     fn is_skipped(&mut self, picture: View<'_>, captured: Duration) -> bool {
         let Some(still) = &mut self.still else { return false };
         if self.found.is_some_and(|found| captured.saturating_sub(found) < self.empty_for) {

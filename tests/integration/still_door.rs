@@ -20,16 +20,29 @@ const LIGHT: u8 = 170;
 /// Time between two frames in milliseconds.
 const STEP: u64 = 100;
 
-/// Sees a bare face where the picture is light, and counts its looks.
-struct Counted(Rc<Cell<u32>>);
+/// A poster: it is taken for a face, and is nobody.
+const POSTER: Rect = Rect { x: 500.0, y: 60.0, w: 44.0, h: 52.0 };
+
+/// Sees a bare face where the picture is light, and a poster if there is one, and counts its looks.
+struct Counted {
+    looks: Rc<Cell<u32>>,
+    has_poster: bool,
+}
 
 impl Vision for Counted {
     fn look(&mut self, picture: View<'_>, choice: &mut dyn Choice) -> Result<Vec<JudgedFace>, VisionError> {
-        self.0.set(self.0.get() + 1);
+        self.looks.set(self.looks.get() + 1);
         let mut pixel = [0; 3];
         picture.read_row(PERSON.x as usize + 20, PERSON.y as usize + 20, &mut pixel);
-        let found: &[Rect] = if pixel[0] > LIGHT - 20 { &[PERSON] } else { &[] };
-        judged(found, choice, |_| Ok(Judgement::Answered(Probabilities::of_mask(0.01))))
+        let person = (pixel[0] > LIGHT - 20).then_some(PERSON);
+        let found: Vec<Rect> = person.into_iter().chain(self.has_poster.then_some(POSTER)).collect();
+        judged(&found, choice, |face| {
+            Ok(if *face == PERSON {
+                Judgement::Answered(Probabilities::of_mask(0.01))
+            } else {
+                Judgement::Nobody
+            })
+        })
     }
 }
 
@@ -60,9 +73,9 @@ fn frame(number: u64, is_there: bool) -> RgbImage {
 
 /// What the door shows after each of `frames`, which tell whether the person is there, and how many frames
 /// were searched.
-fn shown(frames: &[bool], skips: bool) -> (Vec<DoorState>, Vec<u32>) {
+fn shown(frames: &[bool], skips: bool, has_poster: bool) -> (Vec<DoorState>, Vec<u32>) {
     let looks = Rc::new(Cell::new(0));
-    let mut watch = Watch::new(Box::new(Counted(Rc::clone(&looks))), Rules::default());
+    let mut watch = Watch::new(Box::new(Counted { looks: Rc::clone(&looks), has_poster }), Rules::default());
     watch.skip_still(skips);
     let clock = Now(Cell::new(Duration::ZERO));
     let mut counted = Vec::new();
@@ -80,14 +93,20 @@ fn shown(frames: &[bool], skips: bool) -> (Vec<DoorState>, Vec<u32>) {
 #[test]
 fn an_empty_door_is_searched_once_a_second_and_everything_while_somebody_is_there() {
     let frames = [vec![false; 50], vec![true; 30], vec![false; 100]].concat();
-    let (states, looks) = shown(&frames, true);
+    for has_poster in [false, true] {
+        check(&frames, has_poster);
+    }
+}
+
+fn check(frames: &[bool], has_poster: bool) {
+    let (states, looks) = shown(frames, true, has_poster);
     let searched = |frames: std::ops::Range<usize>| looks[frames].iter().sum::<u32>();
     assert_eq!(searched(0..50), 5, "five seconds of nobody");
     assert_eq!(searched(50..80), 30, "everything while somebody is there");
     assert_eq!(searched(80..129), 49, "and until the re-arm time is over");
     assert!(searched(130..180) <= 6, "{}", searched(130..180));
-    assert_eq!(states, shown(&frames, false).0);
-    assert_eq!(shown(&frames, false).1, vec![1; 180]);
+    assert_eq!(states, shown(frames, false, has_poster).0);
+    assert_eq!(shown(frames, false, has_poster).1, vec![1; 180]);
     assert!(states.contains(&DoorState::Alert));
 }
 
@@ -95,13 +114,16 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
     /// Whoever comes and goes, the door shows the same as if every frame were searched.
     #[test]
-    fn skipping_changes_nothing_that_is_shown(visits in prop::collection::vec((1usize..90, 1usize..20), 1..3)) {
+    fn skipping_changes_nothing_that_is_shown(
+        visits in prop::collection::vec((1usize..90, 1usize..20), 1..3),
+        has_poster in any::<bool>(),
+    ) {
         let mut frames = Vec::new();
         for (away, there) in visits {
             frames.extend(vec![false; away]);
             frames.extend(vec![true; there]);
         }
         frames.extend(vec![false; 70]);
-        prop_assert_eq!(shown(&frames, true).0, shown(&frames, false).0);
+        prop_assert_eq!(shown(&frames, true, has_poster).0, shown(&frames, false, has_poster).0);
     }
 }
