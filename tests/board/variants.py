@@ -1,6 +1,7 @@
 """The variants of the emulated board: each boots a machine, takes its steps and returns its table."""
 
 import card_variants
+import quick_start_variant
 import readme_variants
 import virtual_variant
 from emulator import boards, pwm, session
@@ -150,4 +151,5 @@ VARIANTS = {
     "gpio-sim": virtual_variant.gpio_sim,
     **card_variants.VARIANTS,
     **readme_variants.VARIANTS,
+    **quick_start_variant.VARIANTS,
 }
