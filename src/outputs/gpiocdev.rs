@@ -224,3 +224,23 @@ fn explain(error: &gpiocdev::Error) -> String {
         format!("cannot be used ({})", text.trim_end_matches('.'))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_has_a_line_is_named_with_the_mend() {
+        assert!(in_use("maskwatch").contains("in use by \"maskwatch\"; stop the daemon first"));
+        assert!(in_use("spi0 CS0").contains("in use by \"spi0 CS0\"; stop that program"));
+        assert!(in_use("").contains("in use by the kernel, which does not say for what"));
+    }
+
+    #[test]
+    fn no_device_but_a_gpio_chip_is_taken_for_one() {
+        for path in ["/dev/null", "/no/such/chip"] {
+            let error = CharacterDevice::open(Some(path), false).err().unwrap().to_string();
+            assert!(error.starts_with(&format!("GPIO chip {path}:")), "{error}");
+        }
+    }
+}

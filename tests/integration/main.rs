@@ -14,6 +14,7 @@ mod cli;
 mod close_faces;
 mod config_command;
 mod counts;
+mod crowd;
 mod detect;
 mod doctor;
 mod door_cli;
