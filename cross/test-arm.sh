@@ -54,8 +54,11 @@ for target in "${targets[@]}"; do
     [ ${#programs[@]} -eq $expected ] || fail "cargo built ${#programs[@]} test programs, not $expected"
     case $target in
     aarch64*)
+        # What computes runs on each processor; the door's logic and the program are the same on all, and run on the last.
+        mapfile -t computing < <(printf '%s\n' "${programs[@]}" | grep -vE '/maskwatch(_door)?-[0-9a-f]+$')
+        [ ${#computing[@]} -eq $((expected - 2)) ] || fail "${#computing[@]} programs compute, not $((expected - 2))"
         for cpu in cortex-a53 cortex-a72; do
-            run $cpu "neon scalar" qemu-aarch64-static /usr/aarch64-linux-gnu "${programs[@]}"
+            run $cpu "neon scalar" qemu-aarch64-static /usr/aarch64-linux-gnu "${computing[@]}"
         done
         run cortex-a76 "neon-dot neon scalar" qemu-aarch64-static /usr/aarch64-linux-gnu "${programs[@]}"
         ;;

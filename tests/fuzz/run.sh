@@ -15,7 +15,8 @@ toolchain=nightly
 # by_chance WHY: the same parsers on changed inputs, without coverage: what the stable toolchain can do.
 by_chance() {
     echo "no fuzzing by coverage: $1; more changes by chance than in the tests instead"
-    MASKWATCH_FUZZ_FACTOR=5 cargo test --locked -p maskwatch-lab --test lab fuzz_twin
+    # The whole workspace, so that nothing is built with other features than for the tests.
+    MASKWATCH_FUZZ_FACTOR=${MASKWATCH_FUZZ_FACTOR:-5} cargo test --locked --workspace --test lab fuzz_twin
     exit
 }
 if ! cargo "+$toolchain" --version >/dev/null 2>&1; then

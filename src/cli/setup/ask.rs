@@ -7,7 +7,7 @@ use crate::decide::DoorState;
 use crate::doctor::{self, Severity};
 use crate::outputs::{Kind, Output, Pattern, Patterns};
 use crate::source::{self, SourceSpec};
-use anyhow::Context;
+use anyhow::{Context, bail};
 use dialoguer::{Confirm, Input, Select};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -51,7 +51,7 @@ fn camera(config: &Config) -> anyhow::Result<Option<SourceSpec>> {
         names.push("a CSI camera on the ribbon cable".into());
         names.push("another one: an address, a path or a command".into());
         let chosen = Select::new()
-            .with_prompt("Which camera?")
+            .with_prompt("Camera")
             .items(&names)
             .default(0)
             .interact()
@@ -87,12 +87,15 @@ fn pins(config: &OutputsConfig) -> anyhow::Result<Vec<(String, u32)>> {
         let usual = names.iter().position(|name| *name == output.name).unwrap_or(0);
         names.push("nothing");
         let chosen = Select::new()
-            .with_prompt("What was on?")
+            .with_prompt("Which one was on")
             .items(&names)
             .default(usual)
             .interact()
             .context("nobody answers")?;
         match config.outputs.get(chosen) {
+            Some(seen) if found.iter().any(|(name, _)| *name == seen.name) => {
+                bail!("{} was on at two pins; check the wiring, and run setup again", seen.name)
+            }
             Some(seen) => found.push((seen.name.clone(), output.pin)),
             None => println!("check its wire and its ground, and which way round it is; docs: wiring"),
         }
