@@ -22,11 +22,16 @@ pub enum IncorrectMeans {
 
 named!(IncorrectMeans { Alert => "alert", Signal => "signal", Pass => "pass", });
 
-/// FaceSize in pixels below which a face shows the classifier little: in the first glimpse of somebody far
+/// Size in pixels below which a face shows the classifier little: in the first glimpse of somebody far
 /// away it errs most.
 const SMALL: f32 = 24.0;
 /// Share of the usual doubt that a vote on a small face may leave.
 const DOUBT_WHERE_SMALL: f32 = 0.25;
+/// Size in pixels from which a face shows the classifier whether the nose is bare.
+const LARGE: f32 = 64.0;
+/// Share of the usual doubt that may be left where *mask* is ruled out on a large face. Chosen on pictures of
+/// masks worn wrongly that training set aside, and on clips.
+const DOUBT_WHERE_LARGE: f32 = 1.5;
 
 /// A size of faces.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -118,8 +123,9 @@ impl Default for Rules {
 impl Rules {
     /// The vote of one classified sighting of a face whose shorter side is `side` pixels: the class whose
     /// rivals together have at most `doubt`, where `doubt` is 1 − [`certainty`](Self::certainty), a quarter
-    /// of it on small faces. Where *mask* is ruled out but not which of the others it is, the face counts as
-    /// unmasked, so that no bare face passes where incorrect masks may.
+    /// of it on small faces. On large faces *mask* is ruled out with half as much doubt again: there a nose
+    /// that shows is seen, and the answers lie close to the line. Where *mask* is ruled out but not which of the
+    /// others it is, the face counts as unmasked, so that no bare face passes where incorrect masks may.
     ///
     /// ```
     /// use maskwatch_vision::classifier::Probabilities;
@@ -129,6 +135,8 @@ impl Rules {
     /// assert_eq!(rules.vote(&Probabilities::of_mask(0.1), 60.0), Verdict::Unmasked);
     /// assert_eq!(rules.vote(&Probabilities::of_mask(0.1), 20.0), Verdict::Unsure);
     /// assert_eq!(rules.vote(&Probabilities::of_mask(0.6), 60.0), Verdict::Unsure);
+    /// assert_eq!(rules.vote(&Probabilities::of_mask(0.28), 60.0), Verdict::Unsure);
+    /// assert_eq!(rules.vote(&Probabilities::of_mask(0.28), 64.0), Verdict::Unmasked);
     /// let under_the_nose = Probabilities { mask: 0.04, no_mask: 0.06, incorrect: 0.9 };
     /// assert_eq!(rules.vote(&under_the_nose, 60.0), Verdict::Incorrect);
     /// let perhaps_bare = Probabilities { mask: 0.04, no_mask: 0.36, incorrect: 0.6 };
@@ -137,9 +145,11 @@ impl Rules {
     #[must_use]
     pub fn vote(&self, answer: &Probabilities, side: f32) -> Verdict {
         let doubt = (1.0 - self.certainty) * if side < SMALL { DOUBT_WHERE_SMALL } else { 1.0 };
+        // Never so much that *mask* is the likeliest and ruled out all the same.
+        let against_mask = if side >= LARGE { (doubt * DOUBT_WHERE_LARGE).min(0.5) } else { doubt };
         if 1.0 - answer.mask <= doubt {
             Verdict::Masked
-        } else if answer.mask <= doubt {
+        } else if answer.mask <= against_mask {
             if answer.no_mask <= doubt { Verdict::Incorrect } else { Verdict::Unmasked }
         } else {
             Verdict::Unsure
@@ -183,6 +193,24 @@ mod tests {
         assert_eq!(rules.verdict(20.0, &sure), Verdict::Masked);
         assert_eq!(rules.verdict(200.0, &Judgement::Stopped(Gate::Yaw)), Verdict::Unsure);
         assert_eq!(rules.verdict(200.0, &Judgement::Unasked), Verdict::Unsure);
+    }
+
+    /// On a large face less is needed to rule *mask* out, and as much as ever to call it *mask*; whatever the
+    /// certainty, no answer that favours *mask* rules it out.
+    #[test]
+    fn a_large_face_rules_a_mask_out_sooner_and_passes_no_sooner() {
+        let rules = Rules::default();
+        let vote = |mask, side| rules.vote(&Probabilities::of_mask(mask), side);
+        assert_eq!((vote(0.29, 64.0), vote(0.29, 63.9)), (Verdict::Unmasked, Verdict::Unsure));
+        assert_eq!((vote(0.31, 64.0), vote(0.79, 64.0)), (Verdict::Unsure, Verdict::Unsure));
+        assert_eq!(vote(0.81, 64.0), Verdict::Masked);
+        let nose = Probabilities { mask: 0.29, no_mask: 0.01, incorrect: 0.7 };
+        assert_eq!((rules.vote(&nose, 64.0), rules.vote(&nose, 60.0)), (Verdict::Incorrect, Verdict::Unsure));
+        let careless = Rules { certainty: 0.5, ..rules };
+        assert_eq!(careless.vote(&Probabilities::of_mask(0.5), 200.0), Verdict::Masked);
+        assert_eq!(careless.vote(&Probabilities::of_mask(0.49), 200.0), Verdict::Unmasked);
+        let doubtful = Rules { certainty: 0.6, ..rules };
+        assert_eq!(doubtful.vote(&Probabilities::of_mask(0.55), 200.0), Verdict::Unsure);
     }
 
     /// The classifier looks twice wherever its first answer could not carry the strictest vote.

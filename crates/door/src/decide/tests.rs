@@ -325,11 +325,12 @@ proptest! {
         let answer = Probabilities { mask, no_mask: (1.0 - mask) * share, incorrect: (1.0 - mask) * (1.0 - share) };
         let rules = Rules { certainty, ..Rules::default() };
         let doubt = (1.0 - certainty) * if side < 24.0 { 0.25 } else { 1.0 };
+        let against_mask = if side < 64.0 { doubt } else { (1.5 * doubt).min(0.5) };
         match rules.vote(&answer, side) {
             Verdict::Masked => prop_assert!(1.0 - mask <= doubt),
-            Verdict::Incorrect => prop_assert!(mask <= doubt && answer.no_mask <= doubt),
-            Verdict::Unmasked => prop_assert!(mask <= doubt && answer.no_mask > doubt),
-            Verdict::Unsure => prop_assert!(mask > doubt && 1.0 - mask > doubt),
+            Verdict::Incorrect => prop_assert!(mask <= against_mask && answer.no_mask <= doubt),
+            Verdict::Unmasked => prop_assert!(mask <= against_mask && answer.no_mask > doubt),
+            Verdict::Unsure => prop_assert!(mask > against_mask && 1.0 - mask > doubt),
         }
     }
 
