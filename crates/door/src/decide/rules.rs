@@ -124,8 +124,8 @@ impl Rules {
     /// The vote of one classified sighting of a face whose shorter side is `side` pixels: the class whose
     /// rivals together have at most `doubt`, where `doubt` is 1 − [`certainty`](Self::certainty), a quarter
     /// of it on small faces. On large faces *mask* is ruled out with half as much doubt again: there a nose
-    /// that shows is seen, and the answers lie close to the line. Where *mask* is ruled out but not which of the
-    /// others it is, the face counts as unmasked, so that no bare face passes where incorrect masks may.
+    /// that shows is seen, and the answers lie close to the line. Where *mask* is ruled out but not which of
+    /// the others it is, the face counts as unmasked, so that no bare face passes where incorrect masks may.
     ///
     /// ```
     /// use maskwatch_vision::classifier::Probabilities;
