@@ -86,6 +86,8 @@ fn wrong_use_is_refused_before_anything_happens() {
     let folder = system();
     let without_terminal = setup(folder.path(), &[]);
     assert!(text(&without_terminal.stderr).contains("with --yes"), "{without_terminal:?}");
+    let twice = setup(folder.path(), &["--yes", "--no-camera", "--output", "red=5", "--output", "red=6"]);
+    assert!(text(&twice.stderr).contains("names red twice"), "{twice:?}");
     // Two outputs on one pin.
     let clash = setup(folder.path(), &["--yes", "--no-camera", "--output", "red=27"]);
     assert!(text(&clash.stderr).contains("27") && !clash.status.success(), "{clash:?}");

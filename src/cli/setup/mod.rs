@@ -18,6 +18,7 @@ use anyhow::{Context, bail};
 use atomic_write_file::AtomicWriteFile;
 use change::{KeyChange, change};
 use plan::{Plan, line};
+use std::collections::HashSet;
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -54,7 +55,7 @@ pub(crate) struct Args {
     #[arg(long)]
     dry_run: bool,
     /// Name of the service
-    #[arg(long, value_name = "NAME", default_value = "maskwatch")]
+    #[arg(long, value_name = "NAME", value_parser = service, default_value = "maskwatch")]
     service: String,
     /// Folder in which the system's files are, for tests
     #[arg(long, hide = true, value_name = "DIR", default_value = "/")]
@@ -65,6 +66,10 @@ pub(crate) fn run(args: Args) -> Outcome {
     let asks = !args.yes && !args.dry_run;
     if asks && !std::io::stdin().is_terminal() {
         bail!("setup asks questions, and there is no terminal; say everything by options, with --yes");
+    }
+    let mut named = HashSet::new();
+    if let Some((twice, _)) = args.outputs.iter().find(|(output, _)| !named.insert(output)) {
+        bail!("--output names {} twice; give each output once", escaped(twice));
     }
     let name = args.config.display().to_string();
     let (text, config) = match std::fs::read_to_string(&args.config) {
@@ -208,6 +213,13 @@ fn enable(args: &Args, drop_ins: &[&'static str]) -> anyhow::Result<()> {
     print(&format!("{} runs; maskwatch watch shows what it sees\n", args.service))
 }
 
+/// Reads the name of a service: a folder is named by it.
+fn service(text: &str) -> Result<String, String> {
+    let may_be = |byte: u8| byte.is_ascii_alphanumeric() || b"@-_:".contains(&byte);
+    let is_name = !text.is_empty() && text.len() <= 200 && text.bytes().all(may_be);
+    is_name.then(|| text.to_owned()).ok_or_else(|| "give a name such as maskwatch or maskwatch@north".into())
+}
+
 /// Reads `NAME=PIN`.
 fn output(text: &str) -> Result<(String, u32), String> {
     let parts = text.split_once('=').and_then(|(name, pin)| Some((name.to_owned(), pin.parse().ok()?)));
@@ -225,6 +237,16 @@ mod tests {
         assert_eq!(output("red=5"), Ok(("red".into(), 5)));
         for wrong in ["red", "=5", "red=", "red=GPIO5", "red=512", "red=-1"] {
             assert!(output(wrong).unwrap_err().contains("such as red=17"), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_service_is_a_name_and_no_path() {
+        for name in ["maskwatch", "maskwatch@north-2"] {
+            assert_eq!(service(name).as_deref(), Ok(name));
+        }
+        for wrong in ["", "../x", "a/b", "a.d", "a b"] {
+            assert!(service(wrong).is_err(), "{wrong}");
         }
     }
 
