@@ -38,6 +38,26 @@ pub struct SourceConfig {
     pub tampered_after: Option<Duration>,
 }
 
+impl SourceConfig {
+    /// How frames are wanted.
+    #[must_use]
+    pub fn options(&self) -> Options {
+        Options {
+            size: (self.width, self.height),
+            turn: self.turn,
+            controls: self.controls,
+            frames_per_second: Some(self.frames_per_second),
+            timeout: self.timeout,
+            frozen_after: self.frozen_after,
+            frozen_command_after: self.frozen_command_after,
+            black_after: self.black_after,
+            blind_after: self.blind_after,
+            tampered_after: self.tampered_after,
+            ..Options::default()
+        }
+    }
+}
+
 impl Default for SourceConfig {
     fn default() -> Self {
         let usual = Options::default();

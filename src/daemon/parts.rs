@@ -93,20 +93,7 @@ impl Opener {
     }
 
     fn options(&self, config: &SourceConfig) -> Options {
-        Options {
-            size: (config.width, config.height),
-            turn: config.turn,
-            controls: config.controls,
-            frames_per_second: Some(config.frames_per_second),
-            timeout: config.timeout,
-            frozen_after: config.frozen_after,
-            frozen_command_after: config.frozen_command_after,
-            black_after: config.black_after,
-            blind_after: config.blind_after,
-            tampered_after: config.tampered_after,
-            longest_pause: self.longest_pause,
-            ..Options::default()
-        }
+        Options { longest_pause: self.longest_pause, ..config.options() }
     }
 
     /// Replaces the parts of `daemon` in which `new` differs from `old`. What can fail is made before

@@ -102,18 +102,8 @@ fn memory(root: &Root) -> Diagnosis {
 #[cfg(test)]
 mod tests {
     use super::super::report::Severity;
+    use super::super::report::fake as root;
     use super::*;
-
-    fn root(files: &[(&str, &str)]) -> (tempfile::TempDir, Root) {
-        let folder = tempfile::tempdir().unwrap();
-        for (path, text) in files {
-            let path = folder.path().join(path);
-            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(path, text).unwrap();
-        }
-        let root = Root::new(folder.path());
-        (folder, root)
-    }
 
     #[test]
     fn nothing_told_is_no_fault() {

@@ -25,14 +25,7 @@ pub(super) fn examine(config: &Config, running: Option<&DaemonReport>) -> Vec<Di
         return vec![told(running, f64::from(config.source.frames_per_second))];
     }
     let spec = &config.source.spec;
-    let options = Options {
-        size: (config.source.width, config.source.height),
-        turn: config.source.turn,
-        controls: config.source.controls,
-        frames_per_second: Some(config.source.frames_per_second),
-        timeout: config.source.timeout,
-        ..Options::default()
-    };
+    let options = config.source.options();
     match measure(spec, &options) {
         Ok(SourceTrial { name, looks, skipped, seconds }) => {
             let Some(mean) = mean(&looks) else {

@@ -91,18 +91,8 @@ fn bus(root: &Root, pin: u32) -> Option<(&'static str, &'static str)> {
 #[cfg(test)]
 mod tests {
     use super::super::report::Severity;
+    use super::super::report::fake as root;
     use super::*;
-
-    fn root(files: &[(&str, &str)]) -> (tempfile::TempDir, Root) {
-        let folder = tempfile::tempdir().unwrap();
-        for (path, text) in files {
-            let path = folder.path().join(path);
-            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(path, text).unwrap();
-        }
-        let root = Root::new(folder.path());
-        (folder, root)
-    }
 
     fn found(root: &Root, text: &str, pins: &[PinState], runs: bool) -> Vec<Diagnosis> {
         let config = Config::parse(text, "door.toml").unwrap();

@@ -89,3 +89,16 @@ impl Root {
         self.path(path).exists()
     }
 }
+
+/// A system with these files, which lasts as long as its folder.
+#[cfg(test)]
+pub(super) fn fake(files: &[(&str, &str)]) -> (tempfile::TempDir, Root) {
+    let folder = tempfile::tempdir().unwrap();
+    for (path, text) in files {
+        let path = folder.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+    let root = Root::new(folder.path());
+    (folder, root)
+}

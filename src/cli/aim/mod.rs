@@ -12,7 +12,7 @@ use super::values::seconds;
 use crate::daemon::listeners::socket::protocol::{FaceMessage, LookMessage, Message, Request};
 use crate::doctor;
 use crate::geometry::Rect;
-use crate::source::{self, Next, Options, Source, SourceSpec};
+use crate::source::{self, Next, Source, SourceSpec};
 use crate::text::escaped;
 use crate::vision::zones::Zones;
 use crate::vision::{Chain, ChainOptions, JudgedFace, Judgement, Vision, everybody};
@@ -68,14 +68,7 @@ pub(crate) fn run(args: Args) -> Outcome {
     }
     // All faces are found, also those that the zones leave out: they are shown as such.
     let mut chain = Chain::load(&ChainOptions { zones: Zones::default(), ..config.vision() })?;
-    let options = Options {
-        size: (config.source.width, config.source.height),
-        turn: config.source.turn,
-        controls: config.source.controls,
-        frames_per_second: Some(config.source.frames_per_second),
-        timeout: config.source.timeout,
-        ..Options::default()
-    };
+    let options = config.source.options();
     let mut source = source::open_once(&config.source.spec, &options)?;
     let told = format!("watching {}", source.describe());
     let mut view = AimView::open(standards, &stop, end);
