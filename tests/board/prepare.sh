@@ -43,4 +43,4 @@ cargo build --release --locked --target aarch64-unknown-linux-gnu
 cargo build --release --locked --target aarch64-unknown-linux-gnu --manifest-path tests/board/camera/Cargo.toml --target-dir "$board/camera"
 
 if wants card card-rppal card-read-only card-pwm card-quick-start card-readme card-readme-manual; then tests/board/rootfs.sh; fi
-if wants card card-rppal card-read-only card-pwm card-quick-start; then tests/board/card.sh; fi
+if wants card card-rppal card-read-only card-pwm; then tests/board/card.sh; fi
