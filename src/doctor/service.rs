@@ -118,8 +118,23 @@ fn missing_drop_ins(root: &Root, service: &str, config: &Config) -> Vec<Diagnosi
 
 /// The last warnings and errors in the journal.
 fn journal(service: &str, unit: &str) -> Diagnosis {
-    let arguments =
-        ["-u", unit, "-p", "warning", "--since", "-24h", "-n", "50", "-o", "cat", "--no-pager", "-q"];
+    // Only what the daemon itself says: systemd has opinions of its own about units.
+    let arguments = [
+        "-u",
+        unit,
+        "-t",
+        "maskwatch",
+        "-p",
+        "warning",
+        "--since",
+        "-24h",
+        "-n",
+        "50",
+        "-o",
+        "cat",
+        "--no-pager",
+        "-q",
+    ];
     match answer("journalctl", &arguments) {
         None => {
             Diagnosis::ok("journal", "this user may not read the journal; run as root to see the last faults")
