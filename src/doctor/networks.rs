@@ -62,7 +62,10 @@ fn speed(config: &Config, chain: &mut Chain) -> Diagnosis {
     }
     let look = spread[0].p50_ms / 1e3;
     let wanted = f64::from(config.source.frames_per_second);
-    told(look, wanted, config.decision.evidence.as_secs_f64())
+    let (least, side) = (SIZES[SIZES.len() - 1].0, config.models.classifier_input);
+    let is_smallest = config.detector.width * config.detector.height <= least.0 * least.1
+        && matches!(side, Input::Side(side) if side <= 128);
+    told(look, wanted, config.decision.evidence.as_secs_f64(), is_smallest)
 }
 
 /// Width and height at which faces are searched, and the classifier's input.
@@ -96,7 +99,7 @@ pub fn fit(config: &Config) -> (Option<InputSizes>, Diagnosis) {
 
 /// Tells the speed, for one look in `look` seconds, `wanted` frames a second, and votes that have to agree
 /// for `evidence` seconds.
-fn told(look: f64, wanted: f64, evidence: f64) -> Diagnosis {
+fn told(look: f64, wanted: f64, evidence: f64, is_smallest: bool) -> Diagnosis {
     let most = 1.0 / look;
     let interval = look.max(1.0 / wanted);
     // The first vote comes after one look; the last one when they have agreed for long enough, two at least.
@@ -105,7 +108,11 @@ fn told(look: f64, wanted: f64, evidence: f64) -> Diagnosis {
         "one face: {:.0} ms a look, up to {most:.1} looks a second, a verdict after {verdict:.1} s",
         look * 1e3
     );
-    let mend = "lower detector.width and height (320 and 256) and set models.classifier_input = 128";
+    let mend = if is_smallest {
+        "stop other programs, or use a faster board"
+    } else {
+        "lower detector.width and height (320 and 256) and set models.classifier_input = 128"
+    };
     if most < FEWEST_LOOKS {
         Diagnosis::warn("speed", format!("{text}; that is slow: {mend}"))
     } else if most < wanted {
@@ -129,18 +136,22 @@ mod tests {
 
     #[test]
     fn a_slow_board_is_told_what_to_lower() {
-        let fast = told(0.02, 10.0, 0.4);
+        let fast = told(0.02, 10.0, 0.4, false);
         assert_eq!(
             (fast.level, fast.text.contains("a verdict after 0.4 s")),
             (Severity::Ok, true),
             "{}",
             fast.text
         );
-        let busy = told(0.2, 10.0, 0.4);
+        let busy = told(0.2, 10.0, 0.4, false);
         assert!(busy.level == Severity::Warn && busy.text.contains("lower it to 5"), "{}", busy.text);
-        let slow = told(0.8, 1.0, 0.4);
+        let slow = told(0.8, 1.0, 0.4, false);
         assert!(slow.level == Severity::Warn && slow.text.contains("that is slow"), "{}", slow.text);
         assert!(slow.text.contains("a verdict after 1.8 s"), "{}", slow.text);
+        // Nothing is to be lowered that is low already.
+        let small = told(0.8, 1.0, 0.4, true);
+        assert!(small.level == Severity::Warn && small.text.contains("a faster board"), "{}", small.text);
+        assert!(!small.text.contains("detector.width"), "{}", small.text);
     }
 
     #[test]
