@@ -209,13 +209,15 @@ impl Observer for Show {
             }
             Event::Finding(finding) => self.screen.finding(now, finding),
             Event::State { from, signal } => self.screen.state(now, *from, *signal),
-            Event::Fault { reason, began: true } => self.screen.health(now, Some(reason)),
+            Event::Fault { reason, began: true, .. } => self.screen.health(now, Some(reason)),
             Event::Recovered { .. } => self.screen.health(now, None),
             Event::Fault { .. }
             | Event::Skipped(_)
             | Event::LeftOut(_)
             | Event::Rare { .. }
             | Event::Attempt
+            | Event::Reopened
+            | Event::Missed(_)
             | Event::Rested
             | Event::Mode(_)
             | Event::Status(_) => {}

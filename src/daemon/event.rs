@@ -1,5 +1,6 @@
 //! What happens in the loop, as those see it who are told at once.
 
+use super::health::FaultKind;
 use super::mode::DoorMode;
 use super::watch::{Face, Stages};
 use crate::decide::{DoorState, Finding, Signal};
@@ -19,6 +20,8 @@ pub enum Event<'a> {
         signal: Signal,
         /// How long the look took.
         stages: Stages,
+        /// Whether nothing had moved since the look before, so that the networks were not run.
+        still: bool,
     },
     /// A frame came while the door is paused: nobody looked at it.
     Rested,
@@ -31,6 +34,8 @@ pub enum Event<'a> {
         /// The time that is asked for.
         wanted: Duration,
     },
+    /// So many frames were dropped since the last one: a newer one had come before anybody asked.
+    Missed(u64),
     /// The source gave something that is no frame; what, in a few words.
     Skipped(&'a str),
     /// Something about a person was found.
@@ -46,10 +51,14 @@ pub enum Event<'a> {
     Mode(DoorMode),
     /// An attempt to open the source has ended without success.
     Attempt,
+    /// The source gives frames after it was away.
+    Reopened,
     /// The one sentence that says what the daemon does has changed.
     Status(&'a str),
     /// Something is wrong, or is wrong for another reason than before.
     Fault {
+        /// Of which kind it is.
+        kind: FaultKind,
         /// What is wrong and how to mend it.
         reason: &'a str,
         /// Whether all was well before.

@@ -27,6 +27,7 @@ pub use clock::{Clock, SystemClock};
 pub use driven::{DrivenPins, off};
 pub use event::{Event, Observer};
 pub use folders::{door_name, is_one_of_several};
+pub use health::FaultKind;
 pub use listeners::Listeners;
 pub use mode::{Command, DoorMode, PAUSES, ShownTest, TESTS, USUAL_PAUSE};
 pub use orders::{Order, OrderOutcome, OrderSender, Orders, orders};

@@ -4,7 +4,7 @@
 
 use super::clock::Clock;
 use super::event::{Event, Observer};
-use super::health::{Health, News};
+use super::health::{FaultKind, Health, News, Problem};
 use super::mode::{Command, DoorMode};
 use super::orders::Orders;
 use super::quiet::QuietTimes;
@@ -104,6 +104,8 @@ pub struct Daemon<'a> {
     health: Health,
     /// When the source's present absence began and how often it was tried to open since.
     attempts: Option<(Instant, u32)>,
+    /// The number of the last frame that came since the source was opened.
+    sequence: Option<u64>,
 }
 
 impl<'a> Daemon<'a> {
@@ -133,6 +135,7 @@ impl<'a> Daemon<'a> {
             last_frame: clock.now(),
             health: Health::default(),
             attempts: None,
+            sequence: None,
         }
     }
 
@@ -150,7 +153,7 @@ impl<'a> Daemon<'a> {
         }
         let source = || self.source.describe();
         match self.health.fault() {
-            Some(fault) => format!("{held}fault: {fault}"),
+            Some(fault) => format!("{held}fault: {}", fault.reason),
             None if self.mode.rests() => format!("{held}watching {}", source()),
             None if self.state == DoorState::Off => format!("{held}waiting for {}", source()),
             None => format!("{held}door {}; watching {}", self.state, source()),
@@ -175,6 +178,8 @@ impl<'a> Daemon<'a> {
                 Next::Frame(frame) => self.frame(&frame, observer)?,
                 Next::Skipped(skipped) => {
                     observer.on_event(self.clock.now(), &Event::Skipped(&skipped.to_string()));
+                    // It had a number, too.
+                    self.sequence = self.sequence.map(|sequence| sequence + 1);
                     self.no_frame(observer)?;
                 }
                 Next::Nothing => self.no_frame(observer)?,
@@ -215,9 +220,10 @@ impl<'a> Daemon<'a> {
 
     fn frame(&mut self, frame: &Frame, observer: &mut dyn Observer) -> Result<(), DaemonError> {
         let (picture, arrived) = (frame.picture.view(), self.clock.now());
+        self.note_source(frame.sequence, arrived, observer);
         if self.mode.rests() {
             self.last_frame = arrived;
-            let problem = self.source.state().fault().map(str::to_owned);
+            let problem = Problem::of_source(self.source.state());
             self.show(problem, &[], observer)?;
             observer.on_event(arrived, &Event::Rested);
             return Ok(());
@@ -230,16 +236,30 @@ impl<'a> Daemon<'a> {
         let (seen, problem) = match seen {
             Ok(seen) if took >= STALL => (seen, Some(too_slow(took))),
             // Frames may come and still show nothing.
-            Ok(seen) => (seen, self.source.state().fault().map(str::to_owned)),
-            Err(error) => (Seen::default(), Some(error.to_string())),
+            Ok(seen) => (seen, Problem::of_source(self.source.state())),
+            Err(error) => (Seen::default(), Some(Problem::new(FaultKind::Networks, error.to_string()))),
         };
         let signal = self.show(problem, &seen.findings, observer)?;
         if seen.left_out > 0 {
             observer.on_event(now, &Event::LeftOut(seen.left_out));
         }
         self.tell_if_rare(now, observer);
-        observer.on_event(now, &Event::Frame { picture, faces: &seen.faces, signal, stages: seen.stages });
+        let Seen { faces, stages, still, .. } = &seen;
+        observer.on_event(now, &Event::Frame { picture, faces, signal, stages: *stages, still: *still });
         Ok(())
+    }
+
+    /// Tells that the source is back, or of frames that nobody asked for before this one came.
+    fn note_source(&mut self, sequence: u64, now: Duration, observer: &mut dyn Observer) {
+        if self.attempts.take().is_some() {
+            observer.on_event(now, &Event::Reopened);
+        }
+        let last = self.sequence.replace(sequence);
+        // A source that was opened again may count from 0.
+        let missed = last.map_or(0, |last| sequence.saturating_sub(last.saturating_add(1)));
+        if missed > 0 {
+            observer.on_event(now, &Event::Missed(missed));
+        }
     }
 
     fn tell_if_rare(&mut self, now: Duration, observer: &mut dyn Observer) {
@@ -261,19 +281,21 @@ impl<'a> Daemon<'a> {
         let overdue = now.saturating_sub(self.last_frame) >= timeout;
         let problem = match self.source.state() {
             State::Away(away) => {
+                self.sequence = None;
                 let attempts = Some((away.since, away.attempts));
                 if std::mem::replace(&mut self.attempts, attempts) != attempts {
                     observer.on_event(now, &Event::Attempt);
                 }
-                Some(away.reason)
+                Some(Problem::new(FaultKind::SourceAway, away.reason))
             }
-            State::Blind(blind) => Some(blind.reason),
+            state @ State::Blind(_) => Problem::of_source(state),
             State::Starting | State::Connected if overdue => {
                 let seconds = timeout.as_secs_f32();
-                Some(format!("no usable frame from {} for {seconds} s", self.source.describe()))
+                let reason = format!("no usable frame from {} for {seconds} s", self.source.describe());
+                Some(Problem::new(FaultKind::NoFrames, reason))
             }
             // A gap that is not yet too long neither begins nor ends a fault.
-            State::Starting | State::Connected => self.health.fault().map(str::to_owned),
+            State::Starting | State::Connected => self.health.fault().cloned(),
         };
         self.show(problem, &[], observer).map(drop)
     }
@@ -301,7 +323,7 @@ impl<'a> Daemon<'a> {
     /// Brings health and time to the outputs, then tells what changed.
     fn show(
         &mut self,
-        problem: Option<String>,
+        problem: Option<Problem>,
         findings: &[Finding],
         observer: &mut dyn Observer,
     ) -> Result<Signal, DaemonError> {
@@ -317,9 +339,9 @@ impl<'a> Daemon<'a> {
         }
         let news = self.health.report(problem, now);
         match (&news, self.health.fault()) {
-            (News::Began, Some(reason)) => observer.on_event(now, &Event::Fault { reason, began: true }),
-            (News::OtherCause, Some(reason)) => {
-                observer.on_event(now, &Event::Fault { reason, began: false });
+            (News::Began | News::OtherCause, Some(Problem { kind, reason })) => {
+                let began = news == News::Began;
+                observer.on_event(now, &Event::Fault { kind: *kind, reason, began });
             }
             (News::Over { reason, lasted }, _) => {
                 observer.on_event(now, &Event::Recovered { reason, lasted: *lasted });
@@ -337,9 +359,10 @@ impl<'a> Daemon<'a> {
     }
 }
 
-fn too_slow(took: Duration) -> String {
-    format!(
+fn too_slow(took: Duration) -> Problem {
+    let reason = format!(
         "the networks took {:.0} s for one frame; use a smaller detector.width and detector.height, or a faster board",
         took.as_secs_f32()
-    )
+    );
+    Problem::new(FaultKind::TooSlow, reason)
 }

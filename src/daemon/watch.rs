@@ -51,6 +51,8 @@ pub struct Seen {
     pub left_out: usize,
     /// How long it took.
     pub stages: Stages,
+    /// Whether nothing had moved since the look before, so that the networks were not run.
+    pub still: bool,
 }
 
 /// The chain behind the source and before the outputs.
@@ -164,7 +166,7 @@ impl Watch {
             judge: ended.saturating_sub(found),
             decide: clock.now().saturating_sub(ended),
         };
-        Ok(Seen { faces, findings: observed.findings, left_out, stages })
+        Ok(Seen { faces, findings: observed.findings, left_out, stages, still: is_skipped })
     }
 
     /// Nobody looks for a while: whoever is there then is judged afresh.

@@ -5,7 +5,7 @@ use super::scripted::{
 };
 use image::RgbImage;
 use maskwatch::config::Config;
-use maskwatch::daemon::{Ended, Event, Flags, Observer, Watch};
+use maskwatch::daemon::{Ended, Event, FaultKind, Flags, Observer, Watch};
 use maskwatch::decide::{DoorState, Finding, Rules, Verdict};
 use maskwatch::geometry::Rect;
 use maskwatch::outputs::{Level, Recorder};
@@ -67,6 +67,30 @@ fn a_camera_that_is_away_is_a_fault_until_a_frame_comes() {
     let late = "fault: no usable frame from scripted camera for 5 s".into();
     assert_eq!(run.notes.other_causes, ["no usable frame from scripted camera for 5 s"]);
     assert_eq!(run.notes.statuses, [watching("idle"), unplugged, late, watching("idle"), watching("pass")]);
+}
+
+#[test]
+fn faults_have_kinds_and_what_the_source_did_is_told() {
+    let steps =
+        [(2, NOBODY), (2, Step::Missed(3)), (1, NOBODY), (5, Step::Away), (3, NOBODY), (1, Step::Broken)];
+    let more = [(2, NOBODY), (12, Step::Blind), (40, Step::Nothing), (1, NOBODY), (1, Step::Long(20))];
+    let notes = run(&[&steps[..], &more[..]].concat()).notes;
+    let kinds = [
+        FaultKind::SourceAway,
+        FaultKind::Networks,
+        FaultKind::SourceBlind,
+        FaultKind::NoFrames,
+        FaultKind::TooSlow,
+    ];
+    assert_eq!(notes.kinds, kinds);
+    assert_eq!((notes.reopened, notes.missed), (1, 6), "numbers that begin again are no frames missed");
+}
+
+#[test]
+fn an_alert_tells_since_when_the_person_was_seen() {
+    let notes = run(&[(2, NOBODY), (6, BARE)]).notes;
+    // A frame every 0.2 s, and evidence for 0.4 s.
+    assert_eq!(notes.until_alert, [Duration::from_millis(400)]);
 }
 
 #[test]

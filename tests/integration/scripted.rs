@@ -2,7 +2,9 @@
 
 use image::RgbImage;
 use maskwatch::config::Config;
-use maskwatch::daemon::{Clock, Daemon, DaemonError, Ended, Event, Flags, FramePace, Observer, Watch};
+use maskwatch::daemon::{
+    Clock, Daemon, DaemonError, Ended, Event, FaultKind, Flags, FramePace, Observer, Watch,
+};
 use maskwatch::decide::{DoorState, Finding, Verdict};
 use maskwatch::geometry::Rect;
 use maskwatch::outputs::{Output, Outputs, Panel, Recorder, simulated};
@@ -34,6 +36,8 @@ pub(super) enum Step {
     Panic,
     /// No frame in time.
     Nothing,
+    /// So many frames that are gone before the door asks.
+    Missed(u8),
     /// The camera is away.
     Away,
     /// Somebody wants the configuration read.
@@ -62,6 +66,8 @@ pub(super) struct Camera {
     is_blind: bool,
     since: Instant,
     reload: Arc<AtomicBool>,
+    /// Frames since it was opened.
+    sequence: u64,
 }
 
 impl Camera {
@@ -69,7 +75,7 @@ impl Camera {
     pub(super) fn new(steps: &[(usize, Step)], clock: &TestClock, reload: &Arc<AtomicBool>) -> Self {
         let steps = steps.iter().flat_map(|(times, step)| std::iter::repeat_n(*step, *times)).collect();
         let (clock, reload) = (clock.clone(), Arc::clone(reload));
-        Self { steps, clock, away: 0, is_blind: false, since: Instant::now(), reload }
+        Self { steps, clock, away: 0, is_blind: false, since: Instant::now(), reload, sequence: 0 }
     }
 }
 
@@ -86,14 +92,24 @@ impl Source for Camera {
             Step::Panic => [3, 0, 0],
             Step::Long(seconds) => [4, seconds, 0],
             Step::Blind => [1, 0, 1],
-            Step::Nothing | Step::BlindNothing | Step::Away => return Ok(Next::Nothing),
+            Step::Nothing | Step::BlindNothing => return Ok(Next::Nothing),
+            Step::Missed(count) => {
+                self.sequence += u64::from(count);
+                return Ok(Next::Nothing);
+            }
+            Step::Away => {
+                self.sequence = 0;
+                return Ok(Next::Nothing);
+            }
             Step::Reload => {
                 self.reload.store(true, Ordering::Relaxed);
                 return Ok(Next::Nothing);
             }
         };
         let picture = RgbImage::from_pixel(640, 480, image::Rgb(code)).into();
-        Ok(Next::Frame(Frame { picture, name: None, sequence: 0, captured: Instant::now() }))
+        let sequence = self.sequence;
+        self.sequence += 1;
+        Ok(Next::Frame(Frame { picture, name: None, sequence, captured: Instant::now() }))
     }
 
     fn describe(&self) -> String {
@@ -163,22 +179,35 @@ pub(super) struct Notes {
     pub(super) left_out: usize,
     pub(super) rare: Vec<(Duration, Duration)>,
     pub(super) other_causes: Vec<String>,
+    pub(super) kinds: Vec<FaultKind>,
+    pub(super) reopened: usize,
+    pub(super) missed: u64,
+    /// How long it took from the first sight of somebody to the alert.
+    pub(super) until_alert: Vec<Duration>,
 }
 
 impl Observer for Notes {
-    fn on_event(&mut self, _: Duration, event: &Event<'_>) {
+    fn on_event(&mut self, at: Duration, event: &Event<'_>) {
+        if let Event::Fault { kind, .. } = event {
+            self.kinds.push(*kind);
+        }
         match event {
             Event::Frame { .. } => self.frames += 1,
-            Event::Finding(Finding::Alert { .. }) => self.alerts += 1,
+            Event::Finding(Finding::Alert { first_seen, .. }) => {
+                self.alerts += 1;
+                self.until_alert.push(at - *first_seen);
+            }
             Event::Finding(Finding::Verdict { verdict, .. }) => self.verdicts.push(*verdict),
             Event::State { signal, .. } => self.states.push(signal.state),
-            Event::Fault { reason, began: true } => self.faults.push(Some((*reason).to_owned())),
+            Event::Fault { reason, began: true, .. } => self.faults.push(Some((*reason).to_owned())),
             Event::LeftOut(count) => {
                 assert!(*count > 0, "nobody was left out");
                 self.left_out += count;
             }
             Event::Rare { interval, wanted } => self.rare.push((*interval, *wanted)),
-            Event::Fault { reason, began: false } => self.other_causes.push((*reason).to_owned()),
+            Event::Fault { reason, began: false, .. } => self.other_causes.push((*reason).to_owned()),
+            Event::Reopened => self.reopened += 1,
+            Event::Missed(count) => self.missed += count,
             Event::Skipped(_) | Event::Rested | Event::Mode(_) => {}
             Event::Recovered { .. } => self.faults.push(None),
             Event::Attempt => self.attempts += 1,

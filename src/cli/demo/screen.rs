@@ -44,7 +44,7 @@ impl Screen {
     pub(super) fn finding(&mut self, now: Duration, finding: &Finding) {
         match finding {
             Finding::Verdict { track, verdict } => self.tell(now, &format!("person {track} is {verdict}")),
-            Finding::Alert { track } => self.tell(now, &format!("alert for person {track}")),
+            Finding::Alert { track, .. } => self.tell(now, &format!("alert for person {track}")),
         }
     }
 

@@ -26,7 +26,17 @@ impl Listener for Log {
     }
 
     fn wants(&self) -> fn(&Notice) -> bool {
-        |notice| !matches!(notice, Notice::Progress | Notice::Looked(_) | Notice::Status(_))
+        |notice| {
+            !matches!(
+                notice,
+                Notice::Progress
+                    | Notice::Rested
+                    | Notice::Missed(_)
+                    | Notice::Reopened
+                    | Notice::Looked(_)
+                    | Notice::Status(_)
+            )
+        }
     }
 
     fn hear(&mut self, at: Duration, notice: &Notice) {
@@ -35,7 +45,7 @@ impl Listener for Log {
                 log::debug!("person {track} is unsure");
             }
             Notice::Finding(Finding::Verdict { track, verdict }) => log::info!("person {track} is {verdict}"),
-            Notice::Finding(Finding::Alert { track }) => log::warn!("alert for person {track}"),
+            Notice::Finding(Finding::Alert { track, .. }) => log::warn!("alert for person {track}"),
             Notice::State { from, signal } => log::info!("door: {} (was {from})", signal.state),
             Notice::LeftOut(count) => {
                 if let Some(repeated) = self.left_out.admit("faces left out", at) {
@@ -55,7 +65,7 @@ impl Listener for Log {
                     log::warn!("skipped a frame of {what}{}", repeats(count));
                 }
             }
-            Notice::Fault(reason) => {
+            Notice::Fault { reason, .. } => {
                 if let Some(count) = self.faults.admit(reason, at) {
                     log::error!("fault: {reason}{}", repeats(count));
                     self.fault_logged = true;
@@ -69,6 +79,9 @@ impl Listener for Log {
             Notice::Mode(mode) => self.mode(at, *mode),
             Notice::Refused(reason) => log::error!("the configuration stays as it was: {reason}"),
             Notice::Progress
+            | Notice::Rested
+            | Notice::Missed(_)
+            | Notice::Reopened
             | Notice::Looked(_)
             | Notice::Status(_)
             | Notice::Configured(_)

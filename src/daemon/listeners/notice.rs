@@ -2,6 +2,7 @@
 
 use crate::config::Config;
 use crate::daemon::event::Event;
+use crate::daemon::health::FaultKind;
 use crate::daemon::mode::DoorMode;
 use crate::daemon::watch::{Face, Stages};
 use crate::decide::{DoorState, Finding, Signal};
@@ -11,8 +12,12 @@ use std::time::Duration;
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Notice {
-    /// A frame came while the door is paused, or an attempt to open the source has ended: the daemon goes on.
+    /// An attempt to open the source has ended without success: the daemon goes on.
     Progress,
+    /// A frame came while the door is paused: nobody looked at it.
+    Rested,
+    /// The source gives frames after it was away.
+    Reopened,
     /// A frame was looked at.
     Looked(Arc<LookReport>),
     /// So many faces of a frame were not judged: there was no time for them.
@@ -24,6 +29,8 @@ pub enum Notice {
         /// The time that is asked for.
         wanted: Duration,
     },
+    /// So many frames were dropped since the last one: a newer one had come before anybody asked.
+    Missed(u64),
     /// The source gave something that is no frame; what, in a few words.
     Skipped(Arc<str>),
     /// Something about a person was found.
@@ -39,8 +46,13 @@ pub enum Notice {
     Mode(DoorMode),
     /// The one sentence that says what the daemon does has changed.
     Status(Arc<str>),
-    /// Something is wrong, or is wrong for another reason than before: what, and how to mend it.
-    Fault(Arc<str>),
+    /// Something is wrong, or is wrong for another reason than before.
+    Fault {
+        /// Of which kind it is.
+        kind: FaultKind,
+        /// What is wrong, and how to mend it.
+        reason: Arc<str>,
+    },
     /// The fault is over.
     Recovered {
         /// What was wrong last.
@@ -71,18 +83,24 @@ pub struct LookReport {
     pub signal: Signal,
     /// How long the look took.
     pub stages: Stages,
+    /// Whether nothing had moved since the look before, so that the networks were not run.
+    pub still: bool,
 }
 
 impl From<&Event<'_>> for Notice {
     fn from(event: &Event<'_>) -> Self {
         match event {
-            Event::Frame { picture, faces, signal, stages } => Self::Looked(Arc::new(LookReport {
+            Event::Frame { picture, faces, signal, stages, still } => Self::Looked(Arc::new(LookReport {
                 frame: picture.dimensions(),
                 faces: faces.to_vec(),
                 signal: *signal,
                 stages: *stages,
+                still: *still,
             })),
-            Event::Rested | Event::Attempt => Self::Progress,
+            Event::Attempt => Self::Progress,
+            Event::Rested => Self::Rested,
+            Event::Reopened => Self::Reopened,
+            Event::Missed(count) => Self::Missed(*count),
             Event::Mode(mode) => Self::Mode(*mode),
             Event::LeftOut(count) => Self::LeftOut(*count),
             Event::Rare { interval, wanted } => Self::Rare { interval: *interval, wanted: *wanted },
@@ -90,7 +108,7 @@ impl From<&Event<'_>> for Notice {
             Event::Finding(finding) => Self::Finding(*finding),
             Event::State { from, signal } => Self::State { from: *from, signal: *signal },
             Event::Status(status) => Self::Status((*status).into()),
-            Event::Fault { reason, .. } => Self::Fault((*reason).into()),
+            Event::Fault { kind, reason, .. } => Self::Fault { kind: *kind, reason: (*reason).into() },
             Event::Recovered { reason, lasted } => {
                 Self::Recovered { reason: (*reason).into(), lasted: *lasted }
             }

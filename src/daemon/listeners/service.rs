@@ -88,6 +88,7 @@ impl Listener for Service {
             matches!(
                 notice,
                 Notice::Progress
+                    | Notice::Rested
                     | Notice::Looked(_)
                     | Notice::Status(_)
                     | Notice::Ready(_)
@@ -100,7 +101,7 @@ impl Listener for Service {
 
     fn hear(&mut self, at: Duration, notice: &Notice) {
         match notice {
-            Notice::Progress | Notice::Looked(_) => self.progress(at),
+            Notice::Progress | Notice::Rested | Notice::Looked(_) => self.progress(at),
             Notice::Status(status) => {
                 let status = self.status(status);
                 (self.notify)(&[NotifyState::Status(&status)]);
@@ -125,7 +126,9 @@ impl Listener for Service {
             | Notice::Rare { .. }
             | Notice::Finding(_)
             | Notice::State { .. }
-            | Notice::Fault(_)
+            | Notice::Fault { .. }
+            | Notice::Missed(_)
+            | Notice::Reopened
             | Notice::Recovered { .. } => {}
         }
     }
@@ -135,6 +138,7 @@ impl Listener for Service {
 mod tests {
     use super::*;
     use crate::daemon::event::Event;
+    use crate::daemon::health::FaultKind;
     use crate::daemon::watch::Stages;
     use crate::decide::{DoorState, Signal};
     use crate::pixels::picture::Picture;
@@ -167,7 +171,7 @@ mod tests {
         let (mut service, notes) = noted(Some(at(180_000)));
         let signal = Signal { state: DoorState::Fault, since: at(0) };
         service.hear(at(0), &Notice::State { from: DoorState::Off, signal });
-        service.hear(at(0), &Notice::Fault("no camera".into()));
+        service.hear(at(0), &Notice::Fault { kind: FaultKind::SourceAway, reason: "no camera".into() });
         assert_eq!(take(&notes), "");
         service.hear(at(100), &Notice::Progress);
         assert_eq!(take(&notes), "WATCHDOG=1\n");
@@ -208,7 +212,7 @@ mod tests {
         let picture: Picture = image::RgbImage::new(1, 1).into();
         let signal = Signal { state: DoorState::Idle, since: at(0) };
         let stages = Stages::default();
-        let frame = Event::Frame { picture: picture.view(), faces: &[], signal, stages };
+        let frame = Event::Frame { picture: picture.view(), faces: &[], signal, stages, still: false };
         let (mut service, notes) = noted(Some(at(180_000)));
         for (seconds, event) in [frame, Event::Attempt, Event::Rested].iter().enumerate() {
             service.hear(Duration::from_secs(seconds as u64), &event.into());

@@ -180,7 +180,7 @@ impl Decider {
             if !sighting.reaches(rules.ignore_below) {
                 continue;
             }
-            let person = self.persons.entry(track).or_insert_with(|| Person::new(now));
+            let person = self.persons.entry(track).or_insert_with(|| Person::new(captured, now));
             (person.last_seen, person.missed) = (now, 0);
             person.note_size(sighting, rules.min_look_side, now);
             let face = judged.get(index).filter(|_| side >= rules.min_face_side);
@@ -216,7 +216,7 @@ impl Decider {
                     Some(alert) if is_back => alert.until = None,
                     _ => {
                         self.alert = Some(Alert { raised: now, until: None });
-                        findings.push(Finding::Alert { track });
+                        findings.push(Finding::Alert { track, first_seen: person.first_taken });
                     }
                 }
             }

@@ -21,6 +21,8 @@ const CLEARLY: f32 = 0.8;
 
 #[derive(Debug, Clone)]
 pub(super) struct Person {
+    /// When the frame was taken in which the person was first seen.
+    pub(super) first_taken: Duration,
     /// When the look ended in which the person was first seen, and last.
     pub(super) first_seen: Duration,
     pub(super) last_seen: Duration,
@@ -47,8 +49,9 @@ pub(super) struct Person {
 }
 
 impl Person {
-    pub(super) fn new(now: Duration) -> Self {
+    pub(super) fn new(captured: Duration, now: Duration) -> Self {
         Self {
+            first_taken: captured,
             first_seen: now,
             last_seen: now,
             missed: 0,

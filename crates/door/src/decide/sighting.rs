@@ -5,6 +5,7 @@ use super::rules::FaceSize;
 use super::verdict::Verdict;
 use crate::track::TrackId;
 use maskwatch_vision::classifier::Probabilities;
+use std::time::Duration;
 
 /// One face in one frame.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -49,6 +50,8 @@ pub enum Finding {
     Alert {
         /// Who.
         track: TrackId,
+        /// When the frame was taken in which this person was first seen, large enough to count.
+        first_seen: Duration,
     },
 }
 

@@ -352,7 +352,7 @@ proptest! {
                 }
             }
             for finding in observe(&mut decider, at(time), &step.faces) {
-                if let Finding::Alert { track } = finding {
+                if let Finding::Alert { track, .. } = finding {
                     let memory = memories.get_mut(&track).unwrap();
                     let wrong = memory.votes.iter().filter(|answer| [BARE, INCORRECT].contains(answer)).count();
                     prop_assert!(wrong >= 2, "{:?}", memory.votes);

@@ -122,9 +122,10 @@ impl Listener for Counts {
                 notice,
                 Notice::Looked(_)
                     | Notice::Progress
+                    | Notice::Rested
                     | Notice::Configured(_)
                     | Notice::Finding(Finding::Alert { .. })
-                    | Notice::Fault(_)
+                    | Notice::Fault { .. }
                     | Notice::Recovered { .. }
             )
         }
@@ -136,7 +137,9 @@ impl Listener for Counts {
             Notice::Looked(look) => self.people.look(at, &look.faces, self.least.pixels(look.frame.0)),
             Notice::Configured(config) => self.least = config.decision.ignore_below,
             Notice::Finding(Finding::Alert { .. }) => counted.alerts = 1,
-            Notice::Fault(_) => counted.faults = u32::from(!std::mem::replace(&mut self.has_fault, true)),
+            Notice::Fault { .. } => {
+                counted.faults = u32::from(!std::mem::replace(&mut self.has_fault, true));
+            }
             Notice::Recovered { .. } => self.has_fault = false,
             _ => {}
         }
@@ -158,6 +161,7 @@ impl Drop for Counts {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::daemon::health::FaultKind;
     use crate::daemon::listeners::notice::LookReport;
     use crate::daemon::watch::{Face, Stages};
     use crate::decide::{DoorState, Signal, Verdict};
@@ -192,7 +196,12 @@ mod tests {
         };
         let faces = verdicts.iter().enumerate().map(face).collect();
         let signal = Signal { state: DoorState::Idle, since: at(0) };
-        Notice::Looked(Arc::new(LookReport { frame: (64, 48), faces, signal, stages: Stages::default() }))
+        let (frame, stages) = ((64, 48), Stages::default());
+        Notice::Looked(Arc::new(LookReport { frame, faces, signal, stages, still: false }))
+    }
+
+    fn fault(reason: &str) -> Notice {
+        Notice::Fault { kind: FaultKind::SourceAway, reason: reason.into() }
     }
 
     #[test]
@@ -202,7 +211,7 @@ mod tests {
         let mut counts = Counts::open(&path, Box::new(Still(Arc::new(AtomicBool::new(true)))));
         let day = || Ledger::load(&path).map(|ledger| ledger.days["2026-11-30"]).unwrap_or_default();
         counts.hear(at(0), &looked(&[Verdict::Masked, Verdict::Unmasked]));
-        counts.hear(at(1), &Notice::Finding(Finding::Alert { track: TrackId(1) }));
+        counts.hear(at(1), &Notice::Finding(Finding::Alert { track: TrackId(1), first_seen: at(0) }));
         assert_eq!(day(), DoorCounts { alerts: 1, ..DoorCounts::default() }, "the first is written at once");
         counts.hear(at(20), &looked(&[]));
         assert_eq!(day().people, 0, "not yet");
@@ -210,7 +219,7 @@ mod tests {
         let after = DoorCounts { people: 2, masked: 1, unmasked: 1, alerts: 1, ..DoorCounts::default() };
         assert_eq!(day(), after);
         for reason in ["no camera", "no frames"] {
-            counts.hear(at(62), &Notice::Fault(reason.into()));
+            counts.hear(at(62), &fault(reason));
         }
         counts.hear(at(63), &looked(&[Verdict::Incorrect]));
         drop(counts);
@@ -244,11 +253,11 @@ mod tests {
         let path = folder.path().join("counts.json");
         std::fs::write(&path, "half a fi").unwrap();
         let mut counts = Counts::open(&path, Box::new(Still(Arc::default())));
-        counts.hear(at(0), &Notice::Fault("no camera".into()));
+        counts.hear(at(0), &fault("no camera"));
         assert_eq!(Ledger::load(&path).unwrap().undated.faults, 1);
         assert_eq!(std::fs::read_to_string(folder.path().join("counts.damaged")).unwrap(), "half a fi");
         let mut nowhere = Counts::open(Path::new("/nowhere/counts.json"), Box::new(Still(Arc::default())));
-        nowhere.hear(at(0), &Notice::Fault("no camera".into()));
+        nowhere.hear(at(0), &fault("no camera"));
         assert!(nowhere.failed && nowhere.changed.is_some(), "it is tried again");
     }
 }

@@ -62,7 +62,7 @@ impl Listener for Hooks {
                 notice,
                 Notice::Finding(_)
                     | Notice::State { .. }
-                    | Notice::Fault(_)
+                    | Notice::Fault { .. }
                     | Notice::Recovered { .. }
                     | Notice::Mode(_)
             )
@@ -123,6 +123,7 @@ fn attend(hook: &Hook, waiting: &Newest<Occasion>) {
 mod tests {
     use super::*;
     use crate::config::HookEvent;
+    use crate::daemon::health::FaultKind;
     use crate::daemon::mode::{DoorMode, ShownTest};
     use crate::daemon::wall::SystemWallClock;
     use crate::decide::{DoorState, Finding, Signal};
@@ -150,14 +151,17 @@ mod tests {
     }
 
     fn alert(person: u64) -> Notice {
-        Notice::Finding(Finding::Alert { track: TrackId(person) })
+        Notice::Finding(Finding::Alert { track: TrackId(person), first_seen: Duration::ZERO })
     }
 
     #[test]
     fn a_program_runs_for_its_event_alone_and_is_told_what_happened() {
         let folder = tempfile::tempdir().unwrap();
         let mut hooks = hooks(folder.path(), HookEvent::Alert, "cat >>OUT");
-        hooks.hear(Duration::from_secs(1), &Notice::Fault("no camera".into()));
+        hooks.hear(
+            Duration::from_secs(1),
+            &Notice::Fault { kind: FaultKind::SourceAway, reason: "no camera".into() },
+        );
         hooks.hear(Duration::from_secs(2), &alert(3));
         let text = written(folder.path(), 1);
         assert!(text.starts_with("{\"event\":\"alert\",\"door\":\"north\",\"time\":\"20"), "{text}");

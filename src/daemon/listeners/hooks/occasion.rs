@@ -55,7 +55,7 @@ impl Occasion {
             seconds: None,
         };
         let event = match notice {
-            Notice::Finding(Finding::Alert { track }) => {
+            Notice::Finding(Finding::Alert { track, .. }) => {
                 occasion.person = Some(track.0);
                 HookEvent::Alert
             }
@@ -70,7 +70,7 @@ impl Occasion {
                 occasion.test = is_test;
                 HookEvent::State
             }
-            Notice::Fault(reason) => {
+            Notice::Fault { reason, .. } => {
                 occasion.reason = Some(reason.to_string());
                 HookEvent::Fault
             }
@@ -113,11 +113,13 @@ impl Occasion {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::daemon::health::FaultKind;
     use crate::track::TrackId;
 
     #[test]
     fn an_occasion_is_one_line_of_json_and_the_same_in_the_environment() {
-        let fault = Notice::Fault("no \"camera\"\nat all\0".into());
+        let reason = "no \"camera\"\nat all\0".into();
+        let fault = Notice::Fault { kind: FaultKind::SourceAway, reason };
         let (event, occasion) = Occasion::of(Duration::from_millis(1500), &fault, "north", true).unwrap();
         assert_eq!(event, HookEvent::Fault);
         let json = occasion.json();
@@ -138,7 +140,7 @@ mod tests {
 
     #[test]
     fn every_event_has_its_notice_and_others_have_none() {
-        let alert = Notice::Finding(Finding::Alert { track: TrackId(7) });
+        let alert = Notice::Finding(Finding::Alert { track: TrackId(7), first_seen: Duration::ZERO });
         let (event, occasion) = Occasion::of(Duration::ZERO, &alert, "north", false).unwrap();
         assert_eq!((event, occasion.person), (HookEvent::Alert, Some(7)));
         assert!(Occasion::of(Duration::ZERO, &Notice::Progress, "north", false).is_none());

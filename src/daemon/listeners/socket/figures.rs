@@ -57,7 +57,7 @@ impl LiveFigures {
             Notice::Status(status) | Notice::Ready(status) => self.status = Arc::clone(status),
             Notice::Mode(mode) => self.mode = *mode,
             Notice::Configured(config) => self.outputs.clone_from(&config.outputs.outputs),
-            Notice::Fault(reason) => {
+            Notice::Fault { reason, .. } => {
                 // Another cause of the same fault is no second one.
                 self.counts.faults += u64::from(self.fault.is_none());
                 self.fault = Some(Arc::clone(reason));
@@ -65,6 +65,9 @@ impl LiveFigures {
             Notice::Recovered { .. } => self.fault = None,
             Notice::Finding(Finding::Verdict { .. })
             | Notice::Progress
+            | Notice::Rested
+            | Notice::Missed(_)
+            | Notice::Reopened
             | Notice::Rare { .. }
             | Notice::Reloading
             | Notice::Refused(_)
@@ -130,6 +133,7 @@ impl LiveFigures {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::daemon::health::FaultKind;
     use crate::daemon::listeners::notice::LookReport;
 
     fn at(milliseconds: u64) -> Duration {
@@ -139,7 +143,8 @@ mod tests {
     fn look(detect: u64) -> Notice {
         let stages = Stages { detect: at(detect), ..Stages::default() };
         let signal = Signal { state: DoorState::Idle, since: at(0) };
-        Notice::Looked(Arc::new(LookReport { frame: (64, 48), faces: Vec::new(), signal, stages }))
+        let (frame, faces) = ((64, 48), Vec::new());
+        Notice::Looked(Arc::new(LookReport { frame, faces, signal, stages, still: false }))
     }
 
     fn health(figures: &LiveFigures, now: u64) -> HealthMessage {
@@ -167,7 +172,7 @@ mod tests {
     fn a_fault_is_one_until_it_is_over_and_shown_meanwhile() {
         let mut figures = LiveFigures::default();
         for reason in ["no camera", "no frames"] {
-            figures.note(at(1), &Notice::Fault(reason.into()));
+            figures.note(at(1), &Notice::Fault { kind: FaultKind::NoFrames, reason: reason.into() });
         }
         let Message::State(state) = figures.state(at(2)) else { panic!("a state") };
         assert_eq!((state.fault.as_deref(), health(&figures, 2).faults), (Some("no frames"), 1));

@@ -82,7 +82,7 @@ impl Listener for Socket {
     }
 
     fn wants(&self) -> fn(&Notice) -> bool {
-        |notice| !matches!(notice, Notice::Progress)
+        |notice| !matches!(notice, Notice::Progress | Notice::Rested | Notice::Missed(_) | Notice::Reopened)
     }
 
     fn hear(&mut self, at: Duration, notice: &Notice) {

@@ -306,7 +306,7 @@ impl Message {
             Finding::Verdict { track, verdict } => {
                 Self::Verdict { at, person: track.0, verdict: verdict.name().into() }
             }
-            Finding::Alert { track } => Self::Alert { at, person: track.0 },
+            Finding::Alert { track, .. } => Self::Alert { at, person: track.0 },
         }
     }
 

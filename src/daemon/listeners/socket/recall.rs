@@ -31,7 +31,7 @@ impl AlertMemory {
     pub(super) fn note(&mut self, at: Duration, notice: &Notice) {
         match notice {
             Notice::Looked(look) => self.looked(at, look),
-            Notice::Finding(Finding::Alert { track }) => {
+            Notice::Finding(Finding::Alert { track, .. }) => {
                 let of_person = self.people.iter().find(|(known, _)| known == track);
                 let looks = of_person.map(|(_, looks)| looks.iter().cloned().collect()).unwrap_or_default();
                 if self.alerts.len() == ALERTS {
@@ -124,6 +124,7 @@ mod tests {
             faces: vec![face],
             signal: Signal { state: DoorState::Idle, since: at(0) },
             stages: Stages::default(),
+            still: false,
         }))
     }
 
@@ -138,7 +139,7 @@ mod tests {
         recall.note(at(100), &looked(1, Judgement::Stopped(Gate::Yaw)));
         recall.note(at(200), &looked(1, Judgement::Unasked));
         recall.note(at(300), &looked(1, Judgement::Answered(Probabilities::of_mask(0.25))));
-        recall.note(at(300), &Notice::Finding(Finding::Alert { track: TrackId(1) }));
+        recall.note(at(300), &Notice::Finding(Finding::Alert { track: TrackId(1), first_seen: at(0) }));
         recall.note(at(400), &looked(1, Judgement::Answered(Probabilities::of_mask(0.5))));
         let [alert] = &alerts(&recall, 1300)[..] else { panic!() };
         assert_eq!((alert.ago, alert.person, alert.looks.len()), (1.0, 1, 2));
@@ -161,7 +162,10 @@ mod tests {
         assert!(recall.people.len() == PEOPLE && recall.people.iter().all(|(_, looks)| looks.len() <= LOOKS));
         assert!(!recall.people.iter().any(|(track, _)| track.0 == 0));
         for track in 0..2 * ALERTS as u64 {
-            recall.note(at(100 + track), &Notice::Finding(Finding::Alert { track: TrackId(track) }));
+            recall.note(
+                at(100 + track),
+                &Notice::Finding(Finding::Alert { track: TrackId(track), first_seen: at(0) }),
+            );
         }
         let told = alerts(&recall, 200);
         assert_eq!((told.len(), told[0].person, told[0].looks.len()), (ALERTS, 2 * ALERTS as u64 - 1, LOOKS));

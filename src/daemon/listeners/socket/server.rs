@@ -153,11 +153,14 @@ impl Server {
             }),
             Notice::Finding(finding) => Message::of_finding(at, finding),
             Notice::State { .. } | Notice::Mode(_) | Notice::Status(_) => self.common.figures().state(at),
-            Notice::Fault(reason) => Message::Fault { at: seconds(at), reason: reason.to_string() },
+            Notice::Fault { reason, .. } => Message::Fault { at: seconds(at), reason: reason.to_string() },
             Notice::Recovered { reason, lasted } => {
                 Message::Recovered { at: seconds(at), reason: reason.to_string(), lasted: seconds(*lasted) }
             }
             Notice::Progress
+            | Notice::Rested
+            | Notice::Missed(_)
+            | Notice::Reopened
             | Notice::LeftOut(_)
             | Notice::Rare { .. }
             | Notice::Skipped(_)

@@ -148,7 +148,7 @@ impl<'a> Witness<'a> {
 impl Observer for Witness<'_> {
     fn on_event(&mut self, now: Duration, event: &Event<'_>) {
         match event {
-            Event::Finding(Finding::Alert { track }) => self.raised.push(*track),
+            Event::Finding(Finding::Alert { track, .. }) => self.raised.push(*track),
             Event::Frame { picture, faces, signal, .. } => {
                 self.frame(now, faces, signal.state);
                 if let Some(strip) = &mut self.strip {
