@@ -21,6 +21,8 @@ pub mod cli;
 pub mod config;
 pub mod daemon;
 pub mod doctor;
+#[cfg(feature = "web")]
+pub mod http;
 pub mod outputs;
 pub mod source;
 mod text;
