@@ -39,7 +39,7 @@ enum Task {
     Why(why::Args),
     /// Give an order to a running daemon, or ask how it is
     Ctl(ctl::Args),
-    /// Show the configuration that counts, or what differs from the defaults, or copy its files
+    /// Show or copy the configuration, or set the password of the web page
     Config(config::Args),
 }
 

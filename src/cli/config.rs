@@ -1,9 +1,10 @@
-//! `maskwatch config`: shows the configuration that counts, what differs from the defaults, and copies its
-//! files.
+//! `maskwatch config`: shows the configuration that counts, what differs from the defaults, copies its files,
+//! and sets the password of the web page.
 
 use super::configuration::config_file;
 use super::outcome::{Outcome, print};
-use crate::config::{ConfigFiles, ShownValues, config_files, drop_ins, show};
+use crate::config::{Config, ConfigFiles, ShownValues, config_files, drop_ins, show};
+use crate::text::escaped;
 use anyhow::{Context, bail};
 use jiff::Zoned;
 use std::fs::{DirBuilder, File};
@@ -40,6 +41,13 @@ enum ConfigTask {
         #[arg(value_name = "DIR", default_value = USUAL_BACKUPS)]
         folder: PathBuf,
     },
+    /// Set the password of the web page: asked in a terminal, or read from the standard input
+    #[cfg(feature = "web")]
+    Password {
+        /// File for its hash; by default web.password_file of the configuration
+        #[arg(value_name = "FILE")]
+        hash: Option<PathBuf>,
+    },
 }
 
 pub(crate) fn run(args: Args) -> Outcome {
@@ -53,13 +61,29 @@ pub(crate) fn run(args: Args) -> Outcome {
             };
             back_up(file, &folder)?;
         }
+        #[cfg(feature = "web")]
+        ConfigTask::Password { hash } => {
+            let configured = || file.map_or_else(|| Ok(Config::default()), Config::load);
+            let hash = match hash {
+                Some(hash) => hash,
+                None => configured()?.web.password_file,
+            };
+            super::password::set(&hash)?;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
 
 fn print_values(file: Option<&Path>, shown: ShownValues) -> anyhow::Result<()> {
     let files = file.map(ConfigFiles::read).transpose()?;
-    print(&show(files.as_ref(), shown)?)
+    print(&show(files.as_ref(), shown)?)?;
+    // Zones of the web page are no part of these files.
+    let config = file.map(Config::load).transpose()?.unwrap_or_default();
+    if config.has_drawn_zones() {
+        let file = config.web.zones_file.display().to_string();
+        print(&format!("# the zones are those that were drawn in the web page: {}\n", escaped(&file)))?;
+    }
+    Ok(())
 }
 
 /// Copies the files of the configuration `file`, also if it is refused. Nothing is ever written over.

@@ -14,6 +14,8 @@ mod detect;
 mod doctor;
 pub mod networks;
 pub mod outcome;
+#[cfg(feature = "web")]
+mod password;
 mod process;
 mod run;
 mod setup;

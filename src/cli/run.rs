@@ -67,6 +67,35 @@ fn listen(listeners: &mut Listeners, config: &Config, orders: &OrderSender) {
     }
 }
 
+/// Shows the web page that `config` wants. A door without one works all the same.
+#[cfg(feature = "web")]
+fn show(listeners: &mut Listeners, config: &Config, orders: &OrderSender, reload: &Arc<AtomicBool>) {
+    use crate::daemon::listeners::web::{Web, WebParts};
+    listeners.set_window(None);
+    if !config.web.enabled {
+        return;
+    }
+    let (orders, reload) = (orders.clone(), Arc::clone(reload));
+    let parts = WebParts { door: door_name(), orders, reload, counts: &config.counts };
+    let opened = Web::open(&config.web, parts).and_then(|web| {
+        let window = web.window();
+        listeners.add(web).map_err(|error| format!("the web page's thread could not be started: {error}"))?;
+        listeners.set_window(window);
+        Ok(())
+    });
+    match opened {
+        Ok(()) => log::info!("the web page is at {}", config.web.address()),
+        Err(problem) => log::error!("there is no web page: {problem}"),
+    }
+}
+
+#[cfg(not(feature = "web"))]
+fn show(_: &mut Listeners, config: &Config, _: &OrderSender, _: &Arc<AtomicBool>) {
+    if config.web.enabled {
+        log::error!("there is no web page: this program was built without the feature web");
+    }
+}
+
 /// Counts where `config` wants it.
 fn count(listeners: &mut Listeners, config: &Config) -> anyhow::Result<()> {
     let Some(path) = counts::wanted(&config.counts) else { return Ok(()) };
@@ -118,6 +147,7 @@ pub(crate) fn run(args: Args) -> Outcome {
     let (sender, received) = orders();
     daemon.orders = received;
     listen(&mut listeners, &config, &sender);
+    show(&mut listeners, &config, &sender, &reload);
     count(&mut listeners, &config)?;
     hook(&mut listeners, &config)?;
     listeners.tell(clock.now(), &Notice::Configured(Arc::new(config.clone())));
@@ -135,6 +165,10 @@ pub(crate) fn run(args: Args) -> Outcome {
                         if new.socket != config.socket {
                             listeners.remove("socket");
                             listen(&mut listeners, &new, &sender);
+                        }
+                        if (&new.web, &new.counts) != (&config.web, &config.counts) {
+                            listeners.remove("web");
+                            show(&mut listeners, &new, &sender, &reload);
                         }
                         if (&new.counts, new.clock) != (&config.counts, config.clock) {
                             listeners.remove("counts");

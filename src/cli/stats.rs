@@ -2,17 +2,15 @@
 //! a picture.
 
 mod chart;
-mod period;
 mod table;
 
 use super::outcome::{Outcome, print};
 use super::values::one_of;
-use crate::daemon::listeners::counts::{Ledger, find};
+use crate::daemon::listeners::counts::{Ledger, PeriodKind, find, periods};
 use anyhow::Context;
 use chart::draw;
 use clap::builder::TypedValueParser;
 use jiff::tz::TimeZone;
-use period::{PeriodKind, periods};
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -12,7 +12,8 @@ use super::quiet::{self, QuietHours};
 use super::reader::Section;
 use super::salvage::{self, Salvaged};
 use super::source::{self, SourceConfig};
-use super::{decision, models, socket, zones};
+use super::web::{self, WebCommand, WebConfig};
+use super::{decision, drawn, models, socket, zones};
 use crate::decide::Rules;
 use crate::outputs::{Output, Pattern};
 use crate::vision::ChainOptions;
@@ -51,6 +52,8 @@ pub struct Config {
     pub quiet: Vec<QuietHours>,
     /// Sections `[[hook]]`.
     pub hooks: Vec<Hook>,
+    /// Section `[web]`: the page in a browser.
+    pub web: WebConfig,
     /// What is accepted but should be mended, each in one sentence.
     pub warnings: Vec<String>,
 }
@@ -61,7 +64,30 @@ impl Config {
     /// # Errors
     /// [`ConfigError`], one sentence.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        Self::of_files(&ConfigFiles::read(path)?)
+        Ok(Self::of_files(&ConfigFiles::read(path)?)?.with_drawn_zones())
+    }
+
+    /// The same with the zones that were drawn in the web page, where it may write zones and there are any. A
+    /// damaged file of them must not keep a door from working: it does not count, and a warning says so.
+    #[must_use]
+    pub fn with_drawn_zones(mut self) -> Self {
+        if !self.web.allows(WebCommand::Zones) {
+            return self;
+        }
+        match drawn::read_drawn(&self.web.zones_file) {
+            Ok(Some(drawn)) => {
+                if !self.zones.0.is_empty() && self.zones != drawn {
+                    self.warnings.push(format!(
+                        "the zones in {} count, not those in the configuration; remove that file to go back",
+                        self.web.zones_file.display()
+                    ));
+                }
+                self.zones = drawn;
+            }
+            Ok(None) => {}
+            Err(problem) => self.warnings.push(problem),
+        }
+        self
     }
 
     /// Checks the configuration that `files` are together.
@@ -77,6 +103,13 @@ impl Config {
     #[must_use]
     pub fn salvage_outputs(path: &Path) -> Option<Salvaged> {
         salvage::salvage(&ConfigFiles::salvage(path))
+    }
+
+    /// Whether its zones are those that were drawn in the web page.
+    #[must_use]
+    pub fn has_drawn_zones(&self) -> bool {
+        self.web.allows(WebCommand::Zones)
+            && drawn::read_drawn(&self.web.zones_file).is_ok_and(|drawn| drawn.is_some())
     }
 
     /// The networks and gates of this configuration.
@@ -118,6 +151,8 @@ impl Config {
         let detector = detector::detector(root.section("detector")?)?;
         let (decision, gates, more) = decision::decision(root.section("decision")?)?;
         warnings.extend(more);
+        let (web, more) = web::web(root.section("web")?)?;
+        warnings.extend(more);
         let may_hold = !decision.pass_hold.is_zero();
         let mut config = Self {
             source,
@@ -132,6 +167,7 @@ impl Config {
             clock: counts::clock(root.section("clock")?)?,
             quiet: quiet::quiet(root.section("quiet")?)?,
             hooks: hooks::hooks(root.list("hook")?)?,
+            web,
             warnings,
         };
         config.outputs.button = outputs::button(root.optional_section("button")?, &config.outputs)?;

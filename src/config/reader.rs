@@ -18,6 +18,14 @@ pub(super) struct Sourced<T> {
     place: TextPlace,
 }
 
+impl<T> Sourced<T> {
+    /// Another value for the same key.
+    pub(super) fn map<U>(self, change: impl FnOnce(T) -> U) -> Sourced<U> {
+        let Self { value, key, place } = self;
+        Sourced { value: change(value), key, place }
+    }
+}
+
 impl<T: Clone> Sourced<T> {
     /// The value, or `usual` if the key is not in the file.
     pub(super) fn or(sourced: &Option<Self>, usual: T) -> T {
@@ -344,7 +352,7 @@ impl<'a> Section<'a> {
             return Ok(self.take(key).map(|entry| self.sourced(&entry, None)));
         }
         let whole = self.whole(key, range)?;
-        Ok(whole.map(|Sourced { value, key, place }| Sourced { value: Some(value), key, place }))
+        Ok(whole.map(|whole| whole.map(Some)))
     }
 
     /// Takes a list of points, each two numbers from 0 to 1.
@@ -371,12 +379,7 @@ impl<'a> Section<'a> {
         key: &str,
         range: RangeInclusive<f64>,
     ) -> Result<Option<Sourced<Duration>>, ConfigError> {
-        let seconds = self.number(key, range)?;
-        Ok(seconds.map(|Sourced { value, key, place }| Sourced {
-            value: Duration::from_secs_f64(value),
-            key,
-            place,
-        }))
+        Ok(self.number(key, range)?.map(|seconds| seconds.map(Duration::from_secs_f64)))
     }
 
     fn read<T>(

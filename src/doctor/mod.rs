@@ -16,6 +16,7 @@ mod networks;
 mod pins;
 mod report;
 mod service;
+mod web;
 
 pub use networks::{InputSizes, fit};
 pub use report::{DaemonReport, Diagnosis, Root, Severity};
@@ -64,6 +65,7 @@ impl Door<'_> {
             networks::examine(config).into_iter().for_each(&mut *tell);
             camera::examine(config, self.running).into_iter().for_each(&mut *tell);
             pins::examine(self.root, config, self.running.is_some()).into_iter().for_each(&mut *tell);
+            web::examine(config).into_iter().for_each(&mut *tell);
         }
         service::examine(self.root, self.service, self.config).into_iter().for_each(&mut *tell);
     }

@@ -89,6 +89,9 @@ fn drop_ins(config: &Config) -> Vec<(&'static str, &'static str)> {
             _ => {}
         }
     }
+    if config.web.enabled {
+        needed.push(("web.conf", "the web page"));
+    }
     let mut seen = HashSet::new();
     needed.retain(|(name, _)| seen.insert(*name));
     needed

@@ -3,8 +3,12 @@
 //! promises. A body fails by a panic.
 
 use image::RgbImage;
-use maskwatch::config::Config;
+use maskwatch::config::{Config, PathChoice, WebConfig};
 use maskwatch::daemon::listeners::socket::protocol::{LONGEST_REQUEST, Message, Request};
+use maskwatch::daemon::listeners::web::password::WebPassword;
+use maskwatch::daemon::listeners::web::{Answers, Sessions, Token, WebParts};
+use maskwatch::daemon::orders;
+use maskwatch::http::{HttpLimits, answer_bytes};
 use maskwatch::nn::int8::{self, QuantizedWeights};
 use maskwatch::nn::weights::Weights;
 use maskwatch::pixels::buffer::Pool;
@@ -16,12 +20,14 @@ use maskwatch::source::mjpeg::Splitter;
 use maskwatch_kernels::int8::Reference;
 use maskwatch_lab::data::labels;
 use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// A body by the name of its target.
 pub(crate) type Body = fn(&[u8]);
 
 /// All of them.
-pub(crate) const BODIES: [(&str, Body); 9] = [
+pub(crate) const BODIES: [(&str, Body); 11] = [
     ("frame", frame),
     ("picture", picture),
     ("mjpeg", mjpeg),
@@ -31,6 +37,8 @@ pub(crate) const BODIES: [(&str, Body); 9] = [
     ("source", source),
     ("labels", labels),
     ("request", request),
+    ("http", http),
+    ("secret", secret),
 ];
 
 /// A camera's frame: eight bytes say what it is taken for, the others are its bytes.
@@ -177,4 +185,31 @@ pub(crate) fn labels(data: &[u8]) {
             Path::new(&row.image).components().any(|part| !matches!(part, std::path::Component::Normal(_)));
         assert!(!leads_out && !row.image.is_empty(), "{}", row.image);
     }
+}
+
+/// The hash of some password.
+const HASH: &str =
+    "$argon2id$v=19$m=8,t=1,p=1$c29tZSBzYWx0IGhlcmU$MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTI";
+
+/// What a browser sends, or something else, to the web page. Nobody gets in without the password.
+pub(crate) fn http(data: &[u8]) {
+    let password = WebPassword::parse(HASH).unwrap();
+    let (orders, received) = orders();
+    let parts =
+        WebParts { door: "fuzz".into(), orders, reload: Arc::default(), counts: &PathChoice::Nowhere };
+    let site = Answers::new(&WebConfig { preview: true, ..WebConfig::default() }, parts, password).site;
+    let limits = HttpLimits { patience: Duration::from_millis(500), ..HttpLimits::default() };
+    let answers = answer_bytes(site, limits, data.to_vec()).unwrap();
+    assert!(answers.is_empty() || answers.starts_with(b"HTTP/1."));
+    assert!(!answers.windows(6).any(|part| part == b"\"csrf\""), "somebody got in");
+    assert!(received.next().is_none(), "somebody gave an order");
+}
+
+/// A line of a password file, and the number in a cookie.
+pub(crate) fn secret(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let _ = WebPassword::parse(&text);
+    let (token, now, sessions) = (Token::random().unwrap(), Instant::now(), Sessions::default());
+    sessions.begin(now).unwrap();
+    assert!(!token.is(&text) && sessions.find(&text, now).is_none(), "256 bits were guessed");
 }

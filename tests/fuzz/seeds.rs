@@ -46,6 +46,15 @@ pub(crate) fn seeds(root: &Path, name: &str) -> Option<Vec<Vec<u8>>> {
             "{\"command\":\"test\",\"state\":\"alert\",\"seconds\":0.5}",
             "{\"type\":\"alert\",\"at\":1.5,\"person\":3}",
         ]),
+        "http" => texts(&[
+            "GET /api/now?since=3 HTTP/1.1\r\nHost: door\r\nCookie: maskwatch=00\r\n\r\n",
+            "POST /api/login HTTP/1.1\r\nHost: door\r\nOrigin: http://door\r\nContent-Type: application/json\r\n\
+             Content-Length: 16\r\n\r\n{\"password\":\"a\"}GET / HTTP/1.1\r\nHost: door\r\n\r\n",
+        ]),
+        "secret" => texts(&[
+            "$argon2id$v=19$m=19456,t=2,p=1$c29tZSBzYWx0IGhlcmU$MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTI",
+            "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+        ]),
         _ => return None,
     })
 }

@@ -35,6 +35,7 @@ check rpicam 8
 check pwm 8
 check sound 8
 check network 16
+check web 16
 check dev-mem 16
 
 # The unit of a door among several is the same but for its name, so what is said of the one holds for the other.

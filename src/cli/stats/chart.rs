@@ -1,7 +1,6 @@
 //! Counts as a picture: one bar for each period, made of the kinds of people.
 
-use super::period::Period;
-use crate::daemon::listeners::counts::DoorCounts;
+use crate::daemon::listeners::counts::{DoorCounts, Period};
 use crate::decide::Verdict;
 use crate::pixels::annotate::label;
 use image::{Rgb, RgbImage};

@@ -1,7 +1,6 @@
 //! Counts as text: with bars for people, as CSV and as JSON for programs.
 
-use super::period::Period;
-use crate::daemon::listeners::counts::DoorCounts;
+use crate::daemon::listeners::counts::{DoorCounts, Period};
 use std::fmt::Write;
 
 /// Letters of the longest bar.

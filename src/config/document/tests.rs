@@ -42,6 +42,8 @@ fn the_commented_keys_of_the_documented_file_are_right_too() {
         "power_line_frequency",
         "backlight_compensation",
         "path",
+        "certificate",
+        "key",
         "on",
         "run",
         "timeout_seconds",

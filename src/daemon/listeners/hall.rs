@@ -1,6 +1,7 @@
 //! The listeners' queues and threads.
 
 use super::notice::Notice;
+use super::window::Window;
 use crate::daemon::event::{Event, Observer};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -27,7 +28,11 @@ pub trait Listener: Send {
 
 /// All listeners.
 #[derive(Debug, Default)]
-pub struct Listeners(Vec<Seat>);
+pub struct Listeners {
+    seats: Vec<Seat>,
+    /// Where somebody may look at frames; `None` by default: then no pixel leaves the loop.
+    window: Option<Arc<Window>>,
+}
 
 /// One listener as the loop sees it.
 #[derive(Debug)]
@@ -60,20 +65,25 @@ impl Listeners {
         let thread = std::thread::Builder::new()
             .name(name.into())
             .spawn(move || attend(listener, &waiting, &losses))?;
-        self.0.push(Seat { name, wants, queue: Some(queue), lost, thread: Some(thread) });
+        self.seats.push(Seat { name, wants, queue: Some(queue), lost, thread: Some(thread) });
         Ok(())
     }
 
     /// Ends the listener of this name, if there is one; waits a second at most.
     pub fn remove(&mut self, name: &str) {
-        let (gone, kept) = std::mem::take(&mut self.0).into_iter().partition(|seat| seat.name == name);
-        self.0 = kept;
-        Self(gone).finish();
+        let (gone, kept) = std::mem::take(&mut self.seats).into_iter().partition(|seat| seat.name == name);
+        self.seats = kept;
+        Self { seats: gone, window: None }.finish();
+    }
+
+    /// Lets frames be looked at through `window` from now on, or no longer.
+    pub fn set_window(&mut self, window: Option<Arc<Window>>) {
+        self.window = window;
     }
 
     /// Tells everybody who wants to know what happened at `at` of the loop's clock; never waits.
     pub fn tell(&mut self, at: Duration, notice: &Notice) {
-        for seat in self.0.iter().filter(|seat| (seat.wants)(notice)) {
+        for seat in self.seats.iter().filter(|seat| (seat.wants)(notice)) {
             let Some(queue) = &seat.queue else { continue };
             // Full, or its thread has panicked: either way this notice is lost to it.
             if queue.try_send((at, notice.clone())).is_err() {
@@ -85,14 +95,14 @@ impl Listeners {
 
     /// How many notices each listener has lost because it was too slow.
     pub fn lost(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        self.0.iter().map(|seat| (seat.name, seat.lost.total.load(Ordering::Relaxed)))
+        self.seats.iter().map(|seat| (seat.name, seat.lost.total.load(Ordering::Relaxed)))
     }
 
     /// Lets the listeners finish what waits for them, a second at most, and ends them.
     pub fn finish(&mut self) {
-        self.0.iter_mut().for_each(|seat| seat.queue = None);
+        self.seats.iter_mut().for_each(|seat| seat.queue = None);
         let end = Instant::now() + FAREWELL;
-        for thread in self.0.iter_mut().filter_map(|seat| seat.thread.take()) {
+        for thread in self.seats.iter_mut().filter_map(|seat| seat.thread.take()) {
             while !thread.is_finished() && Instant::now() < end {
                 std::thread::sleep(Duration::from_millis(2));
             }
@@ -113,6 +123,9 @@ impl Drop for Listeners {
 
 impl Observer for Listeners {
     fn on_event(&mut self, now: Duration, event: &Event<'_>) {
+        if let (Some(window), Event::Frame { picture, faces, .. }) = (&self.window, event) {
+            window.offer(*picture, faces, Instant::now());
+        }
         self.tell(now, &event.into());
     }
 }

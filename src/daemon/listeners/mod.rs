@@ -11,6 +11,10 @@ mod log;
 mod notice;
 mod service;
 pub mod socket;
+#[cfg(feature = "web")]
+pub mod web;
+#[cfg_attr(not(feature = "web"), allow(dead_code, reason = "the web page alone looks through it"))]
+mod window;
 
 pub use counts::Counts;
 pub use hall::{Listener, Listeners};
@@ -19,3 +23,6 @@ pub use log::Log;
 pub use notice::{LookReport, Notice};
 pub use service::Service;
 pub use socket::Socket;
+#[cfg(feature = "web")]
+pub use web::Web;
+pub use window::Window;

@@ -1,10 +1,12 @@
 //! The listener that counts: people, verdicts, alerts and faults by hour and day, in a small file. No picture
 //! and nothing about anybody is kept.
 //!
-//! - `people`: who is in view, so that each counts once; `ledger`: the counts and their file.
+//! - `people`: who is in view, so that each counts once; `ledger`: the counts and their file; `periods`: its
+//!   last hours or days.
 
 mod ledger;
 mod people;
+mod periods;
 
 use super::hall::Listener;
 use super::notice::Notice;
@@ -18,6 +20,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use ledger::{DoorCounts, Ledger};
+pub use periods::{Period, PeriodKind, periods};
 
 /// The file is written at most this often: memory cards wear.
 const WRITE_EVERY: Duration = Duration::from_secs(60);

@@ -1,8 +1,9 @@
 //! The periods that are shown: hours or days in which something was counted.
 
-use crate::daemon::listeners::counts::{DoorCounts, Ledger};
+use super::ledger::{DoorCounts, Ledger};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use serde::Serialize;
 
 /// Periods that are shown if nobody says how many.
 const USUAL_HOURS: u16 = 24;
@@ -10,14 +11,17 @@ const USUAL_DAYS: u16 = 14;
 
 /// Length of a period.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum PeriodKind {
+pub enum PeriodKind {
+    /// Hours.
     Hour,
+    /// Days.
     Day,
 }
 
 impl PeriodKind {
     /// Its name.
-    pub(super) fn name(self) -> &'static str {
+    #[must_use]
+    pub fn name(self) -> &'static str {
         match self {
             Self::Hour => "hour",
             Self::Day => "day",
@@ -26,15 +30,18 @@ impl PeriodKind {
 }
 
 /// What was counted in one hour or day.
-#[derive(Debug, PartialEq)]
-pub(super) struct Period {
+#[derive(Debug, PartialEq, Serialize)]
+pub struct Period {
     /// When it began, in local time.
-    pub(super) begin: String,
-    pub(super) counted: DoorCounts,
+    pub begin: String,
+    /// What was counted.
+    #[serde(flatten)]
+    pub counted: DoorCounts,
 }
 
-/// The last periods in which something was counted, the oldest first.
-pub(super) fn periods(ledger: &Ledger, kind: PeriodKind, last: Option<u16>, zone: &TimeZone) -> Vec<Period> {
+/// The last periods in which something was counted, the oldest first: so many, or as many as are usual.
+#[must_use]
+pub fn periods(ledger: &Ledger, kind: PeriodKind, last: Option<u16>, zone: &TimeZone) -> Vec<Period> {
     let local = |second: i64| match Timestamp::from_second(second) {
         Ok(begin) => begin.to_zoned(zone.clone()).strftime("%Y-%m-%dT%H:%M%:z").to_string(),
         // No time that a clock has told.

@@ -1,7 +1,9 @@
 //! What is known of the door at any moment, for clients that ask: its state, its rates and latencies, its
 //! counts. Made from the notices; holds no picture.
 
-use super::protocol::{HealthMessage, Message, StageSeconds, StateMessage, seconds};
+use super::protocol::{
+    FaceMessage, HealthMessage, LookMessage, Message, StageSeconds, StateMessage, seconds,
+};
 use crate::daemon::listeners::notice::Notice;
 use crate::daemon::mode::DoorMode;
 use crate::daemon::temperature::temperature;
@@ -19,7 +21,7 @@ const OLDEST: Duration = Duration::from_secs(60);
 
 /// The state of the door and how the daemon fares.
 #[derive(Debug, Default)]
-pub(super) struct LiveFigures {
+pub(in crate::daemon::listeners) struct LiveFigures {
     signal: Option<Signal>,
     status: Arc<str>,
     fault: Option<Arc<str>>,
@@ -40,7 +42,7 @@ struct SinceStart {
 
 impl LiveFigures {
     /// Notes what happened at `at`.
-    pub(super) fn note(&mut self, at: Duration, notice: &Notice) {
+    pub(in crate::daemon::listeners) fn note(&mut self, at: Duration, notice: &Notice) {
         match notice {
             Notice::Looked(look) => {
                 self.counts.looks += 1;
@@ -75,8 +77,39 @@ impl LiveFigures {
         }
     }
 
+    /// What those who watch are told of a notice; note it before.
+    pub(in crate::daemon::listeners) fn tell(&self, at: Duration, notice: &Notice) -> Option<Message> {
+        Some(match notice {
+            Notice::Looked(look) => Message::Look(LookMessage {
+                at: seconds(at),
+                state: look.signal.state.name().into(),
+                frame: look.frame,
+                faces: look.faces.iter().map(FaceMessage::from).collect(),
+                stages: look.stages.into(),
+            }),
+            Notice::Finding(finding) => Message::of_finding(at, finding),
+            Notice::State { .. } | Notice::Mode(_) | Notice::Status(_) => self.state(at),
+            Notice::Fault { reason, .. } => Message::Fault { at: seconds(at), reason: reason.to_string() },
+            Notice::Recovered { reason, lasted } => {
+                Message::Recovered { at: seconds(at), reason: reason.to_string(), lasted: seconds(*lasted) }
+            }
+            Notice::Progress
+            | Notice::Rested
+            | Notice::Missed(_)
+            | Notice::Reopened
+            | Notice::LeftOut(_)
+            | Notice::Rare { .. }
+            | Notice::Skipped(_)
+            | Notice::Configured(_)
+            | Notice::Ready(_)
+            | Notice::Reloading
+            | Notice::Refused(_)
+            | Notice::Stopping => return None,
+        })
+    }
+
     /// What the door shows at `now`.
-    pub(super) fn state(&self, now: Duration) -> Message {
+    pub(in crate::daemon::listeners) fn state(&self, now: Duration) -> Message {
         // Until the first frame or fault the outputs are off.
         let state = self.signal.map_or(DoorState::Off, |signal| signal.state);
         let pattern = |output: &Output| (output.name.clone(), output.patterns.get(state).to_string());
@@ -94,7 +127,7 @@ impl LiveFigures {
     }
 
     /// How the daemon fares at `now`.
-    pub(super) fn health(&self, now: Duration) -> Message {
+    pub(in crate::daemon::listeners) fn health(&self, now: Duration) -> Message {
         let recent: Vec<_> = self.recent.iter().filter(|(at, _)| now.saturating_sub(*at) <= OLDEST).collect();
         let rate = match (recent.first(), recent.len()) {
             (Some((first, _)), looks @ 2..) => {

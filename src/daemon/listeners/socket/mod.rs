@@ -9,7 +9,7 @@
 
 mod client;
 mod faces;
-mod figures;
+pub(super) mod figures;
 pub mod place;
 pub mod protocol;
 mod recall;

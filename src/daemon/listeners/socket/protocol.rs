@@ -311,7 +311,7 @@ impl Message {
     }
 
     /// The answer to a request.
-    pub(super) fn answer(command: Option<&str>, outcome: Result<(), String>) -> Self {
+    pub(in crate::daemon::listeners) fn answer(command: Option<&str>, outcome: Result<(), String>) -> Self {
         let command = command.map(str::to_owned);
         Self::Answer { command, ok: outcome.is_ok(), error: outcome.err() }
     }

@@ -3,7 +3,7 @@
 
 use super::client::Client;
 use super::figures::LiveFigures;
-use super::protocol::{FaceMessage, LookMessage, Message, PROTOCOL, Request, seconds};
+use super::protocol::{Message, PROTOCOL, Request};
 use super::recall::AlertMemory;
 use crate::daemon::listeners::notice::Notice;
 use crate::daemon::orders::OrderSender;
@@ -131,7 +131,7 @@ impl Server {
                     if watching.peek().is_none() {
                         continue;
                     }
-                    let message = self.message(at, &notice);
+                    let message = self.common.figures().tell(at, &notice);
                     let Some(line) = message.map(|message| message.line()) else { continue };
                     watching.for_each(|client| client.tell(&line));
                 }
@@ -139,37 +139,6 @@ impl Server {
                 Err(TryRecvError::Disconnected) => return false,
             }
         }
-    }
-
-    /// What those who watch are told of a notice.
-    fn message(&self, at: Duration, notice: &Notice) -> Option<Message> {
-        Some(match notice {
-            Notice::Looked(look) => Message::Look(LookMessage {
-                at: seconds(at),
-                state: look.signal.state.name().into(),
-                frame: look.frame,
-                faces: look.faces.iter().map(FaceMessage::from).collect(),
-                stages: look.stages.into(),
-            }),
-            Notice::Finding(finding) => Message::of_finding(at, finding),
-            Notice::State { .. } | Notice::Mode(_) | Notice::Status(_) => self.common.figures().state(at),
-            Notice::Fault { reason, .. } => Message::Fault { at: seconds(at), reason: reason.to_string() },
-            Notice::Recovered { reason, lasted } => {
-                Message::Recovered { at: seconds(at), reason: reason.to_string(), lasted: seconds(*lasted) }
-            }
-            Notice::Progress
-            | Notice::Rested
-            | Notice::Missed(_)
-            | Notice::Reopened
-            | Notice::LeftOut(_)
-            | Notice::Rare { .. }
-            | Notice::Skipped(_)
-            | Notice::Configured(_)
-            | Notice::Ready(_)
-            | Notice::Reloading
-            | Notice::Refused(_)
-            | Notice::Stopping => return None,
-        })
     }
 
     /// Lets clients in, as long as there is room.
