@@ -5,10 +5,10 @@ use super::outcome::{Outcome, print};
 use super::process::{ENDING, keep_memory_small, start_log, stop_flag};
 use crate::config::{ClockTrust, Config};
 use crate::daemon::listeners::socket::place;
-use crate::daemon::listeners::{Counts, Hooks, Log, Notice, Service, Socket, counts};
+use crate::daemon::listeners::{Counts, Hooks, Listener, Log, Metrics, Notice, Service, Socket, counts};
 use crate::daemon::{
-    Clock, DrivenPins, Ended, Flags, Listeners, Opener, OrderSender, SystemClock, SystemWallClock, door_name,
-    orders,
+    Clock, Daemon, DrivenPins, Ended, Flags, Listeners, Opener, OrderSender, SystemClock, SystemWallClock,
+    door_name, orders,
 };
 use crate::outputs::Backend;
 use crate::source::SourceSpec;
@@ -20,6 +20,7 @@ use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 /// Arguments of `maskwatch run`.
 #[derive(Debug, clap::Args)]
@@ -116,6 +117,21 @@ fn hook(listeners: &mut Listeners, config: &Config) -> anyhow::Result<()> {
         .context("the threads of the hooks could not be started")
 }
 
+/// Offers the metrics that `config` wants.
+fn measure(
+    listeners: &mut Listeners,
+    config: &Config,
+    daemon: &Daemon<'_>,
+    now: Duration,
+) -> anyhow::Result<()> {
+    if !config.metrics.is_on() {
+        return Ok(());
+    }
+    let mut metrics = Metrics::start(&config.metrics, door_name(), listeners.losses(), now)?;
+    daemon.recount(|event| metrics.hear(now, &event.into()));
+    listeners.add(metrics).context("the thread of the metrics could not be started")
+}
+
 pub(crate) fn run(args: Args) -> Outcome {
     start_log();
     let mut config = args.load()?;
@@ -150,6 +166,7 @@ pub(crate) fn run(args: Args) -> Outcome {
     show(&mut listeners, &config, &sender, &reload);
     count(&mut listeners, &config)?;
     hook(&mut listeners, &config)?;
+    measure(&mut listeners, &config, &daemon, clock.now())?;
     listeners.tell(clock.now(), &Notice::Configured(Arc::new(config.clone())));
     listeners.tell(clock.now(), &Notice::Ready(daemon.status().into()));
     loop {
@@ -177,6 +194,10 @@ pub(crate) fn run(args: Args) -> Outcome {
                         if (&new.hooks, new.clock) != (&config.hooks, config.clock) {
                             listeners.remove("hooks");
                             hook(&mut listeners, &new)?;
+                        }
+                        if new.metrics != config.metrics {
+                            listeners.remove("metrics");
+                            measure(&mut listeners, &new, &daemon, clock.now())?;
                         }
                         config = new;
                         listeners.tell(clock.now(), &Notice::Configured(Arc::new(config.clone())));

@@ -6,6 +6,7 @@ use super::error::ConfigError;
 use super::files::ConfigFiles;
 use super::hooks::{self, Hook};
 use super::layers::SourceText;
+use super::metrics::{self, MetricsConfig};
 use super::outputs::{self, OutputsConfig};
 use super::place::PathChoice;
 use super::quiet::{self, QuietHours};
@@ -46,6 +47,8 @@ pub struct Config {
     pub socket: PathChoice,
     /// Section `[counts]`.
     pub counts: PathChoice,
+    /// Section `[metrics]`.
+    pub metrics: MetricsConfig,
     /// Section `[clock]`.
     pub clock: ClockTrust,
     /// Section `[quiet]`: hours in which the door is silent or off.
@@ -164,6 +167,7 @@ impl Config {
             outputs: outputs::outputs(root.section("outputs")?, may_hold)?,
             socket: socket::socket(root.section("socket")?)?,
             counts: counts::counts(root.section("counts")?)?,
+            metrics: metrics::metrics(root.section("metrics")?)?,
             clock: counts::clock(root.section("clock")?)?,
             quiet: quiet::quiet(root.section("quiet")?)?,
             hooks: hooks::hooks(root.list("hook")?)?,

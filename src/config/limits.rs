@@ -65,5 +65,7 @@ pub const PASS_HOLDS: RangeInclusive<f64> = 0.0..=60.0;
 pub const BUTTON_PAUSES: RangeInclusive<f64> = 0.0..=*PAUSES.end();
 /// Seconds that the program of a hook can take.
 pub const HOOK_TIMES: RangeInclusive<f64> = 0.5..=300.0;
+/// Seconds between two writings of the metrics.
+pub const METRICS_PAUSES: RangeInclusive<f64> = 1.0..=3600.0;
 /// Seconds for the other times of the section `[decision]`.
 pub const MOMENTS: RangeInclusive<f64> = 0.0..=60.0;

@@ -30,7 +30,8 @@ pub(super) fn place(
     })
 }
 
-fn checked(
+/// The path `path` of at most `longest` bytes, such as `example`, if it is absolute.
+pub(super) fn checked(
     section: &Section<'_>,
     path: &Sourced<String>,
     example: &str,

@@ -144,6 +144,15 @@ impl<'a> Daemon<'a> {
         (self.pace, self.told_rare) = (pace, false);
     }
 
+    /// What was told of the present state, for who has not heard it: what orders and quiet hours have
+    /// changed, and the fault.
+    pub fn recount(&self, mut hear: impl FnMut(&Event<'_>)) {
+        hear(&Event::Mode(self.mode));
+        if let Some(Problem { kind, reason }) = self.health.fault() {
+            hear(&Event::Fault { kind: *kind, reason, began: true });
+        }
+    }
+
     /// What it does now, or what is wrong, in one sentence.
     #[must_use]
     pub fn status(&self) -> String {

@@ -1,13 +1,12 @@
 //! The board: its name, heat, supply and memory, as kernel and firmware tell them.
 
 use super::report::{Diagnosis, Root};
+use crate::daemon::{BoardLimit, SupplyReport};
 
 /// From this temperature on a Raspberry Pi lowers its clock by and by; at 85 °C it does so at once.
 const HOT: f64 = 80.0;
 /// So much free memory the daemon wants at least, in MiB: twice what it uses.
 const LEAST_MEMORY: u64 = 48;
-/// The firmware's flags, where Raspberry Pi OS has them.
-const FLAGS: &str = "sys/devices/platform/soc/soc:firmware/get_throttled";
 
 pub(super) fn examine(root: &Root) -> Vec<Diagnosis> {
     vec![board(root), heat(root), supply(root), memory(root)]
@@ -41,45 +40,27 @@ fn heat(root: &Root) -> Diagnosis {
     }
 }
 
-/// What the firmware of a Raspberry Pi tells of its supply and clock. Bits 0 to 3 are now, 16 to 19 since the
-/// start: under-voltage, frequency capped, throttled, soft temperature limit
-/// (<https://www.raspberrypi.com/documentation/computers/os.html#get_throttled>).
 fn supply(root: &Root) -> Diagnosis {
-    let flags = root.read(FLAGS).and_then(|text| u32::from_str_radix(text.trim_start_matches("0x"), 16).ok());
+    let told = SupplyReport::read(&root.path(""));
+    let is_now = |limit| told.now(limit) == Some(true);
+    let was = |limit| told.since_boot(limit) == Some(true);
     let mend = "use the board's own power supply and a short cable";
-    if let Some(flags) = flags {
-        let is_set = |bit: u32| flags >> bit & 1 == 1;
-        return if is_set(0) {
-            Diagnosis::error("supply", format!("the supply's voltage is too low now; {mend}"))
-        } else if is_set(2) || is_set(3) {
-            Diagnosis::warn("supply", "the processor is slowed down now; give it a heat sink or a fan")
-        } else if is_set(16) {
-            Diagnosis::warn("supply", format!("the supply's voltage was too low since the start; {mend}"))
-        } else if is_set(18) || is_set(19) {
-            Diagnosis::warn(
-                "supply",
-                "the processor was slowed down since the start; give it a heat sink or a fan",
-            )
-        } else {
-            Diagnosis::ok("supply", "the voltage has been high enough since the start")
-        };
+    if is_now(BoardLimit::UnderVoltage) {
+        Diagnosis::error("supply", format!("the supply's voltage is too low now; {mend}"))
+    } else if is_now(BoardLimit::Throttled) || is_now(BoardLimit::SoftTemperature) {
+        Diagnosis::warn("supply", "the processor is slowed down now; give it a heat sink or a fan")
+    } else if was(BoardLimit::UnderVoltage) {
+        Diagnosis::warn("supply", format!("the supply's voltage was too low since the start; {mend}"))
+    } else if was(BoardLimit::Throttled) || was(BoardLimit::SoftTemperature) {
+        Diagnosis::warn(
+            "supply",
+            "the processor was slowed down since the start; give it a heat sink or a fan",
+        )
+    } else if told == SupplyReport::default() {
+        Diagnosis::ok("supply", "this board does not tell whether its supply suffices")
+    } else {
+        Diagnosis::ok("supply", "the voltage has been high enough since the start")
     }
-    match undervolted(root) {
-        Some(true) => {
-            Diagnosis::warn("supply", format!("the supply's voltage was too low since the start; {mend}"))
-        }
-        Some(false) => Diagnosis::ok("supply", "the voltage has been high enough since the start"),
-        None => Diagnosis::ok("supply", "this board does not tell whether its supply suffices"),
-    }
-}
-
-/// The alarm of the kernel's driver for the firmware's under-voltage flag, where there is one.
-fn undervolted(root: &Root) -> Option<bool> {
-    let sensors = std::fs::read_dir(root.path("sys/class/hwmon")).ok()?;
-    sensors.flatten().find_map(|sensor| {
-        let read = |file: &str| std::fs::read_to_string(sensor.path().join(file)).ok();
-        (read("name")?.trim() == "rpi_volt").then(|| read("in0_lcrit_alarm"))?.map(|text| text.trim() == "1")
-    })
 }
 
 fn memory(root: &Root) -> Diagnosis {
@@ -104,6 +85,8 @@ mod tests {
     use super::super::report::Severity;
     use super::super::report::fake as root;
     use super::*;
+
+    const FLAGS: &str = "sys/devices/platform/soc/soc:firmware/get_throttled";
 
     #[test]
     fn nothing_told_is_no_fault() {

@@ -92,6 +92,9 @@ fn drop_ins(config: &Config) -> Vec<(&'static str, &'static str)> {
     if config.web.enabled {
         needed.push(("web.conf", "the web page"));
     }
+    if config.metrics.file.is_some() {
+        needed.push(("metrics-file.conf", "the file with metrics"));
+    }
     let mut seen = HashSet::new();
     needed.retain(|(name, _)| seen.insert(*name));
     needed
@@ -239,6 +242,7 @@ mod tests {
         assert_eq!(needed(&hook("/usr/local/bin/own")), [""; 0]);
         let buzzer = "[outputs.buzzer]\nkind = \"passive-buzzer\"\npin = 18\npwm = \"hardware\"\n";
         assert_eq!(needed(buzzer), ["pwm.conf"]);
+        assert_eq!(needed("[metrics]\nfile = \"/var/a.prom\"\n"), ["metrics-file.conf"]);
         assert_eq!(needed("[source]\nspec = \"rtsp://camera/1\"\n"), ["network.conf"]);
         assert_eq!(needed("[source]\nspec = \"command: rpicam-vid -o -\"\n"), ["rpicam.conf"]);
     }

@@ -24,6 +24,7 @@ mod door_pace;
 mod door_pass;
 mod hooks;
 mod malformed;
+mod metrics;
 mod ops;
 mod oriented;
 mod quiet;

@@ -34,6 +34,7 @@ fn any_values() -> impl Strategy<Value = String> {
         "outputs.red",
         "outputs.x",
         "outputs.\"\"",
+        "metrics",
     ]);
     let key = prop_oneof![
         prop::sample::select(vec![
@@ -80,6 +81,8 @@ fn any_values() -> impl Strategy<Value = String> {
             "kind",
             "alert",
             "off",
+            "file",
+            "every_seconds",
         ])
         .prop_map(String::from),
         "[a-z]{1,6}"

@@ -51,6 +51,7 @@ fn the_commented_keys_of_the_documented_file_are_right_too() {
         "from",
         "to",
         "mode",
+        "file",
     ]
     .iter()
     .fold(all, |all, key| all.replace(&format!("\n#{key} ="), &format!("\n{key} =")));
@@ -70,6 +71,7 @@ fn the_commented_keys_of_the_documented_file_are_right_too() {
     assert_eq!(config.outputs.button, Some(button));
     assert_eq!((config.quiet.len(), config.quiet[0].mode), (1, QuietMode::Silent));
     assert_eq!((config.hooks.len(), config.hooks[0].limit), (1, Duration::from_secs(10)));
+    assert!(config.metrics.is_on());
 }
 
 #[test]

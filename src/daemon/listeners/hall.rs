@@ -3,9 +3,10 @@
 use super::notice::Notice;
 use super::window::Window;
 use crate::daemon::event::{Event, Observer};
-use std::sync::Arc;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -32,6 +33,29 @@ pub struct Listeners {
     seats: Vec<Seat>,
     /// Where somebody may look at frames; `None` by default: then no pixel leaves the loop.
     window: Option<Arc<Window>>,
+    losses: LostNotices,
+}
+
+/// How many notices each listener has lost because it was too slow, by its name; also those of listeners that
+/// were replaced.
+#[derive(Debug, Clone, Default)]
+pub struct LostNotices(Arc<Mutex<BTreeMap<&'static str, Arc<LostCount>>>>);
+
+impl LostNotices {
+    /// The counts of now.
+    #[must_use]
+    pub fn counts(&self) -> Vec<(&'static str, u64)> {
+        self.all().iter().map(|(name, lost)| (*name, lost.total.load(Ordering::Relaxed))).collect()
+    }
+
+    /// The counter of the listener of this name.
+    fn of(&self, name: &'static str) -> Arc<LostCount> {
+        Arc::clone(self.all().entry(name).or_default())
+    }
+
+    fn all(&self) -> MutexGuard<'_, BTreeMap<&'static str, Arc<LostCount>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// One listener as the loop sees it.
@@ -59,7 +83,8 @@ impl Listeners {
     /// # Errors
     /// When the system gives no thread.
     pub fn add(&mut self, listener: impl Listener + 'static) -> std::io::Result<()> {
-        let (name, wants, lost) = (listener.name(), listener.wants(), Arc::<LostCount>::default());
+        let (name, wants) = (listener.name(), listener.wants());
+        let lost = self.losses.of(name);
         let (queue, waiting) = sync_channel(QUEUE);
         let losses = Arc::clone(&lost);
         let thread = std::thread::Builder::new()
@@ -73,7 +98,7 @@ impl Listeners {
     pub fn remove(&mut self, name: &str) {
         let (gone, kept) = std::mem::take(&mut self.seats).into_iter().partition(|seat| seat.name == name);
         self.seats = kept;
-        Self { seats: gone, window: None }.finish();
+        Self { seats: gone, window: None, losses: LostNotices::default() }.finish();
     }
 
     /// Lets frames be looked at through `window` from now on, or no longer.
@@ -93,9 +118,10 @@ impl Listeners {
         }
     }
 
-    /// How many notices each listener has lost because it was too slow.
-    pub fn lost(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        self.seats.iter().map(|seat| (seat.name, seat.lost.total.load(Ordering::Relaxed)))
+    /// How many notices each listener has lost because it was too slow, now and later.
+    #[must_use]
+    pub fn losses(&self) -> LostNotices {
+        self.losses.clone()
     }
 
     /// Lets the listeners finish what waits for them, a second at most, and ends them.
@@ -144,7 +170,6 @@ fn attend(mut listener: impl Listener, waiting: &Receiver<(Duration, Notice)>, l
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::Mutex;
     use std::sync::mpsc;
 
     /// Hears into a list; waits for leave before each notice where it is slow.
@@ -189,13 +214,13 @@ mod tests {
                 std::thread::yield_now();
             }
         }
-        let lost: Vec<_> = listeners.lost().collect();
-        assert_eq!(lost[1], ("quick", 0));
+        let losses = listeners.losses();
+        let [("quick", 0), ("slow", lost)] = losses.counts()[..] else { panic!("{losses:?}") };
         // What it hears at this moment is no longer in the queue.
-        assert!((sent - QUEUE as u64 - 1..=sent - QUEUE as u64).contains(&lost[0].1), "{lost:?}");
+        assert!((sent - QUEUE as u64 - 1..=sent - QUEUE as u64).contains(&lost), "{lost}");
         drop(allow);
         listeners.finish();
-        assert_eq!(slow.lock().unwrap().len() as u64, sent - lost[0].1, "the rest was heard in the end");
+        assert_eq!(slow.lock().unwrap().len() as u64, sent - lost, "the rest was heard in the end");
         assert_eq!(quick.lock().unwrap().len() as u64, sent);
     }
 

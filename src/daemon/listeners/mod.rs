@@ -1,4 +1,4 @@
-//! Who is told what the daemon does: the log, the service manager, the clients of the local socket. Each
+//! Who is told what the daemon does: the log, the service manager, the clients of the local socket, … Each
 //! listener has a thread and a bounded queue of its own, so none can hold up the loop or another listener:
 //! one that is too slow loses events, which are counted.
 //!
@@ -8,6 +8,7 @@ pub mod counts;
 mod hall;
 mod hooks;
 mod log;
+mod metrics;
 mod notice;
 mod service;
 pub mod socket;
@@ -17,9 +18,10 @@ pub mod web;
 mod window;
 
 pub use counts::Counts;
-pub use hall::{Listener, Listeners};
+pub use hall::{Listener, Listeners, LostNotices};
 pub use hooks::Hooks;
 pub use log::Log;
+pub use metrics::{Metrics, MetricsError};
 pub use notice::{LookReport, Notice};
 pub use service::Service;
 pub use socket::Socket;

@@ -15,11 +15,11 @@ use crate::daemon::folders::{STATE_FOLDER, folder_of, state_folder};
 use crate::daemon::wall::WallClock;
 use crate::decide::{FaceSize, Finding, Rules};
 use ledger::LedgerError;
-use people::People;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use ledger::{DoorCounts, Ledger};
+pub(super) use people::People;
 pub use periods::{Period, PeriodKind, periods};
 
 /// The file is written at most this often: memory cards wear.

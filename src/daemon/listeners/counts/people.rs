@@ -17,7 +17,7 @@ const MOST: usize = 256;
 
 /// The people in view.
 #[derive(Debug, Default)]
-pub(super) struct People(BTreeMap<TrackId, InView>);
+pub(in crate::daemon::listeners) struct People(BTreeMap<TrackId, InView>);
 
 #[derive(Debug, Clone, Copy)]
 struct InView {
@@ -38,7 +38,7 @@ fn gravity(verdict: Verdict) -> u8 {
 
 impl People {
     /// Notes the faces of a frame; those whose shorter side is below `least` pixels are passers-by.
-    pub(super) fn look(&mut self, at: Duration, faces: &[Face], least: f32) {
+    pub(in crate::daemon::listeners) fn look(&mut self, at: Duration, faces: &[Face], least: f32) {
         for face in faces.iter().filter(|face| face.rect.side() >= least) {
             if self.0.len() >= MOST && !self.0.contains_key(&face.track) {
                 continue;
@@ -53,12 +53,12 @@ impl People {
     }
 
     /// Counts those who have gone by `at`.
-    pub(super) fn leave(&mut self, at: Duration) -> DoorCounts {
+    pub(in crate::daemon::listeners) fn leave(&mut self, at: Duration) -> DoorCounts {
         self.count(|person| at.saturating_sub(person.last) >= GONE)
     }
 
     /// Counts everybody: nobody looks any more.
-    pub(super) fn leave_all(&mut self) -> DoorCounts {
+    pub(in crate::daemon::listeners) fn leave_all(&mut self) -> DoorCounts {
         self.count(|_| true)
     }
 

@@ -1,0 +1,100 @@
+//! The section `[metrics]`: numbers for Prometheus, as a file for node_exporter.
+
+use super::error::ConfigError;
+use super::limits;
+use super::place::checked;
+use super::reader::Section;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Longest path of the file: the kernel takes 4095 bytes, and its successor is written beside it.
+const LONGEST_PATH: usize = 4000;
+/// How often the file is written if nobody says.
+const USUAL_PAUSE: Duration = Duration::from_secs(15);
+
+/// Where metrics are offered; by default nowhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MetricsConfig {
+    /// The file for node_exporter.
+    pub file: Option<PathBuf>,
+    /// How often the file is written.
+    pub every: Duration,
+}
+
+impl Default for MetricsConfig {
+    fn default() -> Self {
+        Self { file: None, every: USUAL_PAUSE }
+    }
+}
+
+impl MetricsConfig {
+    /// Whether metrics are offered at all.
+    #[must_use]
+    pub fn is_on(&self) -> bool {
+        self.file.is_some()
+    }
+}
+
+/// Reads `[metrics]`.
+pub(super) fn metrics(mut section: Section<'_>) -> Result<MetricsConfig, ConfigError> {
+    let example = "/var/lib/prometheus/node-exporter/maskwatch.prom";
+    let file = match section.text_or_empty("file")? {
+        Some(text) if !text.value.is_empty() => {
+            let path = checked(&section, &text, example, LONGEST_PATH)?;
+            if path.extension().is_none_or(|extension| extension != "prom") {
+                let problem = format!(
+                    "is \"{}\", which node_exporter passes over; give the file a name that ends in .prom",
+                    text.value
+                );
+                return Err(section.refuse(&text, problem));
+            }
+            Some(path)
+        }
+        _ => None,
+    };
+    let every = section.seconds("every_seconds", limits::METRICS_PAUSES)?;
+    section.finish()?;
+    Ok(MetricsConfig { file, every: every.map_or(USUAL_PAUSE, |every| every.value) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<MetricsConfig, String> {
+        let mut root = Section::root(text, "door.toml").map_err(|error| error.to_string())?;
+        let section = root.section("metrics").map_err(|error| error.to_string())?;
+        metrics(section).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn nothing_is_offered_unless_it_is_asked_for() {
+        for text in ["", "[metrics]\n", "[metrics]\nfile = \"\"\n"] {
+            assert_eq!(read(text), Ok(MetricsConfig::default()));
+        }
+        assert!(!MetricsConfig::default().is_on());
+        let file = read("[metrics]\nfile = \"/run/a.prom\"\nevery_seconds = 5\n").unwrap();
+        assert_eq!((file.file.clone(), file.every), (Some("/run/a.prom".into()), Duration::from_secs(5)));
+        assert!(file.is_on());
+    }
+
+    #[test]
+    fn mistakes_are_refused_with_the_mend() {
+        for (text, sentence) in [
+            (
+                "file = \"maskwatch.prom\"",
+                "metrics.file is \"maskwatch.prom\", not an absolute path; write for example \
+                 \"/var/lib/prometheus/node-exporter/maskwatch.prom\"",
+            ),
+            ("every_seconds = 0.1", "metrics.every_seconds is 0.1; use a number from 1 to 3600"),
+        ] {
+            let refused = read(&format!("[metrics]\n{text}\n")).unwrap_err();
+            assert_eq!(refused, format!("door.toml line 2: {sentence}"));
+        }
+        let other = read("[metrics]\nfile = \"/run/metrics.txt\"\n").unwrap_err();
+        assert!(
+            other.ends_with("which node_exporter passes over; give the file a name that ends in .prom"),
+            "{other}"
+        );
+    }
+}

@@ -1,0 +1,130 @@
+//! The listener that keeps metrics for Prometheus: numbers since the daemon was started, as text in a file
+//! for node_exporter. No picture and nothing about anybody is in them.
+//!
+//! - `families`: what the metrics are called and say; `tally`: their values; `exposition`: the text's format.
+//! - `textfile`: the file.
+
+mod exposition;
+mod families;
+mod tally;
+mod textfile;
+
+use super::hall::{Listener, LostNotices};
+use super::notice::Notice;
+use crate::config::MetricsConfig;
+use crate::daemon::supply::SupplyReport;
+use crate::daemon::temperature::temperature;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use tally::{BoardReading, DoorTally};
+use textfile::TextFile;
+
+/// When the daemon was started is told anew only when the clock was set by more than this.
+const CLOCK_SET: f64 = 2.0;
+
+/// Why metrics cannot be offered.
+#[derive(Debug, thiserror::Error)]
+pub enum MetricsError {
+    /// The system gives no thread.
+    #[error("the thread of metrics.file could not be started: {0}")]
+    Thread(std::io::Error),
+}
+
+/// Keeps the metrics.
+#[derive(Debug)]
+pub struct Metrics {
+    shared: Arc<Shared>,
+    /// Ends with the listener.
+    _file: Option<TextFile>,
+}
+
+/// What the listener and those who read the metrics share.
+#[derive(Debug)]
+struct Shared {
+    known: Mutex<LiveTally>,
+    door: String,
+    losses: LostNotices,
+}
+
+#[derive(Debug)]
+struct LiveTally {
+    tally: DoorTally,
+    /// The last time of the loop's clock that was heard, and when.
+    heard: (Instant, Duration),
+    /// When the daemon was started, in seconds since 1970, as it was told last.
+    started: Option<f64>,
+}
+
+impl Metrics {
+    /// Keeps metrics from now on, which is `now` of the loop's clock, and offers them as `config` says.
+    ///
+    /// # Errors
+    /// When they cannot be offered.
+    pub fn start(
+        config: &MetricsConfig,
+        door: String,
+        losses: LostNotices,
+        now: Duration,
+    ) -> Result<Self, MetricsError> {
+        let known = LiveTally { tally: DoorTally::default(), heard: (Instant::now(), now), started: None };
+        let shared = Arc::new(Shared { known: Mutex::new(known), door, losses });
+        let read = |shared: &Arc<Shared>| {
+            let shared = Arc::clone(shared);
+            move || shared.text()
+        };
+        let file = match &config.file {
+            Some(path) => {
+                Some(TextFile::start(path, config.every, read(&shared)).map_err(MetricsError::Thread)?)
+            }
+            None => None,
+        };
+        Ok(Self { shared, _file: file })
+    }
+}
+
+impl Shared {
+    /// Locks what is known. Its counts are right even after a panic.
+    fn known(&self) -> MutexGuard<'_, LiveTally> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The metrics of this moment.
+    fn text(&self) -> String {
+        let board = BoardReading { temperature: temperature(), supply: SupplyReport::read(Path::new("/")) };
+        let lost = self.losses.counts();
+        let mut known = self.known();
+        let (heard, at) = known.heard;
+        let now = at + heard.elapsed();
+        let started = known.started(now);
+        known.tally.text(now, &self.door, started, board, &lost)
+    }
+}
+
+impl LiveTally {
+    /// When the daemon was started, in seconds since 1970. It stays what it was told to be, but for a clock
+    /// that was set since.
+    fn started(&mut self, now: Duration) -> f64 {
+        // A clock before 1970 was never set.
+        let clock = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let started = (clock.as_secs_f64() - now.as_secs_f64()).round();
+        let told = self.started.filter(|told| (told - started).abs() < CLOCK_SET);
+        *self.started.insert(told.unwrap_or(started))
+    }
+}
+
+impl Listener for Metrics {
+    fn name(&self) -> &'static str {
+        "metrics"
+    }
+
+    fn wants(&self) -> fn(&Notice) -> bool {
+        DoorTally::counts
+    }
+
+    fn hear(&mut self, at: Duration, notice: &Notice) {
+        let mut known = self.shared.known();
+        known.heard = (Instant::now(), at);
+        known.tally.note(at, notice);
+    }
+}
