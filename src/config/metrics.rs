@@ -1,9 +1,10 @@
-//! The section `[metrics]`: numbers for Prometheus, as a file for node_exporter.
+//! The section `[metrics]`: numbers for Prometheus, as a file or by HTTP.
 
 use super::error::ConfigError;
 use super::limits;
 use super::place::checked;
 use super::reader::Section;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -11,6 +12,8 @@ use std::time::Duration;
 const LONGEST_PATH: usize = 4000;
 /// How often the file is written if nobody says.
 const USUAL_PAUSE: Duration = Duration::from_secs(15);
+/// Whether this program can answer by HTTP.
+const HAS_HTTP: bool = cfg!(feature = "web");
 
 /// Where metrics are offered; by default nowhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,11 +22,13 @@ pub struct MetricsConfig {
     pub file: Option<PathBuf>,
     /// How often the file is written.
     pub every: Duration,
+    /// The address at which Prometheus gets them by HTTP.
+    pub listen: Option<SocketAddr>,
 }
 
 impl Default for MetricsConfig {
     fn default() -> Self {
-        Self { file: None, every: USUAL_PAUSE }
+        Self { file: None, every: USUAL_PAUSE, listen: None }
     }
 }
 
@@ -31,7 +36,7 @@ impl MetricsConfig {
     /// Whether metrics are offered at all.
     #[must_use]
     pub fn is_on(&self) -> bool {
-        self.file.is_some()
+        self.file.is_some() || self.listen.is_some()
     }
 }
 
@@ -53,8 +58,32 @@ pub(super) fn metrics(mut section: Section<'_>) -> Result<MetricsConfig, ConfigE
         _ => None,
     };
     let every = section.seconds("every_seconds", limits::METRICS_PAUSES)?;
+    let listen = match section.text_or_empty("listen")? {
+        Some(text) if !text.value.is_empty() => {
+            let address: SocketAddr = match text.value.parse() {
+                Ok(address) => address,
+                Err(_) => {
+                    let problem = format!(
+                        "is \"{}\", not an address with a port; write for example \"127.0.0.1:9101\" or \"[::1]:9101\"",
+                        text.value
+                    );
+                    return Err(section.refuse(&text, problem));
+                }
+            };
+            if address.port() == 0 {
+                return Err(section.refuse(&text, "has the port 0; use one from 1 to 65535".into()));
+            }
+            if !HAS_HTTP {
+                let problem =
+                    "needs a program that was built with the feature web; use metrics.file instead".into();
+                return Err(section.refuse(&text, problem));
+            }
+            Some(address)
+        }
+        _ => None,
+    };
     section.finish()?;
-    Ok(MetricsConfig { file, every: every.map_or(USUAL_PAUSE, |every| every.value) })
+    Ok(MetricsConfig { file, every: every.map_or(USUAL_PAUSE, |every| every.value), listen })
 }
 
 #[cfg(test)]
@@ -69,7 +98,7 @@ mod tests {
 
     #[test]
     fn nothing_is_offered_unless_it_is_asked_for() {
-        for text in ["", "[metrics]\n", "[metrics]\nfile = \"\"\n"] {
+        for text in ["", "[metrics]\n", "[metrics]\nfile = \"\"\nlisten = \"\"\n"] {
             assert_eq!(read(text), Ok(MetricsConfig::default()));
         }
         assert!(!MetricsConfig::default().is_on());
@@ -87,6 +116,12 @@ mod tests {
                  \"/var/lib/prometheus/node-exporter/maskwatch.prom\"",
             ),
             ("every_seconds = 0.1", "metrics.every_seconds is 0.1; use a number from 1 to 3600"),
+            (
+                "listen = \"9101\"",
+                "metrics.listen is \"9101\", not an address with a port; write for example \
+                 \"127.0.0.1:9101\" or \"[::1]:9101\"",
+            ),
+            ("listen = \"[::1]:0\"", "metrics.listen has the port 0; use one from 1 to 65535"),
         ] {
             let refused = read(&format!("[metrics]\n{text}\n")).unwrap_err();
             assert_eq!(refused, format!("door.toml line 2: {sentence}"));
@@ -96,5 +131,16 @@ mod tests {
             other.ends_with("which node_exporter passes over; give the file a name that ends in .prom"),
             "{other}"
         );
+    }
+
+    #[test]
+    fn an_address_needs_a_program_that_can_answer() {
+        let read = read("[metrics]\nlisten = \"[::1]:9101\"\n");
+        if cfg!(feature = "web") {
+            assert_eq!(read.unwrap().listen, Some("[::1]:9101".parse().unwrap()));
+        } else {
+            let refused = read.unwrap_err();
+            assert!(refused.ends_with("built with the feature web; use metrics.file instead"), "{refused}");
+        }
     }
 }

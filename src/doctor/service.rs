@@ -95,6 +95,9 @@ fn drop_ins(config: &Config) -> Vec<(&'static str, &'static str)> {
     if config.metrics.file.is_some() {
         needed.push(("metrics-file.conf", "the file with metrics"));
     }
+    if config.metrics.listen.is_some() {
+        needed.push(("metrics.conf", "the address for metrics"));
+    }
     let mut seen = HashSet::new();
     needed.retain(|(name, _)| seen.insert(*name));
     needed
@@ -243,6 +246,9 @@ mod tests {
         let buzzer = "[outputs.buzzer]\nkind = \"passive-buzzer\"\npin = 18\npwm = \"hardware\"\n";
         assert_eq!(needed(buzzer), ["pwm.conf"]);
         assert_eq!(needed("[metrics]\nfile = \"/var/a.prom\"\n"), ["metrics-file.conf"]);
+        if cfg!(feature = "web") {
+            assert_eq!(needed("[metrics]\nlisten = \"127.0.0.1:9101\"\n"), ["metrics.conf"]);
+        }
         assert_eq!(needed("[source]\nspec = \"rtsp://camera/1\"\n"), ["network.conf"]);
         assert_eq!(needed("[source]\nspec = \"command: rpicam-vid -o -\"\n"), ["rpicam.conf"]);
     }

@@ -38,6 +38,7 @@ check network 16
 check web 16
 check dev-mem 16
 check metrics-file 8
+check metrics 16
 
 # The unit of a door among several is the same but for its name, so what is said of the one holds for the other.
 if ! diff <(sed -e '1s/^/# One of several doors on a board: maskwatch@NAME.service reads \/etc\/maskwatch\/NAME.toml. See docs\/several-doors.md. But for its\n# name this is maskwatch.service; tests\/service\/check.sh compares the two.\n/' \

@@ -83,6 +83,7 @@ fn any_values() -> impl Strategy<Value = String> {
             "off",
             "file",
             "every_seconds",
+            "listen",
         ])
         .prop_map(String::from),
         "[a-z]{1,6}"

@@ -2,10 +2,12 @@
 //! for node_exporter. No picture and nothing about anybody is in them.
 //!
 //! - `families`: what the metrics are called and say; `tally`: their values; `exposition`: the text's format.
-//! - `textfile`: the file.
+//! - `textfile`: the file; `scrape`: the same by HTTP.
 
 mod exposition;
 mod families;
+#[cfg(feature = "web")]
+mod scrape;
 mod tally;
 mod textfile;
 
@@ -34,14 +36,16 @@ pub enum MetricsError {
 /// Keeps the metrics.
 #[derive(Debug)]
 pub struct Metrics {
-    shared: Arc<Shared>,
+    shared: Arc<MetricsShared>,
     /// Ends with the listener.
     _file: Option<TextFile>,
+    #[cfg(feature = "web")]
+    http: Option<scrape::ScrapePoint>,
 }
 
 /// What the listener and those who read the metrics share.
 #[derive(Debug)]
-struct Shared {
+struct MetricsShared {
     known: Mutex<LiveTally>,
     door: String,
     losses: LostNotices,
@@ -68,8 +72,8 @@ impl Metrics {
         now: Duration,
     ) -> Result<Self, MetricsError> {
         let known = LiveTally { tally: DoorTally::default(), heard: (Instant::now(), now), started: None };
-        let shared = Arc::new(Shared { known: Mutex::new(known), door, losses });
-        let read = |shared: &Arc<Shared>| {
+        let shared = Arc::new(MetricsShared { known: Mutex::new(known), door, losses });
+        let read = |shared: &Arc<MetricsShared>| {
             let shared = Arc::clone(shared);
             move || shared.text()
         };
@@ -79,11 +83,23 @@ impl Metrics {
             }
             None => None,
         };
-        Ok(Self { shared, _file: file })
+        // Without the feature no configuration has an address.
+        #[cfg(feature = "web")]
+        let http = config.listen.map(|address| {
+            let mut http = scrape::ScrapePoint::new(address, read(&shared));
+            http.listen(now);
+            http
+        });
+        Ok(Self {
+            shared,
+            _file: file,
+            #[cfg(feature = "web")]
+            http,
+        })
     }
 }
 
-impl Shared {
+impl MetricsShared {
     /// Locks what is known. Its counts are right even after a panic.
     fn known(&self) -> MutexGuard<'_, LiveTally> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
@@ -126,5 +142,10 @@ impl Listener for Metrics {
         let mut known = self.shared.known();
         known.heard = (Instant::now(), at);
         known.tally.note(at, notice);
+        drop(known);
+        #[cfg(feature = "web")]
+        if let Some(http) = &mut self.http {
+            http.listen(at);
+        }
     }
 }
