@@ -5,7 +5,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 SHARED := $(abspath $(or $(MASKWATCH_SHARED),../shared))
 export MASKWATCH_SHARED := $(SHARED)
 
-.PHONY: help dependencies demo test test-arm test-vnni test-web test-deb test-board test-board-all mutants lint bench bench-daemon bench-peers \
+.PHONY: help dependencies demo test test-arm test-vnni test-web test-metrics test-deb test-board test-board-all mutants lint bench bench-daemon bench-peers \
   bench-arm bench-drawn cross deb accuracy train train-head quantize reference soak fuzz
 
 help: ## list the targets
@@ -63,6 +63,9 @@ deb: ## Debian packages for arm64 and armhf, or ARCHITECTURE="arm64 armhf amd64"
 
 test-web: dependencies ## the web page in headless Chromium: buttons, zones, axe-core, floods; screenshots in target/test-web
 	tests/web/run.sh
+
+test-metrics: dependencies ## the metrics in Debian's Prometheus and node_exporter: promtool, alert rules, the dashboard, a flood
+	tests/metrics/run.sh
 
 test-deb: ## lintian on the packages; installing, upgrading, removing and purging one in a container with systemd
 	tests/deb/run.sh

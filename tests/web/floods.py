@@ -1,10 +1,9 @@
-"""Floods of the page: connections that ask as fast as they can, and connections that never finish asking."""
+"""Floods of a server: connections that ask as fast as they can, and connections that never finish asking."""
 
 import socket
 import threading
 import time
 
-GET = b"GET /api/now HTTP/1.1\r\nHost: door\r\n\r\n"
 # A connection that is only read slowly is left for another one after this many seconds.
 STAYS = 0.5
 # Requests that are written at once, so that far more are sent than anybody could answer.
@@ -14,7 +13,8 @@ AT_ONCE = 50
 class Flood:
     """Threads that bother a port until they are stopped."""
 
-    def __init__(self, port, requests=0, slow=0, connects=0):
+    def __init__(self, port, requests=0, slow=0, connects=0, path="/api/now"):
+        self.get = f"GET {path} HTTP/1.1\r\nHost: door\r\n\r\n".encode()
         self.port, self.stopped, self.sent, self.lock = port, threading.Event(), 0, threading.Lock()
         workers = [self._requests] * requests + [self._slow] * slow + [self._connects] * connects
         self.threads = [threading.Thread(target=worker, daemon=True) for worker in workers]
@@ -47,10 +47,10 @@ class Flood:
                     # The rest of what did not fit goes first, or the requests would be garbage.
                     left, end = b"", time.monotonic() + STAYS
                     while not self.stopped.is_set() and time.monotonic() < end:
-                        left = left or GET * AT_ONCE
+                        left = left or self.get * AT_ONCE
                         try:
                             written = connection.send(left)
-                            self._count(written // len(GET))
+                            self._count(written // len(self.get))
                             left = left[written:]
                         except BlockingIOError:
                             time.sleep(0.002)
@@ -66,7 +66,7 @@ class Flood:
         while not self.stopped.is_set():
             try:
                 with self._connect() as connection:
-                    connection.sendall(GET)
+                    connection.sendall(self.get)
                     self._count(1)
                 time.sleep(0.001)
             except OSError:

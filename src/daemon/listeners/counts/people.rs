@@ -52,6 +52,11 @@ impl People {
         }
     }
 
+    /// Whether the person has had a verdict in one of the frames so far.
+    pub(in crate::daemon::listeners) fn has_verdict(&self, track: TrackId) -> bool {
+        self.0.get(&track).is_some_and(|person| person.gravest != Verdict::Unsure)
+    }
+
     /// Counts those who have gone by `at`.
     pub(in crate::daemon::listeners) fn leave(&mut self, at: Duration) -> DoorCounts {
         self.count(|person| at.saturating_sub(person.last) >= GONE)

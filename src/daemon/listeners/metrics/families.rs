@@ -24,7 +24,7 @@ families! {
     /// Which program runs; always 1.
     BUILD = Gauge "maskwatch_build_info" ["version", "architecture"];
     /// When the daemon was started, in seconds since 1970.
-    STARTED = Gauge "process_start_time_seconds" [];
+    STARTED = Gauge "maskwatch_start_time_seconds" [];
     /// What the door shows: 1 for one state, 0 for the others.
     STATE = Gauge "maskwatch_door_state" ["state"];
     /// Whether an order or quiet hours keep anybody from being judged.
@@ -52,7 +52,7 @@ families! {
     PEOPLE = Counter "maskwatch_people_total" ["verdict"];
     /// Alerts.
     ALERTS = Counter "maskwatch_alerts_total" [];
-    /// Time from the frame in which a person was first seen to the alert.
+    /// Time from the frame in which a person was first seen to the alert; not of who wore a mask before.
     ALERT_TIME = Histogram "maskwatch_time_to_alert_seconds" [];
     /// Faults that began, or turned into one of another kind.
     FAULTS = Counter "maskwatch_faults_total" ["kind"];

@@ -113,9 +113,12 @@ impl DoorTally {
                     self.verdicts[index] += 1;
                 }
             }
-            Notice::Finding(Finding::Alert { first_seen, .. }) => {
+            Notice::Finding(Finding::Alert { track, first_seen }) => {
                 self.alerts += 1;
-                self.until_alert.note(at.saturating_sub(*first_seen));
+                // Whoever takes the mask off has been seen for as long as he likes.
+                if !self.in_view.has_verdict(*track) {
+                    self.until_alert.note(at.saturating_sub(*first_seen));
+                }
             }
             Notice::State { signal, .. } => self.state = signal.state,
             Notice::Mode(mode) => self.mode = *mode,
