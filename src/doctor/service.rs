@@ -202,6 +202,7 @@ fn answer(program: &str, arguments: &[&str]) -> Option<String> {
 mod tests {
     use super::super::report::Severity;
     use super::*;
+    use std::path::Path;
 
     #[test]
     fn the_services_state_has_its_mend() {
@@ -236,7 +237,10 @@ mod tests {
     fn each_drop_in_is_asked_for_once_with_what_needs_it() {
         let needed = |text: &str| {
             let config = Config::parse(text, "door.toml").unwrap();
-            drop_ins(&config).into_iter().map(|(name, _)| name).collect::<Vec<_>>()
+            let names: Vec<_> = drop_ins(&config).into_iter().map(|(name, _)| name).collect();
+            let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/systemd/drop-ins"));
+            assert!(names.iter().all(|name| folder.join(name).is_file()), "{names:?}");
+            names
         };
         let hook = |program: &str| format!("[[hook]]\non = \"alert\"\nrun = [\"{program}\"]\n");
         let mail = hook("/usr/share/maskwatch/hooks/mail");

@@ -81,3 +81,30 @@ fn a_folder_that_cannot_be_written_is_said_with_the_mend_and_the_door_works() {
     daemon.send("-TERM");
     assert!(daemon.child.wait().unwrap().success());
 }
+
+#[cfg(feature = "web")]
+#[test]
+fn an_address_of_the_network_is_warned_of_and_answers_until_the_daemon_ends() {
+    use std::io::{Read, Write};
+    use std::net::{TcpListener, TcpStream};
+    let folder = tempfile::tempdir().unwrap();
+    let picture = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/astronaut.jpg");
+    let text = format!("[source]\nspec = \"command: while sleep 0.1; do cat '{picture}'; done\"\n");
+    let port = TcpListener::bind("0.0.0.0:0").unwrap().local_addr().unwrap().port();
+    let listen = format!("{text}[metrics]\nlisten = \"0.0.0.0:{port}\"\n");
+    let config = write_config(&folder, &listen);
+    let mut daemon = Running::start(&mut with_networks(&["run", "--dry-run", "--config", &config]));
+    daemon.wait_for_all(&["in plain text; use it only in a network that you trust", "metrics are at http"]);
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: door\r\n\r\n").unwrap();
+    let mut page = String::new();
+    stream.read_to_string(&mut page).unwrap();
+    assert!(page.contains("\nmaskwatch_alerts_total{door=\"maskwatch\"} "), "{page}");
+    // Switched off by a reload, nothing listens any more.
+    write_config(&folder, &text);
+    daemon.send("-HUP");
+    daemon.wait_for("the configuration was reloaded");
+    assert!(TcpStream::connect(("127.0.0.1", port)).is_err());
+    daemon.send("-TERM");
+    assert!(daemon.child.wait().unwrap().success());
+}

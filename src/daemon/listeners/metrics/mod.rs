@@ -112,17 +112,17 @@ impl MetricsShared {
         let mut known = self.known();
         let (heard, at) = known.heard;
         let now = at + heard.elapsed();
-        let started = known.started(now);
+        // A clock before 1970 was never set.
+        let clock = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let started = known.started(clock, now);
         known.tally.text(now, &self.door, started, board, &lost)
     }
 }
 
 impl LiveTally {
-    /// When the daemon was started, in seconds since 1970. It stays what it was told to be, but for a clock
-    /// that was set since.
-    fn started(&mut self, now: Duration) -> f64 {
-        // A clock before 1970 was never set.
-        let clock = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    /// When the daemon was started, in seconds since 1970: what `clock` says, less `now` of the loop's clock.
+    /// It stays what it was told to be, but for a clock that was set since.
+    fn started(&mut self, clock: Duration, now: Duration) -> f64 {
         let started = (clock.as_secs_f64() - now.as_secs_f64()).round();
         let told = self.started.filter(|told| (told - started).abs() < CLOCK_SET);
         *self.started.insert(told.unwrap_or(started))
@@ -147,5 +147,23 @@ impl Listener for Metrics {
         if let Some(http) = &mut self.http {
             http.listen(at);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_start_is_told_the_same_until_the_clock_is_set() {
+        let mut known =
+            LiveTally { tally: DoorTally::default(), heard: (Instant::now(), Duration::ZERO), started: None };
+        let mut told =
+            |clock: u64, now: u64| known.started(Duration::from_millis(clock), Duration::from_millis(now));
+        // A board without a clock begins in 1970.
+        assert_eq!(told(20_400, 10_000), 10.0);
+        assert_eq!(told(30_900, 20_000), 10.0, "clocks differ a little");
+        assert_eq!(told(1_796_000_030_000, 30_000), 1_796_000_000.0);
+        assert_eq!(told(1_796_000_041_000, 40_000), 1_796_000_000.0);
     }
 }
