@@ -255,6 +255,8 @@ mod tests {
         }
         assert_eq!(needed("[source]\nspec = \"rtsp://camera/1\"\n"), ["network.conf"]);
         assert_eq!(needed("[source]\nspec = \"command: rpicam-vid -o -\"\n"), ["rpicam.conf"]);
+        assert_eq!(needed("[web]\nenabled = true\n"), ["web.conf"]);
+        assert_eq!(needed("[web]\nenabled = false\n"), [""; 0]);
     }
 
     #[test]

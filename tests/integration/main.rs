@@ -41,4 +41,6 @@ mod source_v4l2;
 mod starting_weights;
 mod still_door;
 mod unread_log;
+#[cfg(feature = "web")]
+mod web_flood;
 mod zones;

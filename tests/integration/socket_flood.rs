@@ -5,7 +5,7 @@ use image::RgbImage;
 use maskwatch::config::Config;
 use maskwatch::daemon::listeners::Socket;
 use maskwatch::daemon::{
-    Clock, Daemon, Event, Flags, FramePace, Listeners, Observer, SystemClock, Watch, orders,
+    Clock, Daemon, Event, Flags, FramePace, Listeners, Observer, OrderSender, SystemClock, Watch, orders,
 };
 use maskwatch::decide::Finding;
 use maskwatch::geometry::Rect;
@@ -144,10 +144,15 @@ impl Flood {
     }
 }
 
-/// How long after the bare person came the alert was raised, and the longest pause between two frames.
-fn time_to_alert(flooded: bool) -> (Duration, Duration) {
+/// Ends a flood; it fails if some kind of it did not get through.
+pub(super) type EndOfFlood = Box<dyn FnOnce()>;
+
+/// How long after the bare person came the alert was raised, and the longest pause between two frames. `open`
+/// adds the listener and may begin a flood.
+pub(super) fn time_to_alert(
+    open: impl FnOnce(&Path, OrderSender, &mut Listeners) -> Option<EndOfFlood>,
+) -> (Duration, Duration) {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("door.sock");
     let config = Config::default();
     let clock = SystemClock::start();
     let stop = Arc::<AtomicBool>::default();
@@ -160,24 +165,35 @@ fn time_to_alert(flooded: bool) -> (Duration, Duration) {
     let (sender, received) = orders();
     daemon.orders = received;
     let mut listeners = Listeners::default();
-    listeners.add(Socket::open(&path, sender).unwrap()).unwrap();
+    let end = open(folder.path(), sender, &mut listeners);
     let mut times =
         Times { listeners, alert: None, last: None, longest: Duration::ZERO, stop: Arc::clone(&stop) };
-    let flood = flooded.then(|| Flood::start(&path));
     daemon.run(Flags { stop: &stop, reload: &AtomicBool::new(false) }, &mut times).unwrap();
-    if let Some(flood) = flood {
-        let done = flood.finish();
-        assert!(done.iter().all(|count| *count > 0), "each kind of flood got through: {done:?}");
+    if let Some(end) = end {
+        end();
     }
     times.listeners.finish();
     daemon.outputs.stop().unwrap();
     (times.alert.expect("an alert") - COMES, times.longest)
 }
 
+/// The same with the local socket.
+fn with_socket(flooded: bool) -> (Duration, Duration) {
+    time_to_alert(|folder, orders, listeners| {
+        let path = folder.join("door.sock");
+        listeners.add(Socket::open(&path, orders).unwrap()).unwrap();
+        let flood = flooded.then(|| Flood::start(&path))?;
+        Some(Box::new(|| {
+            let done = flood.finish();
+            assert!(done.iter().all(|count| *count > 0), "each kind of flood got through: {done:?}");
+        }))
+    })
+}
+
 #[test]
 fn a_flood_of_clients_bytes_and_orders_does_not_delay_an_alert() {
-    let (quiet, _) = time_to_alert(false);
-    let (flooded, longest) = time_to_alert(true);
+    let (quiet, _) = with_socket(false);
+    let (flooded, longest) = with_socket(true);
     // Four tenths of a second of evidence; the rest is for a machine that does other things, too.
     assert!(flooded < Duration::from_secs(1), "{flooded:?} in a flood, {quiet:?} without");
     assert!(longest < Duration::from_millis(500), "{longest:?} between two frames");

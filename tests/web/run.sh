@@ -25,4 +25,5 @@ if [ -z "$program" ]; then
     cargo build --locked --workspace --bin maskwatch
     program=target/debug/maskwatch
 fi
+export PYTHONDONTWRITEBYTECODE=1
 exec python3 tests/web/run.py "$(realpath "$program")" "$work" "$work/$axe/package/axe.min.js"

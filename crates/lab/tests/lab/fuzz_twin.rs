@@ -163,6 +163,16 @@ fn requests_at_the_local_socket() {
     run("request", 40_000);
 }
 
+#[test]
+fn what_browsers_send() {
+    run("http", 3000);
+}
+
+#[test]
+fn passwords_and_cookies() {
+    run("secret", 10_000);
+}
+
 /// Every body has its test above, and its target for the fuzzer.
 #[test]
 fn nothing_is_left_out() {
