@@ -70,31 +70,39 @@ fn listen(listeners: &mut Listeners, config: &Config, orders: &OrderSender) {
 
 /// Shows the web page that `config` wants. A door without one works all the same.
 #[cfg(feature = "web")]
-fn show(listeners: &mut Listeners, config: &Config, orders: &OrderSender, reload: &Arc<AtomicBool>) {
+fn show(listeners: &mut Listeners, config: &Config, daemon: &Daemon<'_>, now: Duration, ways: &WaysIn) {
     use crate::daemon::listeners::web::{Web, WebParts};
     listeners.set_window(None);
     if !config.web.enabled {
         return;
     }
-    let (orders, reload) = (orders.clone(), Arc::clone(reload));
+    let (orders, reload) = (ways.orders.clone(), Arc::clone(&ways.reload));
     let parts = WebParts { door: door_name(), orders, reload, counts: &config.counts };
-    let opened = Web::open(&config.web, parts).and_then(|web| {
+    let opened = Web::open(&config.web, parts).and_then(|mut web| {
         let window = web.window();
+        daemon.recount(|event| web.hear(now, &event.into()));
         listeners.add(web).map_err(|error| format!("the web page's thread could not be started: {error}"))?;
         listeners.set_window(window);
         Ok(())
     });
-    match opened {
-        Ok(()) => log::info!("the web page is at {}", config.web.address()),
-        Err(problem) => log::error!("there is no web page: {problem}"),
+    if let Err(problem) = opened {
+        log::error!("there is no web page: {problem}");
     }
 }
 
 #[cfg(not(feature = "web"))]
-fn show(_: &mut Listeners, config: &Config, _: &OrderSender, _: &Arc<AtomicBool>) {
+fn show(_: &mut Listeners, config: &Config, _: &Daemon<'_>, _: Duration, _: &WaysIn) {
     if config.web.enabled {
         log::error!("there is no web page: this program was built without the feature web");
     }
+}
+
+/// By which listeners steer the daemon.
+#[cfg_attr(not(feature = "web"), allow(dead_code, reason = "the web page alone uses them"))]
+struct WaysIn {
+    orders: OrderSender,
+    /// Set to read the configuration anew.
+    reload: Arc<AtomicBool>,
 }
 
 /// Counts where `config` wants it.
@@ -163,7 +171,8 @@ pub(crate) fn run(args: Args) -> Outcome {
     let (sender, received) = orders();
     daemon.orders = received;
     listen(&mut listeners, &config, &sender);
-    show(&mut listeners, &config, &sender, &reload);
+    let ways = WaysIn { orders: sender.clone(), reload: Arc::clone(&reload) };
+    show(&mut listeners, &config, &daemon, clock.now(), &ways);
     count(&mut listeners, &config)?;
     hook(&mut listeners, &config)?;
     measure(&mut listeners, &config, &daemon, clock.now())?;
@@ -185,7 +194,7 @@ pub(crate) fn run(args: Args) -> Outcome {
                         }
                         if (&new.web, &new.counts) != (&config.web, &config.counts) {
                             listeners.remove("web");
-                            show(&mut listeners, &new, &sender, &reload);
+                            show(&mut listeners, &new, &daemon, clock.now(), &ways);
                         }
                         if (&new.counts, new.clock) != (&config.counts, config.clock) {
                             listeners.remove("counts");

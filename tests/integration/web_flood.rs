@@ -97,7 +97,7 @@ fn with_page(folder: &Path, orders: OrderSender) -> Web {
 fn a_flood_of_the_web_page_does_not_delay_an_alert() {
     let (flooded, longest) = time_to_alert(|folder, orders, listeners| {
         let web = with_page(folder, orders);
-        let address = web.address();
+        let address = web.address().unwrap();
         listeners.add(web).unwrap();
         Some(flood(address))
     });

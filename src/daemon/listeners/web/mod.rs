@@ -27,9 +27,13 @@ use password::WebPassword;
 use preview::Preview;
 pub use sessions::{Sessions, Token};
 use site::{Site, known};
+use std::net::SocketAddr;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+
+/// How long after an attempt to listen the next one comes.
+const RETRY: Duration = Duration::from_secs(10);
 
 /// Where the page gives its orders, and where it finds what it shows.
 #[derive(Debug, Clone)]
@@ -77,45 +81,74 @@ impl Answers {
 }
 
 /// The page's listener and server.
-#[derive(Debug)]
 pub struct Web {
     known: Arc<Mutex<DoorFacts>>,
-    server: HttpServer,
     window: Option<Arc<Window>>,
+    endpoint: Endpoint,
+    limits: HttpLimits,
+    site: Arc<dyn HttpHandler>,
+    server: Option<HttpServer>,
+    /// When the last attempt to listen was, by the loop's clock.
+    tried: Option<Duration>,
+    /// Why it did not succeed, as the log knows.
+    told: Option<String>,
 }
 
 impl Web {
-    /// Shows the page from now on, as `config` wants it.
+    /// Shows the page from now on, as `config` wants it. Where its address cannot be listened at, that is
+    /// said, and tried again: the network may come after the door.
     ///
     /// # Errors
-    /// One sentence, if there can be no page.
+    /// One sentence, if its password or certificate cannot be used.
     pub fn open(config: &WebConfig, parts: WebParts<'_>) -> Result<Self, String> {
-        let limits = HttpLimits::default();
-        let limits =
-            if config.behind_proxy { HttpLimits { connections_a_peer: None, ..limits } } else { limits };
-        Self::open_with(config, parts, limits)
-    }
-
-    fn open_with(config: &WebConfig, parts: WebParts<'_>, limits: HttpLimits) -> Result<Self, String> {
+        let usual = HttpLimits::default();
+        let each = usual.connections_a_peer.filter(|_| !config.behind_proxy);
+        let limits = HttpLimits { connections_a_peer: each, ..usual };
         let password = WebPassword::load(&config.password_file).map_err(|error| error.to_string())?;
         let tls = config.certificate.as_ref().map(|files| Tls::load(&files.certificate, &files.key));
         let tls = tls.transpose().map_err(|error| error.to_string())?;
+        let endpoint = Endpoint { address: config.listen, tls };
         let Answers { site, known, window } = Answers::new(config, parts, password);
-        let server = HttpServer::start("web-clients", Endpoint { address: config.listen, tls }, limits, site)
-            .map_err(|error| unheard("web.listen", config.listen, &error))?;
-        Ok(Self { known, server, window })
+        let mut web = Self { known, window, endpoint, limits, site, server: None, tried: None, told: None };
+        web.listen(None);
+        Ok(web)
     }
 
-    /// Where the page is.
+    /// Where the page is, once it is there.
     #[must_use]
-    pub fn address(&self) -> std::net::SocketAddr {
-        self.server.address()
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.server.as_ref().map(HttpServer::address)
     }
 
     /// Where the page looks at frames; `None` where it may not.
     #[must_use]
     pub fn window(&self) -> Option<Arc<Window>> {
         self.window.clone()
+    }
+
+    /// Listens at `now` of the loop's clock, unless it does already or has tried just before.
+    fn listen(&mut self, now: Option<Duration>) {
+        let is_early = |now: Duration| self.tried.is_some_and(|tried| now.saturating_sub(tried) < RETRY);
+        if self.server.is_some() || now.is_some_and(is_early) {
+            return;
+        }
+        self.tried = now;
+        let (endpoint, site) = (self.endpoint.clone(), Arc::clone(&self.site));
+        match HttpServer::start("web-clients", endpoint, self.limits.clone(), site) {
+            Ok(server) => {
+                let scheme = if self.endpoint.tls.is_some() { "https" } else { "http" };
+                log::info!("the web page is at {scheme}://{}/", server.address());
+                self.server = Some(server);
+            }
+            Err(error) => {
+                let problem = unheard("web.listen", self.endpoint.address, &error);
+                // Once: what repeats every few seconds helps nobody.
+                if self.told.as_ref() != Some(&problem) {
+                    log::error!("there is no web page yet: {problem}; it is tried again");
+                    self.told = Some(problem);
+                }
+            }
+        }
     }
 }
 
@@ -125,10 +158,11 @@ impl Listener for Web {
     }
 
     fn wants(&self) -> fn(&Notice) -> bool {
-        |notice| !matches!(notice, Notice::Progress)
+        |_| true
     }
 
     fn hear(&mut self, at: Duration, notice: &Notice) {
         known(&self.known).note(at, notice);
+        self.listen(Some(at));
     }
 }

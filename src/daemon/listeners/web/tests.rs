@@ -245,6 +245,32 @@ fn zones_that_were_drawn_count_after_the_reload_that_they_cause() {
 }
 
 #[test]
+fn an_address_that_cannot_be_listened_at_is_tried_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("password");
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let listen = taken.local_addr().unwrap();
+    let config = WebConfig { listen, password_file: file.clone(), ..WebConfig::default() };
+    let open = || {
+        let (orders, reload) = (orders().0, Arc::default());
+        Web::open(&config, WebParts { door: "north".into(), orders, reload, counts: &PathChoice::Nowhere })
+    };
+    assert!(open().err().is_some_and(|problem| problem.contains("sudo maskwatch config password")));
+    let quick = Argon2::from(Params::new(8, 1, 1, None).unwrap());
+    let line = quick.hash_password_with_salt(PASSWORD.as_bytes(), b"some salt").unwrap().to_string();
+    std::fs::write(&file, line).unwrap();
+    std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let mut web = open().unwrap();
+    assert_eq!(web.address(), None);
+    drop(taken);
+    let mut hear = |second| {
+        web.hear(Duration::from_secs(second), &Notice::Progress);
+        web.address()
+    };
+    assert_eq!(hear(100), Some(listen));
+}
+
+#[test]
 fn the_page_is_in_its_own_words_and_calls_nobody_else() {
     for (name, text) in [
         ("index.html", include_str!("page/index.html")),
