@@ -57,6 +57,12 @@ impl Window {
         taken.filter(|taken| now.saturating_duration_since(taken.at) <= FRESH)
     }
 
+    /// Forgets what was asked for: nobody looks any more.
+    pub(super) fn clear(&self) {
+        self.wanted.store(false, Ordering::Relaxed);
+        self.pane.lock().unwrap_or_else(PoisonError::into_inner).taken = None;
+    }
+
     /// Offers a frame that was looked at, at `now`. Called by the loop; it never waits, and copies only what
     /// was asked for.
     pub(super) fn offer(&self, picture: View<'_>, faces: &[Face], now: Instant) {

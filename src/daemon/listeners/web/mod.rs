@@ -30,7 +30,7 @@ use site::{Site, known};
 use std::net::SocketAddr;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long after an attempt to listen the next one comes.
 const RETRY: Duration = Duration::from_secs(10);
@@ -54,6 +54,7 @@ pub struct Answers {
     pub site: Arc<dyn HttpHandler>,
     known: Arc<Mutex<DoorFacts>>,
     window: Option<Arc<Window>>,
+    preview: Option<Arc<Preview>>,
 }
 
 impl Answers {
@@ -72,11 +73,11 @@ impl Answers {
             attempts: Mutex::default(),
             known: Arc::clone(&known),
             orders: parts.orders,
-            preview,
+            preview: preview.clone(),
             reload: parts.reload,
             counts: counts::wanted(parts.counts),
         };
-        Self { site: Arc::new(site), known, window }
+        Self { site: Arc::new(site), known, window, preview }
     }
 }
 
@@ -84,6 +85,7 @@ impl Answers {
 pub struct Web {
     known: Arc<Mutex<DoorFacts>>,
     window: Option<Arc<Window>>,
+    preview: Option<Arc<Preview>>,
     endpoint: Endpoint,
     limits: HttpLimits,
     site: Arc<dyn HttpHandler>,
@@ -108,8 +110,9 @@ impl Web {
         let tls = config.certificate.as_ref().map(|files| Tls::load(&files.certificate, &files.key));
         let tls = tls.transpose().map_err(|error| error.to_string())?;
         let endpoint = Endpoint { address: config.listen, tls };
-        let Answers { site, known, window } = Answers::new(config, parts, password);
-        let mut web = Self { known, window, endpoint, limits, site, server: None, tried: None, told: None };
+        let Answers { site, known, window, preview } = Answers::new(config, parts, password);
+        let (server, tried, told) = (None, None, None);
+        let mut web = Self { known, window, preview, endpoint, limits, site, server, tried, told };
         web.listen(None);
         Ok(web)
     }
@@ -163,6 +166,9 @@ impl Listener for Web {
 
     fn hear(&mut self, at: Duration, notice: &Notice) {
         known(&self.known).note(at, notice);
+        if let Some(preview) = &self.preview {
+            preview.forget(Instant::now());
+        }
         self.listen(Some(at));
     }
 }

@@ -14,6 +14,8 @@ use std::time::{Duration, Instant};
 
 /// From one picture to the next.
 const EVERY: Duration = Duration::from_millis(500);
+/// How long the last picture is kept once nobody asks for it.
+const KEPT: Duration = Duration::from_secs(5);
 /// How long a picture is waited for.
 pub(super) const PATIENCE: Duration = Duration::from_secs(3);
 /// How often it is looked whether there is one.
@@ -49,6 +51,15 @@ struct LastPicture {
 impl Preview {
     pub(super) fn new(window: Arc<Window>, faces: bool) -> Self {
         Self { window, faces, newest: Mutex::default() }
+    }
+
+    /// Forgets the last picture once nobody has looked for a while.
+    pub(super) fn forget(&self, now: Instant) {
+        let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        if newest.made.is_some_and(|made| now.saturating_duration_since(made) > KEPT) {
+            (newest.made, newest.jpeg) = (None, Vec::new());
+            self.window.clear();
+        }
     }
 
     /// A picture that is newer than the one with the number `after`, if there is one at `now`.
@@ -208,6 +219,20 @@ mod tests {
         assert!(preview.after(2, &zones, later).is_none());
         offer(later);
         assert!(preview.after(2, &zones, later + Duration::from_secs(60)).is_none());
+    }
+
+    #[test]
+    fn once_nobody_looks_no_picture_is_kept() {
+        let (window, zones, start) = (Arc::new(Window::default()), Zones::default(), Instant::now());
+        let preview = Preview::new(Arc::clone(&window), false);
+        assert!(preview.after(0, &zones, start).is_none());
+        window.offer((&stripes(64, 48)).into(), &[], start);
+        assert!(preview.after(0, &zones, start).is_some());
+        let kept = || !preview.newest.lock().unwrap().jpeg.is_empty();
+        preview.forget(start + EVERY);
+        assert!(kept(), "somebody may still look");
+        preview.forget(start + KEPT + EVERY);
+        assert!(!kept());
     }
 
     proptest! {
