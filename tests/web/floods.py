@@ -1,6 +1,7 @@
-"""Floods of a server: connections that ask as fast as they can, and connections that never finish asking."""
+"""Floods of a server: connections that ask as fast as they can, and connections that never finish asking or greeting."""
 
 import socket
+import ssl
 import threading
 import time
 
@@ -13,10 +14,11 @@ AT_ONCE = 50
 class Flood:
     """Threads that bother a port until they are stopped."""
 
-    def __init__(self, port, requests=0, slow=0, connects=0, path="/api/now"):
+    def __init__(self, port, requests=0, slow=0, connects=0, handshakes=0, path="/api/now"):
         self.get = f"GET {path} HTTP/1.1\r\nHost: door\r\n\r\n".encode()
         self.port, self.stopped, self.sent, self.lock = port, threading.Event(), 0, threading.Lock()
         workers = [self._requests] * requests + [self._slow] * slow + [self._connects] * connects
+        workers += [self._handshakes] * handshakes
         self.threads = [threading.Thread(target=worker, daemon=True) for worker in workers]
         self.begun = time.monotonic()
         for thread in self.threads:
@@ -71,6 +73,16 @@ class Flood:
                 time.sleep(0.001)
             except OSError:
                 pass
+
+    def _handshakes(self):
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        while not self.stopped.is_set():
+            try:
+                with self._connect() as connection, context.wrap_socket(connection):
+                    self._count(1)
+            except OSError:
+                time.sleep(0.005)
 
     def _slow(self):
         while not self.stopped.is_set():

@@ -176,7 +176,7 @@ def over_tls(program, folder, table):
 
 def alert_time(program, folder, name, **flood):
     """Seconds from the first bare frame to the alert, and the requests a second that were sent meanwhile."""
-    door = Door(program, folder / name)
+    door = Door(program, folder / name, tls="handshakes" in flood)
     try:
         door.until("look", state="pass")
         attack = Flood(door.port, **flood) if flood else None
@@ -201,11 +201,12 @@ def floods(program, folder, table):
     for name, least, flood in [
         ("10,000 requests a second", FLOOD_RATE, {"requests": 6}),
         ("new connections", 0, {"connects": 4}),
+        ("TLS handshakes", 0, {"handshakes": 4}),
         ("slow loris, 200 connections", 0, {"slow": 200}),
     ]:
         took, rate, share = alert_time(program, folder, f"flood-{len(table.lines)}", **flood)
         fine = took <= calm + LATER and rate >= least
-        table.check(f"{name}: the alert is in time", fine, f"after {took:.2f} s; {rate:,.0f} requests/s sent, the page's thread took {share:.1%} of a core")
+        table.check(f"{name}: the alert is in time", fine, f"after {took:.2f} s; {rate:,.0f} a second sent, the page's thread took {share:.1%} of a core")
 
 
 def viewer(program, folder, table):
@@ -232,10 +233,12 @@ def viewer(program, folder, table):
         looking, rate = spent(True)
         own, idle = looking.get("web-clients", 0), without.get("web-clients", 0)
         table.check("without a viewer nothing is encoded", idle < 0.01, f"the page's thread took {idle:.1%} of a core")
-        table.check("a viewer gets at most two pictures a second", 1 <= rate <= 2.2, f"{rate:.1f} a second at 640x480")
+        # A busy machine looks at fewer frames; then there are fewer pictures.
+        table.check("a viewer gets at most two pictures a second", 0.2 <= rate <= 2.2, f"{rate:.1f} a second at 640x480")
+        full = own / max(rate, 0.01) * 2
         most = VIEWER_SHARE * (4 if "/debug/" in program else 1)
         more = "" if most == VIEWER_SHARE else f"; at most {most:.0%} of a debug program"
-        table.check("a viewer takes little", own <= most, f"{own:.1%} of a core in the page's thread{more}")
+        table.check("a viewer takes little", full <= most, f"{full:.1%} of a core at two pictures a second, {own:.1%} as measured{more}")
     finally:
         door.close()
 

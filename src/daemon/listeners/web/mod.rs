@@ -32,6 +32,8 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+/// New connections a second over HTTPS: a handshake takes a small board some ten milliseconds.
+const HANDSHAKES: u32 = 10;
 /// How long after an attempt to listen the next one comes.
 const RETRY: Duration = Duration::from_secs(10);
 
@@ -105,7 +107,8 @@ impl Web {
     pub fn open(config: &WebConfig, parts: WebParts<'_>) -> Result<Self, String> {
         let usual = HttpLimits::default();
         let each = usual.connections_a_peer.filter(|_| !config.behind_proxy);
-        let limits = HttpLimits { connections_a_peer: each, ..usual };
+        let often = if config.certificate.is_some() { HANDSHAKES } else { usual.connections_a_second };
+        let limits = HttpLimits { connections_a_peer: each, connections_a_second: often, ..usual };
         let password = WebPassword::load(&config.password_file).map_err(|error| error.to_string())?;
         let tls = config.certificate.as_ref().map(|files| Tls::load(&files.certificate, &files.key));
         let tls = tls.transpose().map_err(|error| error.to_string())?;
