@@ -114,7 +114,8 @@ def faulty(table, door, prometheus):
     table.note("the fault is counted once", before == 0 and after == 1, f"{before}, then {after}")
     table.note("the rule MaskwatchFault fires", parts.until(lambda: prometheus.is_firing("MaskwatchFault")))
     door.away.unlink()
-    back = parts.until(lambda: prometheus.value('maskwatch_source_reopenings_total{job="maskwatch"}') == 1)
+    # The longer it was away, the longer the pauses between two attempts: a minute at most.
+    back = parts.until(lambda: prometheus.value('maskwatch_source_reopenings_total{job="maskwatch"}') == 1, 90)
     table.note("the camera's return is counted", back)
     over = parts.until(lambda: prometheus.value(f"maskwatch_fault{kind}") == 0 and not prometheus.is_firing("MaskwatchFault"))
     table.note("the fault and its alert are over", over)
