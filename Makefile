@@ -5,7 +5,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 SHARED := $(abspath $(or $(MASKWATCH_SHARED),../shared))
 export MASKWATCH_SHARED := $(SHARED)
 
-.PHONY: help dependencies demo test test-arm test-vnni test-web test-metrics test-deb test-board test-board-all mutants lint bench bench-daemon bench-peers \
+.PHONY: help dependencies demo test test-arm test-vnni test-mqtt test-web test-metrics test-deb test-board test-board-all mutants lint bench bench-daemon bench-peers \
   bench-arm bench-drawn cross deb accuracy train train-head quantize reference soak fuzz
 
 help: ## list the targets
@@ -21,6 +21,9 @@ test: dependencies ## all tests; what needs $MASKWATCH_SHARED (../shared) says s
 	@[ -e $(SHARED)/models ] || echo "skipped, since $(SHARED)/models is not here: tests/integration/starting_weights.rs, and" \
 	  "fitting the real detector in crates/lab/tests/lab/train_detector.rs"
 	cargo test --locked --workspace
+
+test-mqtt: dependencies ## the door and a real MQTT broker: TLS, orders, events over kills of both, floods
+	tests/mqtt/run.sh
 
 test-vnni: dependencies ## the AVX-512 VNNI kernels on a processor that Bochs emulates (minutes)
 	tests/emulated-cpu/run.sh

@@ -4,11 +4,13 @@ use super::configuration::ConfigArgs;
 use super::outcome::{Outcome, print};
 use super::process::{ENDING, keep_memory_small, start_log, stop_flag};
 use crate::config::{ClockTrust, Config};
+#[cfg(feature = "mqtt")]
+use crate::daemon::listeners::Mqtt;
 use crate::daemon::listeners::socket::place;
 use crate::daemon::listeners::{Counts, Hooks, Listener, Log, Metrics, Notice, Service, Socket, counts};
 use crate::daemon::{
     Clock, Daemon, DrivenPins, Ended, Flags, Listeners, Opener, OrderSender, SystemClock, SystemWallClock,
-    door_name, orders,
+    door_name, orders, state_folder,
 };
 use crate::outputs::Backend;
 use crate::source::SourceSpec;
@@ -140,6 +142,21 @@ fn measure(
     listeners.add(metrics).context("the thread of the metrics could not be started")
 }
 
+/// Tells the broker that `config` names, if there is one.
+#[cfg(feature = "mqtt")]
+fn publish(listeners: &mut Listeners, config: &Config, orders: &OrderSender) -> anyhow::Result<()> {
+    let Some(mqtt) = &config.mqtt else { return Ok(()) };
+    let clock = SystemWallClock::new(config.clock == ClockTrust::Always);
+    Mqtt::start(mqtt, &door_name(), state_folder().as_deref(), orders.clone(), Box::new(clock))
+        .and_then(|listener| listeners.add(listener))
+        .context("the threads for the broker could not be started")
+}
+
+#[cfg(not(feature = "mqtt"))]
+fn publish(_: &mut Listeners, _: &Config, _: &OrderSender) -> anyhow::Result<()> {
+    Ok(())
+}
+
 pub(crate) fn run(args: Args) -> Outcome {
     start_log();
     let mut config = args.load()?;
@@ -176,6 +193,7 @@ pub(crate) fn run(args: Args) -> Outcome {
     count(&mut listeners, &config)?;
     hook(&mut listeners, &config)?;
     measure(&mut listeners, &config, &daemon, clock.now())?;
+    publish(&mut listeners, &config, &sender)?;
     listeners.tell(clock.now(), &Notice::Configured(Arc::new(config.clone())));
     listeners.tell(clock.now(), &Notice::Ready(daemon.status().into()));
     loop {
@@ -207,6 +225,10 @@ pub(crate) fn run(args: Args) -> Outcome {
                         if new.metrics != config.metrics {
                             listeners.remove("metrics");
                             measure(&mut listeners, &new, &daemon, clock.now())?;
+                        }
+                        if (&new.mqtt, new.clock) != (&config.mqtt, config.clock) {
+                            listeners.remove("mqtt");
+                            publish(&mut listeners, &new, &sender)?;
                         }
                         config = new;
                         listeners.tell(clock.now(), &Notice::Configured(Arc::new(config.clone())));

@@ -7,6 +7,7 @@ use super::files::ConfigFiles;
 use super::hooks::{self, Hook};
 use super::layers::SourceText;
 use super::metrics::{self, MetricsConfig};
+use super::mqtt::{self, MqttConfig};
 use super::outputs::{self, OutputsConfig};
 use super::place::PathChoice;
 use super::quiet::{self, QuietHours};
@@ -53,6 +54,8 @@ pub struct Config {
     pub clock: ClockTrust,
     /// Section `[quiet]`: hours in which the door is silent or off.
     pub quiet: Vec<QuietHours>,
+    /// Section `[mqtt]`; `None` without a broker.
+    pub mqtt: Option<MqttConfig>,
     /// Sections `[[hook]]`.
     pub hooks: Vec<Hook>,
     /// Section `[web]`: the page in a browser.
@@ -170,6 +173,7 @@ impl Config {
             metrics: metrics::metrics(root.section("metrics")?)?,
             clock: counts::clock(root.section("clock")?)?,
             quiet: quiet::quiet(root.section("quiet")?)?,
+            mqtt: mqtt::mqtt(root.section("mqtt")?)?,
             hooks: hooks::hooks(root.list("hook")?)?,
             web,
             warnings,

@@ -67,5 +67,9 @@ pub const BUTTON_PAUSES: RangeInclusive<f64> = 0.0..=*PAUSES.end();
 pub const HOOK_TIMES: RangeInclusive<f64> = 0.5..=300.0;
 /// Seconds between two writings of the metrics.
 pub const METRICS_PAUSES: RangeInclusive<f64> = 1.0..=3600.0;
+/// Seconds between two reports of figures to a broker.
+pub const STATS_PAUSES: RangeInclusive<f64> = 5.0..=3600.0;
+/// Events that can wait for a broker at most.
+pub const QUEUED_EVENTS: RangeInclusive<u32> = 100..=100_000;
 /// Seconds for the other times of the section `[decision]`.
 pub const MOMENTS: RangeInclusive<f64> = 0.0..=60.0;

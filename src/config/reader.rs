@@ -300,6 +300,27 @@ impl<'a> Section<'a> {
         }
     }
 
+    /// Takes a list of words; each counts once.
+    pub(super) fn choices<T: Copy + PartialEq>(
+        &mut self,
+        key: &str,
+        words: &[(&str, T)],
+    ) -> Result<Option<Vec<T>>, ConfigError> {
+        let known = words.iter().map(|(word, _)| format!("\"{word}\"")).collect::<Vec<_>>().join(", ");
+        let Some(texts) = self.texts(key, &format!("{known}, or [] for none"))? else { return Ok(None) };
+        let mut chosen = Vec::new();
+        for text in &texts.value {
+            let Some((_, value)) = words.iter().find(|(word, _)| word == text) else {
+                let shown: String = text.chars().take(40).collect();
+                return Err(self.refuse(&texts, format!("has \"{shown}\"; use a list of {known}")));
+            };
+            if !chosen.contains(value) {
+                chosen.push(*value);
+            }
+        }
+        Ok(Some(chosen))
+    }
+
     /// Takes a number within `range`.
     pub(super) fn number(
         &mut self,

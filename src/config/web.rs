@@ -129,7 +129,7 @@ pub(super) fn web(mut section: Section<'_>) -> Result<(WebConfig, Vec<String>), 
         return Err(section.refuse_any(&listen, problem));
     }
     let password_file = path(&mut section, "password_file")?;
-    let commands = commands(&mut section)?.unwrap_or(usual.commands);
+    let commands = section.choices("commands", &WebCommand::NAMES)?.unwrap_or(usual.commands);
     let preview = section.truth("preview")?.unwrap_or(usual.preview);
     let preview_faces = section.truth("preview_faces")?.unwrap_or(usual.preview_faces);
     if preview_faces && !preview {
@@ -178,24 +178,6 @@ fn path(section: &mut Section<'_>, key: &str) -> Result<Option<Sourced<PathBuf>>
         return Err(section.refuse(&text, problem));
     }
     Ok(Some(text.map(PathBuf::from)))
-}
-
-fn commands(section: &mut Section<'_>) -> Result<Option<Vec<WebCommand>>, ConfigError> {
-    let names = WebCommand::NAMES.map(|(name, _)| format!("\"{name}\"")).join(", ");
-    let Some(texts) = section.texts("commands", &format!("{names}, or [] for none"))? else {
-        return Ok(None);
-    };
-    let mut commands = Vec::new();
-    for text in &texts.value {
-        let Some(command) = WebCommand::from_name(text) else {
-            let shown: String = text.chars().take(40).collect();
-            return Err(section.refuse(&texts, format!("has \"{shown}\"; use a list of {names}")));
-        };
-        if !commands.contains(&command) {
-            commands.push(command);
-        }
-    }
-    Ok(Some(commands))
 }
 
 #[cfg(test)]

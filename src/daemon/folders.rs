@@ -9,7 +9,8 @@ pub(super) const RUNTIME_FOLDER: &str = "/run/maskwatch";
 pub(super) const STATE_FOLDER: &str = "/var/lib/maskwatch";
 
 /// The state folder of this process, if systemd has made one for it.
-pub(super) fn state_folder() -> Option<PathBuf> {
+#[must_use]
+pub fn state_folder() -> Option<PathBuf> {
     first_of("STATE_DIRECTORY")
 }
 

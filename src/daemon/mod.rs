@@ -27,7 +27,7 @@ mod watch;
 pub use clock::{Clock, SystemClock};
 pub use driven::{DrivenPins, off};
 pub use event::{Event, Observer};
-pub use folders::{door_name, is_one_of_several};
+pub use folders::{door_name, is_one_of_several, state_folder};
 pub use health::FaultKind;
 pub use listeners::Listeners;
 pub use mode::{Command, DoorMode, PAUSES, ShownTest, TESTS, USUAL_PAUSE};

@@ -98,6 +98,9 @@ fn drop_ins(config: &Config) -> Vec<(&'static str, &'static str)> {
     if config.metrics.listen.is_some() {
         needed.push(("metrics.conf", "the address for metrics"));
     }
+    if config.mqtt.is_some() {
+        needed.push(("mqtt.conf", "the broker"));
+    }
     let mut seen = HashSet::new();
     needed.retain(|(name, _)| seen.insert(*name));
     needed
@@ -257,6 +260,8 @@ mod tests {
         assert_eq!(needed("[source]\nspec = \"command: rpicam-vid -o -\"\n"), ["rpicam.conf"]);
         assert_eq!(needed("[web]\nenabled = true\n"), ["web.conf"]);
         assert_eq!(needed("[web]\nenabled = false\n"), [""; 0]);
+        #[cfg(feature = "mqtt")]
+        assert_eq!(needed("[mqtt]\nbroker = \"mqtt://h\"\n"), ["mqtt.conf"]);
     }
 
     #[test]

@@ -36,6 +36,7 @@ check pwm 8
 check sound 8
 check network 16
 check web 16
+check mqtt 16
 check dev-mem 16
 check metrics-file 8
 check metrics 16

@@ -9,6 +9,8 @@ mod hall;
 mod hooks;
 mod log;
 mod metrics;
+#[cfg(feature = "mqtt")]
+mod mqtt;
 mod notice;
 mod service;
 pub mod socket;
@@ -22,6 +24,8 @@ pub use hall::{Listener, Listeners, LostNotices};
 pub use hooks::Hooks;
 pub use log::Log;
 pub use metrics::{Metrics, MetricsError};
+#[cfg(feature = "mqtt")]
+pub use mqtt::Mqtt;
 pub use notice::{LookReport, Notice};
 pub use service::Service;
 pub use socket::Socket;

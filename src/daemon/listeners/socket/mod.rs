@@ -15,6 +15,8 @@ pub mod protocol;
 mod recall;
 mod server;
 
+pub(super) use figures::LiveFigures;
+
 use super::hall::Listener;
 use super::notice::Notice;
 use crate::daemon::orders::OrderSender;

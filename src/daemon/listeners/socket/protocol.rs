@@ -294,13 +294,13 @@ pub struct HealthMessage {
 }
 
 /// Seconds to the microsecond.
-pub(super) fn seconds(time: Duration) -> f64 {
+pub(in super::super) fn seconds(time: Duration) -> f64 {
     (time.as_secs_f64() * 1e6).round() / 1e6
 }
 
 impl Message {
     /// The message of a finding at `at`.
-    pub(super) fn of_finding(at: Duration, finding: &Finding) -> Self {
+    pub(in super::super) fn of_finding(at: Duration, finding: &Finding) -> Self {
         let at = seconds(at);
         match finding {
             Finding::Verdict { track, verdict } => {
