@@ -3,6 +3,7 @@
 
 mod draw;
 mod eval;
+mod fleet;
 mod quantize;
 mod train;
 
@@ -25,6 +26,8 @@ enum LabCommand {
     Quantize(quantize::Args),
     /// Measure the networks on labelled pictures
     Eval(eval::Args),
+    /// Let many doors tell one MQTT broker what happens, and measure what arrives, and when
+    Fleet(fleet::Args),
     /// Draw masks on the faces of a picture, to make a free test picture
     Draw(draw::Args),
 }
@@ -37,6 +40,7 @@ pub fn main() -> ExitCode {
         LabCommand::Train(args) => train::run(args),
         LabCommand::Quantize(args) => quantize::run(args),
         LabCommand::Eval(args) => eval::run(args),
+        LabCommand::Fleet(args) => fleet::run(args),
         LabCommand::Draw(args) => draw::run(args),
     })
 }

@@ -35,6 +35,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 use tokio::sync::mpsc::{Sender, channel};
 use topics::Topics;
+pub use transport::client_options;
 
 /// The file in which events wait, in the service's state folder.
 const EVENTS: &str = "mqtt.events";

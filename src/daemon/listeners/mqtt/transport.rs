@@ -25,17 +25,25 @@ const LONGEST_CREDENTIALS: u64 = 4096;
 /// What the broker shows where the door does not.
 pub(super) const OFFLINE: &str = "offline";
 
-/// The options of a connection.
+/// The options of the door's connection.
 ///
 /// # Errors
 /// One sentence with the mend, if a file that it needs cannot be used.
 pub(super) fn options(config: &MqttConfig, topics: &Topics) -> Result<MqttOptions, String> {
+    let mut options = client_options(config, topics.identifier())?;
+    options.set_last_will(LastWill::new(topics.availability(), OFFLINE, QoS::AtLeastOnce, true));
+    Ok(options)
+}
+
+/// The options of a connection to the broker of `config` by a client of the name `client`, as the daemon's
+/// own, but without a last will.
+///
+/// # Errors
+/// One sentence with the mend, if a file that it needs cannot be used.
+pub fn client_options(config: &MqttConfig, client: String) -> Result<MqttOptions, String> {
     let broker = (config.broker.host.clone(), config.broker.port);
-    let mut options = MqttOptions::new(topics.identifier(), broker);
-    options
-        .set_keep_alive(KEEP_ALIVE)
-        .set_max_packet_size(LONGEST_PACKETS.0, LONGEST_PACKETS.1)
-        .set_last_will(LastWill::new(topics.availability(), OFFLINE, QoS::AtLeastOnce, true));
+    let mut options = MqttOptions::new(client, broker);
+    options.set_keep_alive(KEEP_ALIVE).set_max_packet_size(LONGEST_PACKETS.0, LONGEST_PACKETS.1);
     if let Some(path) = &config.credentials {
         let Credentials { user, password } = credentials(path)?;
         options.set_credentials(user, password);
