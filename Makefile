@@ -5,7 +5,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 SHARED := $(abspath $(or $(MASKWATCH_SHARED),../shared))
 export MASKWATCH_SHARED := $(SHARED)
 
-.PHONY: help dependencies demo test test-arm test-vnni test-mqtt test-web test-metrics test-deb test-board test-board-all mutants lint bench bench-daemon bench-peers \
+.PHONY: help dependencies demo test test-arm test-vnni test-mqtt test-web test-metrics test-deb test-board test-board-all mutants lint bench bench-daemon bench-peers bench-fleet \
   bench-arm bench-drawn cross deb accuracy train train-head quantize reference soak fuzz
 
 help: ## list the targets
@@ -54,6 +54,9 @@ bench: dependencies ## the stages of a frame in int8 and f32, one thread and two
 
 bench-daemon: dependencies ## memory and CPU share of `maskwatch run` with nobody at the door
 	benches/daemon.sh
+
+bench-fleet: dependencies ## 500 doors and 50 over TLS with one mosquitto, for MINUTES=5 each: what arrives, how late, after an outage
+	benches/fleet.sh $(MINUTES)
 
 bench-peers: dependencies ## our networks in other runtimes beside ours, in turns; a Markdown table (3 GB of Python packages)
 	benches/peers/bench-peers.sh $(ARGUMENTS)

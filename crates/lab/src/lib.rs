@@ -3,8 +3,8 @@
 //!
 //! [`data`] reads labelled pictures. [`drawn`] puts masks and other things on bare faces by chance, [`draw`]
 //! makes the free pictures of masked faces. [`train`] fits the networks, [`quantize`] turns them into 8-bit
-//! integers, [`eval`] measures them. [`fleet`] lets many doors talk to one broker. Shared below: [`random`] makes runs repeatable on any number of threads,
-//! [`curves`] draws, [`progress`] shows how far a run is.
+//! integers, [`eval`] measures them. [`fleet`] lets many doors talk to one broker. Shared below: [`random`]
+//! makes runs repeatable on any number of threads, [`curves`] draws, [`progress`] shows how far a run is.
 
 pub mod cli;
 pub mod curves;

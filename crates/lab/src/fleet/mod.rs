@@ -13,10 +13,11 @@ use maskwatch::daemon::{OrderSender, Orders, SystemWallClock, orders};
 use maskwatch::decide::Finding;
 use maskwatch::track::TrackId;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
+use tally::lock;
 pub use tally::{BrokerOutage, FleetFigures, FleetTally};
-use watcher::Watcher;
+use watcher::FleetWatcher;
 
 /// How long the last events may take, and doors to come back.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -61,7 +62,7 @@ pub enum FleetError {
 }
 
 /// One door.
-struct Door {
+struct FleetDoor {
     listener: Mqtt,
     /// Nobody gives orders here.
     _orders: (OrderSender, Orders),
@@ -74,7 +75,7 @@ struct Door {
 pub fn play(plan: &FleetPlan, mut progress: impl FnMut()) -> Result<FleetFigures, FleetError> {
     let folder = tempfile::tempdir()?;
     let tally = Arc::new(Mutex::new(FleetTally::new(plan.doors)));
-    let watcher = Watcher::start(&plan.config, Arc::clone(&tally)).map_err(FleetError::Broker)?;
+    let watcher = FleetWatcher::start(&plan.config, Arc::clone(&tally)).map_err(FleetError::Broker)?;
     let before = resident();
     let mut doors = (0..plan.doors)
         .map(|number| open(&plan.config, number, folder.path()))
@@ -112,7 +113,7 @@ pub fn play(plan: &FleetPlan, mut progress: impl FnMut()) -> Result<FleetFigures
     Ok(figures)
 }
 
-fn open(config: &MqttConfig, number: usize, folder: &Path) -> Result<Door, std::io::Error> {
+fn open(config: &MqttConfig, number: usize, folder: &Path) -> Result<FleetDoor, std::io::Error> {
     let name = door_name(number);
     let state = folder.join(&name);
     std::fs::create_dir(&state)?;
@@ -120,15 +121,11 @@ fn open(config: &MqttConfig, number: usize, folder: &Path) -> Result<Door, std::
     let (sender, received) = orders();
     let clock = Box::new(SystemWallClock::new(true));
     let listener = Mqtt::start(&config, &name, Some(&state), sender.clone(), clock)?;
-    Ok(Door { listener, _orders: (sender, received) })
+    Ok(FleetDoor { listener, _orders: (sender, received) })
 }
 
 fn door_name(number: usize) -> String {
     format!("door-{number}")
-}
-
-fn lock(tally: &Mutex<FleetTally>) -> MutexGuard<'_, FleetTally> {
-    tally.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The bytes of memory that this process holds.

@@ -1,6 +1,7 @@
 //! What a fleet has sent and what arrived. Pure: the times are handed in.
 
 use serde::Serialize;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// An event that was sent.
@@ -30,6 +31,11 @@ pub struct FleetTally {
     out_of_order: usize,
     away: Option<Instant>,
     returned: Option<Instant>,
+}
+
+/// Locks a tally. What it has counted is right even after a panic.
+pub(super) fn lock(tally: &Mutex<FleetTally>) -> MutexGuard<'_, FleetTally> {
+    tally.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// How a fleet has fared. Times are in milliseconds or seconds, as the names say.

@@ -28,13 +28,13 @@ struct HeardEvent {
 }
 
 /// Hears all doors.
-pub(super) struct Watcher {
+pub(super) struct FleetWatcher {
     client: Client,
     ending: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl Watcher {
+impl FleetWatcher {
     /// Hears from now on, into `tally`. The broker keeps what comes while it is away.
     pub(super) fn start(config: &MqttConfig, tally: Arc<Mutex<FleetTally>>) -> Result<Self, String> {
         let mut options = client_options(config, "maskwatch-fleet".into())?;
@@ -74,7 +74,7 @@ impl Watcher {
     }
 }
 
-impl Drop for Watcher {
+impl Drop for FleetWatcher {
     fn drop(&mut self) {
         self.ending.store(true, Ordering::Relaxed);
         // One that is away cannot be told.
