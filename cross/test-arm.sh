@@ -57,14 +57,17 @@ for target in "${targets[@]}"; do
         # What computes runs on each processor; the door's logic and the program are the same on all, and run on the last.
         mapfile -t computing < <(printf '%s\n' "${programs[@]}" | grep -vE '/maskwatch(_door)?-[0-9a-f]+$')
         [ ${#computing[@]} -eq $((expected - 2)) ] || fail "${#computing[@]} programs compute, not $((expected - 2))"
-        # MASKWATCH_ARM_CPUS names the processors where not all are wanted; A53 and A72 have the same instructions.
-        read -ra cpus <<<"${MASKWATCH_ARM_CPUS:-cortex-a53 cortex-a72 cortex-a76}"
-        for cpu in "${cpus[@]}"; do
-            case $cpu in
-            cortex-a76) run "$cpu" "neon-dot neon scalar" qemu-aarch64-static /usr/aarch64-linux-gnu "${programs[@]}" ;;
-            *) run "$cpu" "neon scalar" qemu-aarch64-static /usr/aarch64-linux-gnu "${computing[@]}" ;;
-            esac
-        done
+        if [ -n "${MASKWATCH_ARM_BRIEF:-}" ]; then
+            # The kernels alone on a processor without dot products: the others have all of its instructions.
+            mapfile -t kernels < <(printf '%s\n' "${programs[@]}" | grep -E '/(maskwatch_kernels|int8_chosen|int8_kernels)-[0-9a-f]+$')
+            [ ${#kernels[@]} -eq 3 ] || fail "${#kernels[@]} programs test the kernels, not 3"
+            run cortex-a53 "neon scalar" qemu-aarch64-static /usr/aarch64-linux-gnu "${kernels[@]}"
+        else
+            for cpu in cortex-a53 cortex-a72; do
+                run $cpu "neon scalar" qemu-aarch64-static /usr/aarch64-linux-gnu "${computing[@]}"
+            done
+        fi
+        run cortex-a76 "neon-dot neon scalar" qemu-aarch64-static /usr/aarch64-linux-gnu "${programs[@]}"
         ;;
     armv7*) run cortex-a7 scalar qemu-arm-static /usr/arm-linux-gnueabihf "${programs[@]}" ;;
     esac

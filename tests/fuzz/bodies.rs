@@ -3,7 +3,8 @@
 //! promises. A body fails by a panic.
 
 use image::RgbImage;
-use maskwatch::config::{Config, PathChoice, WebConfig};
+use maskwatch::config::{Config, OrderKind, PathChoice, WebConfig};
+use maskwatch::daemon::listeners::Instructions;
 use maskwatch::daemon::listeners::socket::protocol::{LONGEST_REQUEST, Message, Request};
 use maskwatch::daemon::listeners::web::password::WebPassword;
 use maskwatch::daemon::listeners::web::{Answers, Sessions, Token, WebParts};
@@ -27,7 +28,7 @@ use std::time::{Duration, Instant};
 pub(crate) type Body = fn(&[u8]);
 
 /// All of them.
-pub(crate) const BODIES: [(&str, Body); 11] = [
+pub(crate) const BODIES: [(&str, Body); 12] = [
     ("frame", frame),
     ("picture", picture),
     ("mjpeg", mjpeg),
@@ -37,6 +38,7 @@ pub(crate) const BODIES: [(&str, Body); 11] = [
     ("source", source),
     ("labels", labels),
     ("request", request),
+    ("instruction", instruction),
     ("http", http),
     ("secret", secret),
 ];
@@ -143,6 +145,20 @@ pub(crate) fn request(data: &[u8]) {
     if let Ok(message) = Message::parse(data) {
         let line = message.line();
         assert_eq!(line.bytes().filter(|byte| *byte == b'\n').count(), 1, "{line:?}");
+    }
+}
+
+/// A message of a broker on the topic of orders; the first byte says whether it was kept.
+pub(crate) fn instruction(data: &[u8]) {
+    let Some((&kept, payload)) = data.split_first() else { return };
+    let (sender, received) = orders();
+    let mut instructions = Instructions::new(vec![OrderKind::Silence, OrderKind::Test], sender);
+    let answer = instructions.take(payload, kept & 1 == 1);
+    let order = received.next();
+    assert_eq!(answer.is_none(), order.is_some(), "what is not followed is answered at once");
+    assert!(kept & 1 == 0 || order.is_none(), "a kept order is followed");
+    if let Some(Message::Answer { ok, error, .. }) = &answer {
+        assert!(!ok && error.as_ref().is_some_and(|error| !error.contains(char::is_control)), "{answer:?}");
     }
 }
 

@@ -46,6 +46,11 @@ pub(crate) fn seeds(root: &Path, name: &str) -> Option<Vec<Vec<u8>>> {
             "{\"command\":\"test\",\"state\":\"alert\",\"seconds\":0.5}",
             "{\"type\":\"alert\",\"at\":1.5,\"person\":3}",
         ]),
+        "instruction" => texts(&[
+            " {\"command\":\"silence\",\"seconds\":60}",
+            " {\"command\":\"test\",\"state\":\"alert\",\"seconds\":0.5}",
+            "!{\"command\":\"resume\"}",
+        ]),
         "http" => texts(&[
             "GET /api/now?since=3 HTTP/1.1\r\nHost: door\r\nCookie: maskwatch=00\r\n\r\n",
             "POST /api/login HTTP/1.1\r\nHost: door\r\nOrigin: http://door\r\nContent-Type: application/json\r\n\

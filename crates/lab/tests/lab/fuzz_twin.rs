@@ -164,6 +164,11 @@ fn requests_at_the_local_socket() {
 }
 
 #[test]
+fn orders_of_a_broker() {
+    run("instruction", 20_000);
+}
+
+#[test]
 fn what_browsers_send() {
     run("http", 3000);
 }

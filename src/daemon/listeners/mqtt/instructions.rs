@@ -10,9 +10,9 @@ use std::sync::mpsc::{Receiver, TryRecvError};
 /// Orders that wait for the loop at most.
 const MOST_PENDING: usize = 4;
 
-/// The orders of a broker.
+/// The orders that come from a broker, and what becomes of them.
 #[derive(Debug)]
-pub(super) struct Instructions {
+pub struct Instructions {
     allowed: Vec<OrderKind>,
     orders: OrderSender,
     pending: VecDeque<(String, Receiver<OrderOutcome>)>,
@@ -20,7 +20,8 @@ pub(super) struct Instructions {
 
 impl Instructions {
     /// Hands those of the kinds `allowed` on to `orders`.
-    pub(super) fn new(allowed: Vec<OrderKind>, orders: OrderSender) -> Self {
+    #[must_use]
+    pub fn new(allowed: Vec<OrderKind>, orders: OrderSender) -> Self {
         Self { allowed, orders, pending: VecDeque::new() }
     }
 
@@ -30,7 +31,7 @@ impl Instructions {
     }
 
     /// Takes an order; the answer, unless it comes later.
-    pub(super) fn take(&mut self, payload: &[u8], is_retained: bool) -> Option<Message> {
+    pub fn take(&mut self, payload: &[u8], is_retained: bool) -> Option<Message> {
         // A retained one would be followed again at each connection, long after it was meant.
         if is_retained {
             let refusal = "a retained order is not followed; publish it without the retain flag";

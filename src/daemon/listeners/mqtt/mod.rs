@@ -24,7 +24,7 @@ use super::notice::Notice;
 use crate::config::MqttConfig;
 use crate::daemon::orders::OrderSender;
 use crate::daemon::wall::WallClock;
-use instructions::Instructions;
+pub use instructions::Instructions;
 use numbers::EventNumbers;
 use outbox::Outbox;
 use report::BrokerReport;
