@@ -140,6 +140,7 @@ const zonesPage = (() => {
   return {
     enter(session) {
       may = { draw: session.commands.includes("zones"), look: session.preview, faces: session.preview_faces };
+      $("frame").classList.toggle("draws", may.draw); // a finger draws there, or scrolls as anywhere
       $("look").hidden = !may.look;
       if (!may.look) $("view-note").textContent = "No picture is shown here; web.preview = true allows it.";
       $("zone-form").hidden = $("zones-save").hidden = $("zones-undo").hidden = !may.draw;
