@@ -6,10 +6,11 @@
 //! - `networks`: whether they load, and how fast this board looks.
 //! - `camera`: frames of the source, really measured.
 //! - `pins`: who owns them.
-//! - `report`: what a check found.
+//! - `report`: what a check found; `web` and `broker`: the page and the broker.
 //! - `service`: what systemd and the journal tell, and the drop-ins that a configuration needs.
 
 mod board;
+mod broker;
 mod camera;
 mod clock;
 mod networks;
@@ -66,6 +67,7 @@ impl Door<'_> {
             camera::examine(config, self.running).into_iter().for_each(&mut *tell);
             pins::examine(self.root, config, self.running.is_some()).into_iter().for_each(&mut *tell);
             web::examine(config).into_iter().for_each(&mut *tell);
+            broker::examine(config).into_iter().for_each(&mut *tell);
         }
         service::examine(self.root, self.service, self.config).into_iter().for_each(&mut *tell);
     }
