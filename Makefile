@@ -41,6 +41,7 @@ lint: dependencies ## formatting, clippy, documentation, and the checks of tests
 	tests/house/check.sh
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
+	cargo clippy --locked --no-default-features -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --workspace
 
 bench: dependencies ## the stages of a frame in int8 and f32, one thread and two; ours against candle's and plain ways

@@ -10,7 +10,7 @@ use crate::daemon::listeners::socket::place;
 use crate::daemon::listeners::{Counts, Hooks, Listener, Log, Metrics, Notice, Service, Socket, counts};
 use crate::daemon::{
     Clock, Daemon, DrivenPins, Ended, Flags, Listeners, Opener, OrderSender, SystemClock, SystemWallClock,
-    door_name, orders, state_folder,
+    door_name, orders,
 };
 use crate::outputs::Backend;
 use crate::source::SourceSpec;
@@ -147,7 +147,7 @@ fn measure(
 fn publish(listeners: &mut Listeners, config: &Config, orders: &OrderSender) -> anyhow::Result<()> {
     let Some(mqtt) = &config.mqtt else { return Ok(()) };
     let clock = SystemWallClock::new(config.clock == ClockTrust::Always);
-    Mqtt::start(mqtt, &door_name(), state_folder().as_deref(), orders.clone(), Box::new(clock))
+    Mqtt::start(mqtt, &door_name(), crate::daemon::state_folder().as_deref(), orders.clone(), Box::new(clock))
         .and_then(|listener| listeners.add(listener))
         .context("the threads for the broker could not be started")
 }

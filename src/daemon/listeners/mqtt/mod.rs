@@ -28,7 +28,7 @@ pub use instructions::Instructions;
 use numbers::EventNumbers;
 use outbox::Outbox;
 use report::BrokerReport;
-use session::{BrokerSession, Fed, Parts, lock};
+use session::{BrokerSession, Fed, lock};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -79,15 +79,15 @@ impl Mqtt {
         }
         let report = Arc::<Mutex<BrokerReport>>::default();
         let (fed, waiting) = channel(QUEUE);
-        let session = BrokerSession::new(Parts {
-            config: config.clone(),
-            topics: Topics::new(config, door),
-            report: Arc::clone(&report),
-            outbox: Outbox::open(place(EVENTS).as_deref(), config.queue),
+        let session = BrokerSession::new(
+            config.clone(),
+            Topics::new(config, door),
+            Arc::clone(&report),
+            Outbox::open(place(EVENTS).as_deref(), config.queue),
             numbers,
-            instructions: Instructions::new(config.allowed.clone(), orders),
-            fed: waiting,
-        });
+            Instructions::new(config.allowed.clone(), orders),
+            waiting,
+        );
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let thread = std::thread::Builder::new()
             .name("mqtt-broker".into())

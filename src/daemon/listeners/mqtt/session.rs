@@ -64,33 +64,30 @@ enum LineEnd {
 
 /// The door's side.
 pub(super) struct BrokerSession {
-    pub(super) config: MqttConfig,
-    pub(super) topics: Topics,
-    pub(super) report: Arc<Mutex<BrokerReport>>,
-    pub(super) outbox: Outbox,
-    pub(super) numbers: EventNumbers,
-    pub(super) instructions: Instructions,
-    pub(super) fed: Receiver<Fed>,
+    config: MqttConfig,
+    topics: Topics,
+    report: Arc<Mutex<BrokerReport>>,
+    outbox: Outbox,
+    numbers: EventNumbers,
+    instructions: Instructions,
+    fed: Receiver<Fed>,
     due: Due,
     dropped: u64,
     throttle: Throttle,
     began: Instant,
 }
 
-/// What a session is made of.
-pub(super) struct Parts {
-    pub(super) config: MqttConfig,
-    pub(super) topics: Topics,
-    pub(super) report: Arc<Mutex<BrokerReport>>,
-    pub(super) outbox: Outbox,
-    pub(super) numbers: EventNumbers,
-    pub(super) instructions: Instructions,
-    pub(super) fed: Receiver<Fed>,
-}
-
 impl BrokerSession {
-    pub(super) fn new(parts: Parts) -> Self {
-        let Parts { config, topics, report, outbox, numbers, instructions, fed } = parts;
+    /// The door's side, told by `fed` of what happens.
+    pub(super) fn new(
+        config: MqttConfig,
+        topics: Topics,
+        report: Arc<Mutex<BrokerReport>>,
+        outbox: Outbox,
+        numbers: EventNumbers,
+        instructions: Instructions,
+        fed: Receiver<Fed>,
+    ) -> Self {
         Self {
             config,
             topics,

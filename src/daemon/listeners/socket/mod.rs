@@ -15,6 +15,7 @@ pub mod protocol;
 mod recall;
 mod server;
 
+#[cfg(any(feature = "mqtt", feature = "web"))]
 pub(super) use figures::LiveFigures;
 
 use super::hall::Listener;
