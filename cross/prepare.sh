@@ -77,10 +77,17 @@ describe_target() {
 export ZIG_GLOBAL_CACHE_DIR='$cross/zig-cache' CARGO_ZIGBUILD_CACHE_DIR='$cross/zig-cache/cargo-zigbuild'
 PATH='$zig/bin':\$PATH exec '$zig/bin/cargo-zigbuild' zig cc -- -target $triple -mcpu=$processor "\$@"
 LINKER
-    chmod +x "$cross/link-$target"
+    cat >"$cross/ar-$target" <<ARCHIVER
+#!/bin/sh
+export ZIG_GLOBAL_CACHE_DIR='$cross/zig-cache'
+exec '$zig/bin/python' -m ziglang ar "\$@"
+ARCHIVER
+    chmod +x "$cross/link-$target" "$cross/ar-$target"
     name=$(tr a-z- A-Z_ <<<"$target")
     echo "export CARGO_TARGET_${name}_LINKER='$cross/link-$target'"
     echo "export CARGO_TARGET_${name}_RUNNER='$runner'"
+    # What is in C, such as the cryptography of TLS, is compiled by zig, too.
+    echo "export CC_${target//-/_}='$cross/link-$target' AR_${target//-/_}='$cross/ar-$target'"
     # With zig comes a musl of its own; rustc's start files beside it would be one too many.
     [[ $target != *-musl ]] || flags+=(-Clink-self-contained=no)
     [ ${#flags[@]} -eq 0 ] || echo "export CARGO_TARGET_${name}_RUSTFLAGS='${flags[*]}'"
