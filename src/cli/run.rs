@@ -144,16 +144,33 @@ fn measure(
 
 /// Tells the broker that `config` names, if there is one.
 #[cfg(feature = "mqtt")]
-fn publish(listeners: &mut Listeners, config: &Config, orders: &OrderSender) -> anyhow::Result<()> {
+fn publish(
+    listeners: &mut Listeners,
+    config: &Config,
+    daemon: &Daemon<'_>,
+    now: Duration,
+    orders: &OrderSender,
+) -> anyhow::Result<()> {
     let Some(mqtt) = &config.mqtt else { return Ok(()) };
     let clock = SystemWallClock::new(config.clock == ClockTrust::Always);
-    Mqtt::start(mqtt, &door_name(), crate::daemon::state_folder().as_deref(), orders.clone(), Box::new(clock))
-        .and_then(|listener| listeners.add(listener))
-        .context("the threads for the broker could not be started")
+    let folder = crate::daemon::state_folder();
+    let started = Mqtt::start(mqtt, &door_name(), folder.as_deref(), orders.clone(), Box::new(clock));
+    let told = started.and_then(|listener| {
+        // These were events for the listener before.
+        daemon.recount(|event| listener.learn(now, &event.into()));
+        listeners.add(listener)
+    });
+    told.context("the threads for the broker could not be started")
 }
 
 #[cfg(not(feature = "mqtt"))]
-fn publish(_: &mut Listeners, _: &Config, _: &OrderSender) -> anyhow::Result<()> {
+fn publish(
+    _: &mut Listeners,
+    _: &Config,
+    _: &Daemon<'_>,
+    _: Duration,
+    _: &OrderSender,
+) -> anyhow::Result<()> {
     Ok(())
 }
 
@@ -193,7 +210,7 @@ pub(crate) fn run(args: Args) -> Outcome {
     count(&mut listeners, &config)?;
     hook(&mut listeners, &config)?;
     measure(&mut listeners, &config, &daemon, clock.now())?;
-    publish(&mut listeners, &config, &sender)?;
+    publish(&mut listeners, &config, &daemon, clock.now(), &sender)?;
     listeners.tell(clock.now(), &Notice::Configured(Arc::new(config.clone())));
     listeners.tell(clock.now(), &Notice::Ready(daemon.status().into()));
     loop {
@@ -228,7 +245,7 @@ pub(crate) fn run(args: Args) -> Outcome {
                         }
                         if (&new.mqtt, new.clock) != (&config.mqtt, config.clock) {
                             listeners.remove("mqtt");
-                            publish(&mut listeners, &new, &sender)?;
+                            publish(&mut listeners, &new, &daemon, clock.now(), &sender)?;
                         }
                         config = new;
                         listeners.tell(clock.now(), &Notice::Configured(Arc::new(config.clone())));

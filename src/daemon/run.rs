@@ -99,6 +99,8 @@ pub struct Daemon<'a> {
     told_rare: bool,
     clock: &'a dyn Clock,
     state: DoorState,
+    /// Since when it shows that.
+    since: Duration,
     shown: Shown,
     last_frame: Duration,
     health: Health,
@@ -131,6 +133,7 @@ impl<'a> Daemon<'a> {
             told_rare: false,
             clock,
             state: DoorState::Off,
+            since: clock.now(),
             shown: Shown::default(),
             last_frame: clock.now(),
             health: Health::default(),
@@ -144,9 +147,11 @@ impl<'a> Daemon<'a> {
         (self.pace, self.told_rare) = (pace, false);
     }
 
-    /// What was told of the present state, for who has not heard it: what orders and quiet hours have
-    /// changed, and the fault.
+    /// What was told of the present state, for who has not heard it: what the door shows, what orders and
+    /// quiet hours have changed, and the fault.
     pub fn recount(&self, mut hear: impl FnMut(&Event<'_>)) {
+        let signal = Signal { state: self.state, since: self.since };
+        hear(&Event::State { from: self.state, signal });
         hear(&Event::Mode(self.mode));
         if let Some(Problem { kind, reason }) = self.health.fault() {
             hear(&Event::Fault { kind: *kind, reason, began: true });
@@ -359,6 +364,7 @@ impl<'a> Daemon<'a> {
         }
         let from = std::mem::replace(&mut self.state, signal.state);
         if signal.state != from {
+            self.since = signal.since;
             observer.on_event(now, &Event::State { from, signal });
         }
         if signal.state != from || news != News::Nothing {

@@ -81,6 +81,11 @@ def told(broker, door, watcher):
     stats = wait_for("figures of looks", lambda: [stats for stats in figures() if stats["looks"]])[0]
     check("figures come", stats["counts"]["alerts"] == 1, f"{stats['looks_per_second']} looks a second")
 
+    config, since = door.folder / "maskwatch.toml", len(watcher.messages)
+    config.write_text(config.read_text().replace("stats_seconds = 5", "stats_seconds = 6"))
+    door.process.send_signal(signal.SIGHUP)
+    state = wait_for("the state after a reload", lambda: last_state(watcher, since), 20)
+    check("after a reload the state is still that of the door", state["state"] == "alert", state["status"][:10])
     since = len(watcher.messages)
     broker.publish("homeassistant/status", "online")
     wait_for("discovery again", lambda: watcher.of("/maskwatch_north/config", since), 10)
@@ -137,6 +142,8 @@ def survives(broker, door, watcher):
     count = len(door.heard)
     door.stop(signal.SIGKILL)
     heard = list(door.heard[:count])
+    with open(door.folder / "state/mqtt.events", "ab") as damaged:
+        damaged.write(b"x" * 70_000 + b"\n\0\n")
 
     door.start(f"mqtts://localhost:{broker.port}", keys(broker, door.folder))
     wait_for("the socket", lambda: door.order("state").returncode == 0)
@@ -172,6 +179,7 @@ def survives(broker, door, watcher):
     check("all that the local socket heard before the kill arrived, in order", same(part(first, len(heard)), heard),
           f"{len(heard)} events, the daemon and the broker killed between")
     check("and all after it", same(part(second, len(again)), again), f"{len(again)} events")
+    check("damaged lines hold up nothing, and are told", "2 events were damaged on the disk" in door.text())
     check("the file of events is empty again", "events first" in door.text())
 
 

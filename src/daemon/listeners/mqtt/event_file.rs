@@ -29,6 +29,9 @@ impl EventFile {
     /// # Errors
     /// When the system gives no file; a line that is torn is no error, and is cut off.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
+        if std::fs::metadata(path).is_ok_and(|known| !known.is_file()) {
+            return Err(io::Error::other("it is not a plain file"));
+        }
         let file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
         file.set_permissions(Permissions::from_mode(RIGHTS))?;
         if let Some(folder) = path.parent() {
@@ -47,7 +50,9 @@ impl EventFile {
             end += length as u64;
             count += 1;
         }
-        file.set_len(end)?;
+        if file.metadata()?.len() != end {
+            file.set_len(end)?;
+        }
         Ok(Self { path: path.to_owned(), file, head: 0, end, count })
     }
 

@@ -95,6 +95,11 @@ impl Mqtt {
         Ok(Self { report, clock, fed: Some(fed), thread: Some(thread) })
     }
 
+    /// Learns what happened before this listener began; it is no event any more.
+    pub fn learn(&self, at: Duration, notice: &Notice) {
+        lock(&self.report).note(at, notice);
+    }
+
     fn feed(&self, fed: Fed) {
         if let Some(queue) = &self.fed {
             // Waits if the disk is slow; what cannot wait then is counted before the listeners' queues.

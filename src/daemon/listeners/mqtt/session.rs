@@ -19,6 +19,8 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 
 /// Events sent before the broker has to confirm them.
 const BATCH: usize = 32;
+/// No event of the daemon is longer, in bytes.
+const LONGEST_EVENT: usize = 32 << 10;
 /// A connection that held for so long was good.
 const GOOD: Duration = Duration::from_secs(30);
 /// How often it is looked after what could not be sent at once.
@@ -251,9 +253,15 @@ impl BrokerSession {
         while let Some(answer) = self.instructions.next_answer() {
             self.answer(line, &answer);
         }
-        if let Some(batch) = self.outbox.next_batch(BATCH)
-            && !line.send_batch(&self.topics.event(), batch)
-        {
+        let Some(batch) = self.outbox.next_batch(BATCH) else { return };
+        // What no event of ours can be was damaged on the disk; it must not hold up those behind it.
+        let is_event = |event: &Vec<u8>| event.first() == Some(&b'{') && event.len() <= LONGEST_EVENT;
+        let (good, damaged): (Vec<_>, Vec<_>) = batch.into_iter().partition(is_event);
+        if !damaged.is_empty() {
+            self.dropped += damaged.len() as u64;
+            self.warn(&format!("{} events were damaged on the disk and are left out", damaged.len()));
+        }
+        if !line.send_batch(&self.topics.event(), good) {
             // There is room for a batch unless the connection hangs, which ends it soon.
             self.outbox.suspend();
             self.outbox.resume();

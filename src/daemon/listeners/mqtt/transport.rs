@@ -153,6 +153,9 @@ pub(super) fn reason(error: &ConnectionError, config: &MqttConfig) -> String {
             )
         }
         ConnectionError::Tls(error) => format!("cannot be trusted ({error})"),
+        ConnectionError::MqttState(error) => format!(
+            "has ended the connection ({error}); if this repeats, see whether another door has the same name"
+        ),
         other => format!("has ended the connection ({other})"),
     };
     flattened(&reason).into_owned()
