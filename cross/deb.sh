@@ -24,28 +24,26 @@ for architecture in "${architectures[@]}"; do
     esac
 done
 
+cross/install-build-dependencies.sh
 need dh debhelper "it makes Debian packages"
 need dpkg-buildpackage dpkg-dev "it makes Debian packages"
 install_needed
 
-# Manual pages and completions are written by an example of the package, for the first target: on an emulated processor where that is
-# Arm, since everything that it is built from is there already.
 out=target/deb
 mkdir -p $out
 if [ ${#targets[@]} -gt 0 ]; then
     cross/build.sh "${targets[@]}"
     # shellcheck source=/dev/null
     source target/cross/environment
-    written_by=(--target "${targets[0]}")
-else
-    written_by=()
 fi
 if [[ " ${architectures[*]} " == *" amd64 "* ]]; then
-    cross/install-build-dependencies.sh
     cargo build --release --locked
 fi
+# Manual pages and completions are written by an example of the package. It is built as for tests: to link it as the program is
+# takes minutes, and its answers are the same.
 rm -rf $out/pages
-cargo run --quiet --release --locked "${written_by[@]}" --example manual -- $out/pages
+cargo build --quiet --locked --workspace --example manual
+target/debug/examples/manual $out/pages
 
 # The C library of the program at hand, as in needed by what it was linked with.
 depends() {
