@@ -17,10 +17,11 @@ dependencies:
 demo: dependencies ## the daemon's loop on bundled pictures, or on CAMERA=/dev/video0; annotated frames in demo-output
 	cargo run --release --locked -- demo --output demo-output $(if $(CAMERA),--camera $(CAMERA))
 
+# Twice as many tests at a time as there are cores: many of them wait for a door, not for a core.
 test: dependencies ## all tests; what needs $MASKWATCH_SHARED (../shared) says so when it is absent
 	@[ -e $(SHARED)/models ] || echo "skipped, since $(SHARED)/models is not here: tests/integration/starting_weights.rs, and" \
 	  "fitting the real detector in crates/lab/tests/lab/train_detector.rs"
-	cargo test --locked --workspace
+	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-$$((2 * $$(nproc)))} cargo test --locked --workspace
 
 test-mqtt: dependencies ## the door and a real MQTT broker: TLS, orders, events over kills of both, floods
 	tests/mqtt/run.sh
