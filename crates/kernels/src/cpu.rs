@@ -35,8 +35,8 @@ impl Avx512Vnni {
     }
 }
 
-/// 64-bit Arm with NEON.
-#[cfg(target_arch = "aarch64")]
+/// Arm with NEON, 64-bit or 32-bit.
+#[cfg(any(target_arch = "aarch64", all(target_arch = "arm", target_os = "linux")))]
 #[derive(Debug)]
 pub(crate) struct Neon(());
 
@@ -45,6 +45,19 @@ impl Neon {
     /// The proof, if this CPU has NEON, as every 64-bit Arm CPU that runs Linux does.
     pub(crate) fn new() -> Option<&'static Self> {
         std::arch::is_aarch64_feature_detected!("neon").then_some(&Self(()))
+    }
+}
+
+#[cfg(all(target_arch = "arm", target_os = "linux"))]
+impl Neon {
+    /// The proof, if the operating system announces NEON. Some ARMv7 CPUs lack it, and ARMv6 ones do.
+    pub(crate) fn new() -> Option<&'static Self> {
+        /// Linux's bit for NEON (arch/arm/include/uapi/asm/hwcap.h).
+        const HWCAP_NEON: libc::c_ulong = 1 << 12;
+        // SAFETY: it reads what the kernel handed to this process at its start.
+        let announced = unsafe { libc::getauxval(libc::AT_HWCAP) };
+        // The kernels were written for one order of bytes.
+        (cfg!(target_endian = "little") && announced & HWCAP_NEON != 0).then_some(&Self(()))
     }
 }
 

@@ -1,7 +1,8 @@
 //! Kernels on 8-bit integers for small convolutional networks, and on rows of pixels.
 //!
 //! - [`int8`]: 1×1 and depthwise 3×3 convolutions with requantization, and the small operations around them.
-//!   x86-64 with AVX-512 VNNI or AVX2, 64-bit Arm with or without dot product, and plain Rust for all others.
+//!   x86-64 with AVX-512 VNNI or AVX2, 64-bit Arm with or without dot product, 32-bit Arm with NEON, and
+//!   plain Rust for all others.
 //! - [`rows`]: resampling and Y′CbCr → RGB. AVX2, NEON, and plain Rust.
 //! - [`shapes`]: the layers of the networks that these kernels were made for, for tests and measurements.
 //!
@@ -48,6 +49,8 @@
 //!
 //! `examples/pointwise.rs` compares the kernels of this CPU with the reference and takes their time.
 
+#[cfg(all(target_arch = "arm", target_os = "linux"))]
+mod assembly;
 mod cpu;
 pub mod int8;
 pub mod rows;

@@ -333,6 +333,45 @@ fn depthwise_is_the_references_on_all_shapes_and_at_the_extremes() {
     }
 }
 
+/// Products below all normal f32 count as they are, where real numbers are the results; as bytes they are 0.
+#[test]
+fn subnormal_products_are_the_references() {
+    let mut random = Random(0x8EBC_6AF0_9C88_C6E3);
+    let tiny = [f32::MIN_POSITIVE, 1e-37, 1e-40, f32::from_bits(1), 0.0, 1e-25, 0.01, 1e-38];
+    let requantization = Requantization {
+        bias: (0..16).map(|output| output - 8).collect(),
+        multiplier: tiny.repeat(2),
+        input_zero_point: 3,
+        output_zero_point: 100,
+    };
+    let (depthwise, pointwise) = (random.depthwise_weights(16), random.pointwise_weights(16, 8));
+    let (input, residual) = (random.bytes(3 * 5 * 16), random.bytes(3 * 19 + 5));
+    for kernels in available() {
+        for stride in [1, 2] {
+            let run = |kernels: &dyn Kernels| {
+                let size = (stride, if stride == 1 { 3 } else { 2 });
+                let pixels = stride * (size.1 - 1) + 3;
+                run_depthwise(kernels, &depthwise, &requantization, &input[..3 * pixels * 16], size, 0..2)
+            };
+            let (bytes, reals) = run(kernels);
+            let (expected, expected_reals) = run(&reference(kernels));
+            assert_eq!(bytes, expected, "{}", kernels.name());
+            let bits = |reals: Vec<f32>| reals.into_iter().map(f32::to_bits).collect::<Vec<_>>();
+            assert_eq!(bits(reals), bits(expected_reals), "{}", kernels.name());
+        }
+        let case = PointwiseCase {
+            weights: &pointwise,
+            outputs: 16,
+            requantization: &requantization,
+            input: &input[..3 * 8],
+            residual: Some(&residual),
+            area: Area { rows: 1, columns: 3 },
+            groups: 0..2,
+        };
+        assert_eq!(case.run(kernels), case.run(&reference(kernels)), "{}", kernels.name());
+    }
+}
+
 /// Both ways of storing bytes give the same values, whatever is convolved.
 #[test]
 fn signed_and_unsigned_storage_agree() {

@@ -2,10 +2,12 @@
 
 use super::kernels::Kernels;
 use super::reference::Reference;
+#[cfg(target_arch = "aarch64")]
+use crate::cpu::Dot;
+#[cfg(any(target_arch = "aarch64", all(target_arch = "arm", target_os = "linux")))]
+use crate::cpu::Neon;
 #[cfg(target_arch = "x86_64")]
 use crate::cpu::{Avx2, Avx512Vnni};
-#[cfg(target_arch = "aarch64")]
-use crate::cpu::{Dot, Neon};
 use std::sync::OnceLock;
 
 /// The kernels that this CPU can run, the fastest first. The last is the plain [`Reference`].
@@ -17,7 +19,13 @@ pub fn available() -> Vec<&'static dyn Kernels> {
     #[cfg(target_arch = "aarch64")]
     let special: [Option<&'static dyn Kernels>; 2] =
         [Dot::new().map(|dot| dot as _), Neon::new().map(|neon| neon as _)];
-    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+    #[cfg(all(target_arch = "arm", target_os = "linux"))]
+    let special: [Option<&'static dyn Kernels>; 1] = [Neon::new().map(|neon| neon as _)];
+    #[cfg(not(any(
+        target_arch = "x86_64",
+        target_arch = "aarch64",
+        all(target_arch = "arm", target_os = "linux")
+    )))]
     let special: [Option<&'static dyn Kernels>; 0] = [];
     let reference: &'static dyn Kernels = &Reference::UNSIGNED;
     special.into_iter().flatten().chain([reference]).collect()

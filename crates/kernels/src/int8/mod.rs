@@ -34,6 +34,8 @@
 
 #[cfg(target_arch = "aarch64")]
 mod arm;
+#[cfg(all(target_arch = "arm", target_os = "linux"))]
+mod arm32;
 mod dispatch;
 mod kernels;
 mod layers;
@@ -41,6 +43,8 @@ mod layout;
 pub mod maps;
 pub mod pack;
 mod reference;
+#[cfg(any(target_arch = "aarch64", all(target_arch = "arm", target_os = "linux")))]
+mod strip;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 

@@ -9,11 +9,11 @@ mod pointwise;
 mod row;
 
 use super::requantize;
-use super::strip::strips;
 use crate::cpu::Dot;
 use crate::int8::kernels::Kernels;
 use crate::int8::layers::{CacheLine, Depthwise, Pointwise};
 use crate::int8::layout::{Area, Residual, SourceMap, TargetMap, Windows};
+use crate::int8::strip::strips;
 use std::ops::Range;
 
 impl Kernels for Dot {

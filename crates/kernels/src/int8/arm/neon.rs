@@ -9,11 +9,11 @@ mod depthwise;
 mod pointwise;
 
 use super::requantize;
-use super::strip::strips;
 use crate::cpu::Neon;
 use crate::int8::kernels::Kernels;
 use crate::int8::layers::{Depthwise, Pointwise};
 use crate::int8::layout::{Area, Residual, SourceMap, TargetMap, Windows};
+use crate::int8::strip::strips;
 use std::ops::Range;
 
 impl Kernels for Neon {

@@ -1,8 +1,9 @@
 //! The 1×1 convolution: tiles of four pixels and eight outputs.
 
 use crate::int8::arm::requantize::{Rounding, Scales, residual_term};
-use crate::int8::arm::strip::{PanelStrip, StripVariant};
+use crate::int8::arm::strip::StripVariant;
 use crate::int8::layout::GROUP;
+use crate::int8::strip::PanelStrip;
 use std::arch::aarch64::*;
 use std::arch::asm;
 
@@ -17,7 +18,7 @@ const PIXELS: usize = 4;
 pub(super) unsafe fn pointwise(strip: &PanelStrip<'_>) {
     // SAFETY: the caller promises the pixels.
     unsafe {
-        match strip.variant() {
+        match StripVariant::of(strip) {
             StripVariant { small: true, even: true, add: false } => tiles::<true, true, false>(strip),
             StripVariant { small: true, add: false, .. } => tiles::<true, false, false>(strip),
             StripVariant { small: true, add: true, .. } => tiles::<true, false, true>(strip),
