@@ -4,7 +4,7 @@ use super::kernels::RowKernels;
 use super::portable::Portable;
 #[cfg(target_arch = "x86_64")]
 use crate::cpu::Avx2;
-#[cfg(target_arch = "aarch64")]
+#[cfg(any(target_arch = "aarch64", all(target_arch = "arm", target_os = "linux")))]
 use crate::cpu::Neon;
 use std::sync::OnceLock;
 
@@ -16,7 +16,7 @@ pub(super) fn fastest() -> &'static dyn RowKernels {
         if let Some(avx2) = Avx2::new() {
             return avx2;
         }
-        #[cfg(target_arch = "aarch64")]
+        #[cfg(any(target_arch = "aarch64", all(target_arch = "arm", target_os = "linux")))]
         if let Some(neon) = Neon::new() {
             return neon;
         }

@@ -6,6 +6,8 @@
 
 #[cfg(target_arch = "aarch64")]
 mod arm;
+#[cfg(all(target_arch = "arm", target_os = "linux"))]
+mod arm32;
 pub mod convert;
 mod dispatch;
 mod kernels;
