@@ -144,7 +144,8 @@ impl<'a> Daemon<'a> {
 
     /// Expects frames at another pace from now on.
     pub fn set_pace(&mut self, pace: FramePace) {
-        (self.pace, self.told_rare) = (pace, false);
+        self.told_rare &= self.pace == pace;
+        self.pace = pace;
     }
 
     /// What was told of the present state, for who has not heard it: what the door shows, what orders and

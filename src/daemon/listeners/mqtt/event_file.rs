@@ -21,6 +21,8 @@ pub(super) struct EventFile {
     head: u64,
     end: u64,
     count: usize,
+    /// Bytes of a torn line that were cut off.
+    torn: u64,
 }
 
 impl EventFile {
@@ -50,15 +52,21 @@ impl EventFile {
             end += length as u64;
             count += 1;
         }
-        if file.metadata()?.len() != end {
+        let torn = file.metadata()?.len().saturating_sub(end);
+        if torn > 0 {
             file.set_len(end)?;
         }
-        Ok(Self { path: path.to_owned(), file, head: 0, end, count })
+        Ok(Self { path: path.to_owned(), file, head: 0, end, count, torn })
     }
 
     /// Where it is.
     pub(super) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// How many bytes of a torn line were cut off when it was opened.
+    pub(super) fn torn(&self) -> u64 {
+        self.torn
     }
 
     /// How many events wait.
@@ -152,6 +160,7 @@ mod tests {
             std::fs::write(&path, &whole[..cut]).unwrap();
             let mut file = EventFile::open(&path).unwrap();
             let left = cut / 301;
+            assert_eq!(file.torn(), cut as u64 % 301);
             assert_eq!(file.first(9).unwrap(), events(0..left), "cut at {cut}");
             file.add(events(7..8).iter()).unwrap();
             assert_eq!(file.len(), left + 1);

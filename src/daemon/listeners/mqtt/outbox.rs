@@ -43,6 +43,13 @@ impl Outbox {
         if let Some(path) = path {
             match EventFile::open(path) {
                 Ok(mut file) => {
+                    if file.torn() > 0 {
+                        outbox.problem = Some(format!(
+                            "{} ended within a line, as after a power cut: its last {} bytes are no event and were cut off",
+                            path.display(),
+                            file.torn()
+                        ));
+                    }
                     // Those that were used or dropped before may be in the file still.
                     let surplus = file.len().saturating_sub(most);
                     match if surplus > 0 { file.remove(surplus) } else { Ok(()) } {

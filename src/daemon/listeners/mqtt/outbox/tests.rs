@@ -149,3 +149,15 @@ proptest! {
         prop_assert!(firsts.is_sorted());
     }
 }
+
+#[test]
+fn a_torn_line_is_said_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("events");
+    std::fs::write(&path, [&event(0)[..], b"\n", b"{\"half"].concat()).unwrap();
+    let mut torn = outbox(&folder, 1000);
+    let told = torn.take_problem().unwrap();
+    assert!(told.contains("events ended within a line") && told.contains("its last 6 bytes"), "{told}");
+    assert_eq!((torn.take_problem(), drain(&mut torn)), (None, vec![0]));
+    assert_eq!(outbox(&folder, 1000).take_problem(), None);
+}
