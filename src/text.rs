@@ -22,6 +22,18 @@ pub(crate) fn escaped(text: &str) -> Cow<'_, str> {
     replaced(text, |letter, out| out.extend(letter.escape_default()))
 }
 
+/// Letters of a value that an error quotes at most.
+pub(crate) const LONGEST_QUOTE: usize = 80;
+
+/// `text` with its first `most` letters alone if it has more, and then `…`.
+#[must_use]
+pub(crate) fn shortened(text: &str, most: usize) -> Cow<'_, str> {
+    match text.char_indices().nth(most) {
+        Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
+        None => Cow::Borrowed(text),
+    }
+}
+
 /// A document in JSON with the same in the way of JSON, such as `\u202e`; its reader gets the text as it was.
 #[must_use]
 pub(crate) fn escaped_json(document: &str) -> Cow<'_, str> {
@@ -94,6 +106,12 @@ mod tests {
         assert_eq!(escaped_json("\u{e0041}\u{9b}"), "\\udb40\\udc41\\u009b");
         let seen = "Ünï 名前 שלום مرحبا e\u{301} 👍🏽";
         assert!(matches!(escaped(seen), Cow::Borrowed(_)), "letters of all scripts stay: {seen}");
+    }
+
+    #[test]
+    fn only_what_is_long_is_shortened() {
+        assert_eq!(shortened("äöü", 3), "äöü");
+        assert_eq!(shortened("äöüß", 3), "äöü…");
     }
 
     proptest! {

@@ -159,6 +159,10 @@ impl Config {
         warnings.extend(more);
         let (web, more) = web::web(root.section("web")?)?;
         warnings.extend(more);
+        let (metrics, more) = metrics::metrics(root.section("metrics")?)?;
+        warnings.extend(more);
+        let (mqtt, more) = mqtt::mqtt(root.section("mqtt")?)?;
+        warnings.extend(more);
         let may_hold = !decision.pass_hold.is_zero();
         let mut config = Self {
             source,
@@ -170,18 +174,24 @@ impl Config {
             outputs: outputs::outputs(root.section("outputs")?, may_hold)?,
             socket: socket::socket(root.section("socket")?)?,
             counts: counts::counts(root.section("counts")?)?,
-            metrics: metrics::metrics(root.section("metrics")?)?,
+            metrics,
             clock: counts::clock(root.section("clock")?)?,
             quiet: quiet::quiet(root.section("quiet")?)?,
-            mqtt: mqtt::mqtt(root.section("mqtt")?)?,
+            mqtt,
             hooks: hooks::hooks(root.list("hook")?)?,
             web,
             warnings,
         };
         config.outputs.button = outputs::button(root.optional_section("button")?, &config.outputs)?;
+        let name = texts.first().map_or("", |main| main.file);
+        if let Some(address) = config.metrics.listen.filter(|address| config.web.is_in_the_way_of(*address)) {
+            let page = config.web.listen;
+            config.warnings.push(format!(
+                "{name}: metrics.listen is {address}, where web.listen ({page}) is in the way; give them different ports"
+            ));
+        }
         let holds = |output: &Output| output.patterns.pass_hold() != Pattern::Off;
         if may_hold && !config.outputs.outputs.iter().any(holds) {
-            let name = texts.first().map_or("", |main| main.file);
             config.warnings.push(format!(
                 "{name}: decision.pass_hold_seconds has no effect: no output has a pattern pass_hold; add \
                  pass_hold = \"steady\" to that of the door"

@@ -3,6 +3,7 @@
 use super::error::ConfigError;
 use super::limits;
 use super::reader::Section;
+use crate::text::{LONGEST_QUOTE, shortened};
 use maskwatch_vision::named;
 use std::time::Duration;
 
@@ -70,7 +71,8 @@ fn hook(mut section: Section<'_>) -> Result<Hook, ConfigError> {
         }
         Some(program) if program.contains('/') && !program.starts_with('/') => {
             let problem = format!(
-                "has the program \"{program}\", a path that is not absolute; write it from / on, or its name alone"
+                "has the program \"{}\", a path that is not absolute; write it from / on, or its name alone",
+                shortened(program, LONGEST_QUOTE)
             );
             return Err(section.refuse(&run, problem));
         }

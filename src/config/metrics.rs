@@ -4,6 +4,7 @@ use super::error::ConfigError;
 use super::limits;
 use super::place::checked;
 use super::reader::Section;
+use crate::text::{LONGEST_QUOTE, shortened};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -41,7 +42,7 @@ impl MetricsConfig {
 }
 
 /// Reads `[metrics]`.
-pub(super) fn metrics(mut section: Section<'_>) -> Result<MetricsConfig, ConfigError> {
+pub(super) fn metrics(mut section: Section<'_>) -> Result<(MetricsConfig, Vec<String>), ConfigError> {
     let example = "/var/lib/prometheus/node-exporter/maskwatch.prom";
     let file = match section.text_or_empty("file")? {
         Some(text) if !text.value.is_empty() => {
@@ -49,7 +50,7 @@ pub(super) fn metrics(mut section: Section<'_>) -> Result<MetricsConfig, ConfigE
             if path.extension().is_none_or(|extension| extension != "prom") {
                 let problem = format!(
                     "is \"{}\", which node_exporter passes over; give the file a name that ends in .prom",
-                    text.value
+                    shortened(&text.value, LONGEST_QUOTE)
                 );
                 return Err(section.refuse(&text, problem));
             }
@@ -65,7 +66,7 @@ pub(super) fn metrics(mut section: Section<'_>) -> Result<MetricsConfig, ConfigE
                 Err(_) => {
                     let problem = format!(
                         "is \"{}\", not an address with a port; write for example \"127.0.0.1:9101\" or \"[::1]:9101\"",
-                        text.value
+                        shortened(&text.value, LONGEST_QUOTE)
                     );
                     return Err(section.refuse(&text, problem));
                 }
@@ -82,8 +83,12 @@ pub(super) fn metrics(mut section: Section<'_>) -> Result<MetricsConfig, ConfigE
         }
         _ => None,
     };
-    section.finish()?;
-    Ok(MetricsConfig { file, every: every.map_or(USUAL_PAUSE, |every| every.value), listen })
+    if let (Some(unused), None) = (every.as_ref().filter(|every| every.value != USUAL_PAUSE), &file) {
+        let problem = "has no effect without metrics.file; add file, or remove this line";
+        section.warn(unused, problem.into());
+    }
+    let every = every.map_or(USUAL_PAUSE, |every| every.value);
+    Ok((MetricsConfig { file, every, listen }, section.finish()?))
 }
 
 #[cfg(test)]
@@ -93,7 +98,7 @@ mod tests {
     fn read(text: &str) -> Result<MetricsConfig, String> {
         let mut root = Section::root(text, "door.toml").map_err(|error| error.to_string())?;
         let section = root.section("metrics").map_err(|error| error.to_string())?;
-        metrics(section).map_err(|error| error.to_string())
+        metrics(section).map(|(config, _)| config).map_err(|error| error.to_string())
     }
 
     #[test]

@@ -4,6 +4,7 @@ use super::error::ConfigError;
 use super::limits;
 use super::place::checked;
 use super::reader::{Section, Sourced};
+use crate::text::{LONGEST_QUOTE, shortened};
 use maskwatch_vision::named;
 use std::fmt;
 use std::path::PathBuf;
@@ -33,10 +34,11 @@ impl BrokerAddress {
     /// # Errors
     /// What is wrong with it, to go behind its name.
     pub fn parse(text: &str) -> Result<Self, String> {
+        let shown = shortened(text, LONGEST_QUOTE);
         let (is_encrypted, rest) = match (text.strip_prefix("mqtts://"), text.strip_prefix("mqtt://")) {
             (Some(rest), _) => (true, rest),
             (_, Some(rest)) => (false, rest),
-            _ => return Err(format!("is \"{text}\"; write for example {EXAMPLE}")),
+            _ => return Err(format!("is \"{shown}\"; write for example {EXAMPLE}")),
         };
         if rest.contains('@') {
             return Err(
@@ -48,7 +50,7 @@ impl BrokerAddress {
         let bracketed = rest.strip_prefix('[').and_then(|rest| rest.split_once(']'));
         let (host, port) = match bracketed {
             Some((host, port)) if host.parse::<std::net::Ipv6Addr>().is_ok() => (host, port),
-            Some(_) => return Err(format!("is \"{text}\", whose brackets hold no IPv6 address")),
+            Some(_) => return Err(format!("is \"{shown}\", whose brackets hold no IPv6 address")),
             None => rest.split_at(rest.find(':').unwrap_or(rest.len())),
         };
         let port = match port.strip_prefix(':') {
@@ -61,7 +63,7 @@ impl BrokerAddress {
             bracketed.is_some() || (!host.is_empty() && host.len() <= 253 && host.chars().all(is_name));
         match port.filter(|_| is_host) {
             Some(port) => Ok(Self { host: host.into(), port, is_encrypted }),
-            None => Err(format!("is \"{text}\", not a host with a port; write for example {EXAMPLE}")),
+            None => Err(format!("is \"{shown}\", not a host with a port; write for example {EXAMPLE}")),
         }
     }
 }
@@ -145,8 +147,8 @@ pub fn is_topic_level(text: &str) -> bool {
     !text.is_empty() && text.len() <= LONGEST_NAME && text.chars().all(is_plain)
 }
 
-/// Reads `[mqtt]`; `None` without a broker.
-pub(super) fn mqtt(mut section: Section<'_>) -> Result<Option<MqttConfig>, ConfigError> {
+/// Reads `[mqtt]`, and says what should be mended; `None` without a broker.
+pub(super) fn mqtt(mut section: Section<'_>) -> Result<(Option<MqttConfig>, Vec<String>), ConfigError> {
     let broker = section.text("broker")?;
     let address = match &broker {
         Some(text) => {
@@ -194,7 +196,7 @@ pub(super) fn mqtt(mut section: Section<'_>) -> Result<Option<MqttConfig>, Confi
         Some(name) if !is_topic_level(&name.value) => {
             let problem = format!(
                 "is \"{}\"; use letters, digits, \"-\", \"_\" and \".\", {LONGEST_NAME} bytes at most",
-                name.value
+                shortened(&name.value, LONGEST_QUOTE)
             );
             Err(section.refuse(&name, problem))
         }
@@ -206,22 +208,28 @@ pub(super) fn mqtt(mut section: Section<'_>) -> Result<Option<MqttConfig>, Confi
     let allowed = section.choices("allow", &OrderKind::NAMES)?.unwrap_or_default();
     let stats_every = section.seconds("stats_seconds", limits::STATS_PAUSES)?;
     let queue = section.whole("queue", limits::QUEUED_EVENTS)?;
-    section.finish()?;
-    Ok(address.map(|address| {
-        let usual = MqttConfig::new(address);
-        MqttConfig {
-            credentials,
-            authorities,
-            identity,
-            door,
-            topic: topic.unwrap_or(usual.topic),
-            discovery: if has_discovery { discovery.or(usual.discovery) } else { None },
-            allowed,
-            stats_every: Sourced::or(&stats_every, usual.stats_every),
-            queue: queue.map_or(usual.queue, |queue| queue.value as usize),
-            broker: usual.broker,
-        }
-    }))
+    let has_broker = address.is_some();
+    let nowhere = BrokerAddress { host: String::new(), port: 0, is_encrypted: false };
+    let usual = MqttConfig::new(address.unwrap_or(nowhere));
+    let config = MqttConfig {
+        credentials,
+        authorities,
+        identity,
+        door,
+        topic: topic.unwrap_or_else(|| usual.topic.clone()),
+        discovery: if has_discovery { discovery.or_else(|| usual.discovery.clone()) } else { None },
+        allowed,
+        stats_every: Sourced::or(&stats_every, usual.stats_every),
+        queue: queue.map_or(usual.queue, |queue| queue.value as usize),
+        broker: usual.broker.clone(),
+    };
+    if !has_broker && config != usual {
+        section.warn_whole(format!(
+            "has values but no broker, so nothing is sent; add for example broker = {EXAMPLE}, or remove them"
+        ));
+    }
+    let warnings = section.finish()?;
+    Ok((has_broker.then_some(config), warnings))
 }
 
 #[cfg(test)]
@@ -234,7 +242,20 @@ mod tests {
         let text = format!("[mqtt]\n{text}");
         let mut root = Section::root(&text, "door.toml").map_err(|error| error.to_string())?;
         let section = root.section("mqtt").map_err(|error| error.to_string())?;
-        mqtt(section).map_err(|error| error.to_string())
+        mqtt(section).map(|(config, _)| config).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn values_without_a_broker_are_said() {
+        use crate::config::Config;
+        let warned = |text: &str| Config::parse(&format!("[mqtt]\n{text}"), "door.toml").unwrap().warnings;
+        assert_eq!(warned("topic = \"maskwatch\"\n"), [""; 0], "what is so anyhow");
+        assert_eq!(warned("broker = \"mqtts://h\"\ndoor = \"north\"\n"), [""; 0]);
+        let told =
+            "door.toml line 1: mqtt has values but no broker, so nothing is sent; add for example broker = ";
+        for idle in ["door = \"north\"\n", "queue = 200\n", "ca = \"/a\"\n"] {
+            assert!(matches!(&warned(idle)[..], [one] if one.starts_with(told)), "{:?}", warned(idle));
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::error::ConfigError;
 use super::reader::{Section, Sourced};
+use crate::text::{LONGEST_QUOTE, shortened};
 use std::path::PathBuf;
 
 /// Where something is.
@@ -38,7 +39,8 @@ pub(super) fn checked(
     longest: usize,
 ) -> Result<PathBuf, ConfigError> {
     if !path.value.starts_with('/') {
-        let problem = format!("is \"{}\", not an absolute path; write for example \"{example}\"", path.value);
+        let shown = shortened(&path.value, LONGEST_QUOTE);
+        let problem = format!("is \"{shown}\", not an absolute path; write for example \"{example}\"");
         return Err(section.refuse(path, problem));
     }
     if path.value.len() > longest || path.value.contains('\0') {

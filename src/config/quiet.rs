@@ -2,6 +2,7 @@
 
 use super::error::ConfigError;
 use super::reader::{Section, Sourced};
+use crate::text::{LONGEST_QUOTE, shortened};
 use jiff::civil::{Time, Weekday};
 use maskwatch_vision::named;
 
@@ -98,7 +99,12 @@ fn weekdays(table: &Section<'_>, written: &Sourced<Vec<String>>) -> Result<Weekd
     }
     let day = |word: &String| {
         let found = DAYS.iter().find(|(name, _)| name == word).map(|(_, day)| *day);
-        found.ok_or_else(|| table.refuse(written, format!("has the day \"{word}\"; use {}", known())))
+        found.ok_or_else(|| {
+            table.refuse(
+                written,
+                format!("has the day \"{}\"; use {}", shortened(word, LONGEST_QUOTE), known()),
+            )
+        })
     };
     written.value.iter().map(day).collect()
 }
@@ -108,7 +114,10 @@ fn time(table: &mut Section<'_>, key: &str, example: &str) -> Result<Time, Confi
         return Err(table.refuse_whole(format!("has no {key}; add for example {key} = \"{example}\"")));
     };
     clock_time(&written.value).ok_or_else(|| {
-        let problem = format!("is \"{}\"; use a time from \"00:00\" to \"23:59\"", written.value);
+        let problem = format!(
+            "is \"{}\"; use a time from \"00:00\" to \"23:59\"",
+            shortened(&written.value, LONGEST_QUOTE)
+        );
         table.refuse(&written, problem)
     })
 }

@@ -4,6 +4,7 @@
 use super::error::ConfigError;
 use super::layers::{self, KeyValue, Layer, SourceText, SourceTexts, TextPlace, Value};
 use crate::geometry::Point;
+use crate::text::{LONGEST_QUOTE, shortened};
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -71,6 +72,8 @@ impl<'a> Section<'a> {
 
     fn error(&self, place: TextPlace, key: String, problem: String) -> ConfigError {
         let (file, line) = place.name(&self.texts);
+        // A name or key may be as long as the file.
+        let key = shortened(&key, LONGEST_QUOTE).into_owned();
         ConfigError::Value { file, line, key, problem }
     }
 
@@ -133,7 +136,7 @@ impl<'a> Section<'a> {
         let text = self.texts.get(entry.place.source).and_then(|source| source.text.get(entry.span.clone()));
         let written = text.unwrap_or("that");
         let line: String = written.split_whitespace().collect::<Vec<_>>().join(" ");
-        if line.chars().count() > 40 { line.chars().take(40).chain(['…']).collect() } else { line }
+        shortened(&line, 40).into_owned()
     }
 
     fn sourced<T>(&self, entry: &KeyValue<'a>, value: T) -> Sourced<T> {
@@ -311,7 +314,7 @@ impl<'a> Section<'a> {
         let mut chosen = Vec::new();
         for text in &texts.value {
             let Some((_, value)) = words.iter().find(|(word, _)| word == text) else {
-                let shown: String = text.chars().take(40).collect();
+                let shown = shortened(text, LONGEST_QUOTE);
                 return Err(self.refuse(&texts, format!("has \"{shown}\"; use a list of {known}")));
             };
             if !chosen.contains(value) {

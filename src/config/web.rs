@@ -2,14 +2,15 @@
 
 use super::error::ConfigError;
 use super::reader::{Section, Sourced};
+use crate::text::{LONGEST_QUOTE, shortened};
 use maskwatch_vision::named;
-use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
 
 /// Longest path that the kernel takes.
 const LONGEST_PATH: usize = 4095;
 /// Where the page is if nobody says.
-const USUAL_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
+const USUAL_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 const USUAL_PASSWORD: &str = "/etc/maskwatch/web-password";
 const USUAL_ZONES: &str = "/var/lib/maskwatch/zones.toml";
 
@@ -91,6 +92,16 @@ impl WebConfig {
         self.commands.contains(&command)
     }
 
+    /// Whether who listens at `other` keeps the page from its own address.
+    #[must_use]
+    pub fn is_in_the_way_of(&self, other: SocketAddr) -> bool {
+        let (page, other_ip) = (self.listen.ip(), other.ip());
+        // The IPv6 address for all takes those of IPv4 as well.
+        let covers = |all: IpAddr, one: IpAddr| all.is_unspecified() && (all.is_ipv6() || one.is_ipv4());
+        let meet = page == other_ip || covers(page, other_ip) || covers(other_ip, page);
+        self.enabled && self.listen.port() == other.port() && meet
+    }
+
     /// Its address for a browser.
     #[must_use]
     pub fn address(&self) -> String {
@@ -102,10 +113,11 @@ impl WebConfig {
 /// Reads `[web]`, and says what should be mended.
 pub(super) fn web(mut section: Section<'_>) -> Result<(WebConfig, Vec<String>), ConfigError> {
     let usual = WebConfig::default();
-    let enabled = section.truth("enabled")?.unwrap_or(usual.enabled);
+    let told = section.truth("enabled")?;
+    let enabled = told.unwrap_or(usual.enabled);
     let listen = address(&mut section)?;
-    let certificate = path(&mut section, "certificate")?;
-    let key = path(&mut section, "key")?;
+    let certificate = path(&mut section, "certificate", "/etc/maskwatch/web-certificate.pem")?;
+    let key = path(&mut section, "key", "/etc/maskwatch/web-key.pem")?;
     let certificate = match (certificate, key) {
         (Some(certificate), Some(key)) => {
             Some(CertificateFiles { certificate: certificate.value, key: key.value })
@@ -128,14 +140,14 @@ pub(super) fn web(mut section: Section<'_>) -> Result<(WebConfig, Vec<String>), 
         );
         return Err(section.refuse_any(&listen, problem));
     }
-    let password_file = path(&mut section, "password_file")?;
+    let password_file = path(&mut section, "password_file", USUAL_PASSWORD)?;
     let commands = section.choices("commands", &WebCommand::NAMES)?.unwrap_or(usual.commands);
     let preview = section.truth("preview")?.unwrap_or(usual.preview);
     let preview_faces = section.truth("preview_faces")?.unwrap_or(usual.preview_faces);
     if preview_faces && !preview {
         section.warn_whole("has preview_faces = true, which does nothing without preview = true".into());
     }
-    let zones_file = path(&mut section, "zones_file")?;
+    let zones_file = path(&mut section, "zones_file", USUAL_ZONES)?;
     let config = WebConfig {
         enabled,
         listen: address,
@@ -147,6 +159,15 @@ pub(super) fn web(mut section: Section<'_>) -> Result<(WebConfig, Vec<String>), 
         preview_faces,
         zones_file: Sourced::or(&zones_file, usual.zones_file),
     };
+    // Zones that were drawn count without the page, too.
+    let WebConfig { commands, zones_file, .. } = config.clone();
+    if told.is_none() && config != (WebConfig { commands, zones_file, ..WebConfig::default() }) {
+        section
+            .warn_whole("has values but no enabled, so there is no page; add enabled = true or false".into());
+    }
+    if enabled && config.zones_file != Path::new(USUAL_ZONES) && !config.allows(WebCommand::Zones) {
+        section.warn_whole("has a zones_file, which does nothing unless commands has \"zones\"".into());
+    }
     Ok((config, section.finish()?))
 }
 
@@ -158,7 +179,7 @@ fn address(section: &mut Section<'_>) -> Result<Option<Sourced<SocketAddr>>, Con
         _ => {
             let problem = format!(
                 "is \"{}\", not an address and port; write for example \"127.0.0.1:8080\" or \"[::]:8443\"",
-                text.value
+                shortened(&text.value, LONGEST_QUOTE)
             );
             Err(section.refuse(&text, problem))
         }
@@ -166,15 +187,17 @@ fn address(section: &mut Section<'_>) -> Result<Option<Sourced<SocketAddr>>, Con
 }
 
 /// Takes an absolute path.
-fn path(section: &mut Section<'_>, key: &str) -> Result<Option<Sourced<PathBuf>>, ConfigError> {
+fn path(
+    section: &mut Section<'_>,
+    key: &str,
+    example: &str,
+) -> Result<Option<Sourced<PathBuf>>, ConfigError> {
     let Some(text) = section.text(key)? else { return Ok(None) };
     let usable =
         text.value.starts_with('/') && text.value.len() <= LONGEST_PATH && !text.value.contains('\0');
     if !usable {
-        let problem = format!(
-            "is \"{}\", not an absolute path; write for example \"/etc/maskwatch/{key}\"",
-            text.value.chars().take(80).collect::<String>()
-        );
+        let shown = shortened(&text.value, LONGEST_QUOTE);
+        let problem = format!("is \"{shown}\", not an absolute path; write for example \"{example}\"");
         return Err(section.refuse(&text, problem));
     }
     Ok(Some(text.map(PathBuf::from)))
@@ -189,6 +212,40 @@ mod tests {
         Config::parse(&format!("[web]\n{text}"), "door.toml")
             .map(|config| config.web)
             .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn values_that_do_nothing_are_said() {
+        let warned = |text: &str| Config::parse(text, "door.toml").unwrap().warnings;
+        for quiet in ["", "[web]\nenabled = false\npreview = true\n", "[web]\nlisten = \"127.0.0.1:8080\"\n"]
+        {
+            assert_eq!(warned(quiet), [""; 0], "{quiet}");
+        }
+        for (text, told) in [
+            (
+                "[web]\npreview = true\n",
+                "door.toml line 1: web has values but no enabled, so there is no page",
+            ),
+            ("[web]\nenabled = true\nzones_file = \"/a\"\n", "has a zones_file, which does nothing unless"),
+            ("[metrics]\nevery_seconds = 5\n", "metrics.every_seconds has no effect without metrics.file"),
+        ] {
+            assert!(matches!(&warned(text)[..], [one] if one.contains(told)), "{:?}", warned(text));
+        }
+    }
+
+    #[test]
+    fn two_who_listen_get_in_each_others_way_at_the_same_port_alone() {
+        for (page, other, meet) in [
+            ("127.0.0.1:9101", "127.0.0.1:9101", true),
+            ("127.0.0.1:9101", "127.0.0.1:9102", false),
+            ("127.0.0.1:9101", "0.0.0.0:9101", true),
+            ("127.0.0.1:9101", "[::]:9101", true),
+            ("0.0.0.0:9101", "[::1]:9101", false),
+            ("127.0.0.1:9101", "127.0.0.2:9101", false),
+        ] {
+            let config = WebConfig { enabled: true, listen: page.parse().unwrap(), ..WebConfig::default() };
+            assert_eq!(config.is_in_the_way_of(other.parse().unwrap()), meet, "{page} {other}");
+        }
     }
 
     #[test]
@@ -245,7 +302,7 @@ mod tests {
             ("key = \"/a\"", "web.key is given without its certificate; add certificate = \"FILE\""),
             (
                 "password_file = \"a\"",
-                "web.password_file is \"a\", not an absolute path; write for example \"/etc/maskwatch/password_file\"",
+                "web.password_file is \"a\", not an absolute path; write for example \"/etc/maskwatch/web-password\"",
             ),
             (
                 "commands = [\"open\"]",

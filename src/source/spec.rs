@@ -9,6 +9,7 @@ use super::command_line::CommandLine;
 use super::credentials::masked;
 use super::programs::{self, Address, MOST_CAMERAS, ProgramSource};
 use crate::pixels::format::{FrameFormat, PixelFormat};
+use crate::text::{LONGEST_QUOTE, shortened};
 
 /// A source as a user names it.
 ///
@@ -117,6 +118,11 @@ fn raw_formats() -> String {
     raw.map(PixelFormat::name).collect::<Vec<_>>().join(", ")
 }
 
+/// A name of a source as an error quotes it.
+fn shown(text: &str) -> String {
+    shortened(&masked(text), LONGEST_QUOTE).into_owned()
+}
+
 impl FromStr for SourceSpec {
     type Err = SpecError;
 
@@ -135,7 +141,7 @@ impl FromStr for SourceSpec {
         {
             return csi(number)
                 .map(|number| Self::Program(ProgramSource::Csi(number)))
-                .ok_or_else(|| SpecError::BadCsi(text.to_owned()));
+                .ok_or_else(|| SpecError::BadCsi(shown(text)));
         }
         if let Some(name) = text.strip_prefix("camera:") {
             return camera(name.trim()).map(Self::Camera);
@@ -157,11 +163,11 @@ impl FromStr for SourceSpec {
         match text.split_once("://") {
             Some((scheme, _)) if is_scheme(scheme) => match Address::new(text) {
                 Some(address) => Ok(Self::Program(ProgramSource::Stream(address))),
-                None => Err(SpecError::Address(masked(text))),
+                None => Err(SpecError::Address(shown(text))),
             },
             _ if programs::is_video(text) => Ok(Self::Program(ProgramSource::Video(text.into()))),
             _ => match instead(text) {
-                Some(instead) => Err(SpecError::NoKind(masked(text), instead)),
+                Some(instead) => Err(SpecError::NoKind(shown(text), instead)),
                 None => Ok(Self::Pictures(text.into())),
             },
         }

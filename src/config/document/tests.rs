@@ -414,3 +414,42 @@ fn a_relay_keeps_its_patterns_and_else_the_usual_dwell() {
     let longer = "relay_dwell_seconds = 3\n[outputs.gate]\npin = 4\nkind = \"relay\"\npass = \"steady\"\n";
     assert_eq!(dwell(longer), 3.0);
 }
+
+#[test]
+fn the_page_and_the_metrics_at_one_address_are_said() {
+    if !cfg!(feature = "web") {
+        return;
+    }
+    let text = "[web]\nenabled = true\nlisten = \"127.0.0.1:9101\"\n[metrics]\nlisten = \"0.0.0.0:9101\"\n";
+    let told = "door.toml: metrics.listen is 0.0.0.0:9101, where web.listen (127.0.0.1:9101) is in the way; \
+                give them different ports";
+    assert_eq!(Config::parse(text, "door.toml").unwrap().warnings, [told]);
+    let without = text.replace("enabled = true", "enabled = false");
+    assert_eq!(Config::parse(&without, "door.toml").unwrap().warnings, [""; 0]);
+}
+
+#[test]
+fn what_an_error_quotes_is_shortened() {
+    let long = "a/".repeat(35_000);
+    let (mut refused, mut too_long) = (0, Vec::new());
+    let mut section = "";
+    for line in DOCUMENTED.lines().map(|line| line.strip_prefix('#').unwrap_or(line)) {
+        if line.starts_with('[') {
+            section = line;
+        }
+        let Some((key, _)) = line.split_once(" = ").filter(|(key, _)| !key.contains(' ')) else { continue };
+        for value in [format!("\"{long}\""), format!("[\"{long}\"]")] {
+            if let Err(error) = Config::parse(&format!("{section}\n{key} = {value}\n"), "door.toml") {
+                let told = error.to_string();
+                if told.len() >= 1000 {
+                    too_long.push(format!("{section} {key}: {told:.200}"));
+                }
+                refused += 1;
+            }
+        }
+    }
+    assert_eq!(too_long, [""; 0]);
+    assert!(refused > 60, "{refused}");
+    let unknown = Config::parse(&format!("[mqtt]\n\"{long}\" = 1\n"), "door.toml").unwrap_err().to_string();
+    assert!(unknown.len() < 1000, "{unknown:.200}");
+}
