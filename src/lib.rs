@@ -24,6 +24,7 @@ pub mod doctor;
 #[cfg(feature = "web")]
 pub mod http;
 pub mod outputs;
+mod plain_file;
 pub mod source;
 mod text;
 

@@ -7,7 +7,9 @@ use crate::config::{ClockTrust, Config};
 #[cfg(feature = "mqtt")]
 use crate::daemon::listeners::Mqtt;
 use crate::daemon::listeners::socket::place;
-use crate::daemon::listeners::{Counts, Hooks, Listener, Log, Metrics, Notice, Service, Socket, counts};
+use crate::daemon::listeners::{
+    Counts, Hooks, Listener, Log, Metrics, Notice, Service, Socket, counts, problems,
+};
 use crate::daemon::{
     Clock, Daemon, DrivenPins, Ended, Flags, Listeners, Opener, OrderSender, SystemClock, SystemWallClock,
     door_name, orders,
@@ -182,6 +184,13 @@ pub(crate) fn run(args: Args) -> Outcome {
             let _ = writeln!(std::io::stderr(), "{}", flattened(&format!("warning: {warning}")));
         }
         Opener::check(&config)?;
+        let mut problems = problems(&config);
+        if let Some(last) = problems.pop() {
+            for problem in problems {
+                let _ = writeln!(std::io::stderr(), "{}", flattened(&format!("error: {problem}")));
+            }
+            anyhow::bail!(last);
+        }
         print("the configuration is fine\n")?;
         return Ok(ExitCode::SUCCESS);
     }

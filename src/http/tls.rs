@@ -1,5 +1,6 @@
 //! The certificate and key of a server, from PEM files.
 
+use crate::plain_file;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio_rustls::TlsAcceptor;
@@ -7,6 +8,9 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::{Error as PemError, PemObject};
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
+/// Longest file with certificates or a key, in bytes.
+const LONGEST: u64 = 1 << 20;
 
 /// Why there can be no TLS with these files.
 #[derive(Debug, thiserror::Error)]
@@ -28,7 +32,9 @@ pub enum TlsError {
         wanted: &'static str,
     },
     /// Certificate and key do not fit each other, or cannot be used.
-    #[error("the certificate {certificate} and the key {key} cannot be used together: {cause}")]
+    #[error(
+        "the certificate {certificate} and the key {key} cannot be used together: {cause}; give those of one pair"
+    )]
     Unfit {
         /// The certificate's file.
         certificate: PathBuf,
@@ -49,13 +55,15 @@ impl Tls {
     /// # Errors
     /// [`TlsError`], one sentence.
     pub fn load(certificate: &Path, key: &Path) -> Result<Self, TlsError> {
-        let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_file_iter(certificate)
-            .and_then(Iterator::collect)
+        let chain: Vec<CertificateDer<'static>> = pem(certificate)
+            .and_then(|pem| CertificateDer::pem_slice_iter(&pem).collect())
             .map_err(|error| failed(certificate, "certificate", &error))?;
         if chain.is_empty() {
             return Err(failed(certificate, "certificate", &PemError::NoItemsFound));
         }
-        let secret = PrivateKeyDer::from_pem_file(key).map_err(|error| failed(key, "private key", &error))?;
+        let secret = pem(key)
+            .and_then(|pem| PrivateKeyDer::from_pem_slice(&pem))
+            .map_err(|error| failed(key, "private key", &error))?;
         let unfit = |error: tokio_rustls::rustls::Error| TlsError::Unfit {
             certificate: certificate.to_owned(),
             key: key.to_owned(),
@@ -76,6 +84,10 @@ impl std::fmt::Debug for Tls {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str("Tls")
     }
+}
+
+fn pem(file: &Path) -> Result<Vec<u8>, PemError> {
+    plain_file::read(file, LONGEST).map_err(PemError::Io)
 }
 
 fn failed(file: &Path, wanted: &'static str, error: &PemError) -> TlsError {

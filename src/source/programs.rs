@@ -9,6 +9,7 @@ use super::command_line::CommandLine;
 use super::credentials::masked;
 use super::{Options, SourceError};
 use crate::pixels::format::{FrameFormat, PixelFormat};
+use crate::plain_file;
 
 /// Extensions of the videos that are read.
 const VIDEOS: [&str; 9] = ["mp4", "mov", "avi", "mkv", "webm", "m4v", "mts", "ts", "mjpeg"];
@@ -112,7 +113,7 @@ impl ProgramSource {
             |name: &str| std::env::split_paths(&environment).any(|folder| folder.join(name).is_file());
         if let Self::Video(path) = self {
             let unreadable = |error| SourceError::Unreadable { path: path.clone(), error };
-            std::fs::File::open(path).map_err(unreadable)?;
+            plain_file::open(path).map_err(unreadable)?;
         }
         self.command_with(options, installed, |name| std::env::var(name).ok())
     }

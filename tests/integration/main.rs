@@ -23,6 +23,7 @@ mod door_outputs;
 mod door_pace;
 mod door_pass;
 mod hooks;
+mod listener_files;
 mod malformed;
 mod metrics;
 mod ops;

@@ -14,6 +14,7 @@ mod mqtt;
 mod notice;
 mod service;
 pub mod socket;
+mod usable;
 #[cfg(feature = "web")]
 pub mod web;
 #[cfg_attr(not(feature = "web"), allow(dead_code, reason = "the web page alone looks through it"))]
@@ -29,6 +30,7 @@ pub use mqtt::{Instructions, Mqtt, client_options};
 pub use notice::{LookReport, Notice};
 pub use service::Service;
 pub use socket::Socket;
+pub use usable::problems;
 #[cfg(feature = "web")]
 pub use web::Web;
 pub use window::Window;

@@ -1,12 +1,13 @@
 //! The counts by hour and day, and the small file in which they outlive the daemon and the power. It holds
 //! numbers and times, and nothing about anybody.
 
+use crate::plain_file;
 use atomic_write_file::AtomicWriteFile;
 use jiff::Zoned;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::Permissions;
-use std::io::{ErrorKind, Read, Write};
+use std::io::{ErrorKind, Write};
 use std::ops::AddAssign;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -137,13 +138,11 @@ impl Ledger {
     /// When there are none, or they cannot be read.
     pub fn load(path: &Path) -> Result<Self, LedgerError> {
         let file = path.display().to_string();
-        let opened = std::fs::File::open(path).and_then(|file| {
-            let mut bytes = Vec::new();
-            file.take(LONGEST).read_to_end(&mut bytes)?;
-            Ok(bytes)
-        });
-        let bytes = match opened {
+        let bytes = match plain_file::read(path, LONGEST) {
             Ok(bytes) => bytes,
+            Err(error) if error.kind() == ErrorKind::FileTooLarge => {
+                return Err(LedgerError::Damaged { file, cause: error.to_string() });
+            }
             Err(error) if error.kind() == ErrorKind::NotFound => return Err(LedgerError::Absent(file)),
             Err(error) => return Err(LedgerError::refused(path, "read", &error)),
         };

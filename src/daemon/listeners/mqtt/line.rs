@@ -52,9 +52,13 @@ impl Line {
         let (told, incoming) = channel(INCOMING);
         let config = config.clone();
         let task = tokio::spawn(async move {
+            let mut was_taken_in = false;
             loop {
                 let message = match packets.poll().await {
-                    Ok(Event::Incoming(Incoming::ConnAck(_))) => FromBroker::Connected,
+                    Ok(Event::Incoming(Incoming::ConnAck(_))) => {
+                        was_taken_in = true;
+                        FromBroker::Connected
+                    }
                     Ok(Event::Incoming(Incoming::Publish(publish))) => FromBroker::Message {
                         topic: String::from_utf8_lossy(&publish.topic).into_owned(),
                         payload: publish.payload.to_vec(),
@@ -62,7 +66,7 @@ impl Line {
                     },
                     Ok(_) => continue,
                     // It would connect again at once; the door waits first.
-                    Err(error) => FromBroker::Ended(transport::reason(&error, &config)),
+                    Err(error) => FromBroker::Ended(transport::reason(&error, &config, was_taken_in)),
                 };
                 let is_end = matches!(message, FromBroker::Ended(_));
                 if told.send(message).await.is_err() || is_end {
@@ -144,6 +148,56 @@ impl Drop for Line {
         self.task.abort();
         if let Some(confirmation) = &self.confirmation {
             confirmation.abort();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::BrokerAddress;
+    use crate::daemon::listeners::mqtt::client_options;
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+
+    /// Why a connection ends whose other side answers with `answer` to what comes first.
+    fn ended(scheme: &str, answer: &'static [u8]) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let broker = BrokerAddress::parse(&format!("{scheme}://{}", listener.local_addr().unwrap())).unwrap();
+        let other = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let _ = stream.read(&mut [0; 4096]).unwrap();
+            stream.write_all(answer).unwrap();
+        });
+        let config = MqttConfig::new(broker);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let told = runtime.block_on(async {
+            let mut line = Line::open(client_options(&config, "door".into()).unwrap(), &config);
+            timeout(Duration::from_secs(30), line.next()).await.unwrap()
+        });
+        other.join().unwrap();
+        match told {
+            FromBroker::Ended(reason) => reason,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_port_that_speaks_no_tls_is_told_apart_from_one_that_is_not_trusted() {
+        // What a web server and a plain broker answer, and one that goes away.
+        for answer in [&b"HTTP/1.1 400 Bad Request\r\n\r\n"[..], &[0x20, 2, 0, 1], b""] {
+            let reason = ended("mqtts", answer);
+            assert!(reason.starts_with("speaks no TLS at port "), "{reason}");
+            assert!(reason.contains("usually 8883, or write mqtt:// instead of mqtts://"), "{reason}");
+        }
+    }
+
+    #[test]
+    fn a_port_that_speaks_tls_is_guessed() {
+        // The alerts for a wrong version and for an unexpected message, and one that goes away.
+        for answer in [&[0x15, 3, 1, 0, 2, 2, 70][..], &[0x15, 3, 3, 0, 2, 2, 10], b""] {
+            let reason = ended("mqtt", answer);
+            assert!(reason.contains("if the port speaks TLS, write mqtts:// instead of mqtt://"), "{reason}");
         }
     }
 }

@@ -35,6 +35,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 use tokio::sync::mpsc::{Sender, channel};
 use topics::Topics;
+pub(super) use transport::broker_problems;
 pub use transport::client_options;
 
 /// The file in which events wait, in the service's state folder.

@@ -3,14 +3,16 @@
 
 use super::topics::Topics;
 use crate::config::MqttConfig;
+use crate::plain_file;
 use crate::text::flattened;
-use rumqttc::{ConnectReturnCode, ConnectionError, LastWill, MqttOptions, QoS, TlsConfiguration, Transport};
+use rumqttc::{
+    ConnectReturnCode, ConnectionError, LastWill, MqttOptions, QoS, TlsConfiguration, TlsError, Transport,
+};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
 use serde::Deserialize;
-use std::fs::File;
-use std::io::Read;
+use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -20,8 +22,9 @@ use std::sync::Arc;
 const KEEP_ALIVE: u16 = 20;
 /// The longest packet that is taken and sent, in bytes.
 const LONGEST_PACKETS: (usize, usize) = (16 << 10, 64 << 10);
-/// Longest file with credentials, in bytes.
+/// Longest file with credentials, and with certificates or a key, in bytes.
 const LONGEST_CREDENTIALS: u64 = 4096;
+const LONGEST_CERTIFICATES: u64 = 1 << 20;
 /// What the broker shows where the door does not.
 pub(super) const OFFLINE: &str = "offline";
 
@@ -55,6 +58,14 @@ pub fn client_options(config: &MqttConfig, client: String) -> Result<MqttOptions
     Ok(options)
 }
 
+/// What is wrong with the files that the section `[mqtt]` names, each in one sentence with the mend.
+#[must_use]
+pub(crate) fn broker_problems(config: &MqttConfig) -> Vec<String> {
+    let credentials = config.credentials.as_deref().and_then(|path| credentials(path).err());
+    let tls = if config.broker.is_encrypted { tls(config).err() } else { None };
+    credentials.into_iter().chain(tls).collect()
+}
+
 /// What the broker knows the door by.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -65,21 +76,24 @@ struct Credentials {
 
 fn credentials(path: &Path) -> Result<Credentials, String> {
     let named = path.display();
-    let mut text = String::new();
-    let mut read = || {
-        let file = File::open(path)?;
-        let mode = file.metadata()?.mode();
-        file.take(LONGEST_CREDENTIALS).read_to_string(&mut text).map(|_| mode)
-    };
-    let mode = read().map_err(|error| {
-        format!("{named} cannot be read ({error}); write it, with user = \"…\" and password = \"…\"")
+    let read = plain_file::open(path)
+        .and_then(|file| file.metadata())
+        .and_then(|about| Ok((about.mode(), plain_file::read_text(path, LONGEST_CREDENTIALS)?)));
+    let (mode, text) = read.map_err(|error| {
+        format!(
+            "mqtt.credentials: {named} cannot be read ({error}); write it, with user = \"…\" and password = \"…\""
+        )
     })?;
     if mode & 0o007 != 0 {
-        return Err(format!("{named} can be read by everybody; sudo chown root:maskwatch and chmod 640 it"));
+        return Err(format!(
+            "mqtt.credentials: {named} can be read by everybody; sudo chown root:maskwatch and chmod 640 it"
+        ));
     }
     // The error of the parser would show what is in the file.
     toml::from_str(&text).map_err(|_| {
-        format!("{named} does not hold just user = \"…\" and password = \"…\", each on its line")
+        format!(
+            "mqtt.credentials: {named} does not hold just user = \"…\" and password = \"…\", each on its line"
+        )
     })
 }
 
@@ -87,9 +101,12 @@ fn tls(config: &MqttConfig) -> Result<ClientConfig, String> {
     let mut roots = RootCertStore::empty();
     match &config.authorities {
         Some(path) => {
-            for certificate in certificates(path)? {
+            for certificate in certificates("ca", path)? {
                 roots.add(certificate).map_err(|error| {
-                    format!("{} holds a certificate that cannot be used ({error})", path.display())
+                    format!(
+                        "mqtt.ca: {} holds a certificate that cannot be used ({error}); name another file",
+                        path.display()
+                    )
                 })?;
             }
         }
@@ -112,28 +129,38 @@ fn tls(config: &MqttConfig) -> Result<ClientConfig, String> {
         .with_root_certificates(roots);
     let Some((certificate, key)) = &config.identity else { return Ok(builder.with_no_client_auth()) };
     let named = key.display();
-    let secret = PrivateKeyDer::from_pem_file(key).map_err(|error| {
-        format!("{named} cannot be read as a private key in PEM ({error}); name another in mqtt.key")
+    let chain = certificates("certificate", certificate)?;
+    let pem = plain_file::read(key, LONGEST_CERTIFICATES)
+        .map_err(|error| format!("mqtt.key: {named} cannot be read ({error}); name another file"))?;
+    let secret = PrivateKeyDer::from_pem_slice(&pem).map_err(|error| {
+        format!("mqtt.key: {named} holds no private key in PEM ({error}); name another file")
     })?;
-    builder
-        .with_client_auth_cert(certificates(certificate)?, secret)
-        .map_err(|error| format!("{} and {named} do not belong together ({error})", certificate.display()))
+    builder.with_client_auth_cert(chain, secret).map_err(|error| {
+        format!(
+            "mqtt.certificate {} and mqtt.key {named} do not belong together ({error}); name those of one pair",
+            certificate.display()
+        )
+    })
 }
 
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+/// The certificates in the file `path` that the key `key` names.
+fn certificates(key: &str, path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     let named = path.display();
-    let read: Result<Vec<_>, _> = CertificateDer::pem_file_iter(path).and_then(Iterator::collect);
+    let pem = plain_file::read(path, LONGEST_CERTIFICATES)
+        .map_err(|error| format!("mqtt.{key}: {named} cannot be read ({error}); name another file"))?;
+    let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
     match read {
         Ok(certificates) if !certificates.is_empty() => Ok(certificates),
-        Ok(_) => Err(format!("{named} holds no certificate in PEM; name another file")),
+        Ok(_) => Err(format!("mqtt.{key}: {named} holds no certificate in PEM; name another file")),
         Err(error) => {
-            Err(format!("{named} cannot be read as certificates in PEM ({error}); name another file"))
+            Err(format!("mqtt.{key}: {named} holds no certificates in PEM ({error}); name another file"))
         }
     }
 }
 
 /// Why a connection ended or did not come about, to go behind `the broker …`.
-pub(super) fn reason(error: &ConnectionError, config: &MqttConfig) -> String {
+/// `was_taken_in`: whether the broker had answered as one before.
+pub(super) fn reason(error: &ConnectionError, config: &MqttConfig, was_taken_in: bool) -> String {
     use ConnectReturnCode::{BadUserNamePassword, NotAuthorized};
     let reason = match error {
         ConnectionError::ConnectionRefused(BadUserNamePassword | NotAuthorized) => {
@@ -145,6 +172,18 @@ pub(super) fn reason(error: &ConnectionError, config: &MqttConfig) -> String {
             }
         }
         ConnectionError::ConnectionRefused(code) => format!("refuses the door ({code:?})"),
+        ConnectionError::MqttState(_) | ConnectionError::NotConnAck(_)
+            if !was_taken_in && !config.broker.is_encrypted =>
+        {
+            format!(
+                "has ended the connection before it took the door in ({error}); if the port speaks TLS, write mqtts:// \
+                 instead of mqtt://, else name the port of an MQTT broker"
+            )
+        }
+        ConnectionError::Tls(TlsError::Io(io)) if speaks_no_tls(io) => format!(
+            "speaks no TLS at port {} ({io}); name the port that does, usually 8883, or write mqtt:// instead of mqtts://",
+            config.broker.port
+        ),
         ConnectionError::Io(error) => format!("cannot be reached ({error})"),
         ConnectionError::NetworkTimeout => "does not answer".into(),
         ConnectionError::Tls(error) if config.authorities.is_none() => {
@@ -159,6 +198,12 @@ pub(super) fn reason(error: &ConnectionError, config: &MqttConfig) -> String {
         other => format!("has ended the connection ({other})"),
     };
     flattened(&reason).into_owned()
+}
+
+/// Whether a handshake failed since the other side answered with something else, or went away at once.
+fn speaks_no_tls(error: &std::io::Error) -> bool {
+    let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>());
+    matches!(cause, Some(rustls::Error::InvalidMessage(_))) || error.kind() == ErrorKind::UnexpectedEof
 }
 
 #[cfg(test)]
@@ -200,7 +245,11 @@ mod tests {
         let topics = Topics::new(&config, "north");
         config.authorities = Some(path.clone());
         let told = |config: &MqttConfig| options(config, &topics).map(|_| ()).unwrap_err();
-        assert!(told(&config).contains("ca.pem cannot be read as certificates"), "{}", told(&config));
+        assert!(
+            told(&config).contains("mqtt.ca: /") && told(&config).contains("ca.pem cannot be read ("),
+            "{}",
+            told(&config)
+        );
         std::fs::write(&path, "nothing\n").unwrap();
         assert!(told(&config).contains("ca.pem holds no certificate"), "{}", told(&config));
         std::fs::write(&path, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n").unwrap();

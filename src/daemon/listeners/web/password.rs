@@ -1,10 +1,10 @@
 //! The password of the page: a file with its Argon2 hash, from which nobody gets it back.
 
+use crate::plain_file;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Argon2, Params, PasswordHasher, PasswordVerifier};
 use rustix::rand::{GetRandomFlags, getrandom};
-use std::fs::File;
-use std::io::Read;
+use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
@@ -75,14 +75,17 @@ impl WebPassword {
     pub fn load(path: &Path) -> Result<Self, PasswordError> {
         let name = path.display().to_string();
         let unreadable = |error: std::io::Error| PasswordError::Unreadable(name.clone(), error.to_string());
-        let mut text = String::new();
-        let file = File::open(path).map_err(unreadable)?;
-        let about = file.metadata().map_err(unreadable)?;
-        if about.is_file() && about.permissions().mode() & 0o007 != 0 {
+        let about = plain_file::open(path).and_then(|file| file.metadata()).map_err(unreadable)?;
+        if about.permissions().mode() & 0o007 != 0 {
             return Err(PasswordError::Open(name));
         }
-        let read = if about.is_file() { file.take(LONGEST_FILE).read_to_string(&mut text) } else { Ok(0) };
-        read.map_err(unreadable)?;
+        let text = match plain_file::read_text(path, LONGEST_FILE) {
+            Ok(text) => text,
+            Err(error) if matches!(error.kind(), ErrorKind::FileTooLarge | ErrorKind::InvalidData) => {
+                return Err(PasswordError::Damaged(name));
+            }
+            Err(error) => return Err(unreadable(error)),
+        };
         Self::parse(text.trim()).ok_or(PasswordError::Damaged(name))
     }
 
