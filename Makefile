@@ -87,7 +87,7 @@ test-board: ## the arm64 daemon on an emulated Raspberry Pi 3: camera, pins, fau
 test-board-all: ## all emulated boards: Pi 3, Pi 4, Zero 2 W, vivid, gpio-sim, PWM; with systemd from an SD card, README's commands (an hour)
 	tests/board/run.sh all
 
-bench-arm: ## instructions per inference beside LiteRT's, and estimated cycles on Cortex-A53, A72, A76
+bench-arm: ## instructions per inference beside LiteRT's, in 64 and 32 bits, and estimated cycles on Cortex-A53, A72, A76
 	benches/arm/run.sh
 
 accuracy: dependencies ## the figures of docs/accuracy.md in both precisions, from the pictures in $MASKWATCH_SHARED/data

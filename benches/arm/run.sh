@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Measures the int8 networks for 64-bit Arm without a board, in two ways that do not depend on this machine's speed:
+# Measures the int8 networks for Arm without a board, in two ways that do not depend on this machine's speed:
 #   1. instructions that one inference executes, under qemu-user, beside LiteRT's (XNNPACK) on the same network where `make bench-peers`
-#      has exported it (or $MASKWATCH_TFLITE names such a file);
+#      has exported it (or $MASKWATCH_TFLITE names such a file), and of the 32-bit program beside the 64-bit one's;
 #   2. llvm-mca's estimate of the cycles that the kernels take on Cortex-A53, A72 and A76, and the milliseconds on boards.
 # Neither knows caches and memory. Needs Debian 12: its qemu-user is the last with plugins. Downloads stay in target/arm-bench.
 set -euo pipefail
@@ -15,9 +15,10 @@ LITERT=2.3.0
 NUMPY=1.26.4
 work=$PWD/target/arm-bench
 target=aarch64-unknown-linux-gnu
+target32=armv7-unknown-linux-gnueabihf
 mkdir -p "$work"
 
-cross/prepare.sh $target
+cross/prepare.sh $target $target32
 need gcc gcc "it compiles the plugin that counts instructions"
 need qemu-aarch64 qemu-user "it executes the programs, with plugins"
 need llvm-mca-19 llvm-19 "llvm-mca estimates cycles"
@@ -30,12 +31,13 @@ source target/cross/environment
 plugin=$work/instructions.so
 gcc -O2 -Wall -shared -fPIC -o "$plugin" benches/arm/instructions.c
 
-executable() { # the bench target's program; cargo names that of maskwatch, too
-    cargo bench --locked --no-run --target $target --bench "$1" --message-format=json-render-diagnostics |
+executable() { # TARGET BENCH: the bench's program; cargo names that of maskwatch, too
+    cargo bench --locked --no-run --target "$1" --bench "$2" --message-format=json-render-diagnostics |
         sed -n '/"kind":\["bench"\]/s/.*"executable":"\([^"]*\)".*/\1/p'
 }
-kernels=$(executable arm_kernels)
-inference=$(executable arm_inference)
+kernels=$(executable $target arm_kernels)
+inference=$(executable $target arm_inference)
+inference32=$(executable $target32 arm_inference)
 
 # An arm64 Debian's Python and LiteRT's wheel, unpacked and nothing more: no package is configured, and nothing runs as root.
 litert_tree() {
@@ -63,12 +65,12 @@ cpuinfo() { # CPU
     for file in possible present online kernel_max; do echo 0 >"$directory/$file"; done
 }
 
-# count CPU ROOT PROGRAM…: instructions of one inference in millions: from the difference of six and of one, start-up drops out.
+# count EMULATOR CPU ROOT PROGRAM…: instructions of one inference in millions: from the difference of six and of one, start-up drops out.
 count() {
-    local cpu=$1 root=$2 times results=()
-    shift 2
+    local emulator=$1 cpu=$2 root=$3 times results=()
+    shift 3
     for times in 1 6; do
-        results+=("$(qemu-aarch64 -cpu "$cpu" -L "$root" -plugin "$plugin" "$@" $times 2>&1 >/dev/null | sed -n 's/^instructions: //p')")
+        results+=("$("$emulator" -cpu "$cpu" -L "$root" -plugin "$plugin" "$@" $times 2>&1 >/dev/null | sed -n 's/^instructions: //p')")
         [ -n "${results[-1]}" ] || fail "$* did not run on an emulated $cpu"
     done
     awk "BEGIN { printf \"%.1f\", (${results[1]} - ${results[0]}) / 5e6 }"
@@ -77,24 +79,35 @@ count() {
 echo
 echo "Instructions per inference, in millions, one thread (qemu-user $(qemu-aarch64 --version | sed -n '1s/.*version \([0-9.]*\).*/\1/p'))"
 models=${MASKWATCH_PEER_MODELS:-target/peers/models}
+declare -A a53
 printf '%-20s %-12s %12s %16s %8s\n' network core maskwatch "LiteRT $LITERT" ratio
 for cpu in cortex-a76 cortex-a72 cortex-a53; do
     for network in classifier_224 classifier_128 detector_320x256; do
-        ours=$(count $cpu /usr/aarch64-linux-gnu "$inference" $network)
+        ours=$(count qemu-aarch64 $cpu /usr/aarch64-linux-gnu "$inference" $network)
         theirs="-" ratio="-"
         model=$models/$network.int8.tflite
         if [ -e "$model" ]; then
             litert_tree
             cpuinfo $cpu
             export OPENBLAS_NUM_THREADS=1 PYTHONPATH=$work/site PYTHONDONTWRITEBYTECODE=1
-            theirs=$(count $cpu "$work/tree" "$work/tree/usr/bin/python3.11" benches/arm/litert.py "$model")
+            theirs=$(count qemu-aarch64 $cpu "$work/tree" "$work/tree/usr/bin/python3.11" benches/arm/litert.py "$model")
             unset PYTHONPATH
             ratio=$(awk "BEGIN { printf \"%.2f\", $theirs / $ours }")
         fi
         printf '%-20s %-12s %12s %16s %8s\n' $network $cpu "$ours" "$theirs" "$ratio"
+        a53[$network]=$ours # the last processor
     done
 done
 [ -e "$models/classifier_224.int8.tflite" ] || echo "LiteRT skipped: $models/classifier_224.int8.tflite is not here; make bench-peers exports it"
+
+echo
+echo "The same of the 32-bit program, with NEON (Cortex-A7), and beside the 64-bit one's on a Cortex-A53"
+printf '%-20s %12s %12s %12s\n' network ARMv7 A53 "ARMv7 / A53"
+for network in classifier_224 classifier_128 detector_320x256; do
+    ours=$(count qemu-arm cortex-a7 /usr/arm-linux-gnueabihf "$inference32" $network)
+    ratio=$(awk "BEGIN { printf \"%.2f\", $ours / ${a53[$network]} }")
+    printf '%-20s %12s %12s %12s\n' $network "$ours" "${a53[$network]}" "$ratio"
+done
 
 echo
 qemu-aarch64 -cpu cortex-a76 -L /usr/aarch64-linux-gnu -plugin "$plugin,trace=$work/trace" "$kernels" >"$work/calls.tsv"
