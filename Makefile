@@ -139,6 +139,9 @@ train: dependencies ## train the networks as the shipped ones were, into runs/ (
 	  --heads crates/lab/labels/heads.csv --rejected 0.003 --threads 2 --output runs/presence
 	$(TRAIN) detector --data $(SHARED)/data --weights $(SHARED)/models/yunet_n.safetensors \
 	  --weight prajnasb=0.3 --weight scenes_volunteers.txt=0.3 --epochs 8 --examples 2000 --output runs/detector $(RESUME)
+	$(TRAIN) detector --close --data $(SHARED)/data --weights runs/detector/detector.safetensors \
+	  --weight prajnasb=0.3 --weight scenes_volunteers.txt=0.3 --negatives --scenes 0.4 --webcam 0.35 --epochs 15 \
+	  --examples 3200 --score-threshold 0.4 --keep-last --threads 2 --output runs/close-detector $(RESUME)
 	$(TRAIN) landmarks --data $(SHARED)/data --teacher $(SHARED)/models/yunet_n.safetensors \
 	  --weights runs/classifier/classifier.safetensors --steps 4000 --every 200 --output runs/landmarks $(RESUME)
 
@@ -151,9 +154,9 @@ bench-drawn: dependencies ## what each kind of drawn thing brings in training: f
 	cargo build --release --locked --package maskwatch-lab
 	benches/drawn-kinds.py $(SHARED)/data $(SHARED)/models/mobilenet_v2_imagenet.safetensors runs/drawn
 
-quantize: dependencies ## models/int8.safetensors anew from the f32 files and training pictures (minutes)
+quantize: dependencies ## models/int8.safetensors anew from the f32 files and training pictures, but for KEEP=classifier,… (minutes)
 	cargo build --release --locked --package maskwatch-lab
-	target/release/maskwatch-lab quantize --data $(SHARED)/data --output models/int8.safetensors
+	target/release/maskwatch-lab quantize --data $(SHARED)/data --output models/int8.safetensors $(addprefix --keep ,$(KEEP))
 
 reference: ## outputs of the shipped weights by ONNX Runtime, for tests/integration/shipped_weights.rs
 	python3 -m venv target/reference

@@ -42,10 +42,10 @@ THIS SOFTWARE IS PROVIDED BY THE COPYRIGHT HOLDERS AND CONTRIBUTORS "AS IS" AND 
 # What is in the program and no crate: paths, copyright lines, licence, a word of explanation.
 OWN_PARTS = [
     (
-        "models/detector.safetensors models/int8.safetensors",
+        "models/detector.safetensors models/close-detector.safetensors models/int8.safetensors",
         ["2018-2022 OpenMMLab", "Shiqi Yu and the authors of libfacedetection.train", "2026 The maskwatch authors"],
         "Apache-2.0",
-        "YuNet-n of libfacedetection.train, whose weights the training of the detector started from and which were changed by it.",
+        "YuNet-n of libfacedetection.train, whose weights the training of both detectors started from and which were changed by it.",
     ),
     (
         "models/classifier.safetensors models/landmarks.safetensors models/int8.safetensors",

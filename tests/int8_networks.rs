@@ -6,13 +6,13 @@ use image::{RgbImage, imageops};
 use maskwatch::geometry::Rect;
 use maskwatch::nn::int8::landmarks::QuantizedLandmarks;
 use maskwatch::nn::int8::mobilenet_v2::{ClassifierLogits, MobileNetV2, QuantizedClassifier};
-use maskwatch::nn::int8::yunet::{QuantizedDetector, YuNet};
+use maskwatch::nn::int8::yunet::{CLOSE_DETECTOR, DETECTOR, QuantizedDetector, YuNet};
 use maskwatch::nn::int8::{QuantizedWeights, SharedTeam};
 use maskwatch::nn::landmarks::{INPUT, MARGIN};
 use maskwatch::nn::weights::Weights;
 use maskwatch::pixels::preprocess;
 use maskwatch::vision::classifier::{Classifier, Input};
-use maskwatch::vision::detector::Detector;
+use maskwatch::vision::detector::{CLOSE_INPUT, Detector};
 use maskwatch::vision::landmarks::Locator;
 use maskwatch_kernels::int8::{
     Area, CacheLine, Depthwise, GROUP, Kernels, Pointwise, Reference, Residual, SourceMap, TargetMap,
@@ -54,7 +54,7 @@ fn features(kernels: &'static dyn Kernels, threads: usize, side: u32) -> (Vec<f3
 
 fn cells(kernels: &'static dyn Kernels, threads: usize, size: (u32, u32)) -> Vec<f32> {
     let weights = QuantizedWeights::embedded().unwrap();
-    let network = YuNet::new(&weights, kernels).unwrap();
+    let network = YuNet::new(&weights, DETECTOR, kernels).unwrap();
     let (width, height) = size;
     let team = SharedTeam::new(threads).unwrap();
     let detector = QuantizedDetector::new(&network, (width as usize, height as usize), team).unwrap();
@@ -223,7 +223,7 @@ fn the_quantized_detector_is_close_to_the_real_one() {
     let real = Detector::load(&models().join("detector.safetensors"), size, 0.5).unwrap();
     let team = SharedTeam::new(2).unwrap();
     let weights = QuantizedWeights::embedded().unwrap();
-    let int8 = Detector::quantized(&weights, fastest(), team, size, 0.5).unwrap();
+    let int8 = Detector::quantized((&weights, DETECTOR), fastest(), team, size, 0.5).unwrap();
     let [a, b] = [&real, &int8].map(|network| network.detect(&portrait()).unwrap());
     assert_eq!((a.len(), b.len()), (1, 1));
     assert!(a[0].rect.iou(&b[0].rect) > 0.9, "{a:?} {b:?}");
@@ -231,6 +231,32 @@ fn the_quantized_detector_is_close_to_the_real_one() {
     for (a, b) in a[0].landmarks.iter().zip(&b[0].landmarks) {
         // In pixels; the eyes are 37 apart.
         assert!((a.x - b.x).hypot(a.y - b.y) < 2.0, "{a:?} {b:?}");
+    }
+}
+
+#[test]
+fn the_quantized_detector_of_close_faces_is_close_to_the_real_one() {
+    let real =
+        Detector::load(&models().join("close-detector.safetensors"), CLOSE_INPUT, 0.5).unwrap().lifted();
+    let team = SharedTeam::new(1).unwrap();
+    let weights = QuantizedWeights::embedded().unwrap();
+    let network = (&weights, CLOSE_DETECTOR);
+    let int8 = Detector::quantized(network, fastest(), team, CLOSE_INPUT, 0.5).unwrap().lifted();
+    // From a face that fills a third of the width to one that is wider than the picture.
+    for zoom in [0.35, 0.6, 0.9, 1.1] {
+        let (middle, width) = (FACE.centre(), FACE.w / zoom);
+        let height = 0.75 * width;
+        let area = Rect::new(middle.x - width / 2.0, middle.y - height / 2.0, width, height);
+        let picture = preprocess::resize(&preprocess::cut(&portrait(), &area), 640, 480);
+        for dark in [1, 6] {
+            let mut picture = picture.clone();
+            picture.iter_mut().for_each(|value| *value /= dark);
+            let [a, b] = [&real, &int8].map(|network| network.detect(&picture).unwrap());
+            assert_eq!((a.len(), b.len()), (1, 1), "{zoom} {dark}");
+            assert!(a[0].rect.iou(&b[0].rect) > 0.85, "{zoom} {dark} {a:?} {b:?}");
+            assert!((a[0].score - b[0].score).abs() < 0.08, "{zoom} {dark} {a:?} {b:?}");
+            assert!(a[0].rect.w > 0.6 * 640.0 * zoom.min(1.0), "{zoom} {dark} {a:?}");
+        }
     }
 }
 
@@ -258,7 +284,7 @@ fn pictures_of_another_size_are_refused() {
     let network = Arc::new(MobileNetV2::new(&weights, fastest()).unwrap());
     let classifier = QuantizedClassifier::new(network, 96, SharedTeam::new(1).unwrap()).unwrap();
     assert!(classifier.logits(&[0; 96 * 96]).is_err());
-    let network = YuNet::new(&weights, fastest()).unwrap();
+    let network = YuNet::new(&weights, DETECTOR, fastest()).unwrap();
     let detector = QuantizedDetector::new(&network, (64, 64), SharedTeam::new(1).unwrap()).unwrap();
     assert!(detector.run(&[0; 64 * 32 * 3], |_, _| {}).is_err());
 }
@@ -393,7 +419,7 @@ fn the_networks_run_the_layers_of_the_tables() {
     network.values(&[7; INPUT * INPUT * 3]).unwrap();
     assert_eq!(*recorder.results.lock().unwrap(), Recorder::expected(&shapes::landmarks()));
     let recorder = Recorder::new();
-    let network = YuNet::new(&weights, recorder).unwrap();
+    let network = YuNet::new(&weights, DETECTOR, recorder).unwrap();
     let detector = QuantizedDetector::new(&network, (320, 256), team).unwrap();
     detector.run(&vec![7; 320 * 256 * 3], |_, _| {}).unwrap();
     assert_eq!(*recorder.results.lock().unwrap(), Recorder::expected(&shapes::yunet(320, 256)));

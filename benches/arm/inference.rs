@@ -2,7 +2,7 @@
 //! which counts the instructions that this executes.
 
 use maskwatch::nn::int8::mobilenet_v2::{MobileNetV2, QuantizedClassifier};
-use maskwatch::nn::int8::yunet::{QuantizedDetector, YuNet};
+use maskwatch::nn::int8::yunet::{DETECTOR, QuantizedDetector, YuNet};
 use maskwatch::nn::int8::{QuantizedWeights, SharedTeam};
 use maskwatch_kernels::int8::fastest;
 use std::sync::Arc;
@@ -38,7 +38,8 @@ fn run(network: &str, times: &str) -> Result<()> {
             }
         }
         "detector_320x256" => {
-            let detector = QuantizedDetector::new(&YuNet::new(&weights, fastest())?, (320, 256), team)?;
+            let detector =
+                QuantizedDetector::new(&YuNet::new(&weights, DETECTOR, fastest())?, (320, 256), team)?;
             let picture = vec![7; 320 * 256 * 3];
             for _ in 0..times {
                 detector.run(&picture, |_, values| checksum += values[0])?;

@@ -127,7 +127,7 @@ pub(crate) fn weights(data: &[u8]) {
 /// A file of int8 weights.
 pub(crate) fn int8_weights(data: &[u8]) {
     let Ok(weights) = QuantizedWeights::from_bytes(data.to_vec(), Path::new("fuzz")) else { return };
-    let _ = int8::yunet::YuNet::new(&weights, &Reference::UNSIGNED);
+    let _ = int8::yunet::YuNet::new(&weights, int8::yunet::DETECTOR, &Reference::UNSIGNED);
     let _ = int8::mobilenet_v2::MobileNetV2::new(&weights, &Reference::UNSIGNED);
 }
 

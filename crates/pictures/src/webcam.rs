@@ -5,11 +5,26 @@ use image::codecs::jpeg::JpegEncoder;
 use image::{ImageFormat, Rgb, RgbImage};
 use maskwatch_vision::geometry::Rect;
 use maskwatch_vision::pixels::preprocess;
-use rand::RngExt;
+use rand::{Rng, RngExt};
 use rand_chacha::ChaCha8Rng;
 
 /// Size of the frames, in pixels.
 pub const FRAME: (u32, u32) = (640, 480);
+
+/// Faces with fewer pixels (shorter side) cannot be enlarged so far.
+pub const LEAST_ENLARGED: f32 = 48.0;
+
+/// Sides of what is shown in a face's place, as shares of the picture's shorter side.
+const PLACES: (f32, f32) = (0.2, 0.9);
+
+/// A random place in a picture of that width and height, about as high as it is wide: what a webcam shows
+/// where there is no face.
+pub fn place((width, height): (u32, u32), generator: &mut impl Rng) -> Rect {
+    let side = generator.random_range(PLACES.0..PLACES.1) * width.min(height) as f32;
+    let (across, down) = (width as f32 - side, height as f32 - side);
+    let wide = generator.random_range(0.75..1.0);
+    Rect::new(generator.random_range(0.0..=across), generator.random_range(0.0..=down), wide * side, side)
+}
 
 /// One such view of a face.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,6 +57,12 @@ impl WebcamView {
             noise: generator.random_range(2.0..8.0),
             quality: generator.random_range(40..=70),
         }
+    }
+
+    /// The same view with the face anywhere in the frame, its middle at least.
+    #[must_use]
+    pub fn anywhere(self, generator: &mut ChaCha8Rng) -> Self {
+        Self { off: (generator.random_range(-0.4..0.4), generator.random_range(-0.4..0.4)), ..self }
     }
 
     /// The frame that shows `face` of `picture`, and where the face is in it. `is_masked` allows the lower

@@ -2,7 +2,7 @@
 
 use super::appearance::Appearance;
 use super::classifier::{Answer, Classifier};
-use super::detector::{CLOSE_INPUT, CLOSE_SCORE, Detector};
+use super::detector::Detector;
 use super::judgement::{Choice, JudgedFace, Judgement, Vision, VisionError};
 use super::landmarks::Locator;
 use super::models::{ModelOptions, Models};
@@ -163,7 +163,7 @@ fn detector(models: &Models, options: &ChainOptions) -> Result<Detector, Network
     if !close_faces {
         return Ok(far);
     }
-    Ok(far.with_close(models.detector(CLOSE_INPUT, CLOSE_SCORE * score_threshold)?))
+    Ok(far.with_close(models.close_detector(score_threshold)?))
 }
 
 impl Vision for Chain {

@@ -18,7 +18,7 @@ use std::path::Path;
 mod close;
 mod detection;
 
-pub use close::{CLOSE_INPUT, CLOSE_SCORE};
+pub use close::{CLOSE_INPUT, NARROWEST, lift};
 pub use detection::{Detection, NMS_IOU, suppress};
 
 /// Sides of the detector's input in pixels; each is also a multiple of [`MULTIPLE`].
@@ -63,19 +63,21 @@ impl Detector {
         Ok(Self { network, input, score_threshold, is_lifted: false, area: None, close: None })
     }
 
-    /// The quantized detector, on `kernels`, with a team's threads; otherwise as [`Detector::load`].
+    /// The quantized detector from the tensors of `network` ([`int8::yunet::DETECTOR`] or
+    /// [`int8::yunet::CLOSE_DETECTOR`]), on `kernels`, with a team's threads; otherwise as
+    /// [`Detector::load`].
     ///
     /// # Errors
     /// When the weights are of another network, or `input` is no multiple of 32.
     pub fn quantized(
-        weights: &QuantizedWeights,
+        (weights, network): (&QuantizedWeights, &str),
         kernels: &'static dyn Kernels,
         team: SharedTeam,
         input: (u32, u32),
         score_threshold: f32,
     ) -> Result<Self, NetworkError> {
         check_input(input, weights.origin())?;
-        let network = int8::yunet::YuNet::new(weights, kernels)?;
+        let network = int8::yunet::YuNet::new(weights, network, kernels)?;
         let network =
             int8::yunet::QuantizedDetector::new(&network, (input.0 as usize, input.1 as usize), team)?;
         let canvas = Scratch::new(input.0 as usize, input.1 as usize);
@@ -87,7 +89,13 @@ impl Detector {
     /// ([`CLOSE_INPUT`]) in the picture with its shadows lifted.
     #[must_use]
     pub fn with_close(self, close: Self) -> Self {
-        Self { close: Some(Box::new(Self { is_lifted: true, ..close })), ..self }
+        Self { close: Some(Box::new(close.lifted())), ..self }
+    }
+
+    /// This detector, which sees pictures with their shadows lifted ([`lift`]).
+    #[must_use]
+    pub fn lifted(self) -> Self {
+        Self { is_lifted: true, ..self }
     }
 
     /// This detector, which searches only this part of pictures; close faces it finds everywhere.

@@ -2,10 +2,11 @@
 //! f32 ones.
 
 use super::classifier::{Classifier, Input};
-use super::detector::{CLOSE_INPUT, CLOSE_SCORE, Detector};
+use super::detector::{CLOSE_INPUT, Detector};
 use super::landmarks::Locator;
 use crate::names::named;
 use crate::nn::NetworkError;
+use crate::nn::int8::yunet::{CLOSE_DETECTOR, DETECTOR};
 use crate::nn::int8::{QuantizedWeights, SharedTeam};
 use crate::nn::weights::{self, Weights};
 use maskwatch_kernels::int8;
@@ -37,7 +38,8 @@ pub struct ModelOptions {
     pub int8: Option<PathBuf>,
     /// f32 weights of the classifier; none for `classifier.safetensors` in the usual folders.
     pub classifier: Option<PathBuf>,
-    /// f32 weights of the detector; none for `detector.safetensors` in the usual folders.
+    /// f32 weights of the detector; none for `detector.safetensors` in the usual folders. Those of the
+    /// detector of close faces are `close-detector.safetensors` there.
     pub detector: Option<PathBuf>,
     /// f32 weights of the landmark network; none for `landmarks.safetensors` in the usual folders.
     pub landmarks: Option<PathBuf>,
@@ -139,13 +141,38 @@ impl Models {
     /// When its weights are missing, damaged or of another network, or `input` is no multiple of 32.
     pub fn detector(&self, input: (u32, u32), score_threshold: f32) -> Result<Detector, NetworkError> {
         match &self.int8 {
-            Some((weights, team)) => {
-                Detector::quantized(weights, int8::fastest(), team.clone(), input, score_threshold)
-            }
+            Some((weights, team)) => Detector::quantized(
+                (weights, DETECTOR),
+                int8::fastest(),
+                team.clone(),
+                input,
+                score_threshold,
+            ),
             None => {
                 let named = self.options.detector.clone();
                 let path = named.map_or_else(|| weights::find("detector.safetensors"), Ok)?;
                 Detector::load(&path, input, score_threshold)
+            }
+        }
+    }
+
+    /// The detector for close faces, at [`CLOSE_INPUT`]. Where int8 weights or a named detector come without
+    /// one, that detector searches for close faces, too.
+    ///
+    /// # Errors
+    /// As [`detector`](Self::detector).
+    pub(crate) fn close_detector(&self, score_threshold: f32) -> Result<Detector, NetworkError> {
+        match &self.int8 {
+            Some((weights, team)) => {
+                let own = weights.contains(&format!("{CLOSE_DETECTOR}.stem.weight"));
+                let network = if own { CLOSE_DETECTOR } else { DETECTOR };
+                let weights = (weights, network);
+                Detector::quantized(weights, int8::fastest(), team.clone(), CLOSE_INPUT, score_threshold)
+            }
+            None => {
+                let usual = weights::find("close-detector.safetensors");
+                let path = usual.or_else(|error| self.options.detector.clone().ok_or(error))?;
+                Detector::load(&path, CLOSE_INPUT, score_threshold)
             }
         }
     }
@@ -164,7 +191,7 @@ impl Models {
         if input.0 <= CLOSE_INPUT.0 && input.1 <= CLOSE_INPUT.1 {
             return Ok(far);
         }
-        Ok(far.with_close(self.detector(CLOSE_INPUT, CLOSE_SCORE * score_threshold)?))
+        Ok(far.with_close(self.close_detector(score_threshold)?))
     }
 
     /// The landmark network.

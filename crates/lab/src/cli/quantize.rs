@@ -1,9 +1,11 @@
 //! `maskwatch-lab quantize`: the networks' f32 weights → the one int8 file that the daemon runs.
 
 use crate::data::dataset::{Dataset, DatasetOptions};
-use crate::quantize::{Choices, Comparison, Real, compare, quantize};
+use crate::quantize::{Choices, Comparison, NETWORKS, NetworkSource, NetworkSources, compare, quantize};
 use anyhow::Context;
 use maskwatch::cli::outcome::Outcome;
+use maskwatch::nn::NetworkError;
+use maskwatch::nn::int8::QuantizedWeights;
 use maskwatch::nn::weights::{Weights, find};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -21,10 +23,18 @@ pub(crate) struct Args {
     /// f32 weights of the detector [default: detector.safetensors, found like those of the classifier]
     #[arg(long, value_name = "FILE")]
     detector: Option<PathBuf>,
+    /// f32 weights of the detector of close faces [default: close-detector.safetensors, found like those of
+    /// the classifier]
+    #[arg(long, value_name = "FILE")]
+    close_detector: Option<PathBuf>,
     /// f32 weights of the landmark network [default: landmarks.safetensors, found like those of the
     /// classifier]
     #[arg(long, value_name = "FILE")]
     landmarks: Option<PathBuf>,
+    /// Networks to take from the built-in weights as they are: classifier, detector, close_detector,
+    /// landmarks
+    #[arg(long, value_name = "NETWORK,…", value_delimiter = ',', value_parser = NETWORKS)]
+    keep: Vec<String>,
     /// The file to write
     #[arg(long, value_name = "FILE", default_value = "runs/int8.safetensors")]
     output: PathBuf,
@@ -50,11 +60,22 @@ pub(crate) fn run(args: Args) -> Outcome {
         (0.5..=1.0).contains(&args.quantile) && args.faces > 0 && args.pictures > 0 && !args.input.is_empty(),
         "--quantile must be 0.5 to 1, --faces and --pictures at least 1"
     );
-    let load = |named: Option<PathBuf>, usual| Weights::load(&named.map_or_else(|| find(usual), Ok)?);
-    let real = Real {
-        classifier: load(args.classifier, "classifier.safetensors")?,
-        detector: load(args.detector, "detector.safetensors")?,
-        landmarks: load(args.landmarks, "landmarks.safetensors")?,
+    let load = |name: &str, named: &Option<PathBuf>, usual| {
+        if args.keep.iter().any(|kept| kept == name) {
+            return Ok(NetworkSource::Kept);
+        }
+        let path = named.clone().map_or_else(|| find(usual), Ok)?;
+        Ok::<_, NetworkError>(NetworkSource::Real(Weights::load(&path)?))
+    };
+    let [classifier, detector, close_detector, landmarks] = NETWORKS;
+    let sources = NetworkSources {
+        networks: [
+            load(classifier, &args.classifier, "classifier.safetensors")?,
+            load(detector, &args.detector, "detector.safetensors")?,
+            load(close_detector, &args.close_detector, "close-detector.safetensors")?,
+            load(landmarks, &args.landmarks, "landmarks.safetensors")?,
+        ],
+        kept: QuantizedWeights::embedded()?,
     };
     let dataset =
         Dataset::load(&args.data, &DatasetOptions { seed: args.seed, ..DatasetOptions::default() })?;
@@ -69,14 +90,15 @@ pub(crate) fn run(args: Args) -> Outcome {
     if let Some(folder) = args.output.parent() {
         std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     }
-    let draft = quantize(&real, &dataset, &choices)?;
+    let draft = quantize(&sources, &dataset, &choices)?;
     draft.save(&args.output)?;
     let bytes = std::fs::metadata(&args.output).map_or(0, |file| file.len());
     println!("{}: {:.2} MB, the networks in 8 bits", args.output.display(), bytes as f64 / 1e6);
+    let [NetworkSource::Real(classifier), ..] = &sources.networks else { return Ok(ExitCode::SUCCESS) };
     println!(
         "faces set aside from training: f32 right, int8 right, same class, logit error (root mean square)"
     );
-    for sum in compare(&real.classifier, &draft, &dataset, &choices)? {
+    for sum in compare(classifier, &draft, &dataset, &choices)? {
         let Comparison { input, faces, real_right, quantized_right, same, logit_error } = sum;
         println!("{input:4} px: {real_right} {quantized_right} {same} of {faces}, {logit_error:.3}");
     }

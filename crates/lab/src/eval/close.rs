@@ -11,7 +11,7 @@ use super::table::{heading, line};
 use crate::data::labels::Label;
 use crate::data::matching::MIN_IOU;
 use crate::data::pictures::{self, LabelledPicture, Measured};
-use crate::data::webcam::{FRAME, WebcamView};
+use crate::data::webcam::{FRAME, LEAST_ENLARGED, WebcamView};
 use crate::random::{Purpose, stream};
 use maskwatch::decide::{Rules, Verdict};
 use maskwatch::geometry::Rect;
@@ -19,9 +19,6 @@ use maskwatch::vision::Judgement;
 use serde::Serialize;
 use std::fmt::{self, Display, Formatter};
 use std::path::Path;
-
-/// Faces with fewer pixels (shorter side) cannot be enlarged so far.
-pub const LEAST_SIDE: f32 = 48.0;
 
 /// Widths of the faces in percent of the frame's width.
 const BANDS: [Band; 4] = [
@@ -99,7 +96,7 @@ pub fn evaluate(
         let mut all = Vec::new();
         let place = places.get(picture.image.as_str()).copied().unwrap_or_default();
         for (number, face) in (0u64..).zip(&picture.boxes) {
-            if face.rect.side() < LEAST_SIDE {
+            if face.rect.side() < LEAST_ENLARGED {
                 continue;
             }
             let mut generator = stream(seed, Purpose::Clip, (1 << 40) | (place << 8) | number);

@@ -10,6 +10,8 @@ use super::networks::Look;
 use super::table::{heading, line};
 use crate::data::non_faces::EmptyPicture;
 use crate::data::pictures::{self, Failure, LabelledPicture, Measured};
+use crate::data::webcam::{self, WebcamView};
+use crate::random::{Purpose, stream};
 use image::RgbImage;
 use maskwatch::decide::{Rules, Verdict};
 use maskwatch::geometry::Rect;
@@ -105,13 +107,25 @@ pub struct PresenceReport {
     pub empty: EmptyFigures,
     /// The same by what they show.
     pub groups: Named<EmptyFigures>,
+    /// The same pictures, a part of each as a cheap webcam close to it sees it before a bright window.
+    pub dark: EmptyFigures,
     /// Over annotated faces of at least 20 pixels (shorter side), by table.
     pub faces: Named<FaceFigures>,
 }
 
-/// Looks at pictures without people, in which nobody should be seen.
+/// Part of a picture without people, as a cheap webcam sees it; the same for the same place in the table.
+#[must_use]
+pub fn dark(place: usize, picture: &RgbImage) -> RgbImage {
+    let mut generator = stream(1, Purpose::Clip, (2 << 40) | place as u64);
+    let view = WebcamView::random(&mut generator);
+    let part = webcam::place(picture.dimensions(), &mut generator);
+    view.frame(picture, &part, true, &mut generator).0
+}
+
+/// Looks at pictures without people, in which nobody should be seen, as `show` shows them.
 pub fn empty(
     pictures: &[EmptyPicture],
+    show: &(dyn Fn(usize, RgbImage) -> RgbImage + Sync),
     look: &Look<'_>,
     rules: &Rules,
     progress: &(dyn Fn(usize) + Sync),
@@ -119,10 +133,12 @@ pub fn empty(
     let done = AtomicUsize::new(0);
     let outcomes: Vec<Result<EmptySeen, Failure>> = pictures
         .par_iter()
-        .map(|EmptyPicture { path, .. }| {
+        .enumerate()
+        .map(|(place, EmptyPicture { path, .. })| {
             let image = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             let pixels = files::load(path).map_err(|error| pictures::with_causes(&error));
             let seen = pixels.and_then(|pixels| {
+                let pixels = show(place, pixels);
                 let faces = look(&pixels).map_err(|error| pictures::with_causes(&error))?;
                 Ok(EmptySeen::of(&image, pixels.width(), &faces, rules))
             });
@@ -147,7 +163,8 @@ pub fn empty(
         }
     }
     groups.0.sort_by(|(one, _), (other, _)| one.cmp(other));
-    let report = PresenceReport { empty: all, groups, faces: Named(Vec::new()) };
+    let report =
+        PresenceReport { empty: all, groups, dark: EmptyFigures::default(), faces: Named(Vec::new()) };
     Evaluation { report, mistakes, failures }
 }
 
@@ -197,6 +214,7 @@ impl Display for PresenceReport {
         for (group, figures) in &self.groups.0 {
             section(group, figures)?;
         }
+        section("all of them before a bright window", &self.dark)?;
         for (table, FaceFigures { nobody, hidden }) in &self.faces.0 {
             heading(out, &format!("faces of {table} from {LEAST_SIDE} px"))?;
             line(out, "called nobody", nobody)?;

@@ -1,4 +1,4 @@
-//! YuNet → the tensors `detector.*`. The four parts of a level's head become one unit of 16 channels.
+//! YuNet → the tensors of a detector. The four parts of a level's head become one unit of 16 channels.
 
 use super::choices::Choices;
 use super::coding::{picture, read_by};
@@ -16,6 +16,8 @@ use std::collections::BTreeMap;
 type Coded = (String, Quantization);
 
 struct Quantizer<'a> {
+    /// What the file calls the network.
+    network: &'a str,
     draft: &'a mut Draft,
     convolutions: BTreeMap<String, &'a Convolution>,
     seen: &'a Observations,
@@ -58,11 +60,11 @@ impl Quantizer<'_> {
         let (first, second) = (format!("{source}.conv1"), format!("{source}.conv2"));
         let between = Quantization::signed_per_channel(&self.seen.get(&first).ranges(self.choices.quantile));
         let (values, requantization) = quantize(&self.layer(&first)?, &self.reads(input), &between);
-        self.draft.layer(&format!("detector.{name}.pointwise"), &values, &requantization);
+        self.draft.layer(&format!("{}.{name}.pointwise", self.network), &values, &requantization);
         let output = self.coding(&second, reader);
         let (values, requantization) =
             quantize(&self.layer(&second)?, &self.reads(&(first, between)), &output);
-        self.draft.layer(&format!("detector.{name}.depthwise"), &values, &requantization);
+        self.draft.layer(&format!("{}.{name}.depthwise", self.network), &values, &requantization);
         Ok((second, output))
     }
 
@@ -85,7 +87,7 @@ impl Quantizer<'_> {
         let seen = ObservedMap::beside(&maps);
         let between = Quantization::signed_per_channel(&seen.ranges(self.choices.quantile));
         let (values, requantization) = quantize(&self.joined(level, "conv1")?, &self.reads(input), &between);
-        let name = format!("detector.head.{level}");
+        let name = format!("{}.head.{level}", self.network);
         let reads = Reads { coding: between, means: seen.means(), mean_squares: seen.mean_squares() };
         let real = Quantization { scale: vec![1.0; reads.means.len()], zero_point: 0 };
         let (filters, result) = quantize(&self.joined(level, "conv2")?, &reads, &real);
@@ -99,19 +101,19 @@ fn part_names(level: usize) -> [String; 4] {
     ["cls", "obj", "bbox", "kps"].map(|part| format!("head.multi_level_{part}.{level}"))
 }
 
-/// Quantizes the detector `weights` by what was `seen` of its maps.
+/// Quantizes the detector `weights` as the tensors `{file_name}.*`, by what was `seen` of its maps.
 ///
 /// # Errors
 /// When the weights are of another network.
 pub fn add(
     draft: &mut Draft,
-    weights: &Weights,
+    (file_name, weights): (&str, &Weights),
     seen: &Observations,
     choices: &Choices,
 ) -> Result<(), NetworkError> {
     let network = YuNet::new(weights, Mode::Inference)?;
     let convolutions = network.convolutions().collect();
-    let mut quantizer = Quantizer { draft, convolutions, seen, choices };
+    let mut quantizer = Quantizer { network: file_name, draft, convolutions, seen, choices };
 
     // The network was trained on BGR, pictures come as RGB; its padding is black.
     let name = "backbone.model0.conv1";
@@ -122,8 +124,9 @@ pub fn add(
     let first_reader = quantizer.layer(&format!("backbone.{}.conv1", BACKBONE[0].0))?;
     let coding = quantizer.coding(name, Some(&first_reader));
     let (values, requantization) = quantize(&layer, &picture(), &coding);
-    quantizer.draft.layer("detector.stem", &values, &requantization);
-    quantizer.draft.reals("detector.stem.padding", &[3], &[0.0; 3]);
+    let stem = format!("{file_name}.stem");
+    quantizer.draft.layer(&stem, &values, &requantization);
+    quantizer.draft.reals(&format!("{stem}.padding"), &[3], &[0.0; 3]);
 
     let mut map = (name.to_owned(), coding);
     let mut levels = Vec::new();
@@ -144,7 +147,7 @@ pub fn add(
             let name = format!("neck.sum.{level}");
             let sum = choices.per_tensor(&seen.get(&name).ranges(choices.quantile));
             let multipliers = [input.1.scale[0] / sum.scale[0], half.scale[0] / sum.scale[0]];
-            let key = format!("detector.sum.{level}");
+            let key = format!("{file_name}.sum.{level}");
             quantizer.draft.reals(&format!("{key}.multipliers"), &[2], &multipliers);
             for (index, zero_point) in
                 [input.1.zero_point, half.zero_point, sum.zero_point].into_iter().enumerate()

@@ -24,4 +24,4 @@ pub mod rounding;
 pub use choices::Choices;
 pub use compare::{Comparison, compare};
 pub use error::QuantizeError;
-pub use networks::{Real, quantize};
+pub use networks::{NETWORKS, NetworkSource, NetworkSources, quantize};

@@ -5,7 +5,9 @@ use super::error::QuantizeError;
 use super::ranges::Observations;
 use crate::data::augment::FaceView;
 use crate::data::dataset::{Dataset, Subset, open_picture};
+use crate::data::labels::Label;
 use crate::data::sampler::FaceSampler;
+use crate::data::webcam::WebcamView;
 use crate::progress::Progress;
 use crate::random::{Purpose, stream};
 use candle_core::Tensor;
@@ -16,6 +18,7 @@ use maskwatch::nn::mobilenet_v2::MobileNetV2;
 use maskwatch::nn::weights::Weights;
 use maskwatch::nn::yunet::YuNet;
 use maskwatch::pixels::preprocess;
+use maskwatch::vision::detector::{CLOSE_INPUT, lift};
 use std::collections::BTreeSet;
 
 /// What is seen of the pooled features, and of the head's hidden values.
@@ -77,6 +80,39 @@ pub(super) fn observe_landmarks(
         let crop = FaceView::plain(MARGIN).render(&open_picture(&face.picture)?, &face.rect, INPUT as u32);
         let mut failed = None;
         network.observe(&preprocess::normalised(&[crop])?, &mut |name, map| {
+            failed = failed.take().or(seen.add(name, map).err());
+        })?;
+        failed.map_or(Ok(()), Err)?;
+        progress.advance(1);
+    }
+    Ok(seen)
+}
+
+/// Observes the maps of the detector for close faces: on training pictures, and on their faces as a cheap
+/// webcam close to them sees them, in turn.
+pub(super) fn observe_close_faces(
+    weights: &Weights,
+    dataset: &Dataset,
+    choices: &Choices,
+) -> Result<Observations, QuantizeError> {
+    let network = YuNet::new(weights, Mode::Inference)?;
+    let mut generator = stream(choices.seed, Purpose::Subsets, 102);
+    let drawn = FaceSampler::new(dataset).draw(2 * choices.pictures, &mut generator);
+    let progress =
+        Progress::new("calibrating the detector of close faces", "pictures", drawn.len() as u64, 0);
+    let mut seen = Observations::default();
+    for (turn, index) in drawn.into_iter().enumerate() {
+        let face = &dataset.faces[index];
+        let mut picture = open_picture(&face.picture)?;
+        if turn / 2 % 2 == 0 {
+            let is_masked = face.label != Label::NoMask;
+            let view = WebcamView::random(&mut generator);
+            picture = view.frame(&picture, &face.rect, is_masked, &mut generator).0;
+        }
+        let (mut canvas, _) = preprocess::letterbox(&picture, CLOSE_INPUT.0, CLOSE_INPUT.1);
+        lift(&mut canvas);
+        let mut failed = None;
+        network.observe(&preprocess::bgr(&[canvas])?, &mut |name, map| {
             failed = failed.take().or(seen.add(name, map).err());
         })?;
         failed.map_or(Ok(()), Err)?;

@@ -1,19 +1,17 @@
-//! Close faces. The network was fitted to faces of up to about half of its input. One that fills more of the
-//! frame is seen whole at a small input, and only its parts at a large one: so a picture is searched a second
-//! time, at an input so small that it costs little, for large faces alone. Who stands close to a camera often
-//! hides the light behind him; so this search sees the picture with its shadows lifted.
+//! Close faces. The detector was fitted to faces of up to about half of its input. One that fills more of the
+//! frame is seen whole at a small input, and only its parts at a large one. So a picture is searched a second
+//! time, at an input so small that it costs little, for large faces alone, by the same network with weights
+//! fitted to such faces. Who stands close to a camera often hides the light behind him; so this search sees
+//! the picture with its shadows lifted.
 
 use super::detection::{Detection, NMS_IOU};
 use crate::geometry::Rect;
 
 /// Size that pictures are fitted into to search for close faces, in pixels.
 pub const CLOSE_INPUT: (u32, u32) = (160, 128);
-/// Share of the score threshold that a face needs there. A masked face in the dark scores little, and what is
-/// no face does not pass the classifier.
-pub const CLOSE_SCORE: f32 = 0.8;
 /// Narrower faces, as a share of the picture's width, are not taken from the small input: eight by eight
 /// cells of it say too little about what is there.
-const NARROWEST: f32 = 0.15;
+pub const NARROWEST: f32 = 0.15;
 /// From this share of the picture's width on the box found at the small input is the steadier one.
 const STEADIER: f32 = 0.35;
 /// Share of a box that lies within a close face from which it is a part of that face.
@@ -33,7 +31,7 @@ static LIFTED: [u8; 256] = {
 };
 
 /// Lifts the shadows of pixels with 8 bits a channel.
-pub(super) fn lift(pixels: &mut [u8]) {
+pub fn lift(pixels: &mut [u8]) {
     for value in pixels {
         *value = LIFTED[usize::from(*value)];
     }

@@ -6,6 +6,7 @@ use crate::data::labels::{self, Split};
 use crate::data::{non_faces, pictures};
 use crate::eval::error::EvalError;
 use crate::eval::presence;
+use image::RgbImage;
 use maskwatch::cli::networks::{DetectorArgs, ModelArgs, VerdictArgs, chain};
 use maskwatch::cli::outcome::Outcome;
 use maskwatch::vision::zones::Zones;
@@ -99,7 +100,9 @@ pub(super) fn run(args: Args) -> Outcome {
                 let answers = chain.classifier().look(picture, rects)?;
                 Ok(answers.into_iter().map(|answer| answer.presence).collect())
             };
-            let mut evaluation = presence::empty(&empty, &look, &rules, progress);
+            let mut evaluation = presence::empty(&empty, &|_, picture| picture, &look, &rules, progress);
+            let show = |place, picture: RgbImage| presence::dark(place, &picture);
+            evaluation.report.dark = presence::empty(&empty, &show, &look, &rules, &|_| {}).report.empty;
             for (name, pictures) in &labelled {
                 let faces = presence::faces(pictures, &data.join("images"), &gates, &ask, &|_| {});
                 evaluation.report.faces.0.push(((*name).to_owned(), faces.report));

@@ -35,6 +35,9 @@ pub(super) struct Args {
     /// source negatives
     #[arg(long, help_heading = "Data")]
     negatives: bool,
+    /// Fit the network that finds close faces at a small input: all faces are close, shadows lifted
+    #[arg(long, help_heading = "Data")]
+    close: bool,
     /// Share of the examples that show a face close to a cheap webcam, before a bright window
     #[arg(long, value_name = "SHARE", default_value_t = usual().webcam, value_parser = whole_share, help_heading = "Data")]
     webcam: f64,
@@ -94,6 +97,7 @@ pub(super) fn run(args: Args) -> Outcome {
         factors: args.weight,
         scenes: args.scenes,
         negatives: args.negatives,
+        close: args.close,
         webcam: args.webcam,
         epochs: args.epochs,
         examples: args.examples,

@@ -215,7 +215,9 @@ fn temperature(logits: &[(f64, bool)]) -> Option<f64> {
         let (left, right) = (high - golden * (high - low), low + golden * (high - low));
         if loss(logits, left.exp()) <= loss(logits, right.exp()) { high = right } else { low = left }
     }
-    Some(f64::midpoint(low, high).exp())
+    // The search comes near an end of the range, but never quite there.
+    let ends = [f64::midpoint(low, high), RANGE.0, RANGE.1].map(f64::exp);
+    ends.into_iter().min_by(|one, other| loss(logits, *one).total_cmp(&loss(logits, *other)))
 }
 
 #[cfg(test)]

@@ -1,10 +1,12 @@
 //! Fits the detector: batches in, steps of the optimiser out. [`run`](super::run) decides which weights are
 //! kept.
 
-use super::canvas::{self, Example};
+use super::canvas;
 use super::cells::grid;
+use super::close;
 use super::data::{PictureSampler, TrainingPicture};
 use super::history::DetectorEntry;
+use super::laid::Example;
 use super::loss::{CellOutputs, Losses, Targets};
 use super::ranking::Ranking;
 use super::settings::DetectorSettings;
@@ -131,7 +133,7 @@ impl Fitter for DetectorFitter<'_> {
         weights: &Weights,
         losses: Option<[f64; 4]>,
     ) -> Result<DetectorEntry, TrainError> {
-        let ranking = Ranking::new(weights, &self.selection)?;
+        let ranking = Ranking::new(weights, &self.selection, self.settings.close)?;
         let score_threshold = self.settings.score_threshold;
         let (figure, working) = (ranking.figure(), ranking.at(score_threshold));
         Ok(DetectorEntry { epoch: done, losses, figure, working, score_threshold })
@@ -158,7 +160,11 @@ impl DetectorBatch {
         let side = SIDES[random.random_range(0..SIDES.len())];
         let examples = (0..settings.batch).map(|example| {
             let mut random = stream(settings.seed, Purpose::View, index * settings.batch + example);
-            canvas::example(sampler, side, settings.webcam, &mut random)
+            if settings.close {
+                close::example(sampler, settings.webcam, &mut random)
+            } else {
+                canvas::example(sampler, side, settings.webcam, &mut random)
+            }
         });
         let examples = examples.collect::<Result<Vec<Example>, DatasetError>>()?;
         let (pictures, truths): (Vec<_>, Vec<_>) =

@@ -14,11 +14,13 @@
 mod assign;
 mod canvas;
 mod cells;
+mod close;
 mod covered;
 mod data;
 mod distort;
 mod fitting;
 mod history;
+mod laid;
 mod loss;
 mod placement;
 mod ranking;

@@ -1,16 +1,16 @@
 //! The detector on the pictures that choose the best weights: its detections ranked by score, each right or
 //! wrong. Only for choosing between weights; figures to quote come from `maskwatch-lab eval detector`.
 
-use super::covered;
 use super::data::TrainingPicture;
 use super::placement::Placement;
 use super::truth::Truth;
+use super::{close, covered};
 use crate::data::matching::{MIN_IOU, match_faces};
 use crate::train::error::TrainError;
 use image::RgbImage;
 use maskwatch::geometry::Rect;
 use maskwatch::nn::weights::Weights;
-use maskwatch::vision::detector::{Detection, Detector};
+use maskwatch::vision::detector::{CLOSE_INPUT, Detection, Detector, NARROWEST};
 use rayon::prelude::*;
 
 /// Detections with a lower score are not ranked.
@@ -18,7 +18,7 @@ const FAINTEST: f32 = 0.05;
 /// Annotated scenes are searched at this size, as in use.
 const SCENE_INPUT: u32 = 640;
 /// Pictures of one or few faces are made small, so that it is not all too easy to find them.
-const CLOSE_INPUT: u32 = 192;
+const ALONE_INPUT: u32 = 192;
 /// A detection that shares this part of the smaller area with a region to ignore is neither right nor wrong.
 const SHARED: f32 = 0.5;
 /// Landmarks are looked for at about the daemon's size.
@@ -60,13 +60,21 @@ pub(super) struct Working {
 }
 
 impl Ranking {
-    /// Runs the detector with these weights on all pictures.
+    /// Runs the detector with these weights on all pictures; with `close` on what the search for close faces
+    /// sees of them.
     ///
     /// # Errors
     /// A picture cannot be opened, or the weights are not the detector's.
-    pub(super) fn new(weights: &Weights, pictures: &[TrainingPicture]) -> Result<Self, TrainError> {
+    pub(super) fn new(
+        weights: &Weights,
+        pictures: &[TrainingPicture],
+        close: bool,
+    ) -> Result<Self, TrainError> {
+        if close {
+            return Self::of_close(weights, pictures);
+        }
         let detector = |side: u32| Detector::new(weights, (side, side), FAINTEST);
-        let detectors = [detector(CLOSE_INPUT)?, detector(SCENE_INPUT)?];
+        let detectors = [detector(ALONE_INPUT)?, detector(SCENE_INPUT)?];
         let judged: Vec<Judged> = pictures
             .par_iter()
             .map(|picture| {
@@ -79,6 +87,25 @@ impl Ranking {
             .collect::<Result<_, TrainError>>()?;
         let landmark_error = covered::landmark_error(&detector(LANDMARK_INPUT)?, pictures, LANDMARK_SEED)?;
         Ok(Self { landmark_error, ..Self::of(judged) })
+    }
+
+    /// Each picture with a face is rendered as a cheap webcam close to it sees it; those without are shown as
+    /// they are. In both, all that is found besides is wrong.
+    fn of_close(weights: &Weights, pictures: &[TrainingPicture]) -> Result<Self, TrainError> {
+        let detector = Detector::new(weights, CLOSE_INPUT, FAINTEST)?.lifted();
+        let judged: Vec<Option<Judged>> = pictures
+            .par_iter()
+            .enumerate()
+            .map(|(place, picture)| {
+                let shown = close::shown(picture, place as u64)?;
+                let Some((pixels, truth)) = shown else { return Ok(None) };
+                let mut detections = detector.detect(&pixels)?;
+                detections.retain(|found| found.rect.w >= NARROWEST * pixels.width() as f32);
+                let judged = judge(&pixels, &truth, CLOSE_INPUT, &detections);
+                Ok(Some(Judged { annotated: true, ..judged }))
+            })
+            .collect::<Result<_, TrainError>>()?;
+        Ok(Self::of(judged.into_iter().flatten().collect()))
     }
 
     fn of(judged: Vec<Judged>) -> Self {

@@ -113,10 +113,10 @@ fn finish(
     } else {
         let allowed = first.working.false_positives;
         level_scores(&mut weights, |weights| {
-            Ok(Ranking::new(weights, selection)?.at(threshold).false_positives <= allowed)
+            Ok(Ranking::new(weights, selection, settings.close)?.at(threshold).false_positives <= allowed)
         })?
     };
-    let ranking = Ranking::new(&weights, selection)?;
+    let ranking = Ranking::new(&weights, selection, settings.close)?;
     let (figure, fitted) = (ranking.figure(), ranking.at(threshold));
     let on = "pictures of split train that were kept apart; they chose the epoch and the scores' shift";
     let mut figures = figures(figure, &fitted);
@@ -174,7 +174,7 @@ fn blend(
     let mut best: Option<(f64, Weights, f64)> = None;
     for &share in shares {
         let weights = blended(start, fitted, share)?;
-        let ranking = Ranking::new(&weights, selection)?;
+        let ranking = Ranking::new(&weights, selection, settings.close)?;
         let figure = ranking.figure();
         progress.note(&format!("{share} of the fitted weights: mean recall {figure:.4}"));
         progress.advance(1);

@@ -19,6 +19,8 @@ pub struct DetectorSettings {
     pub scenes: f64,
     /// Whether pictures without people are among those: the ones of split train in `negatives.csv`.
     pub negatives: bool,
+    /// Whether the network is to find close faces at a small input, in pictures with their shadows lifted.
+    pub close: bool,
     /// Share of the examples that show a face close to a cheap webcam ([`crate::data::webcam`]).
     pub webcam: f64,
     /// Epochs; the weights are measured after each.
@@ -53,6 +55,7 @@ impl DetectorSettings {
             factors: Vec::new(),
             scenes: 0.5,
             negatives: false,
+            close: false,
             webcam: 0.0,
             epochs: 10,
             examples: 2000,
@@ -74,7 +77,7 @@ impl DetectorSettings {
     /// How long the run is. `pictures` and `start` are the checksums of what is drawn from and of the
     /// starting weights.
     pub(super) fn course(&self, pictures: &str, start: &str) -> Course {
-        let Self { epochs, batch, learning_rate, seed, webcam, .. } = self;
+        let Self { epochs, batch, learning_rate, seed, close, webcam, .. } = self;
         let batches = self.batches();
         Course {
             title: "fitting",
@@ -90,6 +93,7 @@ impl DetectorSettings {
                 "batch": batch,
                 "learning_rate": learning_rate,
                 "seed": seed,
+                "close": close,
                 "webcam": webcam,
                 "pictures": pictures,
                 "start": start,

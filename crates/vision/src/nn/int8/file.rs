@@ -209,6 +209,21 @@ impl Draft {
         self.add(name, "U8", &[1], vec![value]);
     }
 
+    /// Adds the tensors of another file whose names begin with `prefix`, as they are.
+    pub fn copy(&mut self, from: &QuantizedWeights, prefix: &str) {
+        let wanted = from.tensors.iter().filter(|(name, _)| name.starts_with(prefix));
+        for (name, StoredTensor { dtype, shape, range }) in wanted {
+            let dtype = match dtype {
+                Dtype::I8 => "I8",
+                Dtype::I32 => "I32",
+                Dtype::U8 => "U8",
+                // What readers ask for has no other type.
+                _ => "F32",
+            };
+            self.add(name, dtype, shape, from.bytes[range.clone()].to_vec());
+        }
+    }
+
     fn add(&mut self, name: &str, dtype: &'static str, shape: &[usize], bytes: Vec<u8>) {
         self.tensors.insert(name.to_owned(), storage::TensorBytes { dtype, shape: shape.to_vec(), bytes });
     }

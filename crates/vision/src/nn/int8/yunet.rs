@@ -1,5 +1,4 @@
-//! YuNet-n, quantized, from the tensors `detector.*`. The four parts of a level's head are one unit of 16
-//! channels.
+//! YuNet-n, quantized. The four parts of a level's head are one unit of 16 channels.
 
 use super::file::QuantizedWeights;
 use super::layers::{Finish, UnitLayers};
@@ -12,6 +11,11 @@ use crate::nn::NetworkError;
 use crate::nn::yunet::STRIDES;
 use maskwatch_kernels::int8::{Kernels, maps::Term};
 use std::sync::Arc;
+
+/// Tensors of the network that finds faces of any size: `detector.*`.
+pub const DETECTOR: &str = "detector";
+/// Tensors of the network that finds close faces at a small input: `close_detector.*`.
+pub const CLOSE_DETECTOR: &str = "close_detector";
 
 /// Values per cell: class, objectness, box (4), landmarks (10), as of [`crate::nn::yunet::FeatureLevel`].
 pub const VALUES: usize = 16;
@@ -46,21 +50,25 @@ pub struct YuNet {
 }
 
 impl YuNet {
-    /// The network made from the tensors `detector.*`.
+    /// The network made from the tensors `{network}.*`, of [`DETECTOR`] or [`CLOSE_DETECTOR`].
     ///
     /// # Errors
     /// When a tensor is missing or has other extents, or a layer cannot be packed.
-    pub fn new(weights: &QuantizedWeights, kernels: &'static dyn Kernels) -> Result<Self, NetworkError> {
+    pub fn new(
+        weights: &QuantizedWeights,
+        network: &str,
+        kernels: &'static dyn Kernels,
+    ) -> Result<Self, NetworkError> {
         let layers = LayerReader { weights, kernels };
         let unit = |name: &str, (inputs, outputs): (usize, usize), stem, finish| {
             let (depthwise, hidden_zero_point) =
-                layers.depthwise(&format!("detector.{name}.depthwise"), outputs)?;
-            let (expand, _) = layers.pointwise(&format!("detector.{name}.pointwise"), inputs, outputs)?;
+                layers.depthwise(&format!("{network}.{name}.depthwise"), outputs)?;
+            let (expand, _) = layers.pointwise(&format!("{network}.{name}.pointwise"), inputs, outputs)?;
             let expand = Some(expand);
             let unit = UnitLayers { stem, expand, depthwise, stride: 1, finish, hidden_zero_point };
             Ok::<_, NetworkError>(Arc::new(unit))
         };
-        let mut stem = Some(layers.stem("detector.stem", 16)?);
+        let mut stem = Some(layers.stem(&format!("{network}.stem"), 16)?);
         let backbone = BACKBONE
             .iter()
             .map(|(name, inputs, outputs, pooled)| {
@@ -72,9 +80,9 @@ impl YuNet {
             |name: &str, level: usize| unit(&format!("{name}.{level}"), (64, 64), None, Finish::Plain);
         let parts = |level: usize| unit(&format!("head.{level}"), (64, VALUES), None, Finish::Real);
         let sum = |level: usize| {
-            let multipliers = weights.reals(&format!("detector.sum.{level}.multipliers"), &[2])?;
+            let multipliers = weights.reals(&format!("{network}.sum.{level}.multipliers"), &[2])?;
             let zero_points =
-                |index: usize| weights.byte(&format!("detector.sum.{level}.zero_point.{index}"));
+                |index: usize| weights.byte(&format!("{network}.sum.{level}.zero_point.{index}"));
             Ok::<_, NetworkError>(Sum {
                 term: Term { multiplier: multipliers[0], zero_point: zero_points(0)? },
                 half: Term { multiplier: multipliers[1], zero_point: zero_points(1)? },
