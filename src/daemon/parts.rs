@@ -12,6 +12,7 @@ use crate::nn::NetworkError;
 use crate::outputs::{self, OutputError, Outputs, Panel};
 use crate::source::{self, Options, Source, SourceError, SourceSpec};
 use crate::vision::Chain;
+use crate::vision::models::Models;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -41,6 +42,17 @@ pub struct Opener {
     pub driven: DrivenPins,
 }
 
+/// The networks. On which kernels they run is logged.
+fn chain(config: &Config) -> Result<Chain, NetworkError> {
+    let options = config.vision();
+    let models = Models::open(&options.models)?;
+    log::info!("the networks run on {}", models.kernels());
+    if let Some(hindrance) = models.hindrance() {
+        log::warn!("{hindrance}");
+    }
+    Chain::new(&models, &options)
+}
+
 impl Opener {
     /// The daemon that `config` describes. Pins come first: they are off from then on, whatever fails
     /// afterwards.
@@ -49,7 +61,7 @@ impl Opener {
     /// When a part cannot be opened.
     pub fn daemon<'a>(&self, config: &Config, clock: &'a dyn Clock) -> Result<Daemon<'a>, OpenError> {
         let outputs = self.outputs(config)?;
-        let watch = Watch::configured(Box::new(Chain::load(&config.vision())?), config);
+        let watch = Watch::configured(Box::new(chain(config)?), config);
         let source = self.source(config)?;
         let mut daemon = Daemon::new(source, watch, outputs, FramePace::from(&config.source), clock);
         daemon.quiet = Some(quiet_times(config));
@@ -103,8 +115,7 @@ impl Opener {
     /// # Errors
     /// When a part cannot be opened; the daemon goes on as it was.
     pub fn replace(&self, daemon: &mut Daemon<'_>, old: &Config, new: &Config) -> Result<(), OpenError> {
-        let vision = new.vision();
-        let chain = if old.vision() == vision { None } else { Some(Chain::load(&vision)?) };
+        let chain = if old.vision() == new.vision() { None } else { Some(chain(new)?) };
         let source = if old.source == new.source { None } else { Some(self.source(new)?) };
         if old.outputs.access() == new.outputs.access() {
             self.driven.add(&new.outputs);

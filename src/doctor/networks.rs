@@ -25,15 +25,16 @@ pub(super) fn examine(config: &Config) -> Vec<Diagnosis> {
         Err(error) => return vec![Diagnosis::error("networks", error.to_string())],
     };
     let milliseconds = start.elapsed().as_secs_f64() * 1e3;
-    let networks = Diagnosis::ok(
-        "networks",
-        format!(
-            "{}{}, on {}, loaded in {milliseconds:.0} ms",
-            models.origin(),
-            checksum(config).map(|sum| format!(" (CRC-32 {sum:08x})")).unwrap_or_default(),
-            models.kernels()
-        ),
+    let loaded = format!(
+        "{}{}, on {}, loaded in {milliseconds:.0} ms",
+        models.origin(),
+        checksum(config).map(|sum| format!(" (CRC-32 {sum:08x})")).unwrap_or_default(),
+        models.kernels()
     );
+    let networks = match models.hindrance() {
+        Some(hindrance) => Diagnosis::warn("networks", format!("{loaded}; {hindrance}")),
+        None => Diagnosis::ok("networks", loaded),
+    };
     vec![networks, speed(config, &mut chain)]
 }
 

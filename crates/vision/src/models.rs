@@ -100,6 +100,12 @@ impl Models {
         }
     }
 
+    /// Why the networks run slower than they could, in a sentence.
+    #[must_use]
+    pub fn hindrance(&self) -> Option<&'static str> {
+        hindrance(self.kernels())
+    }
+
     /// Where the weights come from, for reports.
     #[must_use]
     pub fn origin(&self) -> String {
@@ -210,8 +216,29 @@ impl Models {
     }
 }
 
+/// Why networks on these kernels run slower than they could.
+fn hindrance(kernels: &str) -> Option<&'static str> {
+    (kernels == "scalar").then_some(
+        "this CPU has none of the vector instructions that the kernels use (NEON, or AVX2), so the networks take many times as long",
+    )
+}
+
 /// One per core, four at most.
 #[must_use]
 pub fn usual_threads() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from).min(USUAL_THREADS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_plain_code_is_a_hindrance() {
+        for kernels in int8::available() {
+            assert_eq!(hindrance(kernels.name()).is_some(), kernels.name() == "scalar", "{}", kernels.name());
+        }
+        assert_eq!(hindrance("f32"), None);
+        assert!(hindrance("scalar").is_some_and(|sentence| sentence.contains("NEON")));
+    }
 }
