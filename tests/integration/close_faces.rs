@@ -4,6 +4,8 @@
 use image::{Rgb, RgbImage, imageops};
 use maskwatch::config::Config;
 use maskwatch::geometry::Rect;
+use maskwatch::nn::int8::QuantizedWeights;
+use maskwatch::nn::int8::file::Draft;
 use maskwatch::vision::{Chain, Vision, everybody};
 
 const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/");
@@ -48,5 +50,45 @@ fn a_dark_face_before_a_bright_window_is_found() {
                 );
             }
         }
+    }
+}
+
+/// Files that were made before close faces had a detector of their own, or by somebody who trained one.
+#[test]
+fn a_weight_file_without_a_detector_of_close_faces_lets_the_other_one_find_them() {
+    let shipped = QuantizedWeights::embedded().unwrap();
+    let mut older = Draft::default();
+    older.metadata = shipped.metadata.clone();
+    for network in ["classifier.", "detector.", "landmarks."] {
+        older.copy(&shipped, network);
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("older.safetensors");
+    older.save(&file).unwrap();
+    let mut options = Config::default().vision();
+    options.models.int8 = Some(file);
+    let mut chain = Chain::load(&options).unwrap();
+    let frame = backlit("astronaut.jpg", 0.8, 0.2);
+    assert_eq!(chain.look((&frame).into(), &mut everybody).unwrap().len(), 1);
+}
+
+/// What is dark before a window need not be a face.
+#[test]
+fn a_dark_shape_without_a_face_is_nobody() {
+    let mut chain = Chain::load(&Config::default().vision()).unwrap();
+    for brightness in [0.05, 0.1, 0.2] {
+        // The jacket of the portrait.
+        let mut frame = backlit("astronaut.jpg", 0.8, brightness);
+        let portrait = image::open(format!("{FIXTURES}astronaut.jpg")).unwrap().into_rgb8();
+        let jacket = imageops::crop_imm(&portrait, 60, 330, 240, 180).to_image();
+        let jacket = imageops::resize(&jacket, 640, 480, imageops::FilterType::Triangle);
+        for (x, y, pixel) in frame.enumerate_pixels_mut() {
+            if *pixel != Rgb([235; 3]) {
+                *pixel = Rgb(jacket.get_pixel(x, y).0.map(|value| (f32::from(value) * brightness) as u8));
+            }
+        }
+        let faces = chain.look((&frame).into(), &mut everybody).unwrap();
+        let counted = faces.iter().filter(|face| face.judgement != maskwatch::vision::Judgement::Nobody);
+        assert_eq!(counted.count(), 0, "{brightness}: {faces:?}");
     }
 }
