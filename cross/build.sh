@@ -29,7 +29,7 @@ needs() {
     libraries=$(readelf -dW "$program" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' | sort)
     newest=$(readelf -VW "$program" | grep -oE 'GLIBC_[0-9.]+' | sort -uV | tail -n 1 | cut -d_ -f2 || true)
     if [ -z "$libraries" ]; then
-        if readelf -lW "$program" | grep -q INTERP; then fail "$program names a dynamic loader although it needs no library"; fi
+        if [[ $(readelf -lW "$program") == *INTERP* ]]; then fail "$program names a dynamic loader although it needs no library"; fi
         echo "nothing (static)"
         return
     fi

@@ -49,7 +49,7 @@ target/debug/examples/manual $out/pages
 depends() {
     local newest
     newest=$(readelf -VW "$1" | grep -oE 'GLIBC_[0-9.]+' | sort -uV | tail -n 1 | cut -d_ -f2)
-    if readelf -dW "$1" | grep -q libgcc_s; then echo "libc6 (>= $newest), libgcc-s1"; else echo "libc6 (>= $newest)"; fi
+    if [[ $(readelf -dW "$1") == *libgcc_s* ]]; then echo "libc6 (>= $newest), libgcc-s1"; else echo "libc6 (>= $newest)"; fi
 }
 
 maintainer=${MASKWATCH_MAINTAINER:-$(sed -n 's/^Maintainer: //p' cross/debian/control)}

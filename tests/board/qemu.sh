@@ -10,7 +10,7 @@ board=$PWD/target/board
 source tests/board/apt.sh
 emulator=$board/qemu-system-aarch64
 
-knows_the_boards() { "$1" -machine help 2>/dev/null | grep -q '^raspi4b '; }
+knows_the_boards() { [[ $'\n'$("$1" -machine help 2>/dev/null) == *$'\n'"raspi4b "* ]]; }
 
 [ -x "$emulator" ] && knows_the_boards "$emulator" && exit
 if command -v qemu-system-aarch64 >/dev/null && knows_the_boards qemu-system-aarch64; then

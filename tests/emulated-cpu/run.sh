@@ -12,7 +12,7 @@ mkdir -p $folder
 as_root=""
 [ "$(id -u)" -eq 0 ] || as_root=sudo
 missing=""
-installed() { dpkg-query --show --showformat='${db:Status-Status}\n' "$1" 2>/dev/null | grep -qx installed; }
+installed() { [[ $(dpkg-query --show --showformat='${db:Status-Status}' "$1" 2>/dev/null) == installed ]]; }
 for package in bochs isolinux syslinux-common xorriso python3; do
     installed $package || missing="$missing $package"
 done

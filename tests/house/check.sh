@@ -11,10 +11,10 @@ python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
 }
 export PYTHONDONTWRITEBYTECODE=1
 # The checks themselves first: each of their tests shows what is found and what is left alone.
-(cd tests/house && python3 -m unittest --quiet rust graph circles comments sizes names features words quotes links wiring commits)
+(cd tests/house && python3 -m unittest --quiet rust graph circles comments sizes names features words quotes links wiring pipes commits)
 
 failed=0
-for check in circles comments sizes names features words quotes links wiring commits; do
+for check in circles comments sizes names features words quotes links wiring pipes commits; do
     python3 "tests/house/$check.py" || failed=1
 done
 if command -v actionlint >/dev/null; then
