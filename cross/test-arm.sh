@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Runs tests on emulated Arm CPUs: cross/test-arm.sh [TEST…], names of maskwatch's tests, by default int8_networks and
-# resampling. All tests of maskwatch-kernels and the unit tests of maskwatch, its door and its vision always run. Needs no
-# board: qemu-user refuses instructions that the emulated CPU does not have, so a kernel with one of them ends with SIGILL,
-# as it would on a board.
+# resampling. All tests of maskwatch-kernels run too, and the unit tests of maskwatch, its door and its vision, these only
+# without MASKWATCH_ARM_BRIEF. Needs no board: qemu-user refuses instructions that the emulated CPU does not have, so a kernel
+# with one of them ends with SIGILL, as it would on a board.
 #
 # The tests are built in the release profile: it is the code that ships, and `make cross` has most of it built already.
 set -euo pipefail
@@ -50,24 +50,26 @@ for target in "${targets[@]}"; do
     # The library and each test; fewer programs are not a pass.
     expected=$((${#kernel_tests[@]} + 1))
     kernels=("${programs[@]}")
-    # In brief, 32-bit Arm tests the kernels alone: all else is the same program.
-    if [ -z "${MASKWATCH_ARM_BRIEF:-}" ] || [[ $target != armv7* ]]; then
-        arguments=(--package maskwatch --package maskwatch-door --package maskwatch-vision --lib)
-        for test in "${tests[@]}"; do arguments+=(--test "$test"); done
-        mapfile -t -O ${#programs[@]} programs < <(build "$target" "${arguments[@]}")
-        # Three more libraries.
+    # In brief, 32-bit Arm tests the kernels alone, and 64-bit Arm what computes: all else is the same program, and takes
+    # minutes to link.
+    libraries=(--package maskwatch --package maskwatch-door --package maskwatch-vision)
+    if [ -z "${MASKWATCH_ARM_BRIEF:-}" ]; then
+        mapfile -t -O ${#programs[@]} programs < <(build "$target" "${libraries[@]}" --lib "${tests[@]/#/--test=}")
         expected=$((expected + ${#tests[@]} + 3))
+    elif [[ $target != armv7* ]]; then
+        mapfile -t -O ${#programs[@]} programs < <(build "$target" "${libraries[@]}" "${tests[@]/#/--test=}")
+        expected=$((expected + ${#tests[@]}))
     fi
     [ ${#programs[@]} -eq $expected ] || fail "cargo built ${#programs[@]} test programs, not $expected"
     case $target in
     aarch64*)
-        # What computes runs on each processor; the door's logic and the program are the same on all, and run on the last.
-        mapfile -t computing < <(printf '%s\n' "${programs[@]}" | grep -vE '/maskwatch(_door)?-[0-9a-f]+$')
-        [ ${#computing[@]} -eq $((expected - 2)) ] || fail "${#computing[@]} programs compute, not $((expected - 2))"
         if [ -n "${MASKWATCH_ARM_BRIEF:-}" ]; then
             # The kernels alone on a processor without dot products: the others have all of its instructions.
             run cortex-a53 "neon scalar" qemu-aarch64-static /usr/aarch64-linux-gnu "${kernels[@]}"
         else
+            # What computes runs on each processor; the door's logic and the program are the same on all, and run on the last.
+            mapfile -t computing < <(printf '%s\n' "${programs[@]}" | grep -vE '/maskwatch(_door)?-[0-9a-f]+$')
+            [ ${#computing[@]} -eq $((expected - 2)) ] || fail "${#computing[@]} programs compute, not $((expected - 2))"
             for cpu in cortex-a53 cortex-a72; do
                 run $cpu "neon scalar" qemu-aarch64-static /usr/aarch64-linux-gnu "${computing[@]}"
             done
