@@ -11,6 +11,7 @@ use crate::data::webcam::WebcamView;
 use crate::progress::Progress;
 use crate::random::{Purpose, stream};
 use candle_core::Tensor;
+use image::RgbImage;
 use maskwatch::nn::Mode;
 use maskwatch::nn::head::Head;
 use maskwatch::nn::landmarks::{INPUT, Landmarks, MARGIN};
@@ -88,6 +89,15 @@ pub(super) fn observe_landmarks(
     Ok(seen)
 }
 
+/// Observes a detector's maps on what it sees of one picture.
+fn observe_detector(network: &YuNet, canvas: RgbImage, seen: &mut Observations) -> Result<(), QuantizeError> {
+    let mut failed = None;
+    network.observe(&preprocess::bgr(&[canvas])?, &mut |name, map| {
+        failed = failed.take().or(seen.add(name, map).err());
+    })?;
+    failed.map_or(Ok(()), |error| Err(error.into()))
+}
+
 /// Observes the maps of the detector for close faces: on training pictures, and on their faces as a cheap
 /// webcam close to them sees them, in turn.
 pub(super) fn observe_close_faces(
@@ -111,11 +121,7 @@ pub(super) fn observe_close_faces(
         }
         let (mut canvas, _) = preprocess::letterbox(&picture, CLOSE_INPUT.0, CLOSE_INPUT.1);
         lift(&mut canvas);
-        let mut failed = None;
-        network.observe(&preprocess::bgr(&[canvas])?, &mut |name, map| {
-            failed = failed.take().or(seen.add(name, map).err());
-        })?;
-        failed.map_or(Ok(()), Err)?;
+        observe_detector(&network, canvas, &mut seen)?;
         progress.advance(1);
     }
     Ok(seen)
@@ -145,11 +151,7 @@ pub(super) fn observe_pictures(
     for path in chosen {
         let (width, height) = choices.detector_input;
         let (canvas, _) = preprocess::letterbox(&open_picture(path)?, width, height);
-        let mut failed = None;
-        network.observe(&preprocess::bgr(&[canvas])?, &mut |name, map| {
-            failed = failed.take().or(seen.add(name, map).err());
-        })?;
-        failed.map_or(Ok(()), Err)?;
+        observe_detector(&network, canvas, &mut seen)?;
         progress.advance(1);
     }
     Ok(seen)
