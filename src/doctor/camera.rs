@@ -257,7 +257,7 @@ mod tests {
         let frames = |pause| {
             format!("command(gray 64x64): while :; do head -c 4096 /dev/urandom || exit; sleep {pause}; done")
         };
-        config.source.spec = frames("0.05").parse().unwrap();
+        config.source.spec = frames("0.01").parse().unwrap();
         let findings = examine(&config, None);
         assert_eq!(findings[0].level, Severity::Ok, "{findings:?}");
         config.source.spec = frames("0.4").parse().unwrap();
