@@ -40,6 +40,9 @@ fuzz: dependencies ## each parser of foreign bytes for SECONDS=30, where there i
 
 lint: dependencies ## formatting, clippy, documentation, and the checks of tests/house: circles, names, sizes, words
 	tests/house/check.sh
+	# Other lock files than the workspace's name its crates, too; an old one would stop what builds with --locked.
+	for manifest in $(patsubst %.lock,%.toml,$(shell git ls-files '*Cargo.lock')); do \
+		cargo update --workspace --locked --quiet --manifest-path $$manifest || exit; done
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	cargo clippy --locked --no-default-features -- -D warnings
