@@ -202,7 +202,8 @@ impl Observer for Show {
                 let lit = self.lit();
                 self.check(&lit, signal.state);
                 self.screen.frame(now, &lit, *signal, faces);
-                if let Err(error) = self.album.frame(now, *picture, faces, *signal) {
+                let drawn = picture.view().map_err(anyhow::Error::from);
+                if let Err(error) = drawn.and_then(|view| self.album.frame(now, view, faces, *signal)) {
                     self.failed = Some(error);
                     self.stop.store(true, Ordering::Relaxed);
                 }

@@ -4,7 +4,7 @@ use super::health::FaultKind;
 use super::mode::DoorMode;
 use super::watch::{Face, Stages};
 use crate::decide::{DoorState, Finding, Signal};
-use crate::pixels::picture::View;
+use crate::pixels::delayed::DelayedPicture;
 use std::time::Duration;
 
 /// Something that happened in the loop.
@@ -12,8 +12,8 @@ use std::time::Duration;
 pub enum Event<'a> {
     /// A frame was looked at.
     Frame {
-        /// Its pixels.
-        picture: View<'a>,
+        /// Its picture; where nothing had moved, nobody may have decoded it.
+        picture: &'a DelayedPicture,
         /// Its faces.
         faces: &'a [Face],
         /// What the door shows now.

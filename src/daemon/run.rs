@@ -9,12 +9,12 @@ use super::mode::{Command, DoorMode};
 use super::orders::Orders;
 use super::quiet::QuietTimes;
 use super::shown::Shown;
-use super::watch::{Seen, Watch};
+use super::watch::{LookError, Seen, Watch};
 use crate::config::SourceConfig;
 use crate::config::limits::NO_LOOK;
 use crate::decide::{DoorState, Finding, HeldPass, Signal};
 use crate::outputs::{OutputError, Outputs, PassHold};
-use crate::source::{Frame, Next, Source, SourceError, State};
+use crate::source::{Frame, Next, Skipped, Source, SourceError, State};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -234,7 +234,7 @@ impl<'a> Daemon<'a> {
     }
 
     fn frame(&mut self, frame: &Frame, observer: &mut dyn Observer) -> Result<(), DaemonError> {
-        let (picture, arrived) = (frame.picture.view(), self.clock.now());
+        let (picture, arrived) = (&frame.picture, self.clock.now());
         self.note_source(frame.sequence, arrived, observer);
         if self.mode.rests() {
             self.last_frame = arrived;
@@ -244,7 +244,15 @@ impl<'a> Daemon<'a> {
             return Ok(());
         }
         let captured = self.clock.at(frame.captured).clamp(arrived.saturating_sub(OLDEST_FRAME), arrived);
-        let seen = self.watch.look(picture, captured, self.clock);
+        let seen = match self.watch.look(picture, captured, self.clock) {
+            Ok(seen) => Ok(seen),
+            Err(LookError::Vision(error)) => Err(error),
+            Err(LookError::Picture(reason)) => {
+                let skipped = Skipped { name: self.source.describe(), reason };
+                observer.on_event(self.clock.now(), &Event::Skipped(&skipped.to_string()));
+                return self.no_frame(observer);
+            }
+        };
         let now = self.clock.now();
         self.last_frame = now;
         let took = now.saturating_sub(arrived);

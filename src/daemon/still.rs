@@ -51,6 +51,12 @@ impl Stillness {
         is_still
     }
 
+    /// Whether `picture` is large enough for the grid.
+    pub(super) fn can_read(picture: &View<'_>) -> bool {
+        let (width, height) = picture.dimensions();
+        width as usize >= 2 * ACROSS && height as usize >= 2 * DOWN
+    }
+
     /// Forgets the last look, so that the next picture is looked at whatever it shows.
     pub(super) fn forget(&mut self) {
         self.looked = None;
@@ -66,11 +72,11 @@ impl Stillness {
 
     /// Fills `means`; false where the picture is too small for the grid.
     fn read(&mut self, picture: View<'_>) -> bool {
-        let (width, height) = picture.dimensions();
-        let (width, height) = (width as usize, height as usize);
-        if width < 2 * ACROSS || height < 2 * DOWN {
+        if !Self::can_read(&picture) {
             return false;
         }
+        let (width, height) = picture.dimensions();
+        let (width, height) = (width as usize, height as usize);
         let step = (height / DOWN / ROWS).max(1);
         self.means.clear();
         self.means.resize(ACROSS * DOWN, 0.0);

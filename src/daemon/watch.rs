@@ -6,7 +6,8 @@ use super::still::Stillness;
 use crate::config::Config;
 use crate::decide::{Decider, Exchange, Finding, HeldPass, Opinion, Rules, Sighting, Signal, Verdict};
 use crate::geometry::Rect;
-use crate::pixels::picture::View;
+use crate::pixels::delayed::DelayedPicture;
+use crate::pixels::format::PictureError;
 use crate::track::{TrackId, Tracked, Tracker};
 use crate::vision::classifier::Probabilities;
 use crate::vision::{Choice, JudgedFace, Judgement, Vision, VisionError};
@@ -53,6 +54,17 @@ pub struct Seen {
     pub stages: Stages,
     /// Whether nothing had moved since the look before, so that the networks were not run.
     pub still: bool,
+}
+
+/// Why nothing was learned from a frame.
+#[derive(Debug, thiserror::Error)]
+pub enum LookError {
+    /// It cannot be decoded.
+    #[error(transparent)]
+    Picture(#[from] PictureError),
+    /// The networks cannot be run.
+    #[error(transparent)]
+    Vision(#[from] VisionError),
 }
 
 /// The chain behind the source and before the outputs.
@@ -106,16 +118,18 @@ impl Watch {
         self.still.iter_mut().for_each(Stillness::forget);
     }
 
-    /// Takes a frame that was taken at `captured` of `clock`.
+    /// Takes a frame that was taken at `captured` of `clock`. It is decoded only if there is something to
+    /// look at.
     ///
     /// # Errors
-    /// When the networks cannot be run; nothing was learned from the frame then.
+    /// When the frame cannot be decoded or the networks cannot be run; nothing was learned from the frame
+    /// then.
     pub fn look(
         &mut self,
-        picture: View<'_>,
+        picture: &DelayedPicture,
         captured: Duration,
         clock: &dyn Clock,
-    ) -> Result<Seen, VisionError> {
+    ) -> Result<Seen, LookError> {
         let began = clock.now();
         let is_skipped = self.is_skipped(picture, captured);
         let Self { vision, tracker, decider, budget, .. } = self;
@@ -131,10 +145,10 @@ impl Watch {
             question.choose(&self.things);
             self.things.iter().map(|thing| JudgedFace::unasked(*thing, 0.0)).collect()
         } else {
+            let looked = picture.view().map_err(LookError::from);
+            let looked = looked.and_then(|picture| Ok(vision.look(picture, &mut question)?));
             // Of a picture that the networks could not be run on nothing is known.
-            vision
-                .look(picture, &mut question)
-                .inspect_err(|_| self.still.iter_mut().for_each(Stillness::forget))?
+            looked.inspect_err(|_| self.still.iter_mut().for_each(Stillness::forget))?
         };
         let Some(Answered { tracker, ids, exchange, found }) = question.answered else {
             // Whoever is there could not be asked about.
@@ -176,13 +190,18 @@ impl Watch {
 
     /// Whether nothing can have changed: nobody has been there for some time, and the picture stands still.
     /// What is taken for nobody, such as a poster or a coat, may be there.
-    fn is_skipped(&mut self, picture: View<'_>, captured: Duration) -> bool {
+    fn is_skipped(&mut self, picture: &DelayedPicture, captured: Duration) -> bool {
         let Some(still) = &mut self.still else { return false };
         if self.found.is_some_and(|found| captured.saturating_sub(found) < self.empty_for) {
             still.forget();
             return false;
         }
-        still.is_still(picture, captured)
+        // The means of a small frame's blocks are too few.
+        let means = picture.block_means().filter(Stillness::can_read);
+        match means.map_or_else(|| picture.view(), Ok) {
+            Ok(view) => still.is_still(view, captured),
+            Err(_) => false,
+        }
     }
 
     /// Shows *fault* from now on, or no longer.

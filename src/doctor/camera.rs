@@ -78,7 +78,10 @@ fn measure(spec: &SourceSpec, options: &Options) -> Result<SourceTrial, SourceEr
         match source.next(left)? {
             Next::Frame(Frame { picture, .. }) => {
                 first.get_or_insert_with(Instant::now);
-                looks.push(FrameLook::at(picture.view()));
+                match picture.view() {
+                    Ok(picture) => looks.push(FrameLook::at(picture)),
+                    Err(problem) => skipped = Some(problem.to_string()),
+                }
                 // Cameras agree on a format before the first frame, commands with it.
                 name = source.describe();
             }

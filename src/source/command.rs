@@ -22,9 +22,8 @@ use super::mjpeg::Splitter;
 use super::timing::Patience;
 use super::{CommandLine, Frame, Next, Options, Skipped, Source, SourceError, darkness};
 use crate::pixels::buffer::{Bytes, Pool};
-use crate::pixels::decode;
+use crate::pixels::delayed::{DelayedPicture, DelayedPools};
 use crate::pixels::format::{PictureError, PixelFormat};
-use crate::pixels::picture::Picture;
 use crate::text::flattened;
 
 /// A command without a usable frame for this long has stalled, or for twice the timeout. Cameras take a few
@@ -64,7 +63,7 @@ pub struct CommandSource {
     _alive: Option<ChildStdin>,
     mailbox: Arc<Mailbox>,
     /// Memory for decoded JPEG frames.
-    decoded: Pool,
+    decoded: DelayedPools,
     /// The last line of standard error.
     stderr: Arc<Mutex<String>>,
     stderr_reader: JoinHandle<()>,
@@ -133,7 +132,7 @@ impl CommandSource {
                 child,
                 _alive: alive,
                 mailbox,
-                decoded: Pool::default(),
+                decoded: DelayedPools::default(),
                 stderr: last_line,
                 stderr_reader,
                 patience: Patience::new(FRAME_LIMIT.max(2 * options.timeout), Instant::now()),
@@ -181,37 +180,38 @@ impl CommandSource {
         }
     }
 
-    fn decode(&mut self, bytes: Bytes) -> Result<Picture, PictureError> {
+    fn take(&mut self, bytes: Bytes) -> Result<DelayedPicture, PictureError> {
         let mut format = self.line.format;
-        if format.pixels != PixelFormat::Mjpeg {
-            return decode::frame(bytes, &format, &self.decoded);
+        let is_jpeg = format.pixels == PixelFormat::Mjpeg;
+        if is_jpeg {
+            (format.width, format.height) = self.size.get();
         }
-        (format.width, format.height) = self.size.get();
-        let decoded = match decode::jpeg_frame(&bytes, &format, &self.decoded) {
-            Err(PictureError::OtherSize { width, height, .. })
+        let taken = match DelayedPicture::new(bytes, &format, &self.decoded) {
+            Err((PictureError::OtherSize { width, height, .. }, bytes))
                 if self.size.refused(&bytes, (width, height)) =>
             {
                 log::info!("{} gives frames of {width}x{height} now", self.describe());
                 (format.width, format.height) = (width, height);
-                decode::jpeg_frame(&bytes, &format, &self.decoded)
+                DelayedPicture::new(bytes, &format, &self.decoded)
             }
-            decoded => decoded,
+            taken => taken,
         };
-        if let Ok(picture) = &decoded {
+        let picture = taken.map_err(|(error, _)| error)?;
+        if is_jpeg {
             self.size.decoded(picture.dimensions());
         }
-        decoded
+        Ok(picture)
     }
 
     /// Turns what the command wrote into a frame, or into nothing if it repeats an old one.
     fn frame(&mut self, raw: RawFrame) -> Result<Option<Frame>, FrameDefect> {
         let RawFrame { bytes, sequence, captured } = raw;
         let freshness = self.frozen.look(&bytes, captured);
-        let picture = self.decode(bytes).map_err(FrameDefect::Picture)?;
+        let picture = self.take(bytes).map_err(FrameDefect::Picture)?;
         self.patience.renew(Instant::now());
         self.last_defect = None;
         match freshness {
-            Freshness::Frozen(_) if darkness::is_clipped(picture.view()) => self.frozen.pardon(),
+            Freshness::Frozen(_) if darkness::is_clipped_frame(&picture) => self.frozen.pardon(),
             Freshness::Frozen(limit) => {
                 let command = self.shown.clone();
                 return Err(FrameDefect::Frozen(SourceError::FrozenCommand { command, limit }));

@@ -1,6 +1,7 @@
 //! Tells black pictures, of a camera whose lens is covered or that has no light. A dark entrance is not
 //! enough: the picture must be black everywhere. Pure.
 
+use crate::pixels::delayed::DelayedPicture;
 use crate::pixels::picture::View;
 
 /// Values of red, green or blue up to this are black: a sensor's black with some noise. In a night scene a
@@ -8,6 +9,8 @@ use crate::pixels::picture::View;
 const BLACK: u8 = 8;
 /// Values from this on are white, at the sensor's upper limit.
 const WHITE: u8 = 250;
+/// How far a block's mean may be off.
+const ROUNDED: u8 = 4;
 /// Every fourth row is checked.
 const ROWS: usize = 4;
 /// Pixels converted at a time; in a lit picture the first few end the search.
@@ -16,6 +19,18 @@ const RUN: usize = 32;
 /// Whether every pixel is black.
 pub(super) fn is_black(picture: View<'_>) -> bool {
     all(picture, |value| value <= BLACK)
+}
+
+/// As [`is_black`], without decoding a frame that shows anything.
+pub(super) fn is_black_frame(picture: &DelayedPicture) -> bool {
+    // A block of black pixels has a black mean, but for what coding rounds away.
+    let lit = |means| !all(means, |value| value <= BLACK + ROUNDED);
+    !picture.block_means().is_some_and(lit) && picture.view().is_ok_and(is_black)
+}
+
+/// As [`is_clipped`], of a frame.
+pub(super) fn is_clipped_frame(picture: &DelayedPicture) -> bool {
+    picture.view().is_ok_and(is_clipped)
 }
 
 /// Whether every pixel is black, or every pixel is white: such pictures do not change from frame to frame.

@@ -3,14 +3,14 @@
 use std::time::{Duration, Instant};
 
 use super::SourceError;
+use crate::pixels::delayed::DelayedPicture;
 use crate::pixels::format::PictureError;
-use crate::pixels::picture::Picture;
 
 /// One frame of a source.
 #[derive(Debug, Clone)]
 pub struct Frame {
     /// Its pixels, upright.
-    pub picture: Picture,
+    pub picture: DelayedPicture,
     /// The picture's path, if the source reads files.
     pub name: Option<String>,
     /// Number of the frame, from 0; numbers are missing where frames were dropped or skipped.
@@ -20,6 +20,7 @@ pub struct Frame {
 }
 
 /// What [`Source::next`] returns.
+#[expect(clippy::large_enum_variant, reason = "a box would be an allocation for each frame")]
 #[derive(Debug)]
 pub enum Next {
     /// The newest frame.

@@ -135,7 +135,7 @@ impl Reconnecting {
     /// Notes a frame: the source is connected, or blind if its frames show nothing.
     fn frame(&mut self, frame: &Frame, now: Instant) {
         self.backoff.worked(now);
-        let lost = self.sight.look(frame.picture.view(), now);
+        let lost = self.sight.look(&frame.picture, now);
         match &self.state {
             State::Connected | State::Blind(_) => {}
             State::Starting => log::info!("{} gives frames", self.describe()),

@@ -3,9 +3,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::darkness::is_black;
+use super::darkness::is_black_frame;
 use super::detail::{Detail, DetailMeter};
-use crate::pixels::picture::View;
+use crate::pixels::delayed::DelayedPicture;
 
 /// How often detail is looked for.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -70,18 +70,18 @@ impl Sight {
     }
 
     /// Takes the next frame. Returns what is wrong and since when, once it has lasted for its limit.
-    pub(super) fn look(&mut self, picture: View<'_>, now: Instant) -> Option<(SightLoss, Instant)> {
+    pub(super) fn look(&mut self, picture: &DelayedPicture, now: Instant) -> Option<(SightLoss, Instant)> {
         let SightLimits { black, no_detail, other_scene } = self.limits;
         let keep = |since: &mut Option<Instant>, is_so: bool| {
             *since = if is_so { Some(since.unwrap_or(now)) } else { None };
         };
         if black.is_some() {
-            keep(&mut self.since[0], is_black(picture));
+            keep(&mut self.since[0], is_black_frame(picture));
         }
         let due = self.looked.is_none_or(|looked| now.saturating_duration_since(looked) >= INTERVAL);
         if due && (no_detail.is_some() || other_scene.is_some()) {
             self.looked = Some(now);
-            if let Some(detail) = self.meter.measure(picture) {
+            if let Ok(Some(detail)) = picture.view().map(|picture| self.meter.measure(picture)) {
                 let seen = detail.is_seen();
                 keep(&mut self.since[1], !seen);
                 // Of an even surface nobody can say which scene it is.
@@ -134,8 +134,8 @@ mod tests {
         Duration::from_secs(seconds)
     }
 
-    fn flat(shade: u8) -> RgbImage {
-        RgbImage::from_pixel(70, 50, Rgb([shade; 3]))
+    fn flat(shade: u8) -> DelayedPicture {
+        RgbImage::from_pixel(70, 50, Rgb([shade; 3])).into()
     }
 
     #[test]
@@ -146,7 +146,7 @@ mod tests {
         let limits = SightLimits { black: Some(seconds(5)), ..SightLimits::default() };
         let mut sight = Sight::new(limits);
         let dark = |since| Some((SightLoss::Black, since));
-        let mut look = |picture, seconds| sight.look(View::from(picture), at(seconds));
+        let mut look = |picture, seconds| sight.look(picture, at(seconds));
         assert_eq!(look(&black, 0), None);
         assert_eq!(look(&black, 4), None);
         assert_eq!(look(&black, 5), dark(at(0)));
@@ -154,11 +154,11 @@ mod tests {
         assert_eq!(look(&dim, 91), None);
         assert_eq!(look(&black, 92), None);
         sight.forget();
-        let after = sight.look(View::from(&black), at(99));
+        let after = sight.look(&black, at(99));
         assert_eq!(after, None, "what was before the reopening does not count");
         let mut never = Sight::new(SightLimits::default());
-        assert_eq!(never.look(View::from(&black), at(0)), None);
-        assert_eq!(never.look(View::from(&black), at(1000)), None);
+        assert_eq!(never.look(&black, at(0)), None);
+        assert_eq!(never.look(&black, at(1000)), None);
     }
 
     /// What is wrong with the scenes, each shown for so many seconds at two frames a second, and when it was
@@ -167,11 +167,11 @@ mod tests {
         let start = Instant::now();
         let mut now = 0;
         for &(scene, lasting) in scenes {
-            let frames: Vec<RgbImage> = (0..4).map(|seed| scene.frame(seed)).collect();
+            let frames: Vec<DelayedPicture> = (0..4).map(|seed| scene.frame(seed).into()).collect();
             for half in 0..2 * lasting {
                 let time = start + Duration::from_millis(500 * (2 * now + half));
                 let frame = &frames[half as usize % frames.len()];
-                if let Some((loss, _)) = sight.look(View::from(frame), time) {
+                if let Some((loss, _)) = sight.look(frame, time) {
                     return Some((loss, now + half / 2));
                 }
             }

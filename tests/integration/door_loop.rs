@@ -179,7 +179,7 @@ fn a_face_that_a_gate_stops_has_no_vote_and_is_asked_to_come_closer() {
         for frame in frames {
             let now = Duration::from_millis(200 * frame);
             clock.0.store(200 * frame, Ordering::Relaxed);
-            let seen = watch.look(View::from(&picture), now, &clock).unwrap();
+            let seen = watch.look(&picture.clone().into(), now, &clock).unwrap();
             last = Some((seen.faces[0].verdict, seen.faces[0].answer, watch.signal(now).state));
         }
         last.unwrap()

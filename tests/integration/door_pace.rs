@@ -122,7 +122,7 @@ fn before_a_crowd_the_loop_keeps_two_looks_a_second() {
     let picture = image::RgbImage::new(640, 480);
     for look in 0..50 {
         let before = clock.now();
-        let seen = watch.look(View::from(&picture), before, &clock).unwrap();
+        let seen = watch.look(&picture.clone().into(), before, &clock).unwrap();
         assert!(clock.now() - before <= Duration::from_millis(500), "{:?}", clock.now() - before);
         assert!(seen.left_out > 150, "{}", seen.left_out);
         // The budget is used, and not overdrawn: twelve faces, of whom nobody was known.
@@ -155,7 +155,7 @@ fn who_walks_in_at_one_frame_a_second_is_alerted() {
         let (mut judged, mut alerts) = (0, 0);
         for time in (first..4200).step_by(1000) {
             clock.0.store(time, Ordering::Relaxed);
-            let seen = watch.look(View::from(&picture), clock.now(), &clock).unwrap();
+            let seen = watch.look(&picture.clone().into(), clock.now(), &clock).unwrap();
             judged += seen.faces.iter().filter(|face| face.answer.is_some()).count();
             let is_alert = |finding: &&Finding| matches!(finding, Finding::Alert { .. });
             alerts += seen.findings.iter().filter(is_alert).count();

@@ -14,7 +14,7 @@ fn next(source: &mut dyn Source) -> RgbImage {
     let deadline = Instant::now() + Duration::from_secs(60);
     while Instant::now() < deadline {
         if let Next::Frame(frame) = source.next(Duration::from_millis(200)).unwrap() {
-            return frame.picture.to_rgb();
+            return frame.picture.view().unwrap().to_rgb();
         }
     }
     panic!("no frame in 60 s");

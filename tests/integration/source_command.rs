@@ -77,7 +77,7 @@ fn motion_jpeg_comes_through_garbage_and_cuts() {
     .unwrap();
     let Next::Frame(frame) = something(&mut source).unwrap() else { panic!("no frame") };
     assert_eq!((frame.picture.dimensions(), frame.sequence), ((32, 16), 0));
-    assert!(frame.picture.to_rgb().get_pixel(5, 5).0[0].abs_diff(200) < 4);
+    assert!(frame.picture.view().unwrap().to_rgb().get_pixel(5, 5).0[0].abs_diff(200) < 4);
 }
 
 #[test]
@@ -87,7 +87,7 @@ fn raw_frames_are_decoded_and_the_newest_wins() {
     std::thread::sleep(Duration::from_millis(500));
     let Next::Frame(frame) = something(&mut source).unwrap() else { panic!("no frame") };
     assert_eq!(frame.sequence, 1);
-    assert_eq!(frame.picture.to_rgb().as_raw(), &[255; 6]);
+    assert_eq!(frame.picture.view().unwrap().to_rgb().as_raw(), &[255; 6]);
     assert_eq!(source.describe(), format!("command `{}` (gray 2x1)", &shell[19..]));
 }
 
@@ -291,7 +291,7 @@ fn rows_with_gaps_are_read() {
     std::thread::sleep(Duration::from_millis(500));
     let Next::Frame(frame) = something(&mut source).unwrap() else { panic!("no frame") };
     assert_eq!(frame.sequence, 1, "two frames of six bytes");
-    let luma: Vec<u8> = frame.picture.to_rgb().pixels().map(|pixel| pixel.0[0]).collect();
+    let luma: Vec<u8> = frame.picture.view().unwrap().to_rgb().pixels().map(|pixel| pixel.0[0]).collect();
     assert_eq!(luma, [255, 255, 0, 0]);
 }
 

@@ -20,7 +20,11 @@ fn word(source: &mut impl Source) -> String {
     let file = |name: &str| Path::new(name).file_name().unwrap().to_string_lossy().into_owned();
     match source.next(WAIT) {
         Ok(Next::Frame(frame)) => {
-            format!("{} {}", file(&frame.name.unwrap()), frame.picture.to_rgb().get_pixel(3, 3).0[0])
+            format!(
+                "{} {}",
+                file(&frame.name.unwrap()),
+                frame.picture.view().unwrap().to_rgb().get_pixel(3, 3).0[0]
+            )
         }
         Ok(Next::Skipped(skipped)) => format!("{}: {}", file(&skipped.name), skipped.reason),
         Ok(Next::Nothing) => "nothing".into(),

@@ -90,7 +90,7 @@ fn a_device_captures_is_guarded_and_recovers() {
     }
     let mut source = camera(&path, (640, 360)).unwrap();
     frame(&mut source);
-    let picture = frame(&mut source).picture.to_rgb();
+    let picture = frame(&mut source).picture.view().unwrap().to_rgb();
     for (index, bar) in bars.into_iter().enumerate() {
         let x = (2 * index as u32 + 1) * picture.width() / 16;
         let pixel = picture.get_pixel(x, picture.height() * 3 / 4).0;

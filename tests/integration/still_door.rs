@@ -1,9 +1,12 @@
 //! A door at which nothing moves: few frames are searched, and nobody is seen later for it.
 
+use image::codecs::jpeg::JpegEncoder;
 use image::{Rgb, RgbImage};
 use maskwatch::daemon::{Clock, Watch};
 use maskwatch::decide::{DoorState, Rules};
 use maskwatch::geometry::Rect;
+use maskwatch::pixels::delayed::{DelayedPicture, DelayedPools};
+use maskwatch::pixels::format::{FrameFormat, PixelFormat};
 use maskwatch::pixels::picture::View;
 use maskwatch::vision::classifier::Probabilities;
 use maskwatch::vision::{Choice, JudgedFace, Judgement, Vision, VisionError, judged};
@@ -57,6 +60,27 @@ impl Clock for Now {
 /// Frames of a camera with some noise, without the person and with: every eighth has the same noise.
 static FRAMES: LazyLock<Vec<[RgbImage; 2]>> =
     LazyLock::new(|| (0..8).map(|number| [false, true].map(|is_there| frame(number, is_there))).collect());
+/// The same as a camera's JPEG data.
+static JPEGS: LazyLock<Vec<[Vec<u8>; 2]>> = LazyLock::new(|| {
+    let coded = |frame: &RgbImage| {
+        let mut jpeg = Vec::new();
+        JpegEncoder::new_with_quality(&mut jpeg, 60).encode_image(frame).unwrap();
+        jpeg
+    };
+    FRAMES.iter().map(|pair| [coded(&pair[0]), coded(&pair[1])]).collect()
+});
+
+/// A frame as its source gives it.
+fn given(number: usize, is_there: bool, kind: PixelFormat) -> DelayedPicture {
+    if kind != PixelFormat::Mjpeg {
+        return FRAMES[number % 8][usize::from(is_there)].clone().into();
+    }
+    let jpeg = JPEGS[number % 8][usize::from(is_there)].clone();
+    let picture = DelayedPicture::new(jpeg.into(), &FrameFormat::new(kind, 0, 0), &DelayedPools::default());
+    let picture = picture.unwrap_or_else(|(error, _)| panic!("{error}"));
+    assert!(picture.block_means().is_some(), "it was decoded at once");
+    picture
+}
 
 fn frame(number: u64, is_there: bool) -> RgbImage {
     let mut state = (number as u32).wrapping_mul(0x9E37_79B9) | 1;
@@ -73,7 +97,7 @@ fn frame(number: u64, is_there: bool) -> RgbImage {
 
 /// What the door shows after each of `frames`, which tell whether the person is there, and how many frames
 /// were searched.
-fn shown(frames: &[bool], skips: bool, has_poster: bool) -> (Vec<DoorState>, Vec<u32>) {
+fn shown(frames: &[bool], skips: bool, has_poster: bool, kind: PixelFormat) -> (Vec<DoorState>, Vec<u32>) {
     let looks = Rc::new(Cell::new(0));
     let mut watch = Watch::new(Box::new(Counted { looks: Rc::clone(&looks), has_poster }), Rules::default());
     watch.skip_still(skips);
@@ -82,8 +106,7 @@ fn shown(frames: &[bool], skips: bool, has_poster: bool) -> (Vec<DoorState>, Vec
     let states = frames.iter().zip(0..).map(|(is_there, number)| {
         let now = Duration::from_millis(STEP * number);
         clock.0.set(now);
-        let picture = &FRAMES[number as usize % 8][usize::from(*is_there)];
-        watch.look(picture.into(), now, &clock).unwrap();
+        watch.look(&given(number as usize, *is_there, kind), now, &clock).unwrap();
         counted.push(looks.take());
         watch.signal(now).state
     });
@@ -93,20 +116,22 @@ fn shown(frames: &[bool], skips: bool, has_poster: bool) -> (Vec<DoorState>, Vec
 #[test]
 fn an_empty_door_is_searched_once_a_second_and_everything_while_somebody_is_there() {
     let frames = [vec![false; 50], vec![true; 30], vec![false; 100]].concat();
-    for has_poster in [false, true] {
-        check(&frames, has_poster);
+    for (has_poster, kind) in
+        [(false, PixelFormat::Rgb24), (true, PixelFormat::Rgb24), (false, PixelFormat::Mjpeg)]
+    {
+        check(&frames, has_poster, kind);
     }
 }
 
-fn check(frames: &[bool], has_poster: bool) {
-    let (states, looks) = shown(frames, true, has_poster);
+fn check(frames: &[bool], has_poster: bool, kind: PixelFormat) {
+    let (states, looks) = shown(frames, true, has_poster, kind);
     let searched = |frames: std::ops::Range<usize>| looks[frames].iter().sum::<u32>();
     assert_eq!(searched(0..50), 5, "five seconds of nobody");
     assert_eq!(searched(50..80), 30, "everything while somebody is there");
     assert_eq!(searched(80..129), 49, "and until the re-arm time is over");
     assert!(searched(130..180) <= 6, "{}", searched(130..180));
-    assert_eq!(states, shown(frames, false, has_poster).0);
-    assert_eq!(shown(frames, false, has_poster).1, vec![1; 180]);
+    assert_eq!(states, shown(frames, false, has_poster, PixelFormat::Rgb24).0);
+    assert_eq!(shown(frames, false, has_poster, PixelFormat::Rgb24).1, vec![1; 180]);
     assert!(states.contains(&DoorState::Alert));
 }
 
@@ -117,6 +142,7 @@ proptest! {
     fn skipping_changes_nothing_that_is_shown(
         visits in prop::collection::vec((1usize..90, 1usize..20), 1..3),
         has_poster in any::<bool>(),
+        is_jpeg in any::<bool>(),
     ) {
         let mut frames = Vec::new();
         for (away, there) in visits {
@@ -124,6 +150,8 @@ proptest! {
             frames.extend(vec![true; there]);
         }
         frames.extend(vec![false; 70]);
-        prop_assert_eq!(shown(&frames, true, has_poster).0, shown(&frames, false, has_poster).0);
+        let kind = if is_jpeg { PixelFormat::Mjpeg } else { PixelFormat::Rgb24 };
+        let all = shown(&frames, false, has_poster, PixelFormat::Rgb24);
+        prop_assert_eq!(shown(&frames, true, has_poster, kind).0, all.0);
     }
 }

@@ -80,7 +80,7 @@ pub(crate) fn run(args: Args) -> Outcome {
         match source.next(GLANCE)? {
             Next::Frame(frame) => {
                 last = Instant::now();
-                let picture = frame.picture.view();
+                let picture = frame.picture.view()?;
                 let faces = chain.look(picture, &mut everybody).map_err(|error| anyhow!("{error}"))?;
                 let sight = doctor::sight(picture);
                 view.take(

@@ -150,7 +150,7 @@ impl Drop for Listeners {
 impl Observer for Listeners {
     fn on_event(&mut self, now: Duration, event: &Event<'_>) {
         if let (Some(window), Event::Frame { picture, faces, .. }) = (&self.window, event) {
-            window.offer(*picture, faces, Instant::now());
+            window.offer(picture, faces, Instant::now());
         }
         self.tell(now, &event.into());
     }

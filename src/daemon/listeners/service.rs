@@ -141,7 +141,6 @@ mod tests {
     use crate::daemon::health::FaultKind;
     use crate::daemon::watch::Stages;
     use crate::decide::{DoorState, Signal};
-    use crate::pixels::picture::Picture;
     use crate::source::reconnect::{Backoff, PAUSES};
     use proptest::prelude::*;
     use std::sync::Mutex;
@@ -209,10 +208,10 @@ mod tests {
 
     #[test]
     fn frames_and_ended_attempts_are_progress() {
-        let picture: Picture = image::RgbImage::new(1, 1).into();
+        let picture = image::RgbImage::new(1, 1).into();
         let signal = Signal { state: DoorState::Idle, since: at(0) };
         let stages = Stages::default();
-        let frame = Event::Frame { picture: picture.view(), faces: &[], signal, stages, still: false };
+        let frame = Event::Frame { picture: &picture, faces: &[], signal, stages, still: false };
         let (mut service, notes) = noted(Some(at(180_000)));
         for (seconds, event) in [frame, Event::Attempt, Event::Rested].iter().enumerate() {
             service.hear(Duration::from_secs(seconds as u64), &event.into());

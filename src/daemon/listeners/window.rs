@@ -3,6 +3,7 @@
 
 use crate::daemon::watch::Face;
 use crate::geometry::Rect;
+use crate::pixels::delayed::DelayedPicture;
 use crate::pixels::picture::View;
 use crate::pixels::sampler::Sampler;
 use image::RgbImage;
@@ -65,7 +66,7 @@ impl Window {
 
     /// Offers a frame that was looked at, at `now`. Called by the loop; it never waits, and copies only what
     /// was asked for.
-    pub(super) fn offer(&self, picture: View<'_>, faces: &[Face], now: Instant) {
+    pub(super) fn offer(&self, picture: &DelayedPicture, faces: &[Face], now: Instant) {
         // Whoever holds the lock takes a picture at this moment, and asks for another one later.
         let Ok(mut pane) = self.pane.try_lock() else { return };
         let (width, height) = picture.dimensions();
@@ -80,6 +81,7 @@ impl Window {
         if !self.wanted.swap(false, Ordering::Relaxed) {
             return;
         }
+        let Ok(picture) = picture.view() else { return };
         let picture = pane.copy(picture);
         let (across, down) = (picture.width() as f32, picture.height() as f32);
         let pixels = |Rect { x, y, w, h }: &Rect| Rect::new(x * across, y * down, w * across, h * down);
@@ -121,11 +123,11 @@ mod tests {
     fn nothing_is_copied_until_somebody_asks_and_then_once() {
         let (window, now) = (Window::default(), Instant::now());
         let frame = RgbImage::from_pixel(1280, 960, Rgb([9, 80, 200]));
-        window.offer((&frame).into(), &[face(0.0)], now);
+        window.offer(&frame.clone().into(), &[face(0.0)], now);
         assert!(window.take(now).is_none());
         window.ask();
-        window.offer((&frame).into(), &[face(128.0)], now + Duration::from_millis(100));
-        window.offer((&frame).into(), &[], now + Duration::from_millis(200));
+        window.offer(&frame.clone().into(), &[face(128.0)], now + Duration::from_millis(100));
+        window.offer(&frame.clone().into(), &[], now + Duration::from_millis(200));
         let WindowPicture { picture, faces, .. } = window.take(now).unwrap();
         assert_eq!((picture.dimensions(), picture.get_pixel(639, 479)), ((640, 480), &Rgb([9, 80, 200])));
         assert_eq!(faces, [Rect::new(0.0, 0.0, 32.0, 24.0), Rect::new(64.0, 0.0, 32.0, 24.0)]);
@@ -136,10 +138,10 @@ mod tests {
     fn faces_are_remembered_for_a_moment_and_small_pictures_stay_as_they_are() {
         let (window, now) = (Window::default(), Instant::now());
         let frame = RgbImage::from_fn(64, 48, |x, y| Rgb([x as u8, y as u8, 0]));
-        window.offer((&frame).into(), &[face(0.0)], now);
+        window.offer(&frame.clone().into(), &[face(0.0)], now);
         window.ask();
         let later = now + REMEMBERED + Duration::from_millis(1);
-        window.offer((&frame).into(), &[], later);
+        window.offer(&frame.clone().into(), &[], later);
         let taken = window.take(later).unwrap();
         assert_eq!((taken.picture, taken.faces), (frame, vec![]));
     }

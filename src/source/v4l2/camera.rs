@@ -13,9 +13,8 @@ use super::explain::explain;
 use super::find::{Finder, Found};
 use super::stream::{FRESH, Grab, Stream};
 use crate::pixels::buffer::{Bytes, Pool};
-use crate::pixels::decode;
+use crate::pixels::delayed::{DelayedPicture, DelayedPools};
 use crate::pixels::format::{FrameFormat, PictureError};
-use crate::pixels::picture::Picture;
 use crate::source::frozen::{Freshness, Frozen, FrozenMemory};
 use crate::source::timing::Patience;
 use crate::source::{Frame, Next, Options, Skipped, Source, SourceError, darkness};
@@ -39,7 +38,7 @@ struct Capture<D: CaptureDriver> {
     stream: Stream<D>,
     /// Memory for the driver's frames and for decoded JPEG frames.
     raw: Pool,
-    decoded: Pool,
+    decoded: DelayedPools,
     any_frame: Patience,
     good_frame: Patience,
     frozen: Frozen,
@@ -98,7 +97,7 @@ impl<D: CaptureDriver + ControlDriver> Capture<D> {
             format,
             stream,
             raw: Pool::default(),
-            decoded: Pool::default(),
+            decoded: DelayedPools::default(),
             any_frame: Patience::new(FRAME_LIMIT.max(options.timeout), now),
             good_frame: Patience::new(GOOD_FRAME_LIMIT.max(2 * options.timeout), now),
             frozen: Frozen::new(options.frozen_after, memory),
@@ -111,7 +110,7 @@ impl<D: CaptureDriver + ControlDriver> Capture<D> {
         name(&self.node, &self.card)
     }
 
-    fn decode(&self, raw: Bytes) -> Result<Picture, PictureError> {
+    fn take(&self, raw: Bytes) -> Result<DelayedPicture, PictureError> {
         // A driver may round its buffers up, but a frame of twice the length has another size than the one
         // agreed on.
         if let Some(expected) = self.format.bytes()?
@@ -120,7 +119,7 @@ impl<D: CaptureDriver + ControlDriver> Capture<D> {
             let (width, height) = (self.format.width, self.format.height);
             return Err(PictureError::LongFrame { got: raw.len(), expected, width, height });
         }
-        decode::frame(raw, &self.format, &self.decoded)
+        DelayedPicture::new(raw, &self.format, &self.decoded).map_err(|(error, _)| error)
     }
 
     fn damaged(&mut self, reason: PictureError, now: Instant) -> Result<Next, SourceError> {
@@ -156,13 +155,13 @@ impl<D: CaptureDriver + ControlDriver> Capture<D> {
                 self.any_frame.renew(now);
                 let sequence = self.sequence.after(sequence);
                 let freshness = self.frozen.look(&raw, now);
-                let picture = match self.decode(raw) {
+                let picture = match self.take(raw) {
                     Ok(picture) => picture,
                     Err(reason) => return self.damaged(reason, now),
                 };
                 self.good_frame.renew(now);
                 match freshness {
-                    Freshness::Frozen(_) if darkness::is_clipped(picture.view()) => self.frozen.pardon(),
+                    Freshness::Frozen(_) if darkness::is_clipped_frame(&picture) => self.frozen.pardon(),
                     Freshness::Frozen(limit) => return Err(SourceError::Frozen { name: self.name(), limit }),
                     Freshness::Old => return Ok(Next::Nothing),
                     Freshness::Fresh => {}

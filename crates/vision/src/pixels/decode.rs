@@ -38,11 +38,7 @@ pub fn frame(bytes: Bytes, format: &FrameFormat, pool: &Pool) -> Result<Picture,
     jpeg_frame(&bytes, format, pool)
 }
 
-/// Decodes a JPEG frame into memory of `pool`; the size in `format` is the one agreed on, or 0 for any.
-///
-/// # Errors
-/// As [`picture`] for a bad JPEG picture, and [`PictureError::OtherSize`] for one that is far larger.
-pub fn jpeg_frame(bytes: &[u8], format: &FrameFormat, pool: &Pool) -> Result<Picture, PictureError> {
+fn jpeg_frame(bytes: &[u8], format: &FrameFormat, pool: &Pool) -> Result<Picture, PictureError> {
     let mut rgb = pool.take();
     let (width, height) = jpeg_into(bytes, (format.width, format.height), rgb.as_mut_vec())?;
     Picture::new(rgb, &FrameFormat::new(PixelFormat::Rgb24, width, height))
@@ -122,16 +118,36 @@ fn jpeg_picture(bytes: &[u8], expected: (u32, u32)) -> Result<RgbImage, PictureE
 /// upright as its EXIF data says. A picture of more than twice the `expected` area is refused before it fills
 /// the memory; an `expected` size of 0 allows any.
 fn jpeg_into(bytes: &[u8], expected: (u32, u32), rgb: &mut Vec<u8>) -> Result<(u32, u32), PictureError> {
+    let checked = check_jpeg(bytes, expected, &mut Vec::new())?;
+    decode_checked(bytes, &checked, rgb)
+}
+
+/// Checks a JPEG picture as for [`jpeg_into`]. `means` gets what [`jpeg::check_with_means`] gives.
+pub(super) fn check_jpeg(
+    bytes: &[u8],
+    expected: (u32, u32),
+    means: &mut Vec<u8>,
+) -> Result<jpeg::Checked, PictureError> {
     if bytes.is_empty() {
         return Err(PictureError::Empty);
     }
     let area = |(width, height): (u32, u32)| u64::from(width) * u64::from(height);
-    let checked = jpeg::check(bytes, |width, height| {
+    let accept = |width, height| {
         check_size(width, height)?;
         let far_larger = area(expected) > 0 && area((width, height)) > 2 * area(expected);
         if far_larger { Err(PictureError::OtherSize { width, height, expected }) } else { Ok(()) }
-    })?;
+    };
+    let checked = jpeg::check_with_means(bytes, accept, means)?;
     refuse_misread(&checked)?;
+    Ok(checked)
+}
+
+/// Decodes a JPEG picture that was `checked`, as [`jpeg_into`].
+pub(super) fn decode_checked(
+    bytes: &[u8],
+    checked: &jpeg::Checked,
+    rgb: &mut Vec<u8>,
+) -> Result<(u32, u32), PictureError> {
     let bytes = &bytes[..checked.length];
     let marked = checked.lacks_huffman_tables.then(|| [&bytes[..2], MOTION_JPEG_MARK, &bytes[2..]].concat());
     let options = DecoderOptions::default()

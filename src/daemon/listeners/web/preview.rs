@@ -199,7 +199,7 @@ mod tests {
         let (window, zones, start) = (Arc::new(Window::default()), Zones::default(), Instant::now());
         let preview = Preview::new(Arc::clone(&window), false);
         let frame = stripes(64, 48);
-        let offer = |now| window.offer((&frame).into(), &[], now);
+        let offer = |now| window.offer(&frame.clone().into(), &[], now);
         offer(start);
         assert!(preview.after(0, &zones, start).is_none(), "nobody has looked until now");
         offer(start);
@@ -226,7 +226,7 @@ mod tests {
         let (window, zones, start) = (Arc::new(Window::default()), Zones::default(), Instant::now());
         let preview = Preview::new(Arc::clone(&window), false);
         assert!(preview.after(0, &zones, start).is_none());
-        window.offer((&stripes(64, 48)).into(), &[], start);
+        window.offer(&stripes(64, 48).into(), &[], start);
         assert!(preview.after(0, &zones, start).is_some());
         let kept = || !preview.newest.lock().unwrap().jpeg.is_empty();
         preview.forget(start + EVERY);

@@ -151,8 +151,8 @@ impl Observer for Witness<'_> {
             Event::Finding(Finding::Alert { track, .. }) => self.raised.push(*track),
             Event::Frame { picture, faces, signal, .. } => {
                 self.frame(now, faces, signal.state);
-                if let Some(strip) = &mut self.strip {
-                    strip.add(now, *picture, faces, signal.state);
+                if let (Some(strip), Ok(picture)) = (&mut self.strip, picture.view()) {
+                    strip.add(now, picture, faces, signal.state);
                 }
             }
             Event::Fault { reason, .. } => {

@@ -80,7 +80,8 @@ impl Source for VideoFilm {
                 self.clock.set(now);
                 let sequence = self.shown;
                 self.shown += 1;
-                Ok(Next::Frame(Frame { picture, name: None, sequence, captured: Instant::now() }))
+                let (picture, captured) = (picture.into(), Instant::now());
+                Ok(Next::Frame(Frame { picture, name: None, sequence, captured }))
             }
             Ok(None) => Ok(Next::End),
             Err(error) => {
@@ -119,7 +120,9 @@ impl Observer for ClipWitness {
                 if !faces.is_empty() {
                     self.first_face.get_or_insert(now);
                 }
-                self.strip.add(now, *picture, faces, signal.state);
+                if let Ok(picture) = picture.view() {
+                    self.strip.add(now, picture, faces, signal.state);
+                }
             }
             Event::Fault { reason, .. } => {
                 self.fault.get_or_insert_with(|| (*reason).to_owned());

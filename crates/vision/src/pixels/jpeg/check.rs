@@ -2,7 +2,7 @@
 
 use super::defect::damaged;
 use super::header::{FrameHeader, Headers, ScanHeader};
-use super::scan;
+use super::scan::{self, BlockMeans};
 use crate::pixels::format::PictureError;
 
 /// Maximum number of scans; progressive pictures have about ten.
@@ -25,6 +25,11 @@ pub struct Checked {
     pub scans: usize,
     /// Whether the picture leaves out its Huffman tables, as Motion JPEG does.
     pub lacks_huffman_tables: bool,
+    /// Whether there is EXIF data, which may say that the picture is turned.
+    pub has_exif: bool,
+    /// Number of blocks in a row of the means that [`check_with_means`] gives, with some beyond the picture's
+    /// edge; 0 where it gives none.
+    pub means_across: u32,
     /// Length in bytes, end marker included.
     pub length: usize,
 }
@@ -42,6 +47,22 @@ pub fn check(
     bytes: &[u8],
     accept: impl Fn(u32, u32) -> Result<(), PictureError>,
 ) -> Result<Checked, PictureError> {
+    check_with_means(bytes, accept, &mut Vec::new())
+}
+
+/// As [`check`]. `means` gets the mean of each 8 × 8 block of the first component, which is luma in frames of
+/// cameras, row by row, from 0 to 255: what the picture shows, eight times smaller. Progressive pictures give
+/// none.
+///
+/// # Errors
+/// As [`check`].
+pub fn check_with_means(
+    bytes: &[u8],
+    accept: impl Fn(u32, u32) -> Result<(), PictureError>,
+    means: &mut Vec<u8>,
+) -> Result<Checked, PictureError> {
+    let mut means = BlockMeans::new(means);
+    let mut has_exif = false;
     if !bytes.starts_with(&[0xFF, 0xD8]) {
         return Err(damaged("it does not begin like a JPEG picture"));
     }
@@ -60,6 +81,7 @@ pub fn check(
         }
         let content = segment(bytes, &mut place).ok_or(PictureError::CutOff)?;
         if code != 0xDA {
+            has_exif |= code == 0xE1 && content.starts_with(b"Exif");
             headers.segment(code, content)?;
             if let (0xC0..=0xC2, Some(frame)) = (code, &headers.frame) {
                 accept(u32::from(frame.width), u32::from(frame.height))?;
@@ -76,10 +98,11 @@ pub fn check(
         let scan = headers.scan(content)?;
         let frame = headers.frame.as_ref().ok_or_else(|| damaged("there is no frame header"))?;
         let nonzero = coverage.begin(frame, &scan)?;
-        let end = scan::decode(bytes, place, &headers, frame, &scan, nonzero).map_err(|error| {
-            let has_end = bytes[place..].windows(2).any(|pair| pair == [0xFF, 0xD9]);
-            if has_end { error } else { PictureError::CutOff }
-        })?;
+        let end =
+            scan::decode(bytes, place, &headers, frame, &scan, nonzero, &mut means).map_err(|error| {
+                let has_end = bytes[place..].windows(2).any(|pair| pair == [0xFF, 0xD9]);
+                if has_end { error } else { PictureError::CutOff }
+            })?;
         // Its code follows; `marker` expects the byte before.
         place = end - 1;
     }
@@ -94,6 +117,8 @@ pub fn check(
         is_progressive: frame.progressive,
         scans: coverage.scans,
         lacks_huffman_tables,
+        has_exif,
+        means_across: means.across(),
         length: place,
     })
 }

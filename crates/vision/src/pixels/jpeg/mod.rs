@@ -19,4 +19,4 @@ pub mod walk;
 #[cfg(test)]
 pub(crate) mod writer;
 
-pub use check::{Checked, check};
+pub use check::{Checked, check, check_with_means};

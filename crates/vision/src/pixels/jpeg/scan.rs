@@ -17,10 +17,15 @@ const MOST_DC: i32 = 1100;
 struct Part<'a> {
     dc: Option<&'a HuffmanTable>,
     ac: Option<&'a HuffmanTable>,
-    /// Blocks across and down in a unit.
+    /// Blocks in a unit: their number, and how many lie side by side and upon each other.
     blocks: u32,
+    across: u32,
+    down: u32,
     prediction: i32,
+    /// The value of a prediction of 1.
+    step: i32,
     most: i32,
+    is_first: bool,
 }
 
 /// How the blocks of a scan are coded.
@@ -34,7 +39,8 @@ enum ScanKind {
 }
 
 /// Decodes the scan that begins at `place` and returns the place of the next marker's code. `nonzero` has one
-/// bit for each coefficient of each block of the component, for the AC scans of progressive pictures.
+/// bit for each coefficient of each block of the component, for the AC scans of progressive pictures. A
+/// sequential scan fills `means`.
 pub(super) fn decode(
     bytes: &[u8],
     place: usize,
@@ -42,6 +48,7 @@ pub(super) fn decode(
     frame: &FrameHeader,
     scan: &ScanHeader,
     nonzero: &mut [u64],
+    means: &mut BlockMeans<'_>,
 ) -> Result<usize, PictureError> {
     let kind = match (frame.progressive, scan.band.0, scan.bits.0) {
         (false, ..) => ScanKind::Sequential,
@@ -54,20 +61,20 @@ pub(super) fn decode(
     for &(index, dc, ac) in &scan.components {
         let component = &frame.components[index];
         let step = headers.step(component)?;
-        let blocks = if scan.components.len() == 1 {
-            1
-        } else {
-            u32::from(component.sampling.0) * u32::from(component.sampling.1)
-        };
+        let (across, down) = if scan.components.len() == 1 { (1, 1) } else { component.sampling };
         let shift = if frame.progressive { i32::from(scan.bits.1) } else { 0 };
         // The step of the scan's lowest bit; a coefficient is rounded to one.
         let step = step << shift;
         parts.push(Part {
             dc: headers.dc[dc].as_deref(),
             ac: headers.ac[ac].as_deref(),
-            blocks,
+            blocks: u32::from(across) * u32::from(down),
+            across: u32::from(across),
+            down: u32::from(down),
             prediction: 0,
+            step,
             most: if step == 0 { i32::MAX } else { MOST_DC / step + 1 },
+            is_first: index == 0 && kind == ScanKind::Sequential,
         });
     }
     let needs = |dc: bool, ac: bool| {
@@ -86,15 +93,17 @@ pub(super) fn decode(
         [(only, ..)] => frame.blocks(only),
         _ => frame.units(),
     };
+    if let Some(part) = parts.iter().find(|part| part.is_first) {
+        means.begin(across * part.across, down * part.down);
+    }
     let mut blocks = BlockReader { reader: BitReader::new(bytes, place), kind, scan, run: 0 };
     // Of zeros alone a picture could only be made of blocks that no encoder writes.
     let never_zeros = kind == ScanKind::Sequential
         && parts.iter().any(|part| part.ac.is_some_and(HuffmanTable::fills_blocks_with_zeros));
-    let units = u64::from(across) * u64::from(down);
     let interval = u64::from(headers.restart_interval);
     let mut until_restart = interval;
     let mut restarts = 0u8;
-    for unit in 0..units {
+    for (unit, (y, x)) in (0..down).flat_map(|y| (0..across).map(move |x| (y, x))).enumerate() {
         if interval > 0 {
             if until_restart == 0 {
                 blocks.restart(bytes, restarts)?;
@@ -105,8 +114,13 @@ pub(super) fn decode(
             until_restart -= 1;
         }
         for part in &mut parts {
-            for _ in 0..part.blocks {
-                blocks.block(part, nonzero.get_mut(unit as usize))?;
+            for number in 0..part.blocks {
+                blocks.block(part, nonzero.get_mut(unit))?;
+                if part.is_first {
+                    let (left, top) = (x * part.across, y * part.down);
+                    let place = (left + number % part.across, top + number / part.across);
+                    means.put(place, part.prediction * part.step);
+                }
             }
         }
         if never_zeros && blocks.reader.is_zeroed() {
@@ -117,6 +131,40 @@ pub(super) fn decode(
         return Err(Defect::EndsEarly.into());
     }
     Ok(blocks.reader.finish(SURPLUS)?)
+}
+
+/// The mean of each block of a picture's first component, row by row, if its scan gives them: eight times
+/// smaller than the picture, for the price of checking it.
+pub(super) struct BlockMeans<'a> {
+    means: &'a mut Vec<u8>,
+    across: u32,
+}
+
+impl<'a> BlockMeans<'a> {
+    /// Fills `means`, whose memory is reused.
+    pub(super) fn new(means: &'a mut Vec<u8>) -> Self {
+        means.clear();
+        Self { means, across: 0 }
+    }
+
+    /// Number of blocks in a row, with those that only fill up the last unit; 0 if there are no means.
+    pub(super) fn across(&self) -> u32 {
+        self.across
+    }
+
+    fn begin(&mut self, across: u32, down: u32) {
+        self.across = across;
+        self.means.clear();
+        self.means.resize(across as usize * down as usize, 0);
+    }
+
+    /// A block's DC coefficient is eight times its mean above the middle grey (T.81, A.3.1 and A.3.3).
+    #[inline]
+    fn put(&mut self, (x, y): (u32, u32), dc: i32) {
+        if let Some(mean) = self.means.get_mut(y as usize * self.across as usize + x as usize) {
+            *mean = ((dc + 4).div_euclid(8) + 128).clamp(0, 255) as u8;
+        }
+    }
 }
 
 /// Reads the blocks of a scan, one after the other.
