@@ -32,23 +32,39 @@ pub(super) struct Stillness {
     row: Vec<u8>,
 }
 
+/// What a picture shows beside the last one that was looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Movement {
+    /// Something else, or nothing is known.
+    Moved,
+    /// The same, apart from noise, but the last look is a second ago.
+    Due,
+    /// The same, apart from noise: it may go without a look.
+    Still,
+}
+
 impl Stillness {
-    /// Whether a picture taken at `captured` may go without a look: the last one is less than a second ago
-    /// and showed the same, apart from noise. If not, this is the look that the next ones are compared with.
-    pub(super) fn is_still(&mut self, picture: View<'_>, captured: Duration) -> bool {
+    /// What a picture taken at `captured` shows beside the last look. Unless it is still, this is the look
+    /// that the next ones are compared with.
+    pub(super) fn compare(&mut self, picture: View<'_>, captured: Duration) -> Movement {
         let size = picture.dimensions();
         if !self.read(picture) {
             self.looked = None;
-            return false;
+            return Movement::Moved;
         }
-        let is_still = self.looked.is_some_and(|(looked, known)| {
-            captured.saturating_sub(looked) < LONGEST && size == known && !self.has_changed()
-        });
-        if !is_still {
+        let last = self.looked;
+        let movement = match last {
+            Some((looked, known)) if size == known && !self.has_changed() => {
+                let is_due = captured.saturating_sub(looked) >= LONGEST;
+                if is_due { Movement::Due } else { Movement::Still }
+            }
+            _ => Movement::Moved,
+        };
+        if movement != Movement::Still {
             self.looked = Some((captured, size));
             std::mem::swap(&mut self.known, &mut self.means);
         }
-        is_still
+        movement
     }
 
     /// Whether `picture` is large enough for the grid.
@@ -128,6 +144,12 @@ mod tests {
         })
     }
 
+    impl Stillness {
+        fn is_still(&mut self, picture: View<'_>, captured: Duration) -> bool {
+            self.compare(picture, captured) == Movement::Still
+        }
+    }
+
     fn looked_at(picture: &RgbImage) -> Stillness {
         let mut stillness = Stillness::default();
         assert!(!stillness.is_still(picture.into(), at(0)), "nothing is known yet");
@@ -150,7 +172,7 @@ mod tests {
         let frame = entrance(2.0, 1);
         let mut stillness = looked_at(&frame);
         assert!(stillness.is_still((&frame).into(), at(999)));
-        assert!(!stillness.is_still((&frame).into(), at(1000)));
+        assert_eq!(stillness.compare((&frame).into(), at(1000)), Movement::Due);
         assert!(stillness.is_still((&frame).into(), at(1999)));
         stillness.forget();
         assert!(!stillness.is_still((&frame).into(), at(1999)));
@@ -162,12 +184,12 @@ mod tests {
         let mut stillness = looked_at(&frame);
         let mut brighter = frame.clone();
         brighter.pixels_mut().for_each(|pixel| pixel.0 = pixel.0.map(|value| value + 3));
-        assert!(!stillness.is_still((&brighter).into(), at(100)), "exposure");
+        assert_eq!(stillness.compare((&brighter).into(), at(1100)), Movement::Moved, "exposure");
         let wider = RgbImage::new(800, 480);
-        assert!(!stillness.is_still((&wider).into(), at(100)), "size");
-        assert!(stillness.is_still((&wider).into(), at(200)));
+        assert!(!stillness.is_still((&wider).into(), at(1200)), "size");
+        assert!(stillness.is_still((&wider).into(), at(1300)));
         let small = RgbImage::new(40, 30);
-        for time in [300, 400] {
+        for time in [1400, 1500] {
             assert!(!stillness.is_still((&small).into(), at(time)), "small");
         }
     }

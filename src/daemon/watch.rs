@@ -2,7 +2,7 @@
 //! pins, and asks the clock it is given only how long a look takes.
 
 use super::clock::Clock;
-use super::still::Stillness;
+use super::still::{Movement, Stillness};
 use crate::config::Config;
 use crate::decide::{Decider, Exchange, Finding, HeldPass, Opinion, Rules, Sighting, Signal, Verdict};
 use crate::geometry::Rect;
@@ -12,6 +12,11 @@ use crate::track::{TrackId, Tracked, Tracker};
 use crate::vision::classifier::Probabilities;
 use crate::vision::{Choice, JudgedFace, Judgement, Vision, VisionError};
 use std::time::Duration;
+
+/// While nothing moves, what was nobody's is judged again after so long.
+const THINGS_AGAIN: Duration = Duration::from_secs(10);
+/// A face whose box is this much the same (IoU) as that of a thing is the same thing, while nothing moves.
+const SAME_THING: f32 = 0.7;
 
 /// One face of a frame and what is thought of it.
 #[derive(Debug, Clone, PartialEq)]
@@ -81,6 +86,8 @@ pub struct Watch {
     found: Option<Duration>,
     /// Where the last look found faces that are nobody's: they are still there in frames that are skipped.
     things: Vec<Rect>,
+    /// When these were last judged.
+    things_judged: Option<Duration>,
 }
 
 impl Watch {
@@ -89,7 +96,17 @@ impl Watch {
     pub fn new(vision: Box<dyn Vision>, rules: Rules) -> Self {
         let (budget, empty_for) = (rules.budget, rules.re_arm.max(rules.linger));
         let (tracker, decider) = (Tracker::default(), Decider::new(rules));
-        Self { vision, tracker, decider, budget, empty_for, still: None, found: None, things: Vec::new() }
+        Self {
+            vision,
+            tracker,
+            decider,
+            budget,
+            empty_for,
+            still: None,
+            found: None,
+            things: Vec::new(),
+            things_judged: None,
+        }
     }
 
     /// The watch that `config` describes, which looks through `vision`.
@@ -131,13 +148,18 @@ impl Watch {
         clock: &dyn Clock,
     ) -> Result<Seen, LookError> {
         let began = clock.now();
-        let is_skipped = self.is_skipped(picture, captured);
+        let movement = self.movement(picture, captured);
+        let is_skipped = movement == Movement::Still;
+        let again = |judged: Duration| captured.saturating_sub(judged) >= THINGS_AGAIN;
+        let spares = movement == Movement::Due && !self.things_judged.is_none_or(again);
         let Self { vision, tracker, decider, budget, .. } = self;
         let mut question = Question {
             frame: picture.dimensions(),
             captured,
             clock,
             ends: began + *budget,
+            known: if spares { &self.things } else { &[] },
+            spared: 0,
             asked: Some((tracker, decider)),
             answered: None,
         };
@@ -150,6 +172,7 @@ impl Watch {
             // Of a picture that the networks could not be run on nothing is known.
             looked.inspect_err(|_| self.still.iter_mut().for_each(Stillness::forget))?
         };
+        let spared = question.spared;
         let Some(Answered { tracker, ids, exchange, found }) = question.answered else {
             // Whoever is there could not be asked about.
             self.found = Some(captured);
@@ -170,10 +193,13 @@ impl Watch {
         if !faces.is_empty() {
             self.found = Some(captured);
         }
+        if !is_skipped && !spares {
+            self.things_judged = Some(captured);
+        }
         self.things.clear();
         self.things.extend(judged.iter().map(|judged| judged.rect));
         // There was time enough; nothing had changed.
-        let left_out = if is_skipped { 0 } else { observed.left_out };
+        let left_out = if is_skipped { 0 } else { observed.left_out.saturating_sub(spared) };
         let stages = Stages {
             wait: began.saturating_sub(captured),
             detect: found.saturating_sub(began),
@@ -188,19 +214,19 @@ impl Watch {
         self.decider.forget_all();
     }
 
-    /// Whether nothing can have changed: nobody has been there for some time, and the picture stands still.
-    /// What is taken for nobody, such as a poster or a coat, may be there.
-    fn is_skipped(&mut self, picture: &DelayedPicture, captured: Duration) -> bool {
-        let Some(still) = &mut self.still else { return false };
+    /// Whether anything can have changed: all is still if nobody has been there for some time and the picture
+    /// is the same. What is taken for nobody, such as a poster or a coat, may be there.
+    fn movement(&mut self, picture: &DelayedPicture, captured: Duration) -> Movement {
+        let Some(still) = &mut self.still else { return Movement::Moved };
         if self.found.is_some_and(|found| captured.saturating_sub(found) < self.empty_for) {
             still.forget();
-            return false;
+            return Movement::Moved;
         }
         // The means of a small frame's blocks are too few.
         let means = picture.block_means().filter(Stillness::can_read);
         match means.map_or_else(|| picture.view(), Ok) {
-            Ok(view) => still.is_still(view, captured),
-            Err(_) => false,
+            Ok(view) => still.compare(view, captured),
+            Err(_) => Movement::Moved,
         }
     }
 
@@ -239,6 +265,10 @@ struct Question<'a> {
     clock: &'a dyn Clock,
     /// When the look should be over.
     ends: Duration,
+    /// Things that need not be judged again.
+    known: &'a [Rect],
+    /// How many of those that are worth judging were such things.
+    spared: usize,
     /// Taken by the first, and only, question.
     asked: Option<(&'a mut Tracker, &'a mut Decider)>,
     answered: Option<Answered<'a>>,
@@ -264,7 +294,10 @@ impl Choice for Question<'_> {
             |(track, rect): (&TrackId, &Rect)| Sighting { track: *track, side: rect.side(), frame };
         let sightings = ids.iter().zip(found).map(sighting).collect();
         let exchange = decider.exchange(self.captured, sightings);
-        let wanted = exchange.wanted();
+        let mut wanted = exchange.wanted();
+        let worth = wanted.len();
+        wanted.retain(|&face| !self.known.iter().any(|thing| thing.iou(&found[face]) >= SAME_THING));
+        self.spared = worth - wanted.len();
         self.answered = Some(Answered { tracker, ids, exchange, found: at });
         wanted
     }

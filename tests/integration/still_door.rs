@@ -29,6 +29,7 @@ const POSTER: Rect = Rect { x: 500.0, y: 60.0, w: 44.0, h: 52.0 };
 /// Sees a bare face where the picture is light, and a poster if there is one, and counts its looks.
 struct Counted {
     looks: Rc<Cell<u32>>,
+    judged: Rc<Cell<u32>>,
     has_poster: bool,
 }
 
@@ -40,6 +41,7 @@ impl Vision for Counted {
         let person = (pixel[0] > LIGHT - 20).then_some(PERSON);
         let found: Vec<Rect> = person.into_iter().chain(self.has_poster.then_some(POSTER)).collect();
         judged(&found, choice, |face| {
+            self.judged.set(self.judged.get() + 1);
             Ok(if *face == PERSON {
                 Judgement::Answered(Probabilities::of_mask(0.01))
             } else {
@@ -99,7 +101,8 @@ fn frame(number: u64, is_there: bool) -> RgbImage {
 /// were searched.
 fn shown(frames: &[bool], skips: bool, has_poster: bool, kind: PixelFormat) -> (Vec<DoorState>, Vec<u32>) {
     let looks = Rc::new(Cell::new(0));
-    let mut watch = Watch::new(Box::new(Counted { looks: Rc::clone(&looks), has_poster }), Rules::default());
+    let vision = Counted { looks: Rc::clone(&looks), judged: Rc::default(), has_poster };
+    let mut watch = Watch::new(Box::new(vision), Rules::default());
     watch.skip_still(skips);
     let clock = Now(Cell::new(Duration::ZERO));
     let mut counted = Vec::new();
@@ -121,6 +124,26 @@ fn an_empty_door_is_searched_once_a_second_and_everything_while_somebody_is_ther
     {
         check(&frames, has_poster, kind);
     }
+}
+
+/// A poster at an empty door is found once a second, and costs a judgement once in ten.
+#[test]
+fn what_was_nobodys_is_judged_seldom_while_nothing_moves() {
+    let judged = Rc::new(Cell::new(0));
+    let vision = Counted { looks: Rc::default(), judged: Rc::clone(&judged), has_poster: true };
+    let mut watch = Watch::new(Box::new(vision), Rules::default());
+    watch.skip_still(true);
+    let clock = Now(Cell::new(Duration::ZERO));
+    let counts = (0..300).map(|number| {
+        let now = Duration::from_millis(STEP * number);
+        clock.0.set(now);
+        let seen = watch.look(&given(number as usize, false, PixelFormat::Rgb24), now, &clock).unwrap();
+        assert_eq!((seen.faces.len(), seen.left_out), (0, 0));
+        judged.take()
+    });
+    let counts: Vec<u32> = counts.collect();
+    let at: Vec<usize> = (0..300).filter(|number| counts[*number] > 0).collect();
+    assert_eq!(at, [0, 100, 200]);
 }
 
 fn check(frames: &[bool], has_poster: bool, kind: PixelFormat) {
