@@ -37,12 +37,22 @@ pub(crate) fn read(path: &Path, most: u64) -> Result<Vec<u8>> {
 ///
 /// # Errors
 /// As [`read`], and [`ErrorKind::InvalidData`] for anything but UTF-8.
-#[cfg_attr(
-    not(any(feature = "mqtt", feature = "web")),
-    allow(dead_code, reason = "only what talks to a network has such files")
-)]
 pub(crate) fn read_text(path: &Path, most: u64) -> Result<String> {
     String::from_utf8(read(path, most)?).map_err(|_| Error::new(ErrorKind::InvalidData, "it is not UTF-8"))
+}
+
+/// Whether `path` is free to be written whole: nothing is there, or a regular file. A device must not give
+/// way to one.
+///
+/// # Errors
+/// Those of the system, and one for anything but a regular file.
+#[cfg_attr(not(feature = "web"), allow(dead_code, reason = "only the page's password is written like this"))]
+pub(crate) fn may_be_replaced(path: &Path) -> Result<()> {
+    match std::fs::metadata(path) {
+        Ok(about) => regular(&about),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 fn regular(about: &Metadata) -> Result<()> {
@@ -74,6 +84,10 @@ mod tests {
             assert!(read(path, 4).unwrap_err().to_string().contains(found), "{}", path.display());
         }
         assert!(read(folder.path(), 4).unwrap_err().to_string().contains("a folder"));
-        assert_eq!(read(&folder.path().join("none"), 4).unwrap_err().kind(), ErrorKind::NotFound);
+        let none = folder.path().join("none");
+        assert_eq!(read(&none, 4).unwrap_err().kind(), ErrorKind::NotFound);
+        let replaceable =
+            [&*file, &*none, &*pipe, Path::new("/dev/null")].map(|path| may_be_replaced(path).is_ok());
+        assert_eq!(replaceable, [true, true, false, false]);
     }
 }

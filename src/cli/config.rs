@@ -4,6 +4,7 @@
 use super::configuration::config_file;
 use super::outcome::{Outcome, print};
 use crate::config::{Config, ConfigFiles, ShownValues, config_files, drop_ins, show};
+use crate::plain_file;
 use crate::text::escaped;
 use anyhow::{Context, bail};
 use jiff::Zoned;
@@ -139,11 +140,8 @@ fn copy_into(file: &Path, within: &Path) -> anyhow::Result<()> {
     let target = within.join(name(file));
     let copy = || {
         std::fs::create_dir_all(within)?;
-        let mut source = File::open(file)?;
+        let mut source = plain_file::open(file)?;
         let about = source.metadata()?;
-        if !about.is_file() {
-            return Err(std::io::Error::new(ErrorKind::InvalidInput, "it is not a file"));
-        }
         let mut written = File::create_new(&target)?;
         std::io::copy(&mut source, &mut written)?;
         written.set_permissions(about.permissions())?;

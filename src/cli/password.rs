@@ -2,6 +2,7 @@
 
 use super::outcome::print;
 use crate::daemon::listeners::web::password::hashed;
+use crate::plain_file;
 use anyhow::{Context, bail};
 use atomic_write_file::AtomicWriteFile;
 use dialoguer::Password;
@@ -20,6 +21,9 @@ const LONGEST: u64 = 4096;
 
 /// Asks for a password, and writes its hash to `path`.
 pub(super) fn set(path: &Path) -> anyhow::Result<()> {
+    let unwritable =
+        || format!("{} cannot be written; run this as root (sudo), or name another file", path.display());
+    plain_file::may_be_replaced(path).with_context(unwritable)?;
     let line = hashed(&ask()?)?;
     let written = || {
         let mut file = AtomicWriteFile::open(path)?;
@@ -33,9 +37,7 @@ pub(super) fn set(path: &Path) -> anyhow::Result<()> {
         }
         file.commit()
     };
-    written().with_context(|| {
-        format!("{} cannot be written; run this as root (sudo), or name another file", path.display())
-    })?;
+    written().with_context(unwritable)?;
     print(&format!("{}: written; the page takes it after sudo systemctl restart maskwatch\n", path.display()))
 }
 

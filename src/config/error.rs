@@ -85,7 +85,7 @@ impl ConfigError {
             ErrorKind::PermissionDenied => format!(
                 "let the user who runs this read it (sudo chmod a+r {file}), and enter the folders above it"
             ),
-            _ if path.is_dir() => "it is a folder: give the path of the file in it".to_owned(),
+            _ if path.is_dir() => "give the path of the file in it".to_owned(),
             _ => "give the path of a maskwatch configuration, or none to use the defaults".to_owned(),
         };
         Self::Unreadable { file: file.to_owned(), cause: error.to_string(), mend }

@@ -3,12 +3,13 @@
 
 use super::error::ConfigError;
 use super::layers::SourceText;
+use crate::plain_file;
 use std::ffi::OsString;
 use std::io::{Error, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 /// Maximum length of all files together in bytes.
-pub(super) const LONGEST: u64 = 1 << 20;
+pub const LONGEST: u64 = 1 << 20;
 /// Drop-in files at most.
 pub(super) const MOST_DROP_INS: usize = 64;
 /// What a folder of drop-in files may hold besides: files of other names are passed over.
@@ -70,13 +71,8 @@ pub fn config_files(path: &Path) -> Result<Vec<PathBuf>, ConfigError> {
 
 /// The bytes of a file, not many more than `most`.
 fn bytes(path: &Path, most: u64) -> std::io::Result<Vec<u8>> {
-    let kind = std::fs::metadata(path)?.file_type();
-    // A pipe or a device could give nothing for ever, and a daemon that reloads would wait for it.
-    if !kind.is_file() && !kind.is_dir() {
-        return Err(Error::new(ErrorKind::InvalidInput, "it is a pipe or a device"));
-    }
     let mut bytes = Vec::new();
-    std::fs::File::open(path)?.take(most + 1).read_to_end(&mut bytes)?;
+    plain_file::open(path)?.take(most + 1).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 

@@ -36,7 +36,7 @@ pub use detector::DetectorConfig;
 pub use document::{Config, DOCUMENTED};
 pub use drawn::{drawn_zones, read_drawn, write_drawn};
 pub use error::ConfigError;
-pub use files::{ConfigFiles, config_files, drop_ins};
+pub use files::{ConfigFiles, LONGEST as LONGEST_CONFIG, config_files, drop_ins};
 pub use hooks::{Hook, HookEvent};
 pub use metrics::MetricsConfig;
 pub use mqtt::{BrokerAddress, MqttConfig, OrderKind, is_topic_level};

@@ -149,18 +149,6 @@ fn a_second_signal_that_comes_at_once_does_not_leave_the_outputs_on() {
     }
 }
 
-#[test]
-fn a_configuration_that_is_a_pipe_is_refused_instead_of_waited_for() {
-    let folder = tempfile::tempdir().unwrap();
-    let pipe = folder.path().join("door.toml");
-    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-    let sentence = refusal(&["run", "--check", "--config", pipe.to_str().unwrap()]);
-    assert!(
-        sentence.contains("door.toml cannot be read: it is a pipe or a device; give the path"),
-        "{sentence}"
-    );
-}
-
 /// A command with the networks that ship with maskwatch.
 pub(super) fn with_networks(args: &[&str]) -> Command {
     let mut command = maskwatch(args);

@@ -13,6 +13,7 @@ mod aim_why;
 mod cli;
 mod close_faces;
 mod config_command;
+mod config_pipes;
 mod counts;
 mod crowd;
 mod detect;

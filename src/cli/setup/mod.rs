@@ -8,9 +8,10 @@ mod plan;
 use super::configuration::USUAL_CONFIG;
 use super::outcome::{Outcome, print};
 use super::values::size;
-use crate::config::Config;
+use crate::config::{Config, LONGEST_CONFIG};
 use crate::doctor::{self, Root, Severity};
 use crate::outputs::{Output, PINS};
+use crate::plain_file;
 use crate::source::SourceSpec;
 use crate::text::escaped;
 use crate::vision::classifier::Input;
@@ -72,7 +73,7 @@ pub(crate) fn run(args: Args) -> Outcome {
         bail!("--output names {} twice; give each output once", escaped(twice));
     }
     let name = args.config.display().to_string();
-    let (text, config) = match std::fs::read_to_string(&args.config) {
+    let (text, config) = match plain_file::read_text(&args.config, LONGEST_CONFIG) {
         Ok(text) => {
             let config = Config::load(&args.config).context("mend it, or name another file with --config")?;
             (text, config)

@@ -377,7 +377,7 @@ fn files_that_are_none_are_refused() {
     );
     assert!(refusal_of(&vec![b'#'; 2 << 20]).contains("is longer than 1 MiB"));
     let sentence = Config::load(folder.path()).unwrap_err().to_string();
-    assert!(sentence.contains("it is a folder: give the path of the file in it"), "{sentence}");
+    assert!(sentence.contains("it is a folder; give the path of the file in it"), "{sentence}");
     std::fs::write(&missing, DOCUMENTED).unwrap();
     assert_eq!(Config::load(&missing).unwrap(), Config::default());
 }
