@@ -4,12 +4,12 @@ use super::configuration::ConfigArgs;
 use super::outcome::{Outcome, print};
 use super::process::{ENDING, keep_memory_small, start_log, stop_flag};
 use crate::config::{ClockTrust, Config};
-#[cfg(feature = "mqtt")]
-use crate::daemon::listeners::Mqtt;
 use crate::daemon::listeners::socket::place;
 use crate::daemon::listeners::{
     Counts, Hooks, Listener, Log, Metrics, Notice, Service, Socket, counts, problems,
 };
+#[cfg(feature = "mqtt")]
+use crate::daemon::listeners::{DayCounts, Mqtt};
 use crate::daemon::{
     Clock, Daemon, DrivenPins, Ended, Flags, Listeners, Opener, OrderSender, SystemClock, SystemWallClock,
     door_name, orders,
@@ -154,9 +154,10 @@ fn publish(
     orders: &OrderSender,
 ) -> anyhow::Result<()> {
     let Some(mqtt) = &config.mqtt else { return Ok(()) };
-    let clock = SystemWallClock::new(config.clock == ClockTrust::Always);
+    let clock = || Box::new(SystemWallClock::new(config.clock == ClockTrust::Always));
+    let days = counts::wanted(&config.counts).map(|path| DayCounts::new(path, clock()));
     let folder = crate::daemon::state_folder();
-    let started = Mqtt::start(mqtt, &door_name(), folder.as_deref(), orders.clone(), Box::new(clock));
+    let started = Mqtt::start_counting(mqtt, &door_name(), folder.as_deref(), orders.clone(), clock(), days);
     let told = started.and_then(|listener| {
         // These were events for the listener before.
         daemon.recount(|event| listener.learn(now, &event.into()));
@@ -252,7 +253,8 @@ pub(crate) fn run(args: Args) -> Outcome {
                             listeners.remove("metrics");
                             measure(&mut listeners, &new, &daemon, clock.now())?;
                         }
-                        if (&new.mqtt, new.clock) != (&config.mqtt, config.clock) {
+                        if (&new.mqtt, &new.counts, new.clock) != (&config.mqtt, &config.counts, config.clock)
+                        {
                             listeners.remove("mqtt");
                             publish(&mut listeners, &new, &daemon, clock.now(), &sender)?;
                         }

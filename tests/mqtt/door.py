@@ -32,7 +32,7 @@ class Door:
                   f"else cat '{picture}'; fi; done")
         (self.folder / "maskwatch.toml").write_text(
             f"[source]\nspec = \"command: {camera}\"\ntimeout_seconds = 0.5\nfrozen_seconds = 0\n"
-            f"[decision]\nre_arm_seconds = 0.5\nlinger_seconds = 0.3\nhold_seconds = 0.5\n"
+            f"[clock]\ntrusted = \"always\"\n[decision]\nre_arm_seconds = 0.5\nlinger_seconds = 0.3\nhold_seconds = 0.5\n"
             f"[mqtt]\nbroker = \"{address}\"\nstats_seconds = 5\n{more}")
         environment = {"PATH": os.environ["PATH"], "RUST_LOG": "info", "RUNTIME_DIRECTORY": str(self.folder / "run"),
                        "STATE_DIRECTORY": str(self.folder / "state")}

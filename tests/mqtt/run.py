@@ -12,6 +12,7 @@ import threading
 import time
 from pathlib import Path
 
+import jinja2
 import jsonschema
 from broker import DOORS, Broker, Watcher, free_port, wait_for
 from door import Door
@@ -80,6 +81,13 @@ def told(broker, door, watcher):
     figures = lambda: [json.loads(message["payload"]) for message in watcher.of("/north/stats")]
     stats = wait_for("figures of looks", lambda: [stats for stats in figures() if stats["looks"]])[0]
     check("figures come", stats["counts"]["alerts"] == 1, f"{stats['looks_per_second']} looks a second")
+    messages = {topic: json.loads(watcher.of(f"/north/{topic}")[-1]["payload"]) for topic in ("state", "stats")}
+    shown = {key: jinja2.Template(component["value_template"]).render(value_json=messages[component["state_topic"][16:]])
+             for key, component in discovery["components"].items() if "value_template" in component}
+    check("Home Assistant's templates find the values", (shown["alert"], shown["alerts"]) == ("ON", "1") and "" not in shown.values(),
+          ", ".join(f"{key} {value}" for key, value in shown.items()))
+    template = jinja2.Template(discovery["components"]["people"]["value_template"])
+    check("counts that are not told are no number", template.render(value_json={}) == "None")
 
     config, since = door.folder / "maskwatch.toml", len(watcher.messages)
     config.write_text(config.read_text().replace("stats_seconds = 5", "stats_seconds = 6"))
@@ -105,12 +113,16 @@ def told(broker, door, watcher):
         check(what, not answer["ok"] and part in answer["error"], answer["error"])
     check("while the broker is there, nothing is written", file.stat().st_mtime_ns == written, f"{len(watcher.events())} events")
     door.stop()
+    counted = figures()[-1]["counts"]
     check("the goodbye is retained", broker.retained("maskwatch/north/availability") == "offline")
 
     broker.publish("maskwatch/north/cmd", '{"command":"pause"}', "-r")
     since = len(watcher.messages)
     door.start(f"mqtts://localhost:{broker.mutual_port}", keys(
         broker, door.folder, allowed, f'certificate = "{broker.folder}/door.pem"', f'key = "{broker.folder}/door.key"'))
+    again = json.loads(wait_for("figures", lambda: watcher.of("/north/stats", since), 60)[0]["payload"])
+    goes_on = again["counts"]["alerts"] >= 1 and all(again["counts"][key] >= count for key, count in counted.items())
+    check("counts of the day go on after a restart", goes_on, f"{again['day']}: {again['counts']}")
     answer = json.loads(wait_for("an answer", lambda: watcher.of("/answer", since), 60)[0]["payload"])
     check("a retained order is refused, and a certificate of the door is taken", "retain" in answer.get("error", ""), answer["error"])
     broker.publish("maskwatch/north/cmd", None, "-r")

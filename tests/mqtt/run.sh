@@ -12,6 +12,7 @@ need mosquitto_sub mosquitto-clients "to read and write what the door does"
 need openssl openssl "to make certificates"
 need python3 python3 "the test is written in it"
 python3 -c 'import jsonschema' 2>/dev/null || { missing="$missing python3-jsonschema"; echo "this test needs python3-jsonschema: to check what Home Assistant is told"; }
+python3 -c 'import jinja2' 2>/dev/null || { missing="$missing python3-jinja2"; echo "this test needs python3-jinja2: to read values as Home Assistant does"; }
 if [ -n "$missing" ]; then
     command -v apt-get >/dev/null || { echo "error: this machine has no apt; install the equivalents of:$missing" >&2; exit 1; }
     as_root=""

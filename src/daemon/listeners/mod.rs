@@ -26,7 +26,7 @@ pub use hooks::Hooks;
 pub use log::Log;
 pub use metrics::{Metrics, MetricsError};
 #[cfg(feature = "mqtt")]
-pub use mqtt::{Instructions, Mqtt, client_options};
+pub use mqtt::{DayCounts, Instructions, Mqtt, client_options};
 pub use notice::{LookReport, Notice};
 pub use service::Service;
 pub use socket::Socket;

@@ -14,10 +14,10 @@ use crate::config::PathChoice;
 use crate::daemon::folders::{STATE_FOLDER, folder_of, state_folder};
 use crate::daemon::wall::WallClock;
 use crate::decide::{FaceSize, Finding, Rules};
-use ledger::LedgerError;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub(super) use ledger::LedgerError;
 pub use ledger::{DoorCounts, Ledger};
 pub(super) use people::People;
 pub use periods::{Period, PeriodKind, periods};

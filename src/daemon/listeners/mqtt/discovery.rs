@@ -68,7 +68,8 @@ pub(super) fn message(topics: &Topics, allowed: &[OrderKind]) -> Value {
         ("unsure", "Unsure people"),
         ("alerts", "Alerts"),
     ] {
-        let template = format!("{{{{ value_json.counts.{key} }}}}");
+        // No counts are told while the clock is not believed.
+        let template = format!("{{{{ (value_json.counts | default({{}})).{key} | default(none) }}}}");
         add(
             key,
             "sensor",

@@ -2,12 +2,13 @@
 //! that takes orders from there, where the configuration allows them. docs/mqtt.md describes the topics. No
 //! picture is sent. MQTT 3.1.1, <https://docs.oasis-open.org/mqtt/mqtt/v3.1.1/mqtt-v3.1.1.html>.
 //!
-//! - `topics`, `report`, `discovery`: what is said where; `instructions`: orders.
+//! - `topics`, `report`, `days`, `discovery`: what is said where; `instructions`: orders.
 //! - `numbers`, `outbox`, `event_file`: events and how they wait, in memory or on the disk.
 //! - `transport`: address, TLS and credentials; `line`: one connection; `backoff`: between two of them;
 //!   `session`: all of it.
 
 mod backoff;
+mod days;
 mod discovery;
 mod event_file;
 mod instructions;
@@ -24,6 +25,7 @@ use super::notice::Notice;
 use crate::config::MqttConfig;
 use crate::daemon::orders::OrderSender;
 use crate::daemon::wall::WallClock;
+pub use days::DayCounts;
 pub use instructions::Instructions;
 use numbers::EventNumbers;
 use outbox::Outbox;
@@ -55,7 +57,8 @@ pub struct Mqtt {
 
 impl Mqtt {
     /// Tells the broker of `config` from now on, in the name of `door`. Events wait in the folder `state`
-    /// while it is away, in memory if there is none. Orders that are allowed go to `orders`.
+    /// while it is away, in memory if there is none. Orders that are allowed go to `orders`. The counts are
+    /// those since now.
     ///
     /// # Errors
     /// When the system gives no thread or no way to wait for the network.
@@ -65,6 +68,21 @@ impl Mqtt {
         state: Option<&Path>,
         orders: OrderSender,
         clock: Box<dyn WallClock>,
+    ) -> std::io::Result<Self> {
+        Self::start_counting(config, door, state, orders, clock, None)
+    }
+
+    /// The same, with the counts of the day where there are `days`.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn start_counting(
+        config: &MqttConfig,
+        door: &str,
+        state: Option<&Path>,
+        orders: OrderSender,
+        clock: Box<dyn WallClock>,
+        days: Option<DayCounts>,
     ) -> std::io::Result<Self> {
         let place = |name: &str| state.map(|folder| folder.join(name));
         let (numbers, saved) = EventNumbers::open(place(STARTS).as_deref(), SystemTime::now());
@@ -88,7 +106,8 @@ impl Mqtt {
             numbers,
             Instructions::new(config.allowed.clone(), orders),
             waiting,
-        );
+        )
+        .with_days(days);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let thread = std::thread::Builder::new()
             .name("mqtt-broker".into())

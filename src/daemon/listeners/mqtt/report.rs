@@ -1,5 +1,6 @@
 //! What the broker is told, made from the notices: events, the state, figures and counts. Holds no picture.
 
+use super::days::DayReport;
 use crate::daemon::listeners::counts::{DoorCounts, People};
 use crate::daemon::listeners::notice::Notice;
 use crate::daemon::listeners::socket::LiveFigures;
@@ -27,8 +28,12 @@ pub(super) struct EventMessage<'a> {
 pub(super) struct StatsMessage {
     #[serde(flatten)]
     health: Message,
-    /// Since the start of the daemon.
-    counts: DoorCounts,
+    /// The day of the counts; `None` if they are those since the start of the daemon.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    day: Option<String>,
+    /// `None` if those of the day are not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    counts: Option<DoorCounts>,
     /// Events that wait for the broker.
     waiting: usize,
     /// Events that had to be dropped since the start: too many waited.
@@ -97,11 +102,16 @@ impl BrokerReport {
         self.figures.state(self.now())
     }
 
-    /// How the daemon fares now, while so many events wait and had to be dropped.
-    pub(super) fn stats(&mut self, waiting: usize, dropped: u64) -> StatsMessage {
+    /// How the daemon fares now, while so many events wait and had to be dropped; with the counts of the day,
+    /// or those since the start if there is no such report.
+    pub(super) fn stats(&mut self, of_day: Option<&DayReport>, waiting: usize, dropped: u64) -> StatsMessage {
         let gone = self.people.leave(self.now());
         self.counted += &gone;
-        StatsMessage { health: self.figures.health(self.now()), counts: self.counted, waiting, dropped }
+        let (day, counts) = match of_day {
+            Some(report) => (report.day.clone(), report.counts),
+            None => (None, Some(self.counted)),
+        };
+        StatsMessage { health: self.figures.health(self.now()), day, counts, waiting, dropped }
     }
 }
 
@@ -123,6 +133,8 @@ pub(super) fn changes_state(notice: &Notice) -> bool {
 mod tests {
     use super::*;
     use crate::daemon::FaultKind;
+    use crate::daemon::listeners::mqtt::days::DayCounts;
+    use crate::daemon::wall::SystemWallClock;
     use crate::track::TrackId;
     use serde_json::{Value, json};
 
@@ -140,7 +152,7 @@ mod tests {
         report.note(Duration::ZERO, &fault("no camera"));
         report.note(Duration::ZERO, &fault("no frames"));
         report.note(Duration::ZERO, &alert);
-        let stats = serde_json::to_value(report.stats(4, 1)).unwrap();
+        let stats = serde_json::to_value(report.stats(None, 4, 1)).unwrap();
         assert_eq!(
             (&stats["type"], &stats["faults"], &stats["counts"]["alerts"]),
             (&json!("health"), &json!(1), &json!(1))
@@ -149,5 +161,23 @@ mod tests {
         let state = serde_json::to_value(report.state()).unwrap();
         assert_eq!((&state["state"], &state["fault"]), (&json!("off"), &json!("no frames")));
         assert_eq!(state.get("paused"), None::<&Value>);
+    }
+
+    #[test]
+    fn counts_are_those_of_the_day_where_there_are_such() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut report, path) = (BrokerReport::default(), folder.path().join("counts.json"));
+        let alert = Notice::Finding(Finding::Alert { track: TrackId(3), first_seen: Duration::ZERO });
+        report.note(Duration::ZERO, &alert);
+        let mut stats = |days: Option<&DayReport>| serde_json::to_value(report.stats(days, 0, 0)).unwrap();
+        let since_start = stats(None);
+        assert_eq!((&since_start["counts"]["alerts"], since_start.get("day")), (&json!(1), None));
+        let of_day = DayCounts::new(path, Box::new(SystemWallClock::new(true))).report();
+        let told = stats(Some(&of_day));
+        assert_eq!((&told["counts"]["alerts"], &told["day"]), (&json!(0), &json!(of_day.day)));
+        let mut not_known = of_day.clone();
+        (not_known.day, not_known.counts) = (None, None);
+        let unknown = stats(Some(&not_known));
+        assert_eq!((unknown.get("counts"), unknown.get("day")), (None, None));
     }
 }

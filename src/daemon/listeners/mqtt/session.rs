@@ -1,6 +1,7 @@
 //! The door's side of the broker: connects, tells, takes orders, and connects again.
 
 use super::backoff::{JitteredBackoff, chance};
+use super::days::DayCounts;
 use super::instructions::Instructions;
 use super::line::{FromBroker, Line};
 use super::numbers::EventNumbers;
@@ -69,6 +70,8 @@ pub(super) struct BrokerSession {
     config: MqttConfig,
     topics: Topics,
     report: Arc<Mutex<BrokerReport>>,
+    /// `None` where no counts are kept: they are those since the start then.
+    days: Option<DayCounts>,
     outbox: Outbox,
     numbers: EventNumbers,
     instructions: Instructions,
@@ -94,6 +97,7 @@ impl BrokerSession {
             config,
             topics,
             report,
+            days: None,
             outbox,
             numbers,
             instructions,
@@ -103,6 +107,11 @@ impl BrokerSession {
             throttle: Throttle::default(),
             began: Instant::now(),
         }
+    }
+
+    /// The same, with the counts of the day.
+    pub(super) fn with_days(self, days: Option<DayCounts>) -> Self {
+        Self { days, ..self }
     }
 
     /// Serves until the listener has ended.
@@ -243,13 +252,19 @@ impl BrokerSession {
             None => self.due.discovery = false,
         }
         send(&mut self.due.state, topics.state(), &|| json(&lock(&self.report).state()), true);
-        let (waiting, dropped) = (self.outbox.len(), self.dropped);
-        send(
-            &mut self.due.stats,
-            topics.stats(),
-            &|| json(&lock(&self.report).stats(waiting, dropped)),
-            false,
-        );
+        if self.due.stats {
+            let of_day = self.days.as_mut().map(DayCounts::report);
+            let (waiting, dropped) = (self.outbox.len(), self.dropped);
+            let message = || json(&lock(&self.report).stats(of_day.as_ref(), waiting, dropped));
+            send(&mut self.due.stats, topics.stats(), &message, false);
+            if !self.due.stats
+                && let Some(days) = &mut self.days
+                && let Some(of_day) = &of_day
+            {
+                days.note(of_day);
+                self.due.stats = of_day.goes_on;
+            }
+        }
         while let Some(answer) = self.instructions.next_answer() {
             self.answer(line, &answer);
         }
