@@ -56,8 +56,21 @@ impl Args {
     }
 }
 
+/// Says what should be mended, also of the files that the listeners need. These are looked at in a thread of
+/// its own: a disk that hangs must not hold up the door.
 fn warn(config: &Config) {
     config.warnings.iter().for_each(|warning| log::warn!("{warning}"));
+    let config = config.clone();
+    let examined = std::thread::Builder::new().name("examine".into()).spawn(move || {
+        let problems = problems(&config);
+        let new = problems.iter().filter(|problem| !config.warnings.contains(problem));
+        new.for_each(|problem| log::warn!("{problem}"));
+    });
+    if let Err(error) = examined {
+        log::warn!(
+            "the files of broker, page and metrics are not examined: no thread could be started ({error})"
+        );
+    }
 }
 
 /// Opens the local socket that `config` wants. A door without one works all the same.
@@ -181,11 +194,11 @@ pub(crate) fn run(args: Args) -> Outcome {
     start_log();
     let mut config = args.load()?;
     if args.check {
-        for warning in &config.warnings {
+        let mut problems = problems(&config);
+        for warning in config.warnings.iter().filter(|warning| !problems.contains(warning)) {
             let _ = writeln!(std::io::stderr(), "{}", flattened(&format!("warning: {warning}")));
         }
         Opener::check(&config)?;
-        let mut problems = problems(&config);
         if let Some(last) = problems.pop() {
             for problem in problems {
                 let _ = writeln!(std::io::stderr(), "{}", flattened(&format!("error: {problem}")));

@@ -118,6 +118,16 @@ impl Config {
             && drawn::read_drawn(&self.web.zones_file).is_ok_and(|drawn| drawn.is_some())
     }
 
+    /// What is wrong if the page and the metrics are to listen at one address and port.
+    #[must_use]
+    pub fn shared_address(&self) -> Option<String> {
+        let address = self.metrics.listen.filter(|address| self.web.is_in_the_way_of(*address))?;
+        let page = self.web.listen;
+        Some(format!(
+            "metrics.listen is {address}, where web.listen ({page}) is in the way; give them different ports"
+        ))
+    }
+
     /// The networks and gates of this configuration.
     #[must_use]
     pub fn vision(&self) -> ChainOptions {
@@ -184,12 +194,7 @@ impl Config {
         };
         config.outputs.button = outputs::button(root.optional_section("button")?, &config.outputs)?;
         let name = texts.first().map_or("", |main| main.file);
-        if let Some(address) = config.metrics.listen.filter(|address| config.web.is_in_the_way_of(*address)) {
-            let page = config.web.listen;
-            config.warnings.push(format!(
-                "{name}: metrics.listen is {address}, where web.listen ({page}) is in the way; give them different ports"
-            ));
-        }
+        config.warnings.extend(config.shared_address());
         let holds = |output: &Output| output.patterns.pass_hold() != Pattern::Off;
         if may_hold && !config.outputs.outputs.iter().any(holds) {
             config.warnings.push(format!(

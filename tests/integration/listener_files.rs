@@ -1,8 +1,10 @@
-//! `run --check` looks at the files that a configuration names for the broker, the page and the metrics.
+//! `run` and `run --check` look at the files and addresses that a configuration names for the broker, the
+//! page and the metrics.
 #![cfg(all(feature = "mqtt", feature = "web"))]
 
-use super::door_cli::{with_networks, write_config};
+use super::door_cli::{Running, with_networks, write_config};
 use std::fs::Permissions;
+use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -120,4 +122,47 @@ fn a_file_that_cannot_be_used_is_named_with_its_key() {
     let (is_fine, said) = checked(&folder, &unfit);
     assert!(!is_fine && said.lines().count() == 2, "one line for each: {said}");
     assert!(said.contains("error: web.certificate: the certificate "), "{said}");
+}
+
+/// One address for two listeners.
+const SHARED: &str = "[web]\nenabled = true\npassword_file = \"DIR/word\"\nlisten = \"127.0.0.1:PORT\"\n\
+    [metrics]\nlisten = \"127.0.0.1:PORT\"\n";
+
+#[test]
+fn one_address_for_page_and_metrics_is_an_error() {
+    let (is_fine, said) = checked(&folder(), &SHARED.replace("PORT", "9101"));
+    let told = "error: metrics.listen is 127.0.0.1:9101, where web.listen (127.0.0.1:9101) is in the way; \
+                give them different ports\n";
+    assert_eq!((is_fine, said.as_str()), (false, told));
+    let apart = SHARED.replacen("PORT", "9101", 1).replace("PORT", "9102");
+    assert_eq!(checked(&folder(), &apart), (true, "the configuration is fine\n".into()));
+}
+
+#[test]
+fn the_daemon_warns_of_them_at_the_start_and_at_a_reload_and_works() {
+    let folder = folder();
+    let picture = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/astronaut.jpg");
+    let write = |more: &str| {
+        let source = format!("[source]\nspec = \"command: while cat '{picture}'; do sleep 0.1; done\"\n");
+        let more = more.replace("DIR", folder.path().to_str().unwrap());
+        write_config(&folder, &(source + "frozen_seconds = 0\n" + &more))
+    };
+    let broken = GOOD.replace("DIR/pem", "DIR/pipe").replace("DIR/word", "DIR/text").replace("mqtts", "mqtt");
+    let unused = broken.replace("ca = \"DIR/pipe\"\ncertificate = \"DIR/pipe\"\nkey = \"DIR/key\"\n", "");
+    let config = write(&unused.replace("mqtt.toml", "none").replace("DIR/a.prom", "DIR/none/a.prom"));
+    let mut command = with_networks(&["run", "--dry-run", "--config", &config]);
+    let mut door = Running::start(command.env("RUNTIME_DIRECTORY", "").env("STATE_DIRECTORY", ""));
+    door.wait_for_all(&[
+        "mqtt.credentials: ",
+        "web.password_file: ",
+        "web.certificate: ",
+        "metrics.file: there is no folder ",
+        "alert for person",
+    ]);
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    write(&SHARED.replace("PORT", &port.to_string()));
+    door.send("-HUP");
+    door.wait_for_all(&["metrics.listen is 127.0.0.1:", "the configuration was reloaded"]);
+    door.send("-TERM");
+    assert!(door.child.wait().unwrap().success());
 }

@@ -421,7 +421,7 @@ fn the_page_and_the_metrics_at_one_address_are_said() {
         return;
     }
     let text = "[web]\nenabled = true\nlisten = \"127.0.0.1:9101\"\n[metrics]\nlisten = \"0.0.0.0:9101\"\n";
-    let told = "door.toml: metrics.listen is 0.0.0.0:9101, where web.listen (127.0.0.1:9101) is in the way; \
+    let told = "metrics.listen is 0.0.0.0:9101, where web.listen (127.0.0.1:9101) is in the way; \
                 give them different ports";
     assert_eq!(Config::parse(text, "door.toml").unwrap().warnings, [told]);
     let without = text.replace("enabled = true", "enabled = false");

@@ -1,12 +1,12 @@
-//! Whether the listeners can use the files that a configuration names for them. A daemon without them works
-//! all the same, so only a check of the configuration refuses what cannot be used.
+//! Whether the listeners can use the files and addresses that a configuration names for them. A daemon
+//! without them works all the same, so only a check of the configuration refuses what cannot be used.
 
 use crate::config::Config;
 
-/// What the listeners of `config` cannot use, each in one sentence with its key, its file and the mend.
+/// What the listeners of `config` cannot use, each in one sentence with its key and the mend.
 #[must_use]
 pub fn problems(config: &Config) -> Vec<String> {
-    [broker(config), page(config), metrics(config)].concat()
+    [broker(config), page(config), metrics(config), config.shared_address().into_iter().collect()].concat()
 }
 
 #[cfg(feature = "mqtt")]
