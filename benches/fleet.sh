@@ -4,19 +4,13 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export PATH="$PATH:$HOME/.cargo/bin:/usr/sbin"
+# shellcheck source=cross/packages.sh
+source cross/packages.sh
 minutes=${1:-5}
 
-missing=""
-command -v mosquitto >/dev/null || { missing="mosquitto"; echo "this needs mosquitto: the broker"; }
-command -v openssl >/dev/null || { missing="$missing openssl"; echo "this needs openssl: to make certificates"; }
-if [ -n "$missing" ]; then
-    command -v apt-get >/dev/null || { echo "error: this machine has no apt; install the equivalents of: $missing" >&2; exit 1; }
-    as_root=""
-    [ "$(id -u)" -eq 0 ] || as_root=sudo
-    $as_root apt-get update -qq
-    # shellcheck disable=SC2086 # a list of packages
-    $as_root env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y -qq --no-install-recommends $missing
-fi
+need mosquitto mosquitto "the broker"
+need openssl openssl "to make certificates"
+install_needed
 cargo build --release --locked --package maskwatch-lab
 # Each door has some ten files open.
 ulimit -n 65536 2>/dev/null || ulimit -n "$(ulimit -Hn)"

@@ -10,6 +10,13 @@ need() {
     echo "needed: $2: $3"
 }
 
+# need_module MODULE PACKAGE REASON: the same for a module of Python.
+need_module() {
+    python3 -c "import $1" 2>/dev/null && return
+    missing+=("$2")
+    echo "needed: $2: $3"
+}
+
 # Runs a command as root: directly, or through sudo.
 as_root() {
     if [ "$(id -u)" -eq 0 ]; then
@@ -25,7 +32,8 @@ install_needed() {
     [ ${#missing[@]} -gt 0 ] || return 0
     command -v apt-get >/dev/null || fail "this machine has no apt; install the equivalents of: ${missing[*]}"
     as_root apt-get update -qq
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+    # Packages start services of their own; none of them is wanted here.
+    as_root env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
     missing=()
 }
 

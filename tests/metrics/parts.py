@@ -1,10 +1,7 @@
 """The programs of the test, each in a folder of its own and on free ports: a door, a node_exporter, a Prometheus."""
 
 import json
-import os
 import re
-import signal
-import socket
 import subprocess
 import sys
 import time
@@ -12,6 +9,8 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from pathlib import Path
+
+from part import Part, free_port
 
 # A camera: one picture eight times a second, another one while a file is there, and an end when a second file is there.
 CAMERA = """
@@ -24,12 +23,6 @@ while not os.path.exists(away):
 """
 # A door may have any name; its metrics can be read all the same.
 NAME = 'no"r\\th\u00e9'
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def get(address, timeout=10):
@@ -54,31 +47,6 @@ def empty(picture):
     width, height = int(header[1]), int(header[2])
     rows = b"".join(bytes([40 + 180 * row // height] * 3 * width) for row in range(height))
     return subprocess.run(["cjpeg"], input=b"P6 %d %d 255\n" % (width, height) + rows, capture_output=True, check=True).stdout
-
-
-class Part:
-    """A program that runs until it is ended."""
-
-    def __init__(self, folder, name, arguments, environment=None):
-        self.log_path = folder / f"{name}.log"
-        self.log = open(self.log_path, "wb")
-        self.process = subprocess.Popen(
-            [str(argument) for argument in arguments], stdout=self.log, stderr=self.log, env={**os.environ, **(environment or {})}
-        )
-
-    def told(self):
-        return self.log_path.read_text(errors="replace")
-
-    def end(self, how=signal.SIGTERM):
-        if self.process.poll() is None:
-            self.process.send_signal(how)
-            try:
-                self.process.wait(20)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
-        self.log.close()
-        return self.process.returncode
 
 
 class Door(Part):

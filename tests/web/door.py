@@ -10,6 +10,8 @@ import sys
 import time
 from pathlib import Path
 
+from part import Part, free_port
+
 PASSWORD = "correct horse battery"
 # A camera: pictures at a rate, the second one from the moment at which a file is there.
 CAMERA = """
@@ -34,14 +36,8 @@ while True:
 """
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-class Door:
-    """Runs until it is closed."""
+class Door(Part):
+    """Runs until it is ended."""
 
     def __init__(self, program, folder, web="", raw=False, tls=False):
         self.folder, self.port, self.tls = Path(folder), free_port(), tls
@@ -67,8 +63,7 @@ class Door:
             self.text += f'certificate = "{self._certificate()}"\nkey = "{self.folder}/key.pem"\n'
         self.config = self.folder / "door.toml"
         self.config.write_text(self.text)
-        self.log = open(self.folder / "log", "wb")
-        self.process = subprocess.Popen([program, "run", "--config", self.config], stdout=self.log, stderr=self.log)
+        super().__init__(self.folder, "door", [program, "run", "--config", self.config])
         self._wait()
 
     def _certificate(self):
@@ -89,9 +84,6 @@ class Door:
                 break
             time.sleep(0.05)
         sys.exit(f"error: the daemon does not listen:\n{self.told()}")
-
-    def told(self):
-        return (self.folder / "log").read_text()
 
     @property
     def address(self):
@@ -138,12 +130,3 @@ class Door:
             fields = rest.split()
             seconds[name] = seconds.get(name, 0) + (int(fields[11]) + int(fields[12])) / tick
         return seconds
-
-    def close(self):
-        self.process.terminate()
-        try:
-            self.process.wait(20)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-        self.log.close()

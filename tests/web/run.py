@@ -156,7 +156,7 @@ def page(program, folder, work, axe, table):
     finally:
         if browser:
             browser.close()
-        door.close()
+        door.end()
 
 
 def over_tls(program, folder, table):
@@ -171,7 +171,7 @@ def over_tls(program, folder, table):
         connection.request("GET", "/api/now", headers=headers)
         table.check("and a session goes on meanwhile", connection.getresponse().status == 200)
     finally:
-        door.close()
+        door.end()
 
 
 def alert_time(program, folder, name, **flood):
@@ -192,7 +192,7 @@ def alert_time(program, folder, name, **flood):
         spent = door.threads().get("web-clients", 0) - before.get("web-clients", 0)
         return took, rate, spent / (time.monotonic() - begun)
     finally:
-        door.close()
+        door.end()
 
 
 def floods(program, folder, table):
@@ -240,7 +240,7 @@ def viewer(program, folder, table):
         more = "" if most == VIEWER_SHARE else f"; at most {most:.0%} of a debug program"
         table.check("a viewer takes little", full <= most, f"{full:.1%} of a core at two pictures a second, {own:.1%} as measured{more}")
     finally:
-        door.close()
+        door.end()
 
 
 def main():
@@ -254,7 +254,7 @@ def main():
         viewer(program, folder, table)
     except (TimeoutError, EOFError, RuntimeError, OSError) as error:
         table.check("the test came to its end", False, str(error))
-        for log in folder.glob("*/log"):
+        for log in folder.glob("*/door.log"):
             print(f"-- {log}\n{log.read_text()[-2000:]}")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
