@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Tests the Debian packages: lintian on those for arm64 and armhf; then the same package, built for amd64, is installed, upgraded, removed and
-# purged in a container with a systemd of its own (systemd-nspawn, Debian 12), and once where no systemd runs. Ends with a table.
+# purged in a container with a systemd of its own (systemd-nspawn, Debian 12), and once where no systemd runs. In between the daemon in its sandbox
+# reaches a broker, a browser and Prometheus by the drop-ins (drop-ins.sh). Ends with a table.
 #
 # The container's system is made once by mmdebstrap and kept in target/test-deb; every run works on a copy.
 # shellcheck disable=SC2016 # what stands in single quotes is for the container's shell
@@ -8,6 +9,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 # shellcheck source=cross/packages.sh
 source cross/packages.sh
+export PATH=$PATH:/usr/sbin
 
 work=$PWD/target/test-deb
 root=$work/root
@@ -18,13 +20,19 @@ need lintian lintian "it knows the rules for Debian packages"
 need mmdebstrap mmdebstrap "it makes the container's system"
 need systemd-nspawn systemd-container "it runs the container"
 need nsenter util-linux "it runs commands in the container"
+need mosquitto mosquitto "the broker that the daemon in the container reaches"
+need mosquitto_sub mosquitto-clients "it hears what the broker was told"
+need curl curl "it reads the page and the metrics"
+need python3 python3 "it finds free ports"
 install_needed
 
 table=$(mktemp)
 failures=0
 nspawn=
+broker=
 finish() {
     rm -f "$table"
+    [ -z "$broker" ] || kill "$broker" 2>/dev/null || true
     [ -n "$nspawn" ] || return 0
     as_root kill "$nspawn" 2>/dev/null || true
     wait "$nspawn" 2>/dev/null || true
@@ -160,6 +168,8 @@ inside systemctl kill --signal=KILL --kill-who=main maskwatch
 check "killed, it is followed by off, whatever the file says" within '[ ! -e /run/maskwatch/driven-pins.toml ]'
 inside mv /root/good.toml /etc/maskwatch/maskwatch.toml
 check "with the file mended it starts again" inside systemctl restart maskwatch
+# shellcheck source=tests/deb/drop-ins.sh
+source tests/deb/drop-ins.sh
 # A second door, with a configuration, a socket and counts of its own.
 inside sh -c 'printf "[outputs]\nbackend = \"simulated\"\n" >/etc/maskwatch/north.toml'
 check "a door of another name starts beside it" inside systemctl enable --now maskwatch@north
