@@ -21,7 +21,7 @@ demo: dependencies ## the daemon's loop on bundled pictures, or on CAMERA=/dev/v
 test: dependencies ## all tests; what needs $MASKWATCH_SHARED (../shared) says so when it is absent
 	@[ -e $(SHARED)/models ] || echo "skipped, since $(SHARED)/models is not here: tests/integration/starting_weights.rs, and" \
 	  "fitting the real detector in crates/lab/tests/lab/train_detector.rs"
-	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-$$((2 * $$(nproc)))} cargo test --locked --workspace
+	tests/run.sh
 
 test-mqtt: dependencies ## the door and a real MQTT broker: TLS, orders, events over kills of both, floods
 	tests/mqtt/run.sh
