@@ -91,7 +91,13 @@ pub(crate) fn run(args: Args) -> Outcome {
 
 fn describe_state(state: &StateMessage) -> String {
     let mut text = format!("door: {} for {:.0} s\n{}\n", state.state, state.lasted, flattened(&state.status));
-    for (what, left) in [("paused", state.paused), ("buzzers silent", state.silent), ("a test", state.test)] {
+    let modes = [
+        ("pass held", state.pass_hold),
+        ("paused", state.paused),
+        ("buzzers silent", state.silent),
+        ("a test", state.test),
+    ];
+    for (what, left) in modes {
         if let Some(left) = left {
             text += &format!("{what}: {:.0} s left\n", left.ceil());
         }

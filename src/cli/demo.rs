@@ -221,6 +221,7 @@ impl Observer for Show {
             | Event::Missed(_)
             | Event::Rested
             | Event::Mode(_)
+            | Event::PassHeld(_)
             | Event::Status(_) => {}
         }
     }

@@ -2,6 +2,7 @@
 
 mod lines;
 mod live;
+mod view;
 
 use super::connection::{Connection, SocketArgs};
 use super::outcome::{Outcome, print};
@@ -31,7 +32,7 @@ pub(crate) struct Args {
     /// How to show it; by default live in a terminal, else text
     #[arg(long, value_name = "FORMAT", value_parser = format_parser())]
     format: Option<Format>,
-    /// Ends after this many seconds; by default with the daemon, or at Ctrl-C
+    /// Ends after this many seconds; by default with the daemon, at Ctrl-C, or when q is typed
     #[arg(long = "for", value_name = "SECONDS", value_parser = seconds)]
     duration: Option<Duration>,
 }
@@ -55,6 +56,9 @@ pub(crate) fn run(args: Args) -> Outcome {
     let usual = || if std::io::stdout().is_terminal() { Format::Live } else { Format::Text };
     let format = args.format.unwrap_or_else(usual);
     let mut connection = args.socket.connect()?;
+    if format != Format::Jsonl {
+        connection.send(&Request::Events)?;
+    }
     connection.send(&Request::Watch)?;
     let stop = stop_flag(&ENDING_OR_CLOSED)?;
     let end = args.duration.map(|duration| Instant::now() + duration);
@@ -93,7 +97,7 @@ fn show(
     end: Option<Instant>,
 ) -> anyhow::Result<()> {
     let is_over = || stop.load(Ordering::Relaxed) || end.is_some_and(|end| Instant::now() >= end);
-    while !is_over() {
+    while !is_over() && !live.as_ref().is_some_and(|live| live.is_left()) {
         let line = match lines.recv_timeout(GLANCE) {
             Ok(line) => line?,
             Err(RecvTimeoutError::Timeout) => {
@@ -108,12 +112,13 @@ fn show(
             continue;
         }
         let message = Message::parse(line.as_bytes()).map_err(|problem| anyhow!(problem))?;
-        if let Message::Answer { ok: false, error, .. } = &message {
+        // An older daemon does not know what is asked besides.
+        if let Message::Answer { command: Some(_), ok: false, error } = &message {
             bail!("the daemon refuses: {}", error.as_deref().unwrap_or("it gives no reason"));
         }
         match live.as_deref_mut() {
             Some(live) => live.take(message)?,
-            None => describe(&message).map_or(Ok(()), |line| print(&(line + "\n")))?,
+            None => describe(&message).iter().try_for_each(|line| print(&format!("{line}\n")))?,
         }
     }
     Ok(())

@@ -3,7 +3,7 @@
 use super::health::FaultKind;
 use super::mode::DoorMode;
 use super::watch::{Face, Stages};
-use crate::decide::{DoorState, Finding, Signal};
+use crate::decide::{DoorState, Finding, HeldPass, Signal};
 use crate::pixels::delayed::DelayedPicture;
 use std::time::Duration;
 
@@ -47,6 +47,8 @@ pub enum Event<'a> {
         /// What it shows now.
         signal: Signal,
     },
+    /// A pass is held from now on, for another time than before, or no longer.
+    PassHeld(Option<HeldPass>),
     /// Orders have changed how the door works, or such a change is over.
     Mode(DoorMode),
     /// An attempt to open the source has ended without success.

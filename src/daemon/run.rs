@@ -93,7 +93,8 @@ pub struct Daemon<'a> {
     mode: DoorMode,
     /// The mode that observers know of.
     told_mode: DoorMode,
-    holds_pass: bool,
+    /// The held pass that observers know of.
+    told_pass: Option<HeldPass>,
     pace: FramePace,
     /// Whether it was told that looks are rarer than asked for.
     told_rare: bool,
@@ -128,7 +129,7 @@ impl<'a> Daemon<'a> {
             quiet: None,
             mode: DoorMode::default(),
             told_mode: DoorMode::default(),
-            holds_pass: false,
+            told_pass: None,
             pace,
             told_rare: false,
             clock,
@@ -154,6 +155,7 @@ impl<'a> Daemon<'a> {
         let signal = Signal { state: self.state, since: self.since };
         hear(&Event::State { from: self.state, signal });
         hear(&Event::Mode(self.mode));
+        hear(&Event::PassHeld(self.told_pass));
         if let Some(Problem { kind, reason }) = self.health.fault() {
             hear(&Event::Fault { kind: *kind, reason, began: true });
         }
@@ -324,9 +326,11 @@ impl<'a> Daemon<'a> {
     }
 
     /// Brings a pass that is held to the outputs: not in a pause, and in a test only in that of *pass*.
-    fn hold_pass(&mut self, signal: Signal, is_real: bool, now: Duration) {
+    /// Returns the one that is held by somebody in view.
+    fn hold_pass(&mut self, signal: Signal, is_real: bool, now: Duration) -> Option<HeldPass> {
         let moment = Instant::now();
-        let held = match self.watch.held_pass(now).filter(|_| is_real) {
+        let real = self.watch.held_pass(now).filter(|_| is_real);
+        let held = match real {
             Some(HeldPass { since, until }) => {
                 let since = moment.checked_sub(now.saturating_sub(since)).unwrap_or(moment);
                 Some(PassHold { since, until: moment + until.saturating_sub(now) })
@@ -337,10 +341,8 @@ impl<'a> Daemon<'a> {
             }
             None => None,
         };
-        if held.is_some() != std::mem::replace(&mut self.holds_pass, held.is_some()) {
-            log::debug!("{}", if held.is_some() { "a pass is held" } else { "no pass is held any more" });
-        }
         self.outputs.hold_pass(held);
+        real
     }
 
     /// Brings health and time to the outputs, then tells what changed.
@@ -354,11 +356,15 @@ impl<'a> Daemon<'a> {
         self.watch.set_fault(problem.is_some());
         let real = self.watch.signal(now);
         let signal = self.mode.shown(real);
-        self.hold_pass(signal, signal == real, now);
+        let pass = self.hold_pass(signal, signal == real, now);
         self.outputs.set_quiet(self.mode.quiet.is_some());
         self.outputs.show(signal.state, self.shown.elapsed(signal, now))?;
         for finding in findings {
             observer.on_event(now, &Event::Finding(*finding));
+        }
+        let told_pass = std::mem::replace(&mut self.told_pass, pass);
+        if pass != told_pass {
+            observer.on_event(now, &Event::PassHeld(pass));
         }
         let news = self.health.report(problem, now);
         match (&news, self.health.fault()) {
@@ -376,7 +382,7 @@ impl<'a> Daemon<'a> {
             self.since = signal.since;
             observer.on_event(now, &Event::State { from, signal });
         }
-        if signal.state != from || news != News::Nothing {
+        if signal.state != from || news != News::Nothing || pass != told_pass {
             observer.on_event(now, &Event::Status(&self.status()));
         }
         Ok(signal)

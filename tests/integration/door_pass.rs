@@ -16,10 +16,15 @@ const STRIKE: u32 = 24;
 struct Strike {
     recorder: Recorder,
     on: Vec<bool>,
+    /// For how long a pass was said to be held, each time something else was said of it.
+    told: Vec<Option<Duration>>,
 }
 
 impl Observer for Strike {
-    fn on_event(&mut self, _: Duration, event: &Event<'_>) {
+    fn on_event(&mut self, now: Duration, event: &Event<'_>) {
+        if let Event::PassHeld(held) = event {
+            self.told.push(held.map(|held| held.until - now));
+        }
         if matches!(event, Event::Frame { .. } | Event::Rested | Event::Attempt) {
             std::thread::sleep(Duration::from_millis(100));
             self.on.push(self.recorder.level(STRIKE) == Some(Level::High));
@@ -29,6 +34,15 @@ impl Observer for Strike {
 
 /// At which turns the relay is on.
 fn on(pass_hold_for: &str, steps: &[(usize, Step)], command: Option<Command>) -> Vec<usize> {
+    watched(pass_hold_for, steps, command).0
+}
+
+/// At which turns the relay is on, and what was said of held passes.
+fn watched(
+    pass_hold_for: &str,
+    steps: &[(usize, Step)],
+    command: Option<Command>,
+) -> (Vec<usize>, Vec<Option<Duration>>) {
     let text = format!(
         "[decision]\npass_hold_seconds = 2\npass_hold_for = \"{pass_hold_for}\"\n\
          [outputs.strike]\npin = {STRIKE}\nkind = \"relay\"\npass_hold = \"steady\"\n"
@@ -42,19 +56,21 @@ fn on(pass_hold_for: &str, steps: &[(usize, Step)], command: Option<Command>) ->
     let (sender, received) = orders();
     daemon.orders = received;
     let outcome = command.map(|command| sender.send(command).unwrap());
-    let mut strike = Strike { recorder: recorder.clone(), on: Vec::new() };
+    let mut strike = Strike { recorder: recorder.clone(), on: Vec::new(), told: Vec::new() };
     daemon.run(Flags { stop: &stop, reload: &reload }, &mut strike).unwrap();
     daemon.outputs.stop().unwrap();
     assert_eq!(recorder.level(STRIKE), Some(Level::Low), "closed in the end");
     assert!(outcome.is_none_or(|outcome| outcome.recv() == Ok(Ok(()))));
-    strike.on.iter().enumerate().filter(|(_, on)| **on).map(|(turn, _)| turn).collect()
+    let on = strike.on.iter().enumerate().filter(|(_, on)| **on).map(|(turn, _)| turn).collect();
+    (on, strike.told)
 }
 
 #[test]
 fn a_masked_person_opens_it_once_for_its_time() {
     // A turn takes 200 ms; the third look at the face makes the verdict.
-    let turns = on("everyone", &[(3, NOBODY), (25, MASKED), (3, NOBODY)], None);
+    let (turns, told) = watched("everyone", &[(3, NOBODY), (25, MASKED), (3, NOBODY)], None);
     assert_eq!(turns, (5..15).collect::<Vec<_>>());
+    assert_eq!(told, [Some(Duration::from_secs(2)), None], "listeners know of it");
 }
 
 #[test]

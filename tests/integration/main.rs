@@ -42,6 +42,7 @@ mod source_programs;
 mod source_v4l2;
 mod starting_weights;
 mod still_door;
+mod terminal;
 mod unread_log;
 #[cfg(feature = "web")]
 mod web_flood;

@@ -208,7 +208,7 @@ impl Observer for Notes {
             Event::Fault { reason, began: false, .. } => self.other_causes.push((*reason).to_owned()),
             Event::Reopened => self.reopened += 1,
             Event::Missed(count) => self.missed += count,
-            Event::Skipped(_) | Event::Rested | Event::Mode(_) => {}
+            Event::Skipped(_) | Event::Rested | Event::Mode(_) | Event::PassHeld(_) => {}
             Event::Recovered { .. } => self.faults.push(None),
             Event::Attempt => self.attempts += 1,
             Event::Status(status) => self.statuses.push((*status).to_owned()),

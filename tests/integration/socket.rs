@@ -1,6 +1,7 @@
 //! The local socket of a running daemon, through `maskwatch ctl`, `maskwatch watch` and by hand.
 
 use crate::door_cli::{Running, with_networks};
+use crate::terminal::Session;
 use maskwatch::daemon::listeners::socket::protocol::{Message, StateMessage};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -246,4 +247,21 @@ fn by_default_a_service_listens_at_its_local_socket_and_nowhere_else() {
         .filter_map(|line| line.split_whitespace().nth(7).map(str::to_owned))
         .collect();
     assert_eq!(listening, [folder.path().join("maskwatch.sock").display().to_string()]);
+}
+
+#[test]
+fn the_live_view_fits_its_terminal_and_leaves_it_as_it_was() {
+    let door = Door::start(&bare_face());
+    door.daemon.wait_for("alert for person #1");
+    let mut session = Session::start(&with_networks(&["watch", "--socket", door.socket.to_str().unwrap()]));
+    session.wait_for("ALERT for ");
+    // What happened before somebody watched.
+    session.wait_for("alert for person #1");
+    assert!(!session.is_usable(), "keys would be written across the screen");
+    session.resize(60, 20);
+    session.wait_for("\u{1b}[2J");
+    session.wait_for(&format!("last events {}\u{1b}", "─".repeat(45)));
+    session.send("q");
+    assert!(session.end().success(), "{}", session.text);
+    assert!(session.is_usable() && session.text.ends_with("\u{1b}[?25h\u{1b}[?1049l"), "{}", session.text);
 }

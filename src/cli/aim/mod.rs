@@ -38,7 +38,7 @@ pub(crate) struct Args {
     /// Where frames come from, instead of source.spec; no daemon is asked then
     #[arg(long, value_name = "SOURCE")]
     source: Option<SourceSpec>,
-    /// Ends after this many seconds; by default at Ctrl-C
+    /// Ends after this many seconds; by default at Ctrl-C, or when q is typed
     #[arg(long = "for", value_name = "SECONDS", value_parser = seconds)]
     duration: Option<Duration>,
 }
@@ -135,11 +135,13 @@ impl<'a> AimView<'a> {
     }
 
     fn is_over(&self) -> bool {
-        self.stop.load(Ordering::Relaxed) || self.end.is_some_and(|end| Instant::now() >= end)
+        self.stop.load(Ordering::Relaxed)
+            || self.end.is_some_and(|end| Instant::now() >= end)
+            || self.terminal.as_ref().is_some_and(Terminal::is_left)
     }
 
     fn take(&mut self, faces: &[AimedFace], frame: (u32, u32), sight: Option<&str>) -> anyhow::Result<()> {
-        if let Some(terminal) = &self.terminal {
+        if let Some(terminal) = &mut self.terminal {
             let mut lines = self.standards.draw(faces, frame, (terminal.columns(), terminal.rows()));
             lines.extend(sight.map(str::to_owned));
             return terminal.draw(&lines);

@@ -3,18 +3,36 @@
 use crate::daemon::listeners::socket::protocol::Message;
 use crate::text::flattened;
 
-/// One line about a message; `None` for what would be one line a frame.
-pub(super) fn describe(message: &Message) -> Option<String> {
-    let (at, text) = match message {
+/// The lines about a message; none for what would be one line a frame.
+pub(super) fn describe(message: &Message) -> Vec<String> {
+    if let Message::Lost { lines } = message {
+        return vec![format!("{lines} lines were lost: this reader is too slow")];
+    }
+    if let Message::Events { events, .. } = message {
+        return events.iter().rev().flat_map(describe).collect();
+    }
+    let line = text_of(message).map(|(at, text)| format!("{at:8.1} s  {}", flattened(&text)));
+    line.into_iter().collect()
+}
+
+/// What a message says, and when it was so.
+pub(super) fn text_of(message: &Message) -> Option<(f64, String)> {
+    Some(match message {
         Message::Hello { .. }
         | Message::Look(_)
         | Message::Why { .. }
+        | Message::Events { .. }
         | Message::Answer { .. }
         | Message::Unknown => return None,
         Message::State(state) => {
-            let test =
-                if state.test.is_some() { format!(" (a test of {})", state.state) } else { String::new() };
-            (state.at, format!("{}{test}", state.status))
+            let mut text = state.status.clone();
+            if state.test.is_some() {
+                text += &format!(" (a test of {})", state.state);
+            }
+            if let Some(left) = state.pass_hold {
+                text += &format!(" (a pass is held for {left:.1} s)");
+            }
+            (state.at, text)
         }
         Message::Verdict { at, person, verdict } => (*at, format!("person #{person} is {verdict}")),
         Message::Alert { at, person } => (*at, format!("alert for person #{person}")),
@@ -31,9 +49,8 @@ pub(super) fn describe(message: &Message) -> Option<String> {
             }
             (health.at, text)
         }
-        Message::Lost { lines } => return Some(format!("{lines} lines were lost: this reader is too slow")),
-    };
-    Some(format!("{at:8.1} s  {}", flattened(&text)))
+        Message::Lost { .. } => return None,
+    })
 }
 
 #[cfg(test)]
@@ -44,7 +61,7 @@ mod tests {
     #[test]
     fn a_line_says_when_and_what_and_controls_no_terminal() {
         let fault = Message::Fault { at: 12.34, reason: "no\u{1b}[2J camera".into() };
-        assert_eq!(describe(&fault).unwrap(), "    12.3 s  fault: no [2J camera");
+        assert_eq!(describe(&fault), ["    12.3 s  fault: no [2J camera"]);
         let state = StateMessage {
             at: 1.0,
             state: "pass".into(),
@@ -52,7 +69,15 @@ mod tests {
             test: Some(3.0),
             ..StateMessage::default()
         };
-        let line = describe(&Message::State(state)).unwrap();
-        assert_eq!(line, "     1.0 s  door pass; watching camera (a test of pass)");
+        let tested = "     1.0 s  door pass; watching camera (a test of pass)";
+        assert_eq!(describe(&Message::State(state.clone())), [tested]);
+        let held = StateMessage { test: None, pass_hold: Some(2.5), ..state };
+        let events = Message::Events { at: 20.0, events: vec![fault, Message::State(held)] };
+        let lines = describe(&events);
+        assert_eq!(
+            lines[0], "     1.0 s  door pass; watching camera (a pass is held for 2.5 s)",
+            "the oldest first"
+        );
+        assert_eq!(lines.len(), 2);
     }
 }

@@ -77,6 +77,8 @@ impl Listener for Log {
                 }
             }
             Notice::Mode(mode) => self.mode(at, *mode),
+            Notice::PassHeld(Some(_)) => log::debug!("a pass is held"),
+            Notice::PassHeld(None) => log::debug!("no pass is held any more"),
             Notice::Refused(reason) => log::error!("the configuration stays as it was: {reason}"),
             Notice::Progress
             | Notice::Rested

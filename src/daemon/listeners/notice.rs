@@ -5,7 +5,7 @@ use crate::daemon::event::Event;
 use crate::daemon::health::FaultKind;
 use crate::daemon::mode::DoorMode;
 use crate::daemon::watch::{Face, Stages};
-use crate::decide::{DoorState, Finding, Signal};
+use crate::decide::{DoorState, Finding, HeldPass, Signal};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -42,6 +42,8 @@ pub enum Notice {
         /// What it shows now.
         signal: Signal,
     },
+    /// A pass is held from now on, for another time than before, or no longer.
+    PassHeld(Option<HeldPass>),
     /// Orders have changed how the door works, or such a change is over.
     Mode(DoorMode),
     /// The one sentence that says what the daemon does has changed.
@@ -102,6 +104,7 @@ impl From<&Event<'_>> for Notice {
             Event::Reopened => Self::Reopened,
             Event::Missed(count) => Self::Missed(*count),
             Event::Mode(mode) => Self::Mode(*mode),
+            Event::PassHeld(held) => Self::PassHeld(*held),
             Event::LeftOut(count) => Self::LeftOut(*count),
             Event::Rare { interval, wanted } => Self::Rare { interval: *interval, wanted: *wanted },
             Event::Skipped(what) => Self::Skipped((*what).into()),

@@ -120,6 +120,7 @@ impl Listener for Service {
             Notice::Refused(reason) => self.refused = Some(Arc::clone(reason)),
             Notice::Stopping => (self.notify)(&[NotifyState::Stopping]),
             Notice::Mode(_)
+            | Notice::PassHeld(_)
             | Notice::Configured(_)
             | Notice::Skipped(_)
             | Notice::LeftOut(_)

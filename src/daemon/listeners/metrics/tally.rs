@@ -138,6 +138,7 @@ impl DoorTally {
             Notice::Refused(_) => self.refused = true,
             Notice::Rare { .. }
             | Notice::Status(_)
+            | Notice::PassHeld(_)
             | Notice::Reloading
             | Notice::Ready(_)
             | Notice::Stopping => {}

@@ -8,7 +8,7 @@ use crate::daemon::listeners::notice::Notice;
 use crate::daemon::mode::DoorMode;
 use crate::daemon::temperature::temperature;
 use crate::daemon::watch::Stages;
-use crate::decide::{DoorState, Finding, Signal};
+use crate::decide::{DoorState, Finding, HeldPass, Signal};
 use crate::outputs::Output;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -26,6 +26,7 @@ pub(in crate::daemon::listeners) struct LiveFigures {
     status: Arc<str>,
     fault: Option<Arc<str>>,
     mode: DoorMode,
+    held: Option<HeldPass>,
     outputs: Vec<Output>,
     recent: VecDeque<(Duration, Stages)>,
     counts: SinceStart,
@@ -58,6 +59,7 @@ impl LiveFigures {
             Notice::State { signal, .. } => self.signal = Some(*signal),
             Notice::Status(status) | Notice::Ready(status) => self.status = Arc::clone(status),
             Notice::Mode(mode) => self.mode = *mode,
+            Notice::PassHeld(held) => self.held = *held,
             Notice::Configured(config) => self.outputs.clone_from(&config.outputs.outputs),
             Notice::Fault { reason, .. } => {
                 // Another cause of the same fault is no second one.
@@ -98,6 +100,7 @@ impl LiveFigures {
             | Notice::Missed(_)
             | Notice::Reopened
             | Notice::LeftOut(_)
+            | Notice::PassHeld(_)
             | Notice::Rare { .. }
             | Notice::Skipped(_)
             | Notice::Configured(_)
@@ -120,6 +123,10 @@ impl LiveFigures {
             lasted: seconds(self.signal.map_or(now, |signal| now.saturating_sub(signal.since))),
             status: self.status.to_string(),
             fault: self.fault.as_deref().map(str::to_owned),
+            pass_hold: self
+                .held
+                .map(|held| seconds(held.until.saturating_sub(now)))
+                .filter(|left| *left > 0.0),
             ..StateMessage::default()
         };
         message.set_mode(&self.mode, now);
@@ -212,5 +219,19 @@ mod tests {
         figures.note(at(3), &Notice::Recovered { reason: "no frames".into(), lasted: at(2) });
         let Message::State(state) = figures.state(at(4)) else { panic!("a state") };
         assert_eq!(state.fault, None);
+    }
+
+    #[test]
+    fn a_held_pass_is_told_with_the_time_that_is_left_of_it() {
+        let mut figures = LiveFigures::default();
+        let left = |figures: &LiveFigures, now| match figures.state(at(now)) {
+            Message::State(state) => state.pass_hold,
+            other => panic!("{other:?}"),
+        };
+        let held = HeldPass { since: at(1_000), until: at(4_000) };
+        figures.note(at(1_000), &Notice::PassHeld(Some(held)));
+        assert_eq!((left(&figures, 1_500), left(&figures, 4_000)), (Some(2.5), None));
+        figures.note(at(2_000), &Notice::PassHeld(None));
+        assert_eq!(left(&figures, 2_000), None, "an unmasked person came");
     }
 }

@@ -3,11 +3,12 @@
 //! picture goes through it.
 //!
 //! - `protocol`: the lines, with `faces`; `figures`: what can be asked for at any moment; `recall`: why
-//!   alerts were raised.
+//!   alerts were raised; `events`: what happened last.
 //! - `client`: one connection; `server`: the thread that serves them all.
 //! - `place`: where the socket is, and how it comes to be there.
 
 mod client;
+mod events;
 mod faces;
 pub(super) mod figures;
 pub mod place;
@@ -89,8 +90,7 @@ impl Listener for Socket {
     }
 
     fn hear(&mut self, at: Duration, notice: &Notice) {
-        self.common.figures().note(at, notice);
-        self.common.recall().note(at, notice);
+        self.common.note(at, notice);
         if self.common.clients.load(Ordering::Relaxed) == 0 {
             return;
         }

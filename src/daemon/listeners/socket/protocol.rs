@@ -25,6 +25,8 @@ pub enum Request {
     Health,
     /// Why the last alerts were raised.
     Why,
+    /// What happened last.
+    Events,
     /// Everything that happens from now on.
     Watch,
     /// No buzzer sounds for so many seconds; 0 lets them sound again.
@@ -73,6 +75,7 @@ impl Request {
             Self::State => "state",
             Self::Health => "health",
             Self::Why => "why",
+            Self::Events => "events",
             Self::Watch => "watch",
             Self::Silence { .. } => "silence",
             Self::Pause { .. } => "pause",
@@ -91,7 +94,7 @@ impl Request {
             time.map_err(|_| format!("{seconds} is not a number of seconds; use one from 0 on"))
         };
         let command = match self {
-            Self::State | Self::Health | Self::Why | Self::Watch => return Ok(None),
+            Self::State | Self::Health | Self::Why | Self::Events | Self::Watch => return Ok(None),
             Self::Silence { seconds: time } => Command::Silence(seconds(*time)?),
             Self::Pause { seconds: time } => Command::Pause(time.map_or(Ok(USUAL_PAUSE), seconds)?),
             Self::Resume => Command::Resume,
@@ -166,6 +169,13 @@ pub enum Message {
         /// The alerts, the newest first.
         alerts: Vec<AlertReason>,
     },
+    /// What happened last.
+    Events {
+        /// When this was told.
+        at: f64,
+        /// A line for each: verdicts, alerts, faults, their ends, and other states; the newest first.
+        events: Vec<Self>,
+    },
     /// What became of a request.
     Answer {
         /// Its name; `null` if it could not be read.
@@ -203,6 +213,9 @@ pub struct StateMessage {
     /// What is wrong.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fault: Option<String>,
+    /// For how long a pass is still held.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pass_hold: Option<f64>,
     /// For how long the door is still paused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paused: Option<f64>,

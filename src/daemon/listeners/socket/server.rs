@@ -2,6 +2,7 @@
 //! requests, and the time between two rounds, so that a flood takes a small share of one core and no more.
 
 use super::client::Client;
+use super::events::LastEvents;
 use super::figures::LiveFigures;
 use super::protocol::{Message, PROTOCOL, Request};
 use super::recall::AlertMemory;
@@ -33,18 +34,33 @@ const LONGEST_WAIT: Duration = Duration::from_secs(1);
 pub(super) struct Common {
     figures: Mutex<LiveFigures>,
     recall: Mutex<AlertMemory>,
+    events: Mutex<LastEvents>,
     /// How many clients there are.
     pub(super) clients: AtomicUsize,
 }
 
 impl Common {
+    /// Notes what happened at `at`.
+    pub(super) fn note(&self, at: Duration, notice: &Notice) {
+        let mut figures = self.figures();
+        figures.note(at, notice);
+        self.events().note(at, notice, &figures);
+        drop(figures);
+        self.recall().note(at, notice);
+    }
+
     /// Locks the figures. Their counts are right even after a panic.
     pub(super) fn figures(&self) -> MutexGuard<'_, LiveFigures> {
         self.figures.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Locks the last events.
+    fn events(&self) -> MutexGuard<'_, LastEvents> {
+        self.events.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Locks what is remembered of alerts.
-    pub(super) fn recall(&self) -> MutexGuard<'_, AlertMemory> {
+    fn recall(&self) -> MutexGuard<'_, AlertMemory> {
         self.recall.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -131,6 +147,10 @@ impl Server {
                     if watching.peek().is_none() {
                         continue;
                     }
+                    // The sentence that follows each change of the state tells of it, too, and fits it.
+                    if matches!(notice, Notice::State { .. }) {
+                        continue;
+                    }
                     let message = self.common.figures().tell(at, &notice);
                     let Some(line) = message.map(|message| message.line()) else { continue };
                     watching.for_each(|client| client.tell(&line));
@@ -188,6 +208,7 @@ impl Server {
                 Request::State => client.say(&self.common.figures().state(self.time())),
                 Request::Health => client.say(&self.common.figures().health(self.time())),
                 Request::Why => client.say(&self.common.recall().tell(self.time())),
+                Request::Events => client.say(&self.common.events().tell(self.time())),
                 Request::Watch => {
                     client.watches = true;
                     client.answer(Some(request.name()), Ok(()));
