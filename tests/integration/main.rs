@@ -33,6 +33,7 @@ mod quiet;
 mod scripted;
 mod service;
 mod setup;
+mod setup_asked;
 mod shipped_weights;
 mod socket;
 mod socket_flood;

@@ -7,7 +7,7 @@ use std::process::Output;
 const INSTALLED: &str = include_str!("../../systemd/maskwatch.toml");
 
 /// A root with the installed configuration and the drop-ins, and a systemctl that notes what it is asked.
-fn system() -> tempfile::TempDir {
+pub(super) fn system() -> tempfile::TempDir {
     use std::os::unix::fs::PermissionsExt;
     let folder = tempfile::tempdir().unwrap();
     let drop_ins = folder.path().join("usr/share/maskwatch/drop-ins");
@@ -32,11 +32,11 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
-fn file(folder: &Path) -> String {
+pub(super) fn file(folder: &Path) -> String {
     std::fs::read_to_string(folder.join("maskwatch.toml")).unwrap()
 }
 
-const PICTURE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/astronaut.jpg");
+pub(super) const PICTURE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/astronaut.jpg");
 
 #[test]
 fn what_the_options_say_is_shown_and_written_and_nothing_else() {

@@ -16,6 +16,7 @@ use crate::source::SourceSpec;
 use crate::text::escaped;
 use crate::vision::classifier::Input;
 use anyhow::{Context, bail};
+use ask::Questions;
 use atomic_write_file::AtomicWriteFile;
 use change::{KeyChange, change};
 use plan::{Plan, line};
@@ -87,8 +88,9 @@ pub(crate) fn run(args: Args) -> Outcome {
         sizes: args.detector_input.map(|size| (size, None)),
         fit: args.fit,
     };
-    if asks {
-        ask::ask(&mut wanted, &config)?;
+    let mut questions = asks.then(Questions::begin).transpose()?;
+    if let Some(questions) = &questions {
+        questions.ask(&mut wanted, &config)?;
     }
     let mut planned = config.clone();
     if let Some(spec) = &wanted.source {
@@ -103,6 +105,7 @@ pub(crate) fn run(args: Args) -> Outcome {
     }
     if wanted.fit {
         let (sizes, finding) = doctor::fit(&planned);
+        questions.as_ref().map_or(Ok(()), Questions::go_on)?;
         print(&format!("{}\n", line(&finding)))?;
         wanted.sizes = sizes.map(|(size, input)| (size, Some(input)));
     }
@@ -114,10 +117,14 @@ pub(crate) fn run(args: Args) -> Outcome {
     } else {
         print(&format!("{}:\n", escaped(&name)))?;
         changed.differences.iter().try_for_each(|difference| print(&format!("  {difference}\n")))?;
-        let write = !args.dry_run && (args.yes || ask::yes("Write it?")?);
+        let agreed = |questions: &Questions| questions.yes("Write it?");
+        let write = !args.dry_run && questions.as_ref().map_or(Ok(args.yes), agreed)?;
         if write {
             save(&args.config, &changed.text)?;
             print("written\n")?;
+            if let Some(questions) = &mut questions {
+                questions.outcome = "the configuration was written";
+            }
             let counts =
                 Config::load(&args.config).context("what was written does not fit its drop-in files")?;
             let parts =
@@ -138,7 +145,10 @@ pub(crate) fn run(args: Args) -> Outcome {
         for name in missing {
             print(&format!("the service needs the drop-in {name}\n"))?;
         }
-    } else if args.enable || (asks && ask::yes("Start the service now, and with the board?")?) {
+        return Ok(ExitCode::SUCCESS);
+    }
+    let agreed = |questions: &Questions| questions.yes("Start the service now, and with the board?");
+    if args.enable || questions.as_ref().map_or(Ok(false), agreed)? {
         enable(&args, &missing)?;
     } else {
         print(&format!("next: sudo systemctl restart {}, then maskwatch doctor\n", args.service))?;
