@@ -127,10 +127,7 @@ fn in_the_loop(format: &str, file: &Path) -> usize {
     let gates = Gates { max_yaw: 4.0, ..Gates::OPEN };
     let mut options = ChainOptions { gates, detector_input: (160, 128), ..config.vision() };
     options.models.classifier_input = Input::Side(128);
-    let vision = Looking {
-        chain: Chain::load(&options).unwrap(),
-        frames: 0,
-    };
+    let vision = Looking { chain: Chain::load(&options).unwrap(), frames: 0 };
     let watch = Watch::new(Box::new(vision), config.decision);
     let clock = SystemClock::start();
     assert!(clock.now() < Duration::from_secs(60));
