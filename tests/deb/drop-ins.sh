@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Sourced by run.sh beside it while the service runs in the container: whether the daemon in its sandbox reaches broker, browser,
 # Prometheus and node_exporter's folder with the drop-in for it, and not without. The container has this machine's loopback; the broker
-# runs outside of it. Nothing else of a network is needed.
+# runs outside of it. Nothing else of a network is needed. Then: a door that takes its name and broker from the boot partition.
 
 free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 broker_port=$(free_port)
@@ -74,7 +74,33 @@ for somebody in hears_door page_answers metrics_answer textfile_is_there; do
     check "with all four: $somebody" soon $somebody
 done
 
-inside rm -rf /etc/maskwatch/maskwatch.toml.d /etc/maskwatch/web.password /etc/systemd/system/maskwatch.service.d /var/lib/prometheus
+# Many boards from one card: name and broker come from the boot partition.
+provisioned=/etc/maskwatch/maskwatch.toml.d/50-door.toml
+is_taken() { inside test -e $provisioned && inside test ! -e /boot/firmware/maskwatch-door.toml; }
+hears_provisioned() { [ "$(mosquitto_sub -h 127.0.0.1 -p "$broker_port" -t maskwatch/from-the-card/availability -C 1 -W 1 2>/dev/null)" = online ]; }
+check "taking names from the boot partition is for who enables it" not inside systemctl is-enabled maskwatch-provision
+inside mkdir -p /boot/firmware
+inside rm /etc/maskwatch/maskwatch.toml.d/listeners.toml
+lists mqtt
+inside systemctl start maskwatch-provision
+check "without files on the boot partition nothing is changed" not inside test -e $provisioned
+# As an editor of Windows writes it: a byte order mark, and lines that end in CR LF.
+printf '\357\273\277[mqtt]\r\nbroker = "mqtt://127.0.0.1:%s"\r\ncredentials = "/etc/maskwatch/mqtt.toml"\r\ndoor = "from-the-card"\r\n' "$broker_port" |
+    inside tee /boot/firmware/maskwatch-door.toml >/dev/null
+printf 'user = "from-the-card"\r\npassword = "secret"\r\n' | inside tee /boot/firmware/maskwatch-mqtt.toml >/dev/null
+check "name and broker are taken from the boot partition" inside systemctl start maskwatch-provision
+check "and are gone from it" is_taken
+check "the password is the door's to read, and nobody else's" same "$(inside stat -c '%a %U %G' /etc/maskwatch/mqtt.toml)" "640 root maskwatch"
+inside systemctl restart maskwatch
+check "the door tells the broker by its new name" soon hears_provisioned
+printf '[mqtt]\ndoor = "a name with blanks"\n' | inside tee /boot/firmware/maskwatch-door.toml >/dev/null
+check "a name that is refused is not taken" not inside systemctl start maskwatch-provision
+check "the journal says why" within 'journalctl -u maskwatch-provision | grep -q "mqtt.door"'
+check "and the file of before is back" inside grep -q from-the-card $provisioned
+check "with its password" inside grep -q secret /etc/maskwatch/mqtt.toml
+inside rm -r /boot/firmware
+
+inside rm -rf /etc/maskwatch/maskwatch.toml.d /etc/maskwatch/mqtt.toml /etc/maskwatch/web.password /etc/systemd/system/maskwatch.service.d /var/lib/prometheus
 inside systemctl daemon-reload
 inside systemctl restart maskwatch
 kill $broker

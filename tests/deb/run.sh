@@ -128,7 +128,8 @@ same() { [ "$1" = "$2" ] || { echo "'$1' is not '$2'"; return 1; }; }
 files >"$work/before"
 check "the package installs" inside dpkg --install /root/first.deb
 check "the service is enabled" inside systemctl is-enabled maskwatch
-for file in /usr/bin/maskwatch /lib/systemd/system/maskwatch.service /lib/systemd/system/maskwatch@.service /usr/lib/sysusers.d/maskwatch.conf /lib/udev/rules.d/60-maskwatch.rules \
+for file in /usr/bin/maskwatch /lib/systemd/system/maskwatch.service /lib/systemd/system/maskwatch@.service \
+    /lib/systemd/system/maskwatch-provision.service /usr/share/maskwatch/provision /usr/lib/sysusers.d/maskwatch.conf /lib/udev/rules.d/60-maskwatch.rules \
     /etc/maskwatch/maskwatch.toml /usr/share/maskwatch/drop-ins/rpicam.conf /usr/share/man/man1/maskwatch.1.gz \
     /usr/share/man/man1/maskwatch-signal.1.gz /usr/share/bash-completion/completions/maskwatch \
     /usr/share/zsh/vendor-completions/_maskwatch /usr/share/fish/vendor_completions.d/maskwatch.fish \
