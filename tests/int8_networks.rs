@@ -43,11 +43,14 @@ fn portrait() -> RgbImage {
 fn features(kernels: &'static dyn Kernels, threads: usize, side: u32) -> (Vec<f32>, ClassifierLogits) {
     let weights = QuantizedWeights::embedded().unwrap();
     let network = Arc::new(MobileNetV2::new(&weights, kernels).unwrap());
-    let classifier =
-        QuantizedClassifier::new(network, side as usize, SharedTeam::new(threads).unwrap()).unwrap();
+    let team = SharedTeam::new(threads).unwrap();
+    let classifier = QuantizedClassifier::new(network, side as usize, team.clone()).unwrap();
     let crop = preprocess::face_crop(&portrait(), &FACE, 1.1, side);
     let logits = classifier.logits(crop.as_raw()).unwrap();
     let features = classifier.features(crop.as_raw()).unwrap();
+    team.work_alone(true);
+    assert_eq!(classifier.logits(crop.as_raw()).unwrap(), logits, "the caller alone gives the same");
+    team.work_alone(false);
     assert_eq!(classifier.logits(crop.as_raw()).unwrap(), logits, "a second run gives the same");
     (features, logits)
 }
@@ -57,11 +60,16 @@ fn cells(kernels: &'static dyn Kernels, threads: usize, size: (u32, u32)) -> Vec
     let network = YuNet::new(&weights, DETECTOR, kernels).unwrap();
     let (width, height) = size;
     let team = SharedTeam::new(threads).unwrap();
-    let detector = QuantizedDetector::new(&network, (width as usize, height as usize), team).unwrap();
+    let detector = QuantizedDetector::new(&network, (width as usize, height as usize), team.clone()).unwrap();
     let (canvas, _) = preprocess::letterbox(&portrait(), width, height);
-    let mut all = Vec::new();
-    detector.run(canvas.as_raw(), |_, values| all.extend_from_slice(values)).unwrap();
-    all
+    let [together, alone] = [false, true].map(|alone| {
+        team.work_alone(alone);
+        let mut all = Vec::new();
+        detector.run(canvas.as_raw(), |_, values| all.extend_from_slice(values)).unwrap();
+        all
+    });
+    assert_eq!(together, alone, "the caller alone gives the same as {threads} threads at {size:?}");
+    together
 }
 
 fn landmarks(kernels: &'static dyn Kernels, threads: usize) -> [f32; 10] {

@@ -160,6 +160,7 @@ impl Watch {
             ends: began + *budget,
             known: if spares { &self.things } else { &[] },
             spared: 0,
+            is_urgent: movement != Movement::Due,
             asked: Some((tracker, decider)),
             answered: None,
         };
@@ -269,6 +270,8 @@ struct Question<'a> {
     known: &'a [Rect],
     /// How many of those that are worth judging were such things.
     spared: usize,
+    /// Whether anything has moved.
+    is_urgent: bool,
     /// Taken by the first, and only, question.
     asked: Option<(&'a mut Tracker, &'a mut Decider)>,
     answered: Option<Answered<'a>>,
@@ -304,5 +307,9 @@ impl Choice for Question<'_> {
 
     fn has_time(&mut self) -> bool {
         self.clock.now() < self.ends
+    }
+
+    fn is_urgent(&self) -> bool {
+        self.is_urgent
     }
 }

@@ -30,12 +30,15 @@ const POSTER: Rect = Rect { x: 500.0, y: 60.0, w: 44.0, h: 52.0 };
 struct Counted {
     looks: Rc<Cell<u32>>,
     judged: Rc<Cell<u32>>,
+    /// How many of the looks somebody may wait for.
+    urgent: Rc<Cell<u32>>,
     has_poster: bool,
 }
 
 impl Vision for Counted {
     fn look(&mut self, picture: View<'_>, choice: &mut dyn Choice) -> Result<Vec<JudgedFace>, VisionError> {
         self.looks.set(self.looks.get() + 1);
+        self.urgent.set(self.urgent.get() + u32::from(choice.is_urgent()));
         let mut pixel = [0; 3];
         picture.read_row(PERSON.x as usize + 20, PERSON.y as usize + 20, &mut pixel);
         let person = (pixel[0] > LIGHT - 20).then_some(PERSON);
@@ -101,7 +104,8 @@ fn frame(number: u64, is_there: bool) -> RgbImage {
 /// were searched.
 fn shown(frames: &[bool], skips: bool, has_poster: bool, kind: PixelFormat) -> (Vec<DoorState>, Vec<u32>) {
     let looks = Rc::new(Cell::new(0));
-    let vision = Counted { looks: Rc::clone(&looks), judged: Rc::default(), has_poster };
+    let vision =
+        Counted { looks: Rc::clone(&looks), judged: Rc::default(), urgent: Rc::default(), has_poster };
     let mut watch = Watch::new(Box::new(vision), Rules::default());
     watch.skip_still(skips);
     let clock = Now(Cell::new(Duration::ZERO));
@@ -130,7 +134,8 @@ fn an_empty_door_is_searched_once_a_second_and_everything_while_somebody_is_ther
 #[test]
 fn what_was_nobodys_is_judged_seldom_while_nothing_moves() {
     let judged = Rc::new(Cell::new(0));
-    let vision = Counted { looks: Rc::default(), judged: Rc::clone(&judged), has_poster: true };
+    let (looks, urgent) = (Rc::default(), Rc::default());
+    let vision = Counted { looks, judged: Rc::clone(&judged), urgent, has_poster: true };
     let mut watch = Watch::new(Box::new(vision), Rules::default());
     watch.skip_still(true);
     let clock = Now(Cell::new(Duration::ZERO));
@@ -144,6 +149,32 @@ fn what_was_nobodys_is_judged_seldom_while_nothing_moves() {
     let counts: Vec<u32> = counts.collect();
     let at: Vec<usize> = (0..300).filter(|number| counts[*number] > 0).collect();
     assert_eq!(at, [0, 100, 200]);
+}
+
+/// While nothing moves nobody waits for an answer; as soon as somebody comes, every look is urgent.
+#[test]
+fn looks_are_urgent_once_somebody_has_come() {
+    let urgent = Rc::new(Cell::new(0));
+    let vision = Counted {
+        looks: Rc::default(),
+        judged: Rc::default(),
+        urgent: Rc::clone(&urgent),
+        has_poster: false,
+    };
+    let mut watch = Watch::new(Box::new(vision), Rules::default());
+    watch.skip_still(true);
+    let clock = Now(Cell::new(Duration::ZERO));
+    let counts: Vec<u32> = (0..120)
+        .map(|number| {
+            let now = Duration::from_millis(STEP * number);
+            clock.0.set(now);
+            watch.look(&given(number as usize, number >= 100, PixelFormat::Rgb24), now, &clock).unwrap();
+            urgent.take()
+        })
+        .collect();
+    // The first picture is new.
+    assert_eq!((counts[0], counts[1..100].iter().sum::<u32>()), (1, 0));
+    assert_eq!(counts[100..], [1; 20]);
 }
 
 fn check(frames: &[bool], has_poster: bool, kind: PixelFormat) {

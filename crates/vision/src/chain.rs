@@ -10,6 +10,7 @@ use super::quality::{Examiner, Gate, Gates};
 use super::zones::Zones;
 use crate::geometry::Rect;
 use crate::nn::NetworkError;
+use crate::nn::int8::SharedTeam;
 use crate::pixels::picture::View;
 use crate::pixels::sampler::Sampler;
 use std::sync::Arc;
@@ -41,6 +42,8 @@ pub struct Chain {
     detector: Arc<Detector>,
     locator: Arc<Locator>,
     classifier: Arc<Classifier>,
+    /// The threads of all three; none with f32.
+    team: Option<SharedTeam>,
     gates: Gates,
     zones: Zones,
     examiner: Examiner,
@@ -49,10 +52,11 @@ pub struct Chain {
 
 impl Clone for Chain {
     fn clone(&self) -> Self {
-        let Self { detector, locator, classifier, gates, zones, examiner: _, sampler: _ } = self;
+        let Self { detector, locator, classifier, team, gates, zones, examiner: _, sampler: _ } = self;
         let (detector, locator, classifier) = (detector.clone(), locator.clone(), classifier.clone());
         let (examiner, sampler) = (Examiner::default(), Sampler::default());
-        Self { detector, locator, classifier, gates: *gates, zones: zones.clone(), examiner, sampler }
+        let (team, gates, zones) = (team.clone(), *gates, zones.clone());
+        Self { detector, locator, classifier, team, gates, zones, examiner, sampler }
     }
 }
 
@@ -74,6 +78,7 @@ impl Chain {
             detector: Arc::new(detector(models, options)?),
             locator: Arc::new(models.locator()?),
             classifier: Arc::new(models.classifier()?),
+            team: models.team().cloned(),
             gates: options.gates,
             zones: options.zones.clone(),
             examiner: Examiner::default(),
@@ -168,6 +173,9 @@ fn detector(models: &Models, options: &ChainOptions) -> Result<Detector, Network
 
 impl Vision for Chain {
     fn look(&mut self, picture: View<'_>, choice: &mut dyn Choice) -> Result<Vec<JudgedFace>, VisionError> {
+        if let Some(team) = &self.team {
+            team.work_alone(!choice.is_urgent());
+        }
         let mut found = self.detector.detect(picture)?;
         found.retain(|face| self.zones.count(&face.rect, picture.dimensions()));
         let rects: Vec<Rect> = found.iter().map(|face| face.rect).collect();

@@ -59,6 +59,11 @@ pub trait Choice {
     fn has_time(&mut self) -> bool {
         true
     }
+
+    /// Whether somebody may wait for the answer. If nobody does, it may take longer where that costs less.
+    fn is_urgent(&self) -> bool {
+        true
+    }
 }
 
 impl<F: FnMut(&[Rect]) -> Vec<usize>> Choice for F {

@@ -91,6 +91,11 @@ impl Models {
         self.options.precision
     }
 
+    /// The threads of the int8 networks.
+    pub(crate) fn team(&self) -> Option<&SharedTeam> {
+        self.int8.as_ref().map(|(_, team)| team)
+    }
+
     /// Name of the kernels, for reports.
     #[must_use]
     pub fn kernels(&self) -> &'static str {

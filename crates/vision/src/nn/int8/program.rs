@@ -42,9 +42,17 @@ pub(super) struct Sum {
 
 #[derive(Debug)]
 enum ProgramStep {
-    Unit { layers: Arc<UnitLayers>, plan: UnitPlan, from: ReadFrom, to: WriteTo },
+    Unit { layers: Arc<UnitLayers>, plans: Box<UnitPlans>, from: ReadFrom, to: WriteTo },
     MaxPool { from: MapId, to: MapId, extent: Extent },
     UpsampleAdd { from: (MapId, MapId), to: MapId, extent: Extent, sum: Sum },
+}
+
+/// How one unit is run.
+#[derive(Debug)]
+struct UnitPlans {
+    team: UnitPlan,
+    /// By one member alone, where the members of a team share channels.
+    alone: Option<UnitPlan>,
 }
 
 /// Steps in their order, added one by one, and the bytes of memory that they take.
@@ -57,6 +65,8 @@ pub(super) struct Program {
     maps: Vec<usize>,
     /// Bytes of scratch memory per member.
     scratch: usize,
+    /// Bytes of scratch memory of a member that is alone.
+    scratch_alone: usize,
     /// Bytes that the members share within a step.
     shared: usize,
 }
@@ -64,7 +74,8 @@ pub(super) struct Program {
 impl Program {
     /// A program without steps, for a team of `members`.
     pub(super) fn new(kernels: &'static dyn Kernels, members: usize) -> Self {
-        Self { kernels, members, steps: Vec::new(), maps: Vec::new(), scratch: 0, shared: 0 }
+        let (steps, maps) = (Vec::new(), Vec::new());
+        Self { kernels, members, steps, maps, scratch: 0, scratch_alone: 0, shared: 0 }
     }
 
     /// Gives `map` room for at least `extent`.
@@ -89,14 +100,18 @@ impl Program {
         to: WriteTo,
     ) -> Extent {
         let plan = UnitPlan::new(self.kernels, layers, extent, self.members);
+        let alone = plan.by_channels.then(|| UnitPlan::new(self.kernels, layers, extent, 1));
         self.scratch = self.scratch.max(plan.scratch(layers));
+        self.scratch_alone = self.scratch_alone.max(alone.as_ref().map_or(0, |plan| plan.scratch(layers)));
         self.shared = self.shared.max(plan.shared());
         if let WriteTo::Map(map) = to {
             self.reserve(map, plan.output);
         }
         debug_assert_eq!(matches!(layers.finish, Finish::Real), matches!(to, WriteTo::Results(_)));
-        self.steps.push(ProgramStep::Unit { layers: Arc::clone(layers), plan, from, to });
-        plan.output
+        let output = plan.output;
+        let plans = Box::new(UnitPlans { team: plan, alone });
+        self.steps.push(ProgramStep::Unit { layers: Arc::clone(layers), plans, from, to });
+        output
     }
 
     /// Adds a 2×2 maximum pooling, stride 2, of a map of `extent`. Returns the extent of what it writes.
@@ -116,9 +131,9 @@ impl Program {
     /// Runs `member`'s part of all steps. When it returns, all members have met.
     ///
     /// # Safety
-    /// All members of the team call this at once, with the same arguments: memory made for this program, a
-    /// picture of the first unit's extent, and `results` with room for what the units write there. Nobody
-    /// else uses memory and results meanwhile.
+    /// All members of the team, or one as [`Member::ALONE`], call this at once, with the same arguments:
+    /// memory made for this program, a picture of the first unit's extent, and `results` with room for what
+    /// the units write there. Nobody else uses memory and results meanwhile.
     pub(super) unsafe fn run(
         &self,
         member: Member<'_>,
@@ -131,7 +146,9 @@ impl Program {
             // theirs and meet before anyone reads it.
             unsafe {
                 match step {
-                    ProgramStep::Unit { layers, plan, from, to } => {
+                    ProgramStep::Unit { layers, plans, from, to } => {
+                        let alone = plans.alone.as_ref().filter(|_| member.count == 1);
+                        let plan = alone.unwrap_or(&plans.team);
                         let work = Work {
                             kernels: self.kernels,
                             member,
@@ -234,7 +251,8 @@ impl ProgramMemory {
         };
         let maps: Vec<usize> = program.maps.iter().map(|bytes| place(*bytes)).collect();
         let scratch_each = program.scratch.next_multiple_of(64);
-        let scratch = place(scratch_each * program.members);
+        // Who is alone has the memory of all.
+        let scratch = place((scratch_each * program.members).max(program.scratch_alone));
         let shared = place(program.shared);
         let mut lines = vec![CacheLine::ZERO; length + 1];
         let start = lines.as_mut_ptr();
