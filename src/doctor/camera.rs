@@ -1,9 +1,12 @@
 //! Frames of the source, really measured: how many come, how bright and how sharp they are.
 
+use super::offer;
 use super::report::{DaemonReport, Diagnosis};
 use crate::config::Config;
 use crate::pixels::picture::View;
-use crate::source::{self, Frame, Next, Options, ProgramSource, Source, SourceError, SourceSpec};
+use crate::source::{
+    self, CameraSurvey, Frame, Next, Options, ProgramSource, Source, SourceError, SourceSpec,
+};
 use std::time::{Duration, Instant};
 
 /// How long frames are counted, from the first one on.
@@ -27,7 +30,7 @@ pub(super) fn examine(config: &Config, running: Option<&DaemonReport>) -> Vec<Di
     let spec = &config.source.spec;
     let options = config.source.options();
     match measure(spec, &options) {
-        Ok(SourceTrial { name, looks, skipped, seconds }) => {
+        Ok(SourceTrial { name, looks, skipped, seconds, survey }) => {
             let Some(mean) = mean(&looks) else {
                 let first =
                     skipped.map_or_else(|| "none came".into(), |problem| format!("the first: {problem}"));
@@ -36,7 +39,10 @@ pub(super) fn examine(config: &Config, running: Option<&DaemonReport>) -> Vec<Di
                     format!("{name} gives no frame that can be used ({first})"),
                 )];
             };
-            vec![rate(spec, &name, &options, looks.len(), seconds, skipped), sight(&mean)]
+            let mut lines = vec![rate(spec, &name, &options, looks.len(), seconds, skipped)];
+            lines.extend(survey.iter().flat_map(offer::told));
+            lines.push(sight(&mean));
+            lines
         }
         Err(error) => vec![Diagnosis::error("camera", error.to_string())],
     }
@@ -65,6 +71,8 @@ struct SourceTrial {
     /// What was wrong with a frame that could not be used.
     skipped: Option<String>,
     seconds: f64,
+    /// What a camera said of itself while frames came.
+    survey: Option<CameraSurvey>,
 }
 
 fn measure(spec: &SourceSpec, options: &Options) -> Result<SourceTrial, SourceError> {
@@ -91,7 +99,8 @@ fn measure(spec: &SourceSpec, options: &Options) -> Result<SourceTrial, SourceEr
         }
     }
     let seconds = first.map_or(0.0, |first| first.elapsed().min(TIME).as_secs_f64());
-    Ok(SourceTrial { name, looks, skipped, seconds })
+    let survey = source.survey();
+    Ok(SourceTrial { name, looks, skipped, seconds, survey })
 }
 
 fn rate(

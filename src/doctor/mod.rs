@@ -14,6 +14,7 @@ mod broker;
 mod camera;
 mod clock;
 mod networks;
+mod offer;
 mod pins;
 mod report;
 mod service;

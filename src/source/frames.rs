@@ -108,6 +108,41 @@ pub trait Source: Send {
     fn state(&self) -> State {
         State::Connected
     }
+
+    /// What the camera that is open offers; `None` for what is no camera.
+    fn survey(&self) -> Option<CameraSurvey> {
+        None
+    }
+}
+
+/// What a camera says of itself.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct CameraSurvey {
+    /// The formats that it offers, in its order.
+    pub formats: Vec<OfferedFormat>,
+    /// Frames per second that it offers for the format and size that are taken, the least first; none where
+    /// it does not tell.
+    pub rates: Vec<f64>,
+    /// How long it exposes now, where it tells.
+    pub exposure: Option<Exposure>,
+}
+
+/// A format that a camera offers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OfferedFormat {
+    /// Its four-character code, such as `MJPG`.
+    pub code: String,
+    /// Width and height in pixels of its largest frame, where they are told.
+    pub largest: Option<(u32, u32)>,
+}
+
+/// How long a camera lets light in for one frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Exposure {
+    /// The time.
+    pub time: Duration,
+    /// Whether the camera chooses it.
+    pub is_automatic: bool,
 }
 
 impl<S: Source + ?Sized> Source for Box<S> {
@@ -121,5 +156,9 @@ impl<S: Source + ?Sized> Source for Box<S> {
 
     fn state(&self) -> State {
         (**self).state()
+    }
+
+    fn survey(&self) -> Option<CameraSurvey> {
+        (**self).survey()
     }
 }

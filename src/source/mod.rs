@@ -52,7 +52,7 @@ pub(crate) use confine::keep_from_pins;
 pub use controls::{Controls, PowerLine, Setting};
 pub(crate) use credentials::masked;
 pub use error::SourceError;
-pub use frames::{Away, Blind, Frame, Next, Skipped, Source, State};
+pub use frames::{Away, Blind, CameraSurvey, Exposure, Frame, Next, OfferedFormat, Skipped, Source, State};
 pub use open::{cameras, open, open_once};
 pub use options::{FRAME_RATES, FRAME_SIDES, Options};
 pub use oriented::{Flip, Rotation, Turn};

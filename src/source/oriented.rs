@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::{Next, Source, SourceError, State};
+use super::{CameraSurvey, Next, Source, SourceError, State};
 use crate::pixels::orientation::Orientation;
 use crate::vision::named;
 
@@ -100,6 +100,10 @@ impl Source for Oriented {
 
     fn state(&self) -> State {
         self.source.state()
+    }
+
+    fn survey(&self) -> Option<CameraSurvey> {
+        self.source.survey()
     }
 }
 

@@ -12,12 +12,13 @@ use super::driver::{CaptureDriver, ControlDriver};
 use super::explain::explain;
 use super::find::{Finder, Found};
 use super::stream::{FRESH, Grab, Stream};
+use super::survey::survey;
 use crate::pixels::buffer::{Bytes, Pool};
 use crate::pixels::delayed::{DelayedPicture, DelayedPools};
 use crate::pixels::format::{FrameFormat, PictureError};
 use crate::source::frozen::{Freshness, Frozen, FrozenMemory};
 use crate::source::timing::Patience;
-use crate::source::{Frame, Next, Options, Skipped, Source, SourceError, darkness};
+use crate::source::{CameraSurvey, Frame, Next, Options, Skipped, Source, SourceError, darkness};
 
 /// A camera without a frame for this long has stalled; for longer where a longer timeout says that frames may
 /// be rarer.
@@ -66,6 +67,10 @@ impl Source for Camera {
     fn describe(&self) -> String {
         self.0.describe()
     }
+
+    fn survey(&self) -> Option<CameraSurvey> {
+        Some(self.0.survey())
+    }
 }
 
 impl<D: CaptureDriver + ControlDriver> Capture<D> {
@@ -108,6 +113,10 @@ impl<D: CaptureDriver + ControlDriver> Capture<D> {
 
     fn name(&self) -> String {
         name(&self.node, &self.card)
+    }
+
+    fn survey(&self) -> CameraSurvey {
+        survey(self.stream.device(), &self.format)
     }
 
     fn take(&self, raw: Bytes) -> Result<DelayedPicture, PictureError> {

@@ -198,6 +198,10 @@ mod tests {
             !self.lacking.contains(&(id, index))
         }
 
+        fn control(&self, id: u32) -> Option<i32> {
+            self.set.borrow().iter().rev().find(|(known, _)| *known == id).map(|(_, value)| *value)
+        }
+
         fn set_control(&self, id: u32, value: i32) -> io::Result<()> {
             if self.refuses {
                 return Err(io::Error::from_raw_os_error(libc::EIO));

@@ -52,6 +52,8 @@ unsafe impl Plain for sys::v4l2_capability {}
 unsafe impl Plain for sys::v4l2_fmtdesc {}
 // SAFETY: integers and a union of structures of integers.
 unsafe impl Plain for sys::v4l2_frmsizeenum {}
+// SAFETY: integers and a union of structures of integers.
+unsafe impl Plain for sys::v4l2_frmivalenum {}
 // SAFETY: integers and a union; for capture its member `pix` is used, which is integers.
 unsafe impl Plain for sys::v4l2_format {}
 // SAFETY: integers.
@@ -201,6 +203,29 @@ impl CaptureDriver for Device {
         offers
     }
 
+    fn rates(&self, fourcc: FourCc, width: u32, height: u32) -> Vec<f64> {
+        let mut rates = Vec::new();
+        for index in 0..MAX_ENUMERATED {
+            let asked =
+                sys::v4l2_frmivalenum { index, pixel_format: fourcc.0, width, height, ..Plain::zeroed() };
+            let mut raw = asked;
+            if self.ioctl(vidioc::VIDIOC_ENUM_FRAMEINTERVALS, &mut raw).is_err() {
+                break;
+            }
+            let is_listed = raw.type_ == sys::v4l2_frmivaltypes_V4L2_FRMIVAL_TYPE_DISCRETE;
+            // SAFETY: both members of the union are integers, so any bytes are a value; the type says which
+            // is meant. The shortest pause is the first of the other.
+            let pause = unsafe {
+                if is_listed { raw.__bindgen_anon_1.discrete } else { raw.__bindgen_anon_1.stepwise.min }
+            };
+            rates.push(f64::from(pause.denominator) / f64::from(pause.numerator));
+            if !is_listed {
+                break;
+            }
+        }
+        rates
+    }
+
     fn set_format(&self, fourcc: FourCc, width: u32, height: u32) -> io::Result<Negotiated> {
         let mut raw = sys::v4l2_format { type_: CAPTURE, ..Plain::zeroed() };
         raw.fmt.pix = sys::v4l2_pix_format {
@@ -330,6 +355,11 @@ impl ControlDriver for Device {
     fn has_choice(&self, id: u32, index: u32) -> bool {
         let mut raw = sys::v4l2_querymenu { id, index, ..Plain::zeroed() };
         self.ioctl(vidioc::VIDIOC_QUERYMENU, &mut raw).is_ok()
+    }
+
+    fn control(&self, id: u32) -> Option<i32> {
+        let mut raw = sys::v4l2_control { id, value: 0 };
+        self.ioctl(vidioc::VIDIOC_G_CTRL, &mut raw).ok().map(|()| raw.value)
     }
 
     fn set_control(&self, id: u32, value: i32) -> io::Result<()> {

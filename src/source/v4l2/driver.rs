@@ -14,6 +14,8 @@ pub(super) trait CaptureDriver {
 
     /// The formats and sizes that the device offers, in the driver's order.
     fn offers(&self) -> Vec<Offer>;
+    /// The frames per second that the device offers for a format and size; none where it does not tell.
+    fn rates(&self, fourcc: FourCc, width: u32, height: u32) -> Vec<f64>;
     /// Asks for a format and returns the one that the driver has set.
     fn set_format(&self, fourcc: FourCc, width: u32, height: u32) -> io::Result<Negotiated>;
     /// Asks for `count` buffers and returns how many there are.
@@ -39,6 +41,8 @@ pub(super) trait ControlDriver {
     fn limits(&self, id: u32) -> Option<ControlLimits>;
     /// Whether a menu has an entry of this index.
     fn has_choice(&self, id: u32, index: u32) -> bool;
+    /// The value of a control; `None` where the device has no such control.
+    fn control(&self, id: u32) -> Option<i32>;
     /// Sets a control.
     fn set_control(&self, id: u32, value: i32) -> io::Result<()>;
 }

@@ -7,6 +7,7 @@
 //! - `control`: exposure, focus and the like.
 //! - `driver`: the calls that a capture needs; `device`: these calls on the kernel.
 //! - `stream`: the capture itself.
+//! - `survey`: what the camera offers, and how long it exposes.
 
 mod camera;
 mod choice;
@@ -17,6 +18,7 @@ mod explain;
 mod find;
 mod format;
 mod stream;
+mod survey;
 
 pub use camera::Camera;
 pub use find::{Finder, cameras};

@@ -13,7 +13,8 @@ use super::*;
 use crate::source::v4l2::choice::{Offer, Sizes};
 use crate::source::v4l2::driver::{CaptureBuffer, ControlLimits, Filled};
 use crate::source::v4l2::format::{FourCc, Negotiated};
-use crate::source::{Controls, Setting};
+use crate::source::{Controls, Exposure, Setting};
+use v4l::v4l_sys as sys;
 
 const WAIT: Duration = Duration::from_millis(1);
 
@@ -32,6 +33,10 @@ struct Kernel {
     offers: Vec<Offer>,
     /// What it makes of a format; it agrees to those that are not here.
     answers: Vec<(FormatRequest, FormatRequest)>,
+    /// Frames per second of formats.
+    rates: Vec<(FormatRequest, f64)>,
+    /// What controls are set to.
+    values: Vec<(u32, i32)>,
     script: VecDeque<Given>,
     memory: Vec<u8>,
     filled: Option<Filled>,
@@ -63,6 +68,12 @@ impl CaptureDriver for Scripted {
 
     fn offers(&self) -> Vec<Offer> {
         self.0.borrow().offers.clone()
+    }
+
+    fn rates(&self, fourcc: FourCc, width: u32, height: u32) -> Vec<f64> {
+        let asked = FormatRequest { fourcc, width, height };
+        let kernel = self.0.borrow();
+        kernel.rates.iter().filter(|(known, _)| *known == asked).map(|(_, rate)| *rate).collect()
     }
 
     fn set_format(&self, fourcc: FourCc, width: u32, height: u32) -> io::Result<Negotiated> {
@@ -132,6 +143,10 @@ impl ControlDriver for Scripted {
 
     fn has_choice(&self, _: u32, _: u32) -> bool {
         true
+    }
+
+    fn control(&self, id: u32) -> Option<i32> {
+        self.0.borrow().values.iter().find(|(known, _)| *known == id).map(|(_, value)| *value)
     }
 
     fn set_control(&self, id: u32, value: i32) -> io::Result<()> {
@@ -347,7 +362,7 @@ fn without_a_frame_in_time_it_has_stalled_and_the_limits_follow_the_timeout() {
 fn controls_are_set_each_time_that_a_camera_is_opened_and_a_wrong_one_stops_nothing() {
     let camera = yuyv();
     let gain = ControlLimits { least: 0, most: 255, step: 1, is_menu: false };
-    camera.0.borrow_mut().control = Some((v4l::v4l_sys::V4L2_CID_GAIN, gain));
+    camera.0.borrow_mut().control = Some((sys::V4L2_CID_GAIN, gain));
     let options = |gain| Options {
         controls: Controls { gain: Some(Setting::Value(gain)), ..Controls::default() },
         ..Options::default()
@@ -387,4 +402,38 @@ fn errors_name_device_cause_and_mend() {
         "camera /dev/video0: waiting for a frame failed (Input/output error (os error 5)); \
          unplug it and plug it in again if this happens again"
     );
+}
+
+#[test]
+fn the_camera_tells_what_it_offers_and_how_long_it_exposes() {
+    let formats = [size(b"YUYV", 640, 480), size(b"YUYV", 320, 240), size(b"H264", 1920, 1080)];
+    let driver = offering(&formats);
+    {
+        let mut kernel = driver.0.borrow_mut();
+        kernel.rates =
+            vec![(formats[0], 30.0), (formats[0], 15.0), (formats[0], f64::NAN), (formats[1], 60.0)];
+        kernel.values = vec![(sys::V4L2_CID_EXPOSURE_ABSOLUTE, 333), (sys::V4L2_CID_EXPOSURE_AUTO, 3)];
+    }
+    let camera = started(&driver, &[]);
+    let survey = camera.survey();
+    assert_eq!(survey.rates, [15.0, 30.0], "of the format and size that are taken, sorted");
+    let exposure = Exposure { time: Duration::from_micros(33_300), is_automatic: true };
+    assert_eq!(survey.exposure, Some(exposure));
+    let largest: Vec<_> =
+        survey.formats.iter().map(|format| (format.code.as_str(), format.largest)).collect();
+    assert_eq!(
+        largest,
+        [("YUYV", Some((640, 480))), ("YUYV", Some((320, 240))), ("H264", Some((1920, 1080)))]
+    );
+    for (values, expected) in [
+        (vec![], None),
+        (vec![(sys::V4L2_CID_EXPOSURE_ABSOLUTE, 0)], None),
+        (vec![(sys::V4L2_CID_EXPOSURE_ABSOLUTE, -1)], None),
+        (vec![(sys::V4L2_CID_EXPOSURE_ABSOLUTE, 5)], Some(false)),
+        (vec![(sys::V4L2_CID_EXPOSURE_ABSOLUTE, 5), (sys::V4L2_CID_EXPOSURE_AUTO, 1)], Some(false)),
+        (vec![(sys::V4L2_CID_EXPOSURE_ABSOLUTE, 5), (sys::V4L2_CID_EXPOSURE_AUTO, 0)], Some(true)),
+    ] {
+        driver.0.borrow_mut().values = values;
+        assert_eq!(camera.survey().exposure.map(|exposure| exposure.is_automatic), expected);
+    }
 }

@@ -82,6 +82,10 @@ impl CaptureDriver for Fake {
         Vec::new()
     }
 
+    fn rates(&self, _: FourCc, _: u32, _: u32) -> Vec<f64> {
+        Vec::new()
+    }
+
     fn set_format(&self, _: FourCc, _: u32, _: u32) -> io::Result<Negotiated> {
         Err(io::ErrorKind::Unsupported.into())
     }
