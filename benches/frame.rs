@@ -3,7 +3,6 @@
 //! memory that is used again, against the image crate. In turns, on one thread; medians.
 //! `cargo bench --bench frame`
 
-use fast_image_resize as fir;
 use image::{ImageFormat, RgbImage};
 use maskwatch::bench::{interleaved, machine};
 use maskwatch::geometry::Rect;
@@ -13,6 +12,7 @@ use maskwatch::pixels::format::{FrameFormat, PixelFormat};
 use maskwatch::pixels::picture::View;
 use maskwatch::pixels::preprocess;
 use maskwatch::pixels::sampler::Sampler;
+use maskwatch_resize::{Filter, Resizer};
 use std::cell::RefCell;
 use std::hint::black_box;
 use std::path::Path;
@@ -37,7 +37,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("{}; one thread; medians in milliseconds", machine());
 
     println!("\nto the detector's input    RGB picture, then resized    straight");
-    let state = RefCell::new((Sampler::default(), vec![0; 3 * 480 * 384], fir::Resizer::new()));
+    let state = RefCell::new((Sampler::default(), vec![0; 3 * 480 * 384], Resizer::default()));
     for pixels in [PixelFormat::Rgb24, PixelFormat::Yuyv422, PixelFormat::Nv12, PixelFormat::Yuv420p] {
         let format = FrameFormat::new(pixels, SIZE.0, SIZE.1);
         let bytes = encode(&picture, pixels);
@@ -50,7 +50,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             let resized = || {
                 let (_, canvas, resizer) = &mut *state.borrow_mut();
                 let rgb = decode::frame_to_rgb(&bytes, &format).unwrap_or_default();
-                resize(resizer, &rgb, fitted, canvas);
+                let bytes = 3 * fitted.0 as usize * fitted.1 as usize;
+                assert!(resizer.resize(&rgb, None, fitted, Filter::Bilinear, &mut canvas[..bytes]));
             };
             let [before, now] = medians([Box::new(resized), Box::new(straight)]);
             println!("{pixels:8} {:>3}x{}  {before:22.3}  {now:18.3}", input.0, input.1);
@@ -107,18 +108,6 @@ fn medians(contestants: [Box<dyn FnMut() + '_>; 2]) -> [f64; 2] {
     let mut contestants = Vec::from(contestants);
     let spreads = interleaved(Duration::from_secs(1), &mut contestants);
     [spreads[0].p50_ms, spreads[1].p50_ms]
-}
-
-fn resize(resizer: &mut fir::Resizer, rgb: &RgbImage, size: (u32, u32), target: &mut [u8]) {
-    let algorithm = fir::ResizeAlg::Convolution(fir::FilterType::Bilinear);
-    let options = fir::ResizeOptions::new().resize_alg(algorithm);
-    let source = fir::images::ImageRef::new(rgb.width(), rgb.height(), rgb.as_raw(), fir::PixelType::U8x3);
-    let bytes = 3 * size.0 as usize * size.1 as usize;
-    let target =
-        fir::images::Image::from_slice_u8(size.0, size.1, &mut target[..bytes], fir::PixelType::U8x3);
-    if let (Ok(source), Ok(mut target)) = (source, target) {
-        assert!(resizer.resize(&source, &mut target, &options).is_ok());
-    }
 }
 
 /// BT.601 in limited range, chroma of each pair's first pixel: near enough for timing.

@@ -1,28 +1,20 @@
 //! The resampling is that of fast_image_resize, byte for byte, on every instruction set: networks were fitted
-//! to pictures that it resized. A test of its own, since that library is large to compile where it is called.
+//! to pictures that it resized.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
-use fast_image_resize as fir;
 use image::RgbImage;
 use maskwatch::geometry::Rect;
 use maskwatch::pixels::preprocess;
 use maskwatch::pixels::sampler::{Sampler, resized_side, resized_square};
+use maskwatch_resize::Filter;
 use proptest::prelude::*;
 
 const PORTRAIT: &[u8] = include_bytes!("fixtures/astronaut.jpg");
 
 /// The picture as fast_image_resize resizes it.
 fn reference(picture: &RgbImage, width: u32, height: u32) -> RgbImage {
-    let mut target = RgbImage::new(width, height);
-    let (across, down) = picture.dimensions();
-    let source = fir::images::ImageRef::new(across, down, picture.as_raw(), fir::PixelType::U8x3).unwrap();
-    let mut view =
-        fir::images::Image::from_slice_u8(width, height, target.as_mut(), fir::PixelType::U8x3).unwrap();
-    let algorithm = fir::ResizeAlg::Convolution(fir::FilterType::Bilinear);
-    let options = fir::ResizeOptions::new().resize_alg(algorithm);
-    fir::Resizer::new().resize(&source, &mut view, &options).unwrap();
-    target
+    maskwatch_resize::resize(picture, None, (width, height), Filter::Bilinear).unwrap()
 }
 
 fn noise(width: u32, height: u32, seed: u64) -> RgbImage {

@@ -6,9 +6,9 @@ use super::placement::Placement;
 use super::truth::Truth;
 use super::{covered, distort};
 use crate::data::dataset::DatasetError;
-use fast_image_resize as fir;
 use image::{Rgb, RgbImage, imageops};
 use maskwatch::geometry::Rect;
+use maskwatch_resize::{Filter, resize};
 use rand::{Rng, RngExt};
 
 /// How often a cut is made to hold the face it was scaled for. Otherwise it may be all background.
@@ -117,13 +117,10 @@ fn render(
     let [left, top, right, bottom] = placement.visible();
     let width = u32::try_from(right - left).ok().filter(|&width| width > 0)?;
     let height = u32::try_from(bottom - top).ok().filter(|&height| height > 0)?;
-    // Only filters that are positive within their support: with the others (CatmullRom, Lanczos)
-    // fast_image_resize 6.1 trims a zero weight at the picture's edge and then reads beyond its intermediate
-    // picture.
     let filter = match random.random_range(0..4) {
-        0 => fir::FilterType::Box,
-        1 => fir::FilterType::Hamming,
-        _ => fir::FilterType::Bilinear,
+        0 => Filter::Box,
+        1 => Filter::Hamming,
+        _ => Filter::Bilinear,
     };
     // The stretch of the picture that becomes `begin` to `end` on the tile.
     let cut = |begin: i32, end: i32, offset: i32, scaled: u32, length: u32| {
@@ -133,13 +130,7 @@ fn render(
     };
     let (x, across) = cut(left, right, placement.offset.0, placement.scaled.0, placement.picture.0);
     let (y, down) = cut(top, bottom, placement.offset.1, placement.scaled.1, placement.picture.1);
-    let mut pixels = RgbImage::new(width, height);
-    let source =
-        fir::images::ImageRef::new(picture.width(), picture.height(), picture.as_raw(), fir::PixelType::U8x3);
-    let target = fir::images::Image::from_slice_u8(width, height, pixels.as_mut(), fir::PixelType::U8x3);
-    let options =
-        fir::ResizeOptions::new().resize_alg(fir::ResizeAlg::Convolution(filter)).crop(x, y, across, down);
-    fir::Resizer::new().resize(&source.ok()?, &mut target.ok()?, &options).ok()?;
+    let mut pixels = resize(picture, Some((x, y, across, down)), (width, height), filter)?;
     let column = if placement.flipped {
         imageops::flip_horizontal_in_place(&mut pixels);
         placement.tile.0 - left.unsigned_abs() - width
