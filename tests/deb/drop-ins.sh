@@ -96,6 +96,7 @@ check "the door tells the broker by its new name" soon hears_provisioned
 printf '[mqtt]\ndoor = "a name with blanks"\n' | inside tee /boot/firmware/maskwatch-door.toml >/dev/null
 check "a name that is refused is not taken" not inside systemctl start maskwatch-provision
 check "the journal says why" within 'journalctl -u maskwatch-provision | grep -q "mqtt.door"'
+inside systemctl reset-failed maskwatch-provision
 check "and the file of before is back" inside grep -q from-the-card $provisioned
 check "with its password" inside grep -q secret /etc/maskwatch/mqtt.toml
 inside rm -r /boot/firmware
