@@ -12,13 +12,10 @@ pub use fir::FilterType as Filter;
 #[derive(Debug, Default)]
 pub struct Resizer(fir::Resizer);
 
-/// A part of a picture, in pixels: left, top, width, height. It may begin and end within a pixel.
-pub type Cut = (f64, f64, f64, f64);
-
 impl Resizer {
-    /// Resizes `part` of `picture`, or all of it, to `width` × `height` pixels: into `target`, RGB bytes
-    /// `[height, width, 3]`. False, and `target` is as it was, where the part is not in the picture, or
-    /// `target` has another length.
+    /// Resizes `part` of `picture` (left, top, width and height in pixels, also within one), or all of it, to
+    /// `width` × `height` pixels: into `target`, RGB bytes `[height, width, 3]`. False, and `target` is as it
+    /// was, where the part is not in the picture, or `target` has another length.
     ///
     /// Use filters that are positive within their support. With the others (CatmullRom, Lanczos) version 6.1
     /// of the library trims a zero weight at the picture's edge and then reads beyond its intermediate
@@ -26,7 +23,7 @@ impl Resizer {
     pub fn resize(
         &mut self,
         picture: &RgbImage,
-        part: Option<Cut>,
+        part: Option<(f64, f64, f64, f64)>,
         (width, height): (u32, u32),
         filter: Filter,
         target: &mut [u8],
@@ -45,7 +42,12 @@ impl Resizer {
 
 /// As [`Resizer::resize`], to a new picture; `None` where that is false.
 #[must_use]
-pub fn resize(picture: &RgbImage, part: Option<Cut>, size: (u32, u32), filter: Filter) -> Option<RgbImage> {
+pub fn resize(
+    picture: &RgbImage,
+    part: Option<(f64, f64, f64, f64)>,
+    size: (u32, u32),
+    filter: Filter,
+) -> Option<RgbImage> {
     let mut resized = RgbImage::new(size.0, size.1);
     Resizer::default().resize(picture, part, size, filter, resized.as_mut()).then_some(resized)
 }
