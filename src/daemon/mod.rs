@@ -11,6 +11,8 @@ mod event;
 mod folders;
 mod health;
 pub mod listeners;
+#[cfg(target_os = "linux")]
+mod memory;
 mod mode;
 mod orders;
 mod parts;

@@ -50,7 +50,10 @@ fn chain(config: &Config) -> Result<Chain, NetworkError> {
     if let Some(hindrance) = models.hindrance() {
         log::warn!("{hindrance}");
     }
-    Chain::new(&models, &options)
+    let chain = Chain::new(&models, &options);
+    #[cfg(target_os = "linux")]
+    super::memory::release_built_in_weights();
+    chain
 }
 
 impl Opener {

@@ -19,6 +19,12 @@ use std::path::Path;
 
 /// The file that [`QuantizedWeights::embedded`] reads.
 static EMBEDDED: &[u8] = include_bytes!("../../../../../models/int8.safetensors");
+/// The bytes of the built-in weights, as the program's file has them.
+#[must_use]
+pub fn embedded_bytes() -> &'static [u8] {
+    EMBEDDED
+}
+
 /// Key and value of the metadata entry for the file's format.
 pub const FORMAT: (&str, &str) = ("format", "maskwatch int8 3");
 

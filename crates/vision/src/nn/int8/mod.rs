@@ -30,5 +30,5 @@ mod team;
 mod unit;
 pub mod yunet;
 
-pub use file::QuantizedWeights;
+pub use file::{QuantizedWeights, embedded_bytes};
 pub use team::SharedTeam;
