@@ -27,7 +27,7 @@ pub(super) fn text_of(message: &Message) -> Option<(f64, String)> {
         Message::State(state) => {
             let mut text = state.status.clone();
             if state.test.is_some() {
-                text += &format!(" (a test of {})", state.state);
+                text += " (a test)";
             }
             if let Some(left) = state.pass_hold {
                 text += &format!(" (a pass is held for {left:.1} s)");
@@ -69,7 +69,7 @@ mod tests {
             test: Some(3.0),
             ..StateMessage::default()
         };
-        let tested = "     1.0 s  door pass; watching camera (a test of pass)";
+        let tested = "     1.0 s  door pass; watching camera (a test)";
         assert_eq!(describe(&Message::State(state.clone())), [tested]);
         let held = StateMessage { test: None, pass_hold: Some(2.5), ..state };
         let events = Message::Events { at: 20.0, events: vec![fault, Message::State(held)] };
