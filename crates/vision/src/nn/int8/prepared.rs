@@ -60,9 +60,8 @@ impl Prepared {
         let op = |results: &mut [f32]| {
             let results = ResultsPointer(results.as_mut_ptr());
             self.team.run(&|member| {
-                // SAFETY: the memory was made for this program and team and is locked; the picture has the
-                // program's extent, and the results have their length. All members of the team call this, or
-                // one that is alone.
+                // SAFETY: the memory was made for this program and team and is locked, picture and results
+                // have their extents, and all members of the team call this, or one that is alone.
                 unsafe { self.program.run(member, memory, picture, results.pointer()) }
                 finish(member, memory, results.pointer());
             });
