@@ -99,6 +99,12 @@ check "the journal says why" within 'journalctl -u maskwatch-provision | grep -q
 inside systemctl reset-failed maskwatch-provision
 check "and the file of before is back" inside grep -q from-the-card $provisioned
 check "with its password" inside grep -q secret /etc/maskwatch/mqtt.toml
+# The power fails between putting a file in place and checking it; the next start finds the same refused file.
+inside sh -c "cp -p $provisioned $provisioned.before && cp /boot/firmware/maskwatch-door.toml $provisioned"
+check "after a run that the power ended, a refused name is still not taken" not inside systemctl start maskwatch-provision
+inside systemctl reset-failed maskwatch-provision
+check "and the file from before that run is back" inside grep -q from-the-card $provisioned
+check "nothing is left beside it" same "$(inside ls /etc/maskwatch/maskwatch.toml.d)" 50-door.toml
 inside rm -r /boot/firmware
 
 inside rm -rf /etc/maskwatch/maskwatch.toml.d /etc/maskwatch/mqtt.toml /etc/maskwatch/web.password /etc/systemd/system/maskwatch.service.d /var/lib/prometheus
