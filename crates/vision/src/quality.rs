@@ -111,9 +111,8 @@ impl Gate {
 /// as narrow on blur and darkness made one in twenty come after more than a second). Contrast and too much
 /// light stopped as many right answers as wrong ones; they stay open.
 ///
-/// Sharpness is from faces blurred on purpose: with a blur of 3 to 12 % of the face one in fifty of 1144 was
-/// judged wrongly, most of those below 0.003. In the scenes of split train 0.016 stopped 4 of 57 bare faces
-/// that 0.008 lets through.
+/// In the scenes of split train a sharpness of 0.016 stopped 4 of 57 bare faces that 0.008 lets through, and
+/// no wrong answer (`maskwatch-lab eval scenes --split train --min-side 24`).
 ///
 /// The share of clipped pixels was chosen on bare faces of split train that were overexposed on purpose:
 /// above 0.4 one in ten was called masked (33 of 335), below one in fifty (10 of 458). Of the faces as they
